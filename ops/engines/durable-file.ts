@@ -1,0 +1,57 @@
+// Small files that must be whole or absent after a power cut: written beside, fsynced, moved into place, directory fsynced.
+import { closeSync, fsyncSync, linkSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { errorCode } from './engine-error.ts';
+
+/** Replaces the file, or makes it. */
+export function replaceFile(path: string, text: string, mode: number): void {
+  const draft = writeDraft(path, text, mode);
+  try {
+    renameSync(draft, path);
+  } catch (error) {
+    rmSync(draft, { force: true });
+    throw error;
+  }
+  syncDirectory(dirname(path));
+}
+
+/** Makes the file; false when one is there already, which is left as it is. */
+export function createFile(path: string, text: string, mode: number): boolean {
+  const draft = writeDraft(path, text, mode);
+  try {
+    linkSync(draft, path);
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST') return false;
+    throw error;
+  } finally {
+    rmSync(draft, { force: true });
+  }
+  syncDirectory(dirname(path));
+  return true;
+}
+
+let drafts = 0;
+
+function writeDraft(path: string, text: string, mode: number): string {
+  const draft = `${path}.${process.pid}-${drafts++}.draft`;
+  const fd = openSync(draft, 'w', mode);
+  try {
+    writeSync(fd, text);
+    fsyncSync(fd);
+  } catch (error) {
+    rmSync(draft, { force: true });
+    throw error;
+  } finally {
+    closeSync(fd);
+  }
+  return draft;
+}
+
+function syncDirectory(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}

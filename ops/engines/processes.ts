@@ -1,0 +1,82 @@
+// Who is running: enough of Linux's process table to recognise what an earlier, killed start left behind.
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { errorCode } from './engine-error.ts';
+
+/** True for a process that exists and is not a zombie. Without /proc, whether a signal could be sent decides. */
+export function isAlive(pid: number): boolean {
+  const stat = procStat(pid);
+  if (stat !== undefined) return stat.state !== 'Z' && stat.state !== 'X';
+  try {
+    process.kill(pid, 0);
+    return !hasProc();
+  } catch (error) {
+    return errorCode(error) === 'EPERM' && !hasProc();
+  }
+}
+
+/**
+ * One process for ever: the boot it runs in and its start time, in clock ticks since that boot, so a reused pid is recognised.
+ * Undefined when it is gone, or when this system has no /proc.
+ */
+export function processIdentity(pid: number): string | undefined {
+  const stat = procStat(pid);
+  if (stat === undefined) return undefined;
+  return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}:${stat.startTicks}`;
+}
+
+/** Is the process that recorded this pid and identity still running? An identity that was unknowable counts as a match. */
+export const isSameProcess = (pid: number, identity: string | undefined): boolean =>
+  isAlive(pid) && (identity === undefined || processIdentity(pid) === undefined || processIdentity(pid) === identity);
+
+/** Processes whose working directory is this one. It follows a renamed data directory, as a command line would not. */
+export function processesIn(directory: string): { pid: number; command: string }[] {
+  if (!hasProc()) return [];
+  const found: { pid: number; command: string }[] = [];
+  for (const entry of readdirSync('/proc')) {
+    const pid = Number(entry);
+    if (!Number.isInteger(pid)) continue;
+    try {
+      if (readlinkSync(`/proc/${pid}/cwd`) !== directory || !isAlive(pid)) continue;
+      found.push({ pid, command: readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim() });
+    } catch (error) {
+      // Gone meanwhile, or another user's: neither is ours.
+      if (!['ENOENT', 'EACCES', 'EPERM', 'ESRCH'].includes(errorCode(error) ?? '')) throw error;
+    }
+  }
+  return found;
+}
+
+/** Sends the signals in turn, each with its patience, until none of the processes is left; true when none is. */
+export async function endProcesses(
+  pids: number[],
+  steps: [signal: NodeJS.Signals, patienceMs: number][],
+): Promise<boolean> {
+  for (const [signal, patienceMs] of steps) {
+    for (const pid of pids) {
+      try {
+        if (isAlive(pid)) process.kill(pid, signal);
+      } catch (error) {
+        if (errorCode(error) !== 'ESRCH') throw error;
+      }
+    }
+    for (const end = performance.now() + patienceMs; performance.now() < end; await sleep(10)) {
+      if (!pids.some(isAlive)) return true;
+    }
+  }
+  return !pids.some(isAlive);
+}
+
+function procStat(pid: number): { state: string; startTicks: string } | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The second field is the name in parentheses and may hold spaces; the state follows it, the start time is field 22 (man 5 proc).
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return { state: fields[0] ?? '', startTicks: fields[19] ?? '' };
+  } catch (error) {
+    if (['ENOENT', 'ESRCH'].includes(errorCode(error) ?? '')) return undefined;
+    throw error;
+  }
+}
+
+const hasProc = (): boolean => process.platform === 'linux';
