@@ -146,7 +146,7 @@ export async function openDataDir(
 }
 
 /** The server running on this data directory, if one is: a file left by a killed one does not count. */
-export function readRunFile(path: string): RunFile | undefined {
+export function findRunning(path: string): RunFile | undefined {
   let text: string;
   try {
     text = readFileSync(join(path, 'run.json'), 'utf8');

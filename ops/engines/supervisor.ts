@@ -7,7 +7,8 @@ import { type NatsEngine, type NatsSettings, startNats } from './nats.ts';
 import { type PostgresEngine, type PostgresSettings, startPostgres } from './postgres.ts';
 
 export type EngineName = 'nats' | 'postgres';
-export type EngineSettings = { nats: NatsSettings; postgres: PostgresSettings };
+/** The part of the Config the engines need. */
+export type EngineSettings = { readonly nats: NatsSettings; readonly postgres: PostgresSettings };
 
 export type Engines = AsyncDisposable & {
   readonly nats: NatsEngine;

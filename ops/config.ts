@@ -1,0 +1,105 @@
+// The environment, read once: parsed, checked and frozen. The only reader of process.env (the install and bin scripts aside).
+import { z } from 'zod';
+
+const url = (protocols: string[]) =>
+  z.string().superRefine((text, context) => {
+    for (const part of text.split(',')) {
+      const scheme = URL.canParse(part.trim()) ? new URL(part.trim()).protocol.slice(0, -1) : undefined;
+      // The value may hold a password, so the message does not repeat it.
+      if (scheme === undefined || !protocols.includes(scheme)) {
+        context.addIssue({
+          code: 'custom',
+          message: `must be a url starting with ${protocols.map((p) => `${p}://`).join(' or ')}`,
+        });
+      }
+    }
+  });
+const oneUrl = (protocols: string[]) => url(protocols).refine((text) => !text.includes(','), 'must be one url');
+const port = z
+  .string()
+  .regex(/^\d{1,5}$/, 'must be a port number, 0–65535 (0: any free one)')
+  .transform(Number)
+  .refine((number) => number <= 65_535, 'must be a port number, 0–65535 (0: any free one)');
+
+const Environment = z.object({
+  DATABASE_URL: oneUrl(['postgres', 'postgresql']).optional(),
+  AXIOM47_KEYRING_URL: oneUrl(['postgres', 'postgresql']).optional(),
+  AXIOM47_POSTGRES_BIN: z.string().optional(),
+  AXIOM47_NATS_URL: url(['nats', 'tls']).optional(),
+  AXIOM47_NATS_CREDS: z.string().optional(),
+  AXIOM47_NATS_SERVER: z.string().optional(),
+  AXIOM47_DATA_DIR: z.string().optional(),
+  AXIOM47_HOST: z.string().default('127.0.0.1'),
+  AXIOM47_PORT: port.default(8047),
+  AXIOM47_METRICS_PORT: port.default(0),
+  AXIOM47_PUBLIC_URL: oneUrl(['http', 'https']).optional(),
+  AXIOM47_LOG_LEVEL: z
+    .enum(
+      ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+      'must be trace, debug, info, warn, error, fatal or silent',
+    )
+    .default('info'),
+  PATH: z.string().default(''),
+});
+
+export type LogLevel = z.infer<typeof Environment>['AXIOM47_LOG_LEVEL'];
+
+export type Config = Readonly<{
+  nats: Readonly<{ url?: string; credentialsFile?: string; server?: string; searchPath: string }>;
+  postgres: Readonly<{ url?: string; keyringUrl?: string; bin?: string }>;
+  /** Undefined: `defaultDataDir` decides. */
+  dataDir?: string;
+  host: string;
+  port: number;
+  publicUrl?: string;
+  /** Always on loopback. */
+  metricsPort: number;
+  logLevel: LogLevel;
+}>;
+
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/** @throws ConfigError naming every variable that is wrong, in one message. An empty variable counts as unset. */
+export function readConfig(environment: Record<string, string | undefined> = process.env): Config {
+  const set = Object.fromEntries(
+    Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
+  );
+  const parsed = Environment.safeParse(set);
+  const problems = (parsed.error?.issues ?? []).map((issue) => `${issue.path.join('.')} ${issue.message}`);
+  if (set.AXIOM47_NATS_CREDS !== undefined && set.AXIOM47_NATS_URL === undefined) {
+    problems.push(
+      'AXIOM47_NATS_CREDS is for a server named in AXIOM47_NATS_URL; the embedded one makes its own identities',
+    );
+  }
+  if (!parsed.success || problems.length > 0) {
+    throw new ConfigError(`the environment is not usable: ${[...new Set(problems)].join('; ')}`);
+  }
+  const env = parsed.data;
+  return Object.freeze({
+    nats: Object.freeze({
+      searchPath: env.PATH,
+      ...defined({
+        url: env.AXIOM47_NATS_URL,
+        credentialsFile: env.AXIOM47_NATS_CREDS,
+        server: env.AXIOM47_NATS_SERVER,
+      }),
+    }),
+    postgres: Object.freeze(
+      defined({ url: env.DATABASE_URL, keyringUrl: env.AXIOM47_KEYRING_URL, bin: env.AXIOM47_POSTGRES_BIN }),
+    ),
+    host: env.AXIOM47_HOST,
+    port: env.AXIOM47_PORT,
+    metricsPort: env.AXIOM47_METRICS_PORT,
+    logLevel: env.AXIOM47_LOG_LEVEL,
+    ...defined({ dataDir: env.AXIOM47_DATA_DIR, publicUrl: env.AXIOM47_PUBLIC_URL }),
+  });
+}
+
+/** Without the absent ones, as exactOptionalPropertyTypes wants. */
+function defined<T extends Record<string, string | undefined>>(fields: T): { [K in keyof T]?: string } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: string;
+  };
+}
