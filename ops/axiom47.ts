@@ -1,0 +1,62 @@
+// The command line. One place turns errors into exit codes: 0 done, 1 failed, 2 wrong usage or bad input.
+import { catalogue } from './commands/catalogue.ts';
+import { type Io, UsageError } from './commands/command.ts';
+
+const io: Io = {
+  stdout: (text) => void process.stdout.write(text),
+  stderr: (text) => void process.stderr.write(text),
+  isTTY: process.stderr.isTTY === true,
+};
+
+function overview(): string {
+  const width = Math.max(...catalogue.map((command) => command.name.length));
+  const rows = catalogue.map((command) => `  ${command.name.padEnd(width)}  ${command.summary}`);
+  return [
+    'axiom47 <command> [options]',
+    '',
+    ...rows,
+    '',
+    'Every command: --help (with an example), --json (one JSON document on stdout and nothing else there).',
+    '',
+  ].join('\n');
+}
+
+async function main(argv: string[]): Promise<number> {
+  const [name, ...rest] = argv;
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    io.stdout(overview());
+    return name === undefined ? 2 : 0;
+  }
+  const command = catalogue.find((candidate) => candidate.name === name);
+  if (!command) {
+    io.stderr(`axiom47: there is no command '${name}'; \`axiom47 --help\` lists them\n`);
+    return 2;
+  }
+  if (rest.includes('--help') || rest.includes('-h')) {
+    io.stdout(`${command.help.trim()}\n`);
+    return 0;
+  }
+  try {
+    return await command.run(rest, io);
+  } catch (error) {
+    if (error instanceof UsageError || isParseArgsError(error)) {
+      io.stderr(`axiom47: ${(error as Error).message}\n`);
+      return 2;
+    }
+    const e = error instanceof Error ? error : new Error(String(error));
+    io.stderr(`axiom47: ${e.message}\n`);
+    if (process.env.AXIOM47_DEBUG) io.stderr(`${e.stack ?? ''}\n`);
+    return 1;
+  }
+}
+
+const isParseArgsError = (error: unknown): boolean =>
+  error instanceof Error && String((error as { code?: string }).code).startsWith('ERR_PARSE_ARGS');
+
+// A reader that goes away early (`| head`) ends the output, not the work's exit code.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
+process.exitCode = await main(process.argv.slice(2));

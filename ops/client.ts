@@ -1,0 +1,109 @@
+// How a command reaches the installation of a data directory: the server that runs there, or one started for the time.
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Io } from './commands/command.ts';
+import { UsageError } from './commands/command.ts';
+import { readConfig } from './config.ts';
+import { defaultDataDir, findRunning } from './data-dir.ts';
+import { createLog } from './log.ts';
+
+export const projectRoot = fileURLToPath(new URL('..', import.meta.url));
+
+/** The directory a command means: `--data-dir`, else AXIOM47_DATA_DIR, else data/main when it exists, else the demo. */
+export const dataDirOf = (option: string | undefined): string =>
+  resolve(option ?? readConfig().dataDir ?? defaultDataDir(projectRoot));
+
+export interface Client {
+  url: string;
+  /** Answers parsed JSON; throws ApiError with the problem's own words. */
+  call<T>(method: string, path: string, body?: unknown): Promise<T>;
+  /** Posts bytes (msgpack). */
+  send<T>(path: string, body: Uint8Array, contentType: string): Promise<T>;
+}
+
+export class ApiError extends Error {
+  readonly status: number;
+  readonly reason: string | undefined;
+  readonly problem: Record<string, unknown>;
+  constructor(status: number, problem: Record<string, unknown>) {
+    const detail = problem.detail ?? problem.title ?? `HTTP ${status}`;
+    super(String(detail));
+    this.name = 'ApiError';
+    this.status = status;
+    this.reason = typeof problem.type === 'string' ? problem.type : undefined;
+    this.problem = problem;
+  }
+}
+
+export function createClient(url: string, token: string): Client {
+  const request = async <T>(
+    method: string,
+    path: string,
+    body: BodyInit | null,
+    contentType: string | null,
+  ): Promise<T> => {
+    const headers: Record<string, string> = { authorization: `Bearer ${token}`, accept: 'application/json' };
+    if (contentType) headers['content-type'] = contentType;
+    let response: Response;
+    try {
+      response = await fetch(new URL(path, url), { method, headers, body });
+    } catch (cause) {
+      throw new Error(`the server at ${url} does not answer (${causeOf(cause)}); is it still running?`, { cause });
+    }
+    const text = await response.text();
+    let parsed: unknown;
+    try {
+      parsed = text === '' ? null : JSON.parse(text);
+    } catch (cause) {
+      throw new Error(`the server at ${url} answered ${response.status} with something that is not JSON`, { cause });
+    }
+    if (!response.ok) throw new ApiError(response.status, (parsed ?? {}) as Record<string, unknown>);
+    return parsed as T;
+  };
+  return {
+    url,
+    call: (method, path, body) =>
+      request(
+        method,
+        path,
+        body === undefined ? null : JSON.stringify(body),
+        body === undefined ? null : 'application/json',
+      ),
+    send: (path, body, contentType) => request('POST', path, body as Uint8Array<ArrayBuffer>, contentType),
+  };
+}
+
+const causeOf = (error: unknown): string => {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause instanceof Error ? cause.message : error instanceof Error ? error.message : String(error);
+};
+
+/**
+ * Runs `work` against the server of the data directory: the running one, else one started for the time and stopped after.
+ *
+ * @param options.create makes the workspace when there is none yet (`import` does), under the given name.
+ */
+export async function withServer<T>(
+  dataDir: string,
+  options: { create?: { name: string; currency?: string; zone?: string } | undefined; io: Io },
+  work: (client: Client) => Promise<T>,
+): Promise<T> {
+  const running = findRunning(dataDir);
+  if (running) return work(createClient(running.url, running.token));
+  if (!options.create && !existsSync(join(dataDir, 'workspace.json')))
+    throw new UsageError(
+      `there is no workspace at ${dataDir}; \`axiom47 import FILE\` makes one, \`axiom47 serve\` starts the demo`,
+    );
+  const config = readConfig();
+  const { startServer } = await import('./compose.ts');
+  const log = createLog({ ...config, logLevel: process.env.AXIOM47_LOG_LEVEL ? config.logLevel : 'warn' });
+  await using server = await startServer({
+    config: { ...config, port: 0 },
+    dataDir,
+    create: options.create ?? null,
+    log,
+    progress: (text) => options.io.stderr(`${text}\n`),
+  });
+  return await work(createClient(server.url, server.token));
+}
