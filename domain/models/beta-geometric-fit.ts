@@ -1,0 +1,173 @@
+// Maximum likelihood for BG/NBD and MBG/NBD: one procedure, two likelihoods (see beta-geometric-likelihood.ts).
+
+import { cholesky, choleskyInverse } from '../numerics/cholesky.ts';
+import { type Box, type Maximum, maximise } from '../numerics/newton.ts';
+import { type BetaGeometricParams, betaGeometricLikelihood } from './beta-geometric-likelihood.ts';
+import type { CompressedSummary } from './compress.ts';
+import { type Diagnostic, FEW_CUSTOMERS, type Fit, type FitRefused, MIN_CUSTOMERS, type TimeUnit } from './fit.ts';
+
+const NAMES = ['r', 'alpha', 'a', 'b'] as const;
+
+/** Bounds of ln-parameters, alpha in units of the longest observation. Beyond them the likelihood is flat to working precision. */
+const BOX: Box = {
+  lower: [1e-6, 1e-9, 1e-6, 1e-6].map(Math.log),
+  upper: [1e6, 1e9, 1e6, 1e6].map(Math.log),
+};
+
+/** r above this means that purchase rates show no spread worth a parameter. */
+const NO_HETEROGENEITY = 1e4;
+
+/**
+ * Fits (r, α, a, b) to compressed histories by Newton's method on ln-parameters, in time units of the longest T.
+ *
+ * Refused: fewer than 10 customers; nobody bought again (r and α are then not separately identified, a and b not at all).
+ * Flagged in `diagnostics`: fewer than 30 customers, a parameter at a bound (`at-boundary`: its standard error is null), `no-dropout`
+ * when every repeat buyer's last purchase is at T, `no-heterogeneity`, `ill-conditioned`.
+ */
+export function fitBetaGeometric<Model extends string>(
+  model: Model,
+  summary: CompressedSummary,
+  trialsAtBirth: 0 | 1,
+  unit: TimeUnit,
+): Fit<Model, BetaGeometricParams> {
+  const totals = describe(summary);
+  const { n } = totals;
+  const refuse = (reason: FitRefused<Model>['reason'], message: string): FitRefused<Model> => ({
+    ok: false,
+    model,
+    reason,
+    message,
+    iterations: 0,
+    gradientNorm: null,
+    n,
+    diagnostics: [],
+  });
+  if (n < MIN_CUSTOMERS)
+    return refuse('too-few-customers', `${n} customers cannot carry four parameters; give at least ${MIN_CUSTOMERS}`);
+  if (totals.repeats === 0)
+    return refuse(
+      'not-identifiable',
+      'nobody bought again: the rate of purchase and the chance to drop out cannot be told apart; observe for longer',
+    );
+  const timeScale = 1 / totals.longest;
+  const likelihood = betaGeometricLikelihood(summary, trialsAtBirth, timeScale);
+  const rate = totals.repeats / (totals.exposure * timeScale);
+  const best = search(likelihood, rate);
+  const diagnostics = warnings(best, totals);
+  if (!best.converged)
+    return {
+      ...refuse(
+        'no-convergence',
+        `no maximum found in ${best.iterations} steps: ${diagnostics.map((d) => d.message).join('; ') || 'the likelihood has no clear top; check units and rows'}`,
+      ),
+      iterations: best.iterations,
+      gradientNorm: Math.max(...best.gradient.map(Math.abs)),
+      diagnostics,
+    };
+  return {
+    ok: true,
+    model,
+    unit,
+    ...toResult(best, NAMES, [1, 1 / timeScale, 1, 1], diagnostics),
+    logLikelihood: best.value + totals.repeats * Math.log(timeScale),
+    n,
+  };
+}
+
+function describe({ frequency, recency, T, weight }: CompressedSummary) {
+  let n = 0;
+  let repeats = 0;
+  let repeaters = 0;
+  let exposure = 0;
+  let longest = 0;
+  let everybodyAlive = true;
+  for (let i = 0; i < weight.length; i++) {
+    n += weight[i]!;
+    repeats += weight[i]! * frequency[i]!;
+    if (frequency[i]! > 0) {
+      repeaters += weight[i]!;
+      if (recency[i]! < T[i]!) everybodyAlive = false;
+    }
+    exposure += weight[i]! * T[i]!;
+    longest = Math.max(longest, T[i]!);
+  }
+  return { n, repeats, repeaters, exposure, longest, everybodyAlive };
+}
+
+/** Newton from a typical retail shape, then from sharper and flatter ones; the highest maximum that converged. */
+function search(likelihood: ReturnType<typeof betaGeometricLikelihood>, rate: number): Maximum {
+  let best: Maximum | undefined;
+  for (const [r, a, b] of [
+    [0.4, 0.8, 2.5],
+    [3, 0.5, 5],
+    [0.1, 2, 4],
+  ] as const) {
+    const found = maximise(likelihood, [r, (0.6 * r) / rate, a, b].map(Math.log), BOX);
+    if (found.converged) return found;
+    if (best === undefined || found.value > best.value) best = found;
+  }
+  return best!;
+}
+
+function warnings(best: Maximum, totals: ReturnType<typeof describe>): Diagnostic[] {
+  const found: Diagnostic[] = [];
+  if (totals.n < FEW_CUSTOMERS)
+    found.push({ code: 'few-customers', message: `${totals.n} customers: expect wide uncertainty` });
+  if (totals.everybodyAlive)
+    found.push({
+      code: 'no-dropout',
+      message:
+        'every repeat customer bought on the last day of observation, so the chance to drop out is not identified',
+    });
+  if (Math.exp(best.at[0]!) > NO_HETEROGENEITY)
+    found.push({
+      code: 'no-heterogeneity',
+      message: 'customers do not differ in their rate of purchase; only r/alpha is identified',
+    });
+  NAMES.forEach((name, i) => {
+    if (best.atBound[i] !== 0)
+      found.push({
+        code: 'at-boundary',
+        message: `${name} stands at the ${best.atBound[i] === 1 ? 'upper' : 'lower'} bound; the data do not determine it`,
+      });
+  });
+  return found;
+}
+
+/** Parameters on their own scale, observed information, standard errors by the delta method. Shared with Gamma-Gamma. */
+export function toResult<Name extends string>(
+  best: Maximum,
+  names: readonly Name[],
+  scale: readonly number[],
+  diagnostics: Diagnostic[],
+) {
+  const params = {} as { [Key in Name]: number };
+  const standardErrors = {} as { [Key in Name]: number | null };
+  const free = best.atBound.every((side) => side === 0);
+  const information = best.hessian.map((row) => row.map((value) => -value));
+  const factor = free ? cholesky(information) : undefined;
+  const covarianceLog = factor ? choleskyInverse(factor) : null;
+  const conditionNumber = covarianceLog ? norm1(information) * norm1(covarianceLog) : null;
+  names.forEach((name, i) => {
+    params[name] = Math.exp(best.at[i]!) * scale[i]!;
+    standardErrors[name] = covarianceLog ? params[name] * Math.sqrt(covarianceLog[i]![i]!) : null;
+  });
+  if (conditionNumber === null || conditionNumber > 1e12)
+    diagnostics.push({
+      code: 'ill-conditioned',
+      message: 'the likelihood is flat in some direction: parameters are uncertain far beyond their standard errors',
+    });
+  return {
+    params,
+    standardErrors,
+    covarianceLog,
+    conditionNumber,
+    gradientNorm: Math.max(0, ...best.gradient.map((g, i) => (best.atBound[i] === 0 ? Math.abs(g) : 0))),
+    iterations: best.iterations,
+    converged: best.converged,
+    diagnostics,
+  };
+}
+
+const norm1 = (matrix: number[][]) =>
+  Math.max(...matrix.map((_, j) => matrix.reduce((sum, row) => sum + Math.abs(row[j]!), 0)));

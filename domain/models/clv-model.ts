@@ -1,0 +1,296 @@
+// The model of a non-contractual business: when purchases come (BG/NBD or MBG/NBD) and what they are worth (Gamma-Gamma). Its file form, the
+// one guard every prediction passes, and the two predictions built on it: churn and lifetime value.
+
+import { z } from 'zod';
+import { ok, type Result } from '../result.ts';
+import * as bgNbd from './bg-nbd.ts';
+import { brokenRule } from './compress.ts';
+import type { TimeUnit } from './fit.ts';
+import * as future from './future-purchases.ts';
+import { expectedSpend, type GammaGammaParams } from './gamma-gamma.ts';
+import { discountedPurchases, WEEKS_PER_MONTH } from './lifetime-value.ts';
+import * as mbgNbd from './mbg-nbd.ts';
+import { spendDistribution } from './spend-distribution.ts';
+
+const positive = z.number().positive().finite();
+const purchaseParams = z.object({ r: positive, alpha: positive, a: positive, b: positive });
+const spendParams = z.object({ p: positive, q: positive, v: positive });
+
+/** Parameters bare, or inside what `fit --json` prints. */
+const fitted = <Params extends z.ZodType>(params: Params) =>
+  z.union([params, z.object({ params, unit: z.enum(['week', 'day']).optional() })]);
+
+const unit = z.enum(['week', 'day']).default('week');
+const clvFile = z.object({
+  model: z.literal('clv'),
+  unit,
+  bgNbd: fitted(purchaseParams).optional(),
+  mbgNbd: fitted(purchaseParams).optional(),
+  gammaGamma: fitted(spendParams).optional(),
+});
+const fileSchema = z.discriminatedUnion('model', [
+  clvFile,
+  z.object({ model: z.literal('bg-nbd'), unit, params: purchaseParams }),
+  z.object({ model: z.literal('mbg-nbd'), unit, params: purchaseParams }),
+  z.object({ model: z.literal('gamma-gamma'), params: spendParams }),
+]);
+
+/** Parameters in `unit` (alpha) and in the reporting currency (v). Exactly one of bgNbd and mbgNbd. */
+export type ClvModel = { model: 'clv'; unit: TimeUnit; gammaGamma?: GammaGammaParams } & (
+  | { bgNbd: bgNbd.BgNbdParams; mbgNbd?: never }
+  | { mbgNbd: mbgNbd.MbgNbdParams; bgNbd?: never }
+);
+
+/**
+ * A CLV model from one or more parsed files: a CLV model file, or what `fit --json` prints for a purchase model and, for money, Gamma-Gamma.
+ *
+ * @returns the model, or one sentence per problem that names the field.
+ */
+export function parseClvModel(...files: unknown[]): Result<ClvModel, string> {
+  const parts: z.infer<typeof fileSchema>[] = [];
+  for (const file of files) {
+    const parsed = fileSchema.safeParse(file);
+    if (!parsed.success) return { ok: false, reason: problems(parsed.error) };
+    parts.push(parsed.data);
+  }
+  const purchases: { kind: 'bgNbd' | 'mbgNbd'; unit: TimeUnit; params: bgNbd.BgNbdParams }[] = [];
+  const money: GammaGammaParams[] = [];
+  for (const part of parts) {
+    if (part.model === 'gamma-gamma') money.push(part.params);
+    else if (part.model === 'bg-nbd') purchases.push({ kind: 'bgNbd', unit: part.unit, params: part.params });
+    else if (part.model === 'mbg-nbd') purchases.push({ kind: 'mbgNbd', unit: part.unit, params: part.params });
+    else {
+      for (const kind of ['bgNbd', 'mbgNbd'] as const) {
+        const given = part[kind];
+        if (given === undefined) continue;
+        if ('params' in given && given.unit !== undefined && given.unit !== part.unit)
+          return { ok: false, reason: `${kind}.unit is ${given.unit} but unit is ${part.unit}; make them the same` };
+        purchases.push({ kind, unit: part.unit, params: 'params' in given ? given.params : given });
+      }
+      if (part.gammaGamma) money.push('params' in part.gammaGamma ? part.gammaGamma.params : part.gammaGamma);
+    }
+  }
+  if (purchases.length !== 1)
+    return { ok: false, reason: `found ${purchases.length} purchase models; give exactly one of bgNbd and mbgNbd` };
+  if (money.length > 1) return { ok: false, reason: `found ${money.length} money models; give at most one gammaGamma` };
+  const [{ kind, unit: timeUnit, params }] = purchases as [(typeof purchases)[number]];
+  const rest = money[0] ? { gammaGamma: money[0] } : {};
+  return ok(
+    kind === 'bgNbd'
+      ? { model: 'clv', unit: timeUnit, bgNbd: params, ...rest }
+      : { model: 'clv', unit: timeUnit, mbgNbd: params, ...rest },
+  );
+}
+
+const problems = (error: z.ZodError) =>
+  error.issues.map((issue) => `${issue.path.join('.') || 'the file'}: ${issue.message}`).join('; ');
+
+/** What a prediction needs to know of one customer. Times in DAYS, whatever the model's unit. */
+export interface CustomerHistory {
+  frequency: number;
+  recency: number;
+  T: number;
+  /** Mean net money of the repeat days with money > 0, in the reporting currency; null or absent when unknown. */
+  monetaryValue?: number | null | undefined;
+  /** How many repeat days that mean is over; all of `frequency` when absent. */
+  moneyDays?: number | undefined;
+  /** The first purchase may lie before the data begin. */
+  leftTruncated?: boolean | undefined;
+  /** Some of the money is in a currency without a rate into the reporting currency. */
+  withoutRate?: boolean | undefined;
+  /** Never bought, or erased. */
+  notACustomer?: boolean | undefined;
+  /** Belongs to a contract: leaving is observed, not inferred. */
+  contractual?: boolean | undefined;
+}
+
+export interface Refusal {
+  reason:
+    | 'not-a-customer'
+    | 'contractual'
+    | 'left-truncated'
+    | 'invalid-history'
+    | 'horizon-not-positive'
+    | 'horizon-too-long'
+    | 'no-money-model'
+    | 'without-rate'
+    | 'infinite-mean'
+    | 'out-of-range';
+  message: string;
+}
+
+export const LONGEST_HORIZON_DAYS = 3653;
+
+/**
+ * The one guard: may `model` speak about this customer over this horizon? No route, job or command predicts without it; the predictions
+ * below call it themselves.
+ *
+ * @param wanted 'churn' asks about purchases only, 'clv' about money too.
+ */
+export function applicable(
+  model: ClvModel,
+  customer: CustomerHistory,
+  horizonDays: number,
+  wanted: 'churn' | 'clv' = 'churn',
+): { ok: true } | ({ ok: false } & Refusal) {
+  const no = (reason: Refusal['reason'], message: string) => ({ ok: false, reason, message }) as const;
+  if (customer.notACustomer) return no('not-a-customer', 'has no purchase on record');
+  if (customer.contractual) return no('contractual', 'is under contract; ask a survival model');
+  if (customer.leftTruncated)
+    return no('left-truncated', 'may have bought before the data begin, so frequency and T are not from birth');
+  if (!(horizonDays > 0)) return no('horizon-not-positive', `the horizon must be > 0 days, not ${horizonDays}`);
+  if (horizonDays > LONGEST_HORIZON_DAYS)
+    return no(
+      'horizon-too-long',
+      `the horizon of ${horizonDays} days is over ten years (${LONGEST_HORIZON_DAYS} days)`,
+    );
+  const broken = brokenRule(customer.frequency, customer.recency, customer.T);
+  if (broken) return no('invalid-history', `${broken.column}: ${broken.rule}`);
+  if (wanted === 'churn') return { ok: true };
+  if (!model.gammaGamma) return no('no-money-model', 'the model has no Gamma-Gamma part; fit or import one');
+  if (customer.withoutRate)
+    return no('without-rate', 'some of the money is in a currency without a rate; set one with fx.rates.set');
+  const money = customer.monetaryValue ?? 0;
+  const days = customer.moneyDays ?? customer.frequency;
+  if (!(money >= 0 && money < Number.POSITIVE_INFINITY))
+    return no('invalid-history', `monetaryValue: ${money} is not a finite mean amount ≥ 0`);
+  if (!(days >= 0 && days <= customer.frequency && Number.isInteger(days)))
+    return no(
+      'invalid-history',
+      `moneyDays: ${days} is not a whole number from 0 to frequency = ${customer.frequency}`,
+    );
+  if (expectedSpend(model.gammaGamma, moneyDays(customer), money) === undefined)
+    return no('infinite-mean', `q = ${model.gammaGamma.q} ≤ 1: the mean spend of this customer is not finite`);
+  return { ok: true };
+}
+
+/** Repeat days that carry money: none when their mean is 0 or unknown. */
+const moneyDays = (customer: CustomerHistory) =>
+  (customer.monetaryValue ?? 0) > 0 ? (customer.moneyDays ?? customer.frequency) : 0;
+
+const DAYS_PER_UNIT = { week: 7, day: 1 } as const;
+
+/** The customer's posterior in the model's unit. Callers have passed `applicable`. */
+export function posteriorOf(model: ClvModel, { frequency, recency, T }: CustomerHistory): future.Posterior {
+  const days = DAYS_PER_UNIT[model.unit];
+  return model.bgNbd
+    ? bgNbd.posterior(model.bgNbd, frequency, recency / days, T / days)
+    : mbgNbd.posterior(model.mbgNbd, frequency, recency / days, T / days);
+}
+
+export type ChurnBand = 'low' | 'moderate' | 'high' | 'severe';
+
+/** Lower ends of moderate, high and severe. */
+export const CHURN_BANDS: readonly [number, number, number] = [0.15, 0.35, 0.6];
+
+export function churnBand(pChurn: number, [moderate, high, severe] = CHURN_BANDS): ChurnBand {
+  if (pChurn < moderate) return 'low';
+  if (pChurn < high) return 'moderate';
+  return pChurn < severe ? 'high' : 'severe';
+}
+
+export interface ChurnPrediction {
+  /** P(no purchase within the horizon): churn, without a contract. */
+  pChurn: number;
+  /** 1 − pChurn with its own digits. */
+  pPurchase: number;
+  pAlive: number;
+  /** ln(P(dead)/P(alive)); null where death is impossible (BG/NBD without a repeat purchase). */
+  logOddsDead: number | null;
+  expectedPurchases: number;
+  horizonDays: number;
+  band: ChurnBand;
+}
+
+/** Churn of one customer over the horizon; refuses with the guard's reason. Cost about 0.5 µs. */
+export function predictChurn(
+  model: ClvModel,
+  customer: CustomerHistory,
+  horizonDays: number,
+): Result<ChurnPrediction, Refusal> {
+  const guard = applicable(model, customer, horizonDays, 'churn');
+  if (!guard.ok) return { ok: false, reason: guard };
+  const state = posteriorOf(model, customer);
+  const t = horizonDays / DAYS_PER_UNIT[model.unit];
+  const pChurn = future.probabilityOfNoPurchase(state, t);
+  return ok({
+    pChurn,
+    pPurchase: future.probabilityOfPurchase(state, t),
+    pAlive: state.pAlive,
+    logOddsDead: Number.isFinite(state.logOddsDead) ? state.logOddsDead : null,
+    expectedPurchases: future.expectedFuture(state, t),
+    horizonDays,
+    band: churnBand(pChurn),
+  });
+}
+
+export interface ClvOptions {
+  /** Months of 4.345 weeks; 12 when neither is given. */
+  months?: number | undefined;
+  horizonDays?: number | undefined;
+  /** Discount rate per month, at month ends. */
+  discountMonthly?: number | undefined;
+  /** Levels of the spend quantiles. */
+  levels?: readonly number[] | undefined;
+}
+
+export interface ClvPrediction {
+  /** Expected spend over the horizon, discounted at month ends. */
+  clvMean: number;
+  /** Quantiles of UNDISCOUNTED spend over the horizon, one per level. */
+  quantiles: number[];
+  pZeroSpend: number;
+  expectedPurchases: number;
+  /** Expected amount of one purchase. */
+  expectedSpendPerPurchase: number;
+  /** Expected undiscounted spend over the horizon. */
+  expectedSpend: number;
+  pAlive: number;
+  horizonDays: number;
+  months: number;
+  discountMonthly: number;
+}
+
+export const CLV_LEVELS: readonly number[] = [0.05, 0.5, 0.95];
+const DAYS_PER_MONTH = WEEKS_PER_MONTH * 7;
+
+/** Lifetime value of one customer over the horizon; refuses with the guard's reason. Cost about 20 µs with three quantiles. */
+export function predictClv(
+  model: ClvModel,
+  customer: CustomerHistory,
+  { months, horizonDays, discountMonthly = 0.01, levels = CLV_LEVELS }: ClvOptions = {},
+): Result<ClvPrediction, Refusal> {
+  const perUnit = DAYS_PER_UNIT[model.unit];
+  const days = horizonDays ?? (months ?? 12) * DAYS_PER_MONTH;
+  const guard = applicable(model, customer, days, 'clv');
+  if (!guard.ok) return { ok: false, reason: guard };
+  if (!(discountMonthly > -1 && discountMonthly < Number.POSITIVE_INFINITY))
+    return refused('out-of-range', `discountMonthly: ${discountMonthly} is not a finite rate above −1`);
+  const state = posteriorOf(model, customer);
+  const gammaGamma = model.gammaGamma!;
+  const t = horizonDays === undefined ? (months ?? 12) * (DAYS_PER_MONTH / perUnit) : horizonDays / perUnit;
+  const moneyCount = moneyDays(customer);
+  const meanSpend = moneyCount > 0 ? customer.monetaryValue! : 0;
+  const distribution = spendDistribution(state, t, gammaGamma, moneyCount, meanSpend);
+  if (distribution === undefined)
+    return refused(
+      'out-of-range',
+      `about ${Math.round((state.shape * t) / state.rate)} purchases in the horizon; check the model's unit (${model.unit})`,
+    );
+  const perPurchase = expectedSpend(gammaGamma, moneyCount, meanSpend)!;
+  const purchases = future.expectedFuture(state, t);
+  return ok({
+    clvMean: perPurchase * discountedPurchases(state, t, DAYS_PER_MONTH / perUnit, discountMonthly),
+    quantiles: levels.map((level) => distribution.quantile(level)),
+    pZeroSpend: distribution.pZero,
+    expectedPurchases: purchases,
+    expectedSpendPerPurchase: perPurchase,
+    expectedSpend: perPurchase * purchases,
+    pAlive: state.pAlive,
+    horizonDays: days,
+    months: months ?? days / DAYS_PER_MONTH,
+    discountMonthly,
+  });
+}
+
+const refused = (reason: Refusal['reason'], message: string) => ({ ok: false, reason: { reason, message } }) as const;

@@ -1,0 +1,64 @@
+// What every fit answers: parameters with their uncertainty, or a reason; and what deserves attention without failing.
+
+export type TimeUnit = 'week' | 'day';
+
+export interface Diagnostic {
+  code: string;
+  message: string;
+}
+
+export type FitReason = 'too-few-customers' | 'not-identifiable' | 'no-convergence';
+
+/** A maximum-likelihood fit. Gradient and covariance are in ln-parameters, where no bound is near. */
+export interface FittedModel<Model extends string, Params> {
+  ok: true;
+  model: Model;
+  unit: TimeUnit;
+  params: Params;
+  logLikelihood: number;
+  /** By the observed information and the delta method; null for a parameter the data do not bound. */
+  standardErrors: { [Name in keyof Params]: number | null };
+  /** Covariance of the ln-parameters in the order of `params`; null when some parameter stands at a bound. */
+  covarianceLog: number[][] | null;
+  /** Largest |d logLikelihood / d ln parameter| over the parameters that are not at a bound. */
+  gradientNorm: number;
+  /** 1-norm condition number of the observed information; null when that is singular. */
+  conditionNumber: number | null;
+  iterations: number;
+  /** Customers (sum of weights). */
+  n: number;
+  converged: boolean;
+  diagnostics: Diagnostic[];
+}
+
+export interface FitRefused<Model extends string> {
+  ok: false;
+  model: Model;
+  reason: FitReason;
+  message: string;
+  iterations: number;
+  gradientNorm: number | null;
+  n: number;
+  diagnostics: Diagnostic[];
+}
+
+export type Fit<Model extends string, Params> = FittedModel<Model, Params> | FitRefused<Model>;
+
+/** Fewer customers than this are refused; below FEW_CUSTOMERS the fit is flagged. */
+export const MIN_CUSTOMERS = 10;
+export const FEW_CUSTOMERS = 30;
+
+/** Bad input of one row, named so that a person can find it. `row` counts from 0; the message counts from 1. */
+export class RowError extends RangeError {
+  readonly row: number;
+  readonly column: string;
+  readonly rule: string;
+
+  constructor(row: number, column: string, rule: string) {
+    super(`row ${row + 1}, column ${column}: ${rule}`);
+    this.name = 'RowError';
+    this.row = row;
+    this.column = column;
+    this.rule = rule;
+  }
+}
