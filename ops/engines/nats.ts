@@ -176,10 +176,9 @@ async function startEmbedded(
 
 /** A server left alive by a killed start of ours: stopped in order, so that never two of them write one store. */
 async function clearLeftover(home: string, log: Logger): Promise<void> {
-  const left = processesIn(home);
-  if (left.length === 0) return;
-  log.warn({ pids: left.map(({ pid }) => pid) }, 'stopping the nats-server an earlier start left running');
-  const pids = left.map(({ pid }) => pid);
+  const pids = processesIn(home, / -c server\.conf\b/);
+  if (pids.length === 0) return;
+  log.warn({ pids }, 'stopping the nats-server an earlier start left running');
   if (!(await endProcesses(pids, STOP_STEPS))) {
     throw new EngineError(
       'nats-server',

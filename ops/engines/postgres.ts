@@ -198,13 +198,13 @@ async function createCluster(runner: Runner, cluster: string, password: string):
 async function clearLeftover(cluster: string, log: Logger): Promise<void> {
   const pidFile = join(cluster, 'postmaster.pid');
   const recorded = existsSync(pidFile) ? Number(readFileSync(pidFile, 'utf8').split('\n')[0]) : undefined;
-  const left = processesIn(cluster);
-  const postmaster = left.find(({ pid }) => pid === recorded);
+  // A postmaster (perhaps still behind the program that starts it for root), or a backend: "postgres: checkpointer".
+  const pids = processesIn(cluster, /^(\S*\/)?postgres(:|\s)|\/postgres -D /);
+  const postmaster = pids.find((pid) => pid === recorded);
   if (postmaster !== undefined) {
-    log.warn({ pid: postmaster.pid }, 'stopping the PostgreSQL an earlier start left running');
-    await endProcesses([postmaster.pid], STOP_STEPS);
+    log.warn({ pid: postmaster }, 'stopping the PostgreSQL an earlier start left running');
+    await endProcesses([postmaster], STOP_STEPS);
   }
-  const pids = left.map(({ pid }) => pid);
   if (
     pids.length > 0 &&
     !(await endProcesses(pids, [

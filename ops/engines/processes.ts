@@ -29,16 +29,19 @@ export function processIdentity(pid: number): string | undefined {
 export const isSameProcess = (pid: number, identity: string | undefined): boolean =>
   isAlive(pid) && (identity === undefined || processIdentity(pid) === undefined || processIdentity(pid) === identity);
 
-/** Processes whose working directory is this one. It follows a renamed data directory, as a command line would not. */
-export function processesIn(directory: string): { pid: number; command: string }[] {
+/**
+ * The processes at work in this directory whose command line (arguments joined by spaces) fits. The working directory is what tells: it
+ * follows a data directory that was renamed, as a path among the arguments would not.
+ */
+export function processesIn(directory: string, command: RegExp): number[] {
   if (!hasProc()) return [];
-  const found: { pid: number; command: string }[] = [];
+  const found: number[] = [];
   for (const entry of readdirSync('/proc')) {
     const pid = Number(entry);
     if (!Number.isInteger(pid)) continue;
     try {
       if (readlinkSync(`/proc/${pid}/cwd`) !== directory || !isAlive(pid)) continue;
-      found.push({ pid, command: readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim() });
+      if (command.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' '))) found.push(pid);
     } catch (error) {
       // Gone meanwhile, or another user's: neither is ours.
       if (!['ENOENT', 'EACCES', 'EPERM', 'ESRCH'].includes(errorCode(error) ?? '')) throw error;
