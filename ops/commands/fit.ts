@@ -1,0 +1,123 @@
+// `axiom47 fit`: a model from a summary file or from transactions, without a server.
+import { parseArgs } from 'node:util';
+import { isModelName, type ModelName, models } from '#domain/models/catalogue.ts';
+import { RowError, type TimeUnit } from '#domain/models/fit.ts';
+import { type Histories, readSummary, readTransactions } from '../summary-input.ts';
+import { type Command, UsageError } from './command.ts';
+import { timeUnit } from './rfm.ts';
+
+export const fit: Command = {
+  name: 'fit',
+  summary: `fit ${Object.keys(models).join(', ')} to a file`,
+  help: `axiom47 fit MODEL --data FILE [--columns frequency=x,recency=t_x,T=T,monetary=zbar,weight=w] [--unit week|day] [--json]
+axiom47 fit MODEL --transactions FILE [--customer COL --time COL --amount COL --until DATE --grain day|week] [--unit week|day] [--json]
+
+MODEL:
+${Object.values(models)
+  .map(({ name, title }) => `  ${name.padEnd(12)} ${title}`)
+  .join('\n')}
+
+--data reads one customer per row; --unit says in which unit its recency and T are (week). --transactions summarises first, as \`axiom47 rfm\`.
+--json prints parameters, standard errors, log-likelihood and diagnostics: a file for \`axiom47 predict --params\` and \`axiom47 model import\`.
+
+Examples:
+  axiom47 fit bg-nbd --data cdnow_summary.csv --json > bg.json
+  axiom47 fit gamma-gamma --transactions orders.csv --amount amount --until 1997-09-30`,
+
+  async run(argv, io) {
+    const { values, positionals } = parseArgs({
+      args: fileAfterTransactions(argv),
+      allowPositionals: true,
+      options: {
+        data: { type: 'string' },
+        transactions: { type: 'boolean', default: false },
+        columns: { type: 'string' },
+        customer: { type: 'string' },
+        time: { type: 'string' },
+        amount: { type: 'string' },
+        until: { type: 'string' },
+        unit: { type: 'string', default: 'week' },
+        grain: { type: 'string', default: 'day' },
+        json: { type: 'boolean', default: false },
+      },
+    });
+    const model = positionals[0];
+    if (model === undefined || positionals.length > 1 || !isModelName(model))
+      throw new UsageError(`fit needs one model of ${Object.keys(models).join(', ')}; got '${positionals.join(' ')}'`);
+    if (values.data === undefined)
+      throw new UsageError('fit needs --data FILE or --transactions FILE; see axiom47 fit --help');
+    const unit = timeUnit('--unit', values.unit);
+    const rows = values.transactions
+      ? fromTransactions(values.data, { ...values, unit, grain: timeUnit('--grain', values.grain) }, model)
+      : readSummary(
+          values.data,
+          values.columns,
+          model === 'gamma-gamma' ? ['frequency', 'monetary'] : ['frequency', 'recency', 'T'],
+        );
+    const result = fitFromSummary(model, rows, unit);
+    if (!result.ok) {
+      if (values.json) io.stdout(`${JSON.stringify({ ...result, converged: false })}\n`);
+      io.stderr(`axiom47: ${rows.source}: ${model} was not fitted (${result.reason}): ${result.message}\n`);
+      return 1;
+    }
+    const { ok: _, ...fitted } = result;
+    io.stdout(values.json ? `${JSON.stringify(fitted)}\n` : describe(fitted));
+    if (!values.json)
+      for (const { code, message } of fitted.diagnostics) io.stderr(`axiom47: warning: ${code}: ${message}\n`);
+    return 0;
+  },
+};
+
+/** `--transactions FILE` as well as `--transactions --data FILE`. */
+export const fileAfterTransactions = (argv: readonly string[]): string[] =>
+  argv.flatMap((arg, i) => {
+    if (arg.startsWith('--transactions=')) return ['--transactions', `--data=${arg.slice('--transactions='.length)}`];
+    const next = argv[i + 1];
+    return arg === '--transactions' && next !== undefined && !next.startsWith('-') ? [arg, '--data'] : [arg];
+  });
+
+function fromTransactions(path: string, options: Parameters<typeof readTransactions>[1], model: ModelName): Histories {
+  const summary = readTransactions(path, options);
+  if (model === 'gamma-gamma' && !summary.hasMoney)
+    throw new UsageError(`${summary.source}: which column is the amount? Say --amount COLUMN`);
+  return { ...summary, names: {} };
+}
+
+/**
+ * Fits one model to histories whose times are in `unit`.
+ *
+ * @throws UsageError naming source, row and column of a history that cannot be.
+ */
+export function fitFromSummary(model: ModelName, rows: Histories, unit: TimeUnit) {
+  const { frequency, recency, T, monetaryValue, weight, names, source } = rows;
+  try {
+    if (model === 'gamma-gamma') {
+      if (monetaryValue === undefined) throw new UsageError(`${source} has no monetary column`);
+      return models[model].fit({ frequency, monetaryValue, weight }, unit);
+    }
+    if (recency === undefined || T === undefined) throw new UsageError(`${source} has no recency or T column`);
+    return models[model].fit({ frequency, recency, T, weight }, unit);
+  } catch (error) {
+    if (error instanceof RowError)
+      throw new UsageError(
+        `${source} row ${error.row + 1}, column ${names[error.column] ?? error.column}: ${error.rule}`,
+      );
+    throw error;
+  }
+}
+
+type Fitted = Extract<ReturnType<typeof fitFromSummary>, { ok: true }>;
+
+function describe(fitted: Omit<Fitted, 'ok'>): string {
+  const errors: Record<string, number | null> = { ...fitted.standardErrors };
+  const lines = Object.entries(fitted.params).map(
+    ([name, value]) =>
+      `  ${name.padEnd(6)} ${value.toPrecision(8).padStart(14)}  ± ${errors[name]?.toPrecision(3) ?? '(not bounded by the data)'}`,
+  );
+  return [
+    `${fitted.model}, ${fitted.n} customers, time in ${fitted.unit}s`,
+    ...lines,
+    `  log-likelihood ${fitted.logLikelihood.toFixed(6)}, largest gradient ${fitted.gradientNorm.toExponential(1)} after ${fitted.iterations} steps`,
+    '',
+  ].join('\n');
+}

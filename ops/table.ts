@@ -1,0 +1,67 @@
+// A CSV file as columns of text, with the position of every cell for error messages. Plain or gzipped; the first line names the columns.
+import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { parse } from 'csv-parse/sync';
+import { UsageError } from './commands/command.ts';
+
+export interface Table {
+  /** File name without its directory, for messages. */
+  name: string;
+  header: string[];
+  rows: string[][];
+}
+
+/** @throws UsageError when the file is missing, unreadable, empty, or not CSV. */
+export function readTable(path: string): Table {
+  const name = basename(path);
+  let text: string;
+  try {
+    const bytes = readFileSync(path);
+    text = (bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes).toString('utf8');
+  } catch (error) {
+    throw new UsageError(`cannot read ${path}: ${(error as Error).message}; give the path of a CSV file`);
+  }
+  let records: string[][];
+  try {
+    records = parse(text, { bom: true, skip_empty_lines: true, trim: true });
+  } catch (error) {
+    throw new UsageError(`${name} is not CSV: ${(error as Error).message}`);
+  }
+  const [header, ...rows] = records;
+  if (header === undefined || rows.length === 0) throw new UsageError(`${name} has no rows below a header line`);
+  return { name, header, rows };
+}
+
+/** Index of a column by exact name, else by name without case. @throws UsageError listing the columns there are. */
+export function columnIndex(table: Table, name: string): number {
+  const exact = table.header.indexOf(name);
+  if (exact >= 0) return exact;
+  const loose = table.header.findIndex((column) => column.toLowerCase() === name.toLowerCase());
+  if (loose >= 0) return loose;
+  throw new UsageError(`${table.name} has no column '${name}'; it has ${table.header.join(', ')}`);
+}
+
+/** The first of several usual names that the table has. */
+export function guessColumn(table: Table, names: readonly string[]): string | undefined {
+  for (const name of names) {
+    const found = table.header.find((column) => column.toLowerCase() === name.toLowerCase());
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** A column of numbers. @throws UsageError naming file, row (from 1) and column of the first cell that is not one. */
+export function numberColumn(table: Table, name: string): Float64Array {
+  const index = columnIndex(table, name);
+  return Float64Array.from(table.rows, (row, i) => {
+    const cell = row[index] ?? '';
+    const value = cell === '' ? Number.NaN : Number(cell);
+    if (!Number.isFinite(value)) throw cellError(table, i, name, `'${cell}' is not a number`);
+    return value;
+  });
+}
+
+/** @param row counted from 0; the message counts from 1 below the header. */
+export const cellError = (table: Table, row: number, column: string, what: string) =>
+  new UsageError(`${table.name} row ${row + 1}, column ${column}: ${what}`);
