@@ -35,3 +35,32 @@ const ORDER_SPACE: { [type: string]: string } = {
   'subscription.renewed': 's',
   'subscription.cancelled': 's',
 };
+
+/**
+ * The mapped fields after parsing, before any clock correction: what a row without ids is recognised by.
+ * @param time `timeText(written)`. @param extra further fields of the row, whatever the policy keeps of them.
+ */
+export const canonicalRow = (event: InputEvent, time: string, extra?: unknown): string =>
+  [
+    event.type,
+    event.anonymous ? 'anonymous' : '',
+    event.customerId,
+    time,
+    event.minor ?? '',
+    event.currency ?? '',
+    event.channel ?? '',
+    event.name ?? '',
+    event.refundedOrderId ?? '',
+    event.linkAnonymousId ?? '',
+    extra === undefined || extra === null ? '' : stableText(extra, 0),
+  ].join('\u001f');
+
+/** JSON with sorted keys, so that the order a publisher writes fields in is no difference. Beyond 32 levels only '…'. */
+function stableText(value: unknown, depth: number): string {
+  if (depth > 32) return '"…"';
+  if (typeof value === 'bigint') return String(value);
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
+  if (Array.isArray(value)) return `[${value.map((item) => stableText(item, depth + 1)).join(',')}]`;
+  const fields = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${fields.map(([key, item]) => `${JSON.stringify(key)}:${stableText(item, depth + 1)}`).join(',')}}`;
+}
