@@ -44,6 +44,8 @@ export interface Keyring extends Links, Erasure, AsyncDisposable {
   count(): Promise<{ known: number; anonymous: number; erased: number }>;
   /** Identities created after `createdNo`, in order, at most `limit`. */
   tail(createdNo: number, limit: number): Promise<IdentityRow[]>;
+  /** Instants up to which input of reopened customers is refused, by `sidText`. */
+  reopened(): Promise<Map<string, number>>;
   /** Counts erasures: an id index saved at another number is rebuilt. */
   erasures(): Promise<number>;
   /** Keys of these sids by `sidText`; erased and unknown ones are missing. At most one query, none when all are in the cache. */
@@ -147,6 +149,12 @@ function createKeyring(database: Database, options: KeyringOptions, idKey: Buffe
         sid: uuidBytes(row.sid),
         refuseUntil: row.refuse_until === null ? null : Number(row.refuse_until),
       }));
+    },
+    async reopened() {
+      const rows = await database.query<{ sid: string; refuse_until: string }>(
+        'select sid, refuse_until from identities where refuse_until is not null',
+      );
+      return new Map(rows.map((row) => [sidText(uuidBytes(row.sid)), Number(row.refuse_until)]));
     },
     async erasures() {
       const [row] = await database.query<{ value: string }>(`select value from counters where name = 'erasures'`);
