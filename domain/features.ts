@@ -1,0 +1,167 @@
+// `features(ledger, D)`: what models may know of a customer on day D; one pure function for stream, batch, backtest and API
+// (facts §4, §5). Entries with day ≤ D count, T = D − first day; everything is an integer, whatever the order of arrival.
+import { createDocuments, type Documents, growDocuments, NO_DAY } from './documents.ts';
+import type { ActivityEntry, CustomerEntries, OrderEntry, RefundEntry } from './ledger.ts';
+import { compareText } from './ledger.ts';
+import { countPurchases, createPurchases, type Purchases } from './purchases.ts';
+import type { Rates } from './rates.ts';
+import { type SubscriptionFeatures, subscriptionFeatures } from './subscriptions.ts';
+
+export interface FeatureContext {
+  rates: Rates;
+}
+
+export interface CurrencyTotals {
+  currency: string;
+  /** Σ of orders, minor units. */
+  gross: number;
+  /** Σ of refunds. */
+  refunds: number;
+  /** Part of `refunds` that lowered an order; the rest lowers net revenue only. */
+  matched: number;
+  net: number;
+}
+
+export interface ActivityFeatures {
+  kind: string;
+  count: number;
+  days: number;
+  lastDay: number;
+  /** Counts of the last 7, 30 and 90 days, the day asked about included. */
+  count7: number;
+  count30: number;
+  count90: number;
+}
+
+export interface CustomerFeatures {
+  /** The day asked about. */
+  day: number;
+  /** Null without a purchase up to that day; then every count is 0. */
+  firstDay: number | null;
+  lastDay: number | null;
+  orders: number;
+  purchaseDays: number;
+  /** Repeat purchase days (x). */
+  frequency: number;
+  /** Age at the last purchase (t_x), days. */
+  recencyDays: number;
+  /** Age on the day asked about (T), days. */
+  ageDays: number;
+  /** Repeat days with net money > 0, and Σ of it in minor units of the reporting currency: Gamma-Gamma's mean = the quotient. */
+  moneyDays: number;
+  moneyMinor: number;
+  /** Orders − refunds in `currency`: reporting, else the only one of the customer (see noRate), else null. */
+  netMinor: number;
+  currency: string | null;
+  /** Some money has no rate to the reporting currency: money models must refuse. */
+  noRate: boolean;
+  refunds: number;
+  /** Refund documents that name no order and matched one of the same amount. */
+  matchedRefunds: number;
+  /** By currency, in its own minor units. */
+  totals: CurrencyTotals[];
+  activities: ActivityFeatures[];
+  subscription: SubscriptionFeatures | null;
+}
+
+export function features(entries: CustomerEntries, day: number, context: FeatureContext): CustomerFeatures {
+  const currencies = [''];
+  const orders = documentsOf(entries.orders, currencies);
+  const refunds = documentsOf(entries.refunds, currencies);
+  const purchases = createPurchases();
+  const reporting = currencies.indexOf(context.rates.reportingCurrency);
+  countPurchases(orders, refunds, day, { rates: context.rates, currencies, reporting }, purchases);
+  const none = purchases.firstDay === NO_DAY;
+  const reportingOnly = purchases.currency === -1;
+  return {
+    day,
+    firstDay: none ? null : purchases.firstDay,
+    lastDay: none ? null : purchases.lastDay,
+    orders: purchases.orders,
+    purchaseDays: purchases.days,
+    frequency: Math.max(0, purchases.days - 1),
+    recencyDays: purchases.lastDay - purchases.firstDay,
+    ageDays: none ? 0 : day - purchases.firstDay,
+    moneyDays: purchases.moneyDays,
+    moneyMinor: purchases.moneyMinor,
+    netMinor: purchases.netMinor,
+    currency: reportingOnly ? context.rates.reportingCurrency : currencies[purchases.currency] || null,
+    noRate: purchases.noRate,
+    refunds: purchases.refunds,
+    matchedRefunds: purchases.matchedRefunds,
+    totals: totalsOf(orders, refunds, day, currencies, purchases),
+    activities: activityFeatures(entries.activities, day),
+    subscription: subscriptionFeatures(entries.subscriptions, day),
+  };
+}
+
+function documentsOf(entries: readonly (OrderEntry | RefundEntry)[], currencies: string[]): Documents {
+  const documents = createDocuments(Math.max(1, entries.length));
+  for (const entry of entries) addDocument(documents, entry, currencies);
+  return documents;
+}
+
+/** Appends one entry; new currencies get the next code. */
+export function addDocument(documents: Documents, entry: OrderEntry | RefundEntry, currencies: string[]): void {
+  if (documents.count === documents.day.length) growDocuments(documents);
+  const at = documents.count++;
+  const currency = entry.currency ?? '';
+  let code = currencies.indexOf(currency);
+  if (code < 0) code = currencies.push(currency) - 1;
+  documents.day[at] = entry.day;
+  documents.minor[at] = entry.minor ?? Number.NaN;
+  documents.keyHigh[at] = Number.parseInt(entry.key.slice(0, 8), 16);
+  documents.keyLow[at] = Number.parseInt(entry.key.slice(8), 16);
+  documents.currency[at] = code;
+  const orderKey = 'orderKey' in entry ? entry.orderKey : null;
+  documents.named[at] = orderKey === null ? 0 : 1;
+  documents.orderHigh[at] = orderKey === null ? 0 : Number.parseInt(orderKey.slice(0, 8), 16);
+  documents.orderLow[at] = orderKey === null ? 0 : Number.parseInt(orderKey.slice(8), 16);
+}
+
+function totalsOf(
+  orders: Documents,
+  refunds: Documents,
+  day: number,
+  currencies: string[],
+  { unmatched }: Purchases,
+): CurrencyTotals[] {
+  const totals = new Map<number, CurrencyTotals>();
+  const of = (code: number) => {
+    let entry = totals.get(code);
+    if (!entry) {
+      entry = { currency: currencies[code] ?? '', gross: 0, refunds: 0, matched: 0, net: 0 };
+      totals.set(code, entry);
+    }
+    return entry;
+  };
+  for (let i = 0; i < orders.count; i++)
+    if (orders.day[i]! <= day && !Number.isNaN(orders.minor[i]!)) of(orders.currency[i]!).gross += orders.minor[i]!;
+  for (let i = 0; i < refunds.count; i++) {
+    if (refunds.day[i]! > day || Number.isNaN(unmatched[i]!)) continue;
+    of(refunds.currency[i]!).refunds += refunds.minor[i]!;
+    of(refunds.currency[i]!).matched += refunds.minor[i]! - unmatched[i]!;
+  }
+  for (const entry of totals.values()) entry.net = entry.gross - entry.refunds;
+  return [...totals.values()].sort((a, b) => compareText(a.currency, b.currency));
+}
+
+function activityFeatures(entries: readonly ActivityEntry[], day: number): ActivityFeatures[] {
+  const byKind = new Map<string, ActivityFeatures>();
+  for (const entry of entries) {
+    if (entry.day > day) continue;
+    let kind = byKind.get(entry.kind);
+    if (!kind) {
+      kind = { kind: entry.kind, count: 0, days: 0, lastDay: entry.day, count7: 0, count30: 0, count90: 0 };
+      byKind.set(entry.kind, kind);
+    }
+    kind.count += entry.count;
+    kind.days++;
+    kind.lastDay = Math.max(kind.lastDay, entry.day);
+    const age = day - entry.day;
+    if (age < 7) kind.count7 += entry.count;
+    if (age < 30) kind.count30 += entry.count;
+    if (age < 90) kind.count90 += entry.count;
+  }
+  return [...byKind.values()].sort((a, b) => compareText(a.kind, b.kind));
+}

@@ -1,0 +1,116 @@
+// What a customer's ledger is: a set of entries joined so that the order of arrival cannot matter (facts §2, §5).
+// For one key the entry with the greatest (revision, day, minor, currency) stays: a join-semilattice, hence the same state
+// for any permutation, delay or repetition of the messages. Pure functions; projections/memory holds the compact form.
+
+export interface OrderEntry {
+  /** 64-bit order key, 16 hex digits. */
+  key: string;
+  /** Days since 1970-01-01 in the workspace's zone. */
+  day: number;
+  /** Minor units; null = a purchase without money (counts for frequency, not for money). */
+  minor: number | null;
+  currency: string | null;
+  revision: number;
+}
+
+export interface RefundEntry extends OrderEntry {
+  /** Key of the order this refund names, or null. */
+  orderKey: string | null;
+}
+
+export interface ActivityEntry {
+  day: number;
+  kind: string;
+  count: number;
+}
+
+export const SUBSCRIPTION_STEPS = ['started', 'renewed', 'cancelled'] as const;
+export interface SubscriptionEntry {
+  day: number;
+  step: (typeof SUBSCRIPTION_STEPS)[number];
+  /** 64-bit key of the subscription, 16 hex digits. */
+  key: string;
+  plan: string | null;
+  minor: number | null;
+  currency: string | null;
+  revision: number;
+}
+
+export interface ConsentEntry {
+  purpose: string;
+  granted: boolean;
+  /** Instant of the last change, ms; at the same instant a withdrawal wins. */
+  at: number;
+}
+
+/** Everything known of one canonical customer, each list in its canonical order. */
+export interface CustomerEntries {
+  /** 32 hex digits. */
+  sid: string;
+  /** The other sids folded into this one, sorted. */
+  linked: string[];
+  erased: boolean;
+  anonymous: boolean;
+  /** Position of the last message that changed this customer. */
+  seq: number;
+  /** By (day, key). */
+  orders: OrderEntry[];
+  /** By (day, key). */
+  refunds: RefundEntry[];
+  /** By (day, kind). */
+  activities: ActivityEntry[];
+  /** By (day, key, step). */
+  subscriptions: SubscriptionEntry[];
+  /** By purpose. */
+  consents: ConsentEntry[];
+}
+
+/**
+ * What the fold says of one event. 'superseded' = an older revision of an order that is already known in a newer one;
+ * 'ignored' = of an erased customer.
+ */
+export const VERDICTS = ['accepted', 'amended', 'duplicate', 'superseded', 'conflict', 'ignored'] as const;
+export type Verdict = (typeof VERDICTS)[number];
+
+/** Of two names the greater; used wherever text decides a tie, so that locale never does. */
+export const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** No money is less than any money. */
+export const compareMinor = (a: number | null, b: number | null): number =>
+  a === b ? 0 : a === null ? -1 : b === null ? 1 : a < b ? -1 : 1;
+
+export interface Content {
+  revision: number;
+  day: number;
+  minor: number | null;
+  currency: string | null;
+  /** Of a refund: the order it names. */
+  orderKey?: string | null;
+}
+
+/** Order of the contents of one key at one revision: day, minor, currency (then the order a refund names). */
+export const compareContent = (a: Content, b: Content): number =>
+  a.day - b.day ||
+  compareMinor(a.minor, b.minor) ||
+  compareText(a.currency ?? '', b.currency ?? '') ||
+  compareText(a.orderKey ?? '', b.orderKey ?? '');
+
+/** What an incoming entry is beside the known one of the same key, and whether it takes its place. */
+export function judge(known: Content, incoming: Content): { verdict: Verdict; replaces: boolean } {
+  const difference = compareContent(incoming, known);
+  if (difference === 0) return { verdict: 'duplicate', replaces: incoming.revision > known.revision };
+  if (incoming.revision > known.revision) return { verdict: 'amended', replaces: true };
+  if (incoming.revision < known.revision) return { verdict: 'superseded', replaces: false };
+  return { verdict: 'conflict', replaces: difference > 0 };
+}
+
+/** Which of two changes of one purpose's consent stands: the later; at the same instant the withdrawal. */
+export const consentStands = (known: ConsentEntry, incoming: ConsentEntry): boolean =>
+  incoming.at > known.at || (incoming.at === known.at && known.granted && !incoming.granted);
+
+/**
+ * Deduction: may an activity be a repeat of one the window has already forgotten? The publisher's `at` is at most
+ * `lead` ms ahead of the moment it was first taken in; if even that moment is inside the window, it would be known.
+ */
+export const isVerifiable = (at: number, forgottenBefore: number | null, leadMs = 86_400_000): boolean =>
+  forgottenBefore === null || at - leadMs >= forgottenBefore;
