@@ -25,7 +25,7 @@ const WAYS_OUT =
 /** @throws EngineError when none is found, it does not run, is older than 2.14.0, or the packaged file is not the one recorded. */
 export async function resolveNatsServer(
   wanted: { server?: string | undefined; searchPath: string },
-  packaged: string | undefined = packagedNatsServer(),
+  packaged: string | null | undefined = packagedNatsServer(),
 ): Promise<NatsBinary> {
   const path = wanted.server ?? packaged ?? findOnPath('nats-server', wanted.searchPath);
   if (path === undefined) throw new EngineError('nats-server', 'missing', `nats-server was not found. ${WAYS_OUT}`);

@@ -20,9 +20,9 @@ export type PostgresBinaries = { bin: string; version: string; major: number };
 /** @throws EngineError when initdb or postgres is missing, does not run, or is older than 15. */
 export async function resolvePostgres(
   wantedBin: string | undefined,
-  packaged: string | undefined = packagedPostgres(),
+  packaged: string | null | undefined = packagedPostgres(),
 ): Promise<PostgresBinaries> {
-  const bin = wantedBin ?? packaged;
+  const bin = wantedBin ?? packaged ?? undefined;
   if (bin === undefined) throw new EngineError('PostgreSQL', 'missing', `PostgreSQL was not found. ${WAYS_OUT}`);
   for (const name of ['initdb', 'postgres']) {
     if (!existsSync(join(bin, name)))

@@ -13,7 +13,7 @@ import { EngineError, reasonOf } from './engine-error.ts';
 import { choosePort, rememberPort } from './ports.ts';
 import { chooseRunner, giveTo, type PostgresBinaries, type Runner, resolvePostgres } from './postgres-binaries.ts';
 import { openExternalPostgres } from './postgres-external.ts';
-import { endProcesses, isAlive, processesIn } from './processes.ts';
+import { canSignal, endProcesses, processesIn } from './processes.ts';
 
 export type PostgresSettings = {
   /** Another server: nothing is spawned. */
@@ -89,7 +89,6 @@ async function startEmbedded(
   const binaries = await resolvePostgres(settings.bin);
   const cluster = join(dataDir.folders.postgres, String(binaries.major));
   assertSameMajor(dataDir.folders.postgres, binaries);
-  await clearLeftover(cluster, log);
   const runner = await chooseRunner({ bin: binaries.bin, cluster, dataDir: dataDir.path });
   if (!existsSync(cluster)) await createCluster(runner, cluster, dataDir.secret('postgres.password'));
 
@@ -97,6 +96,7 @@ async function startEmbedded(
   const url = (database: string) =>
     `postgres://${SUPERUSER}:${encodeURIComponent(dataDir.secret('postgres.password'))}@127.0.0.1:${port}/${database}`;
   const start = async (): Promise<Child> => {
+    await clearLeftover(cluster, log);
     const child = await spawnPostmaster(runner, cluster, port, join(dataDir.folders.logs, 'postgres.log'));
     try {
       await untilReady(child, url('postgres'), cluster, log);
@@ -192,8 +192,8 @@ async function createCluster(runner: Runner, cluster: string, password: string):
 }
 
 /**
- * A postmaster left alive by a killed start of ours is shut down; backends that outlived their postmaster end by themselves; a pid file whose
- * pid now belongs to somebody else would make PostgreSQL refuse to start, and is removed.
+ * A postmaster left alive by a killed start of ours is shut down, backends that outlived theirs are ended. A pid file whose pid still answers
+ * but is not at work here would make PostgreSQL refuse to start: it was reused, or is a zombie nobody reaps (containers without init).
  */
 async function clearLeftover(cluster: string, log: Logger): Promise<void> {
   const pidFile = join(cluster, 'postmaster.pid');
@@ -218,7 +218,7 @@ async function clearLeftover(cluster: string, log: Logger): Promise<void> {
       `processes ${pids.join(', ')} of an earlier start still use ${cluster} and cannot be ended: end them, then start again`,
     );
   }
-  if (postmaster === undefined && recorded !== undefined && isAlive(recorded)) rmSync(pidFile, { force: true });
+  if (recorded !== undefined && canSignal(recorded)) rmSync(pidFile, { force: true });
 }
 
 const CHILD_ENV = { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' };

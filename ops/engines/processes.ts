@@ -3,15 +3,20 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode } from './engine-error.ts';
 
-/** True for a process that exists and is not a zombie. Without /proc, whether a signal could be sent decides. */
+/** True for a process that exists and is not a zombie. Without /proc a zombie cannot be told. */
 export function isAlive(pid: number): boolean {
-  const stat = procStat(pid);
-  if (stat !== undefined) return stat.state !== 'Z' && stat.state !== 'X';
+  if (!hasProc()) return canSignal(pid);
+  const state = procStat(pid)?.state;
+  return state !== undefined && state !== 'Z' && state !== 'X';
+}
+
+/** Does the kernel still know this pid? Also true for a zombie and for another user's process. */
+export function canSignal(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return !hasProc();
+    return true;
   } catch (error) {
-    return errorCode(error) === 'EPERM' && !hasProc();
+    return errorCode(error) === 'EPERM';
   }
 }
 

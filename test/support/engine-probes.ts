@@ -22,8 +22,9 @@ export async function publish(connection: NatsConnection, text: string): Promise
   return (await jetstream(connection).publish('probe', text)).seq;
 }
 
+/** Asked for half a second: a connection that is just coming back loses the question, and is asked again. */
 export async function stored(connection: NatsConnection, seq: number): Promise<string | undefined> {
-  const manager = await jetstreamManager(connection);
+  const manager = await jetstreamManager(connection, { timeout: 500 });
   return (await manager.streams.getMessage('PROBE', { seq }))?.string();
 }
 
