@@ -9,7 +9,8 @@ import { replaceFile } from './durable-file.ts';
 import { errorCode } from './engine-error.ts';
 import { isSameProcess, processIdentity } from './processes.ts';
 
-const Holder = z.object({ pid: z.int(), identity: z.string().optional(), host: z.string() });
+/** `directory` is its device and inode: a copied directory brings a lock that is not its own. */
+const Holder = z.object({ pid: z.int(), identity: z.string().optional(), host: z.string(), directory: z.string() });
 export type LockHolder = z.infer<typeof Holder>;
 
 /**
@@ -21,14 +22,17 @@ export type LockHolder = z.infer<typeof Holder>;
  * PostgreSQL does with its own pid file.
  */
 export async function takeLock(
-  directory: string,
+  path: string,
 ): Promise<{ release(): Promise<void> } | { heldBy: LockHolder | undefined }> {
-  const file = join(directory, 'lock');
+  const file = join(path, 'lock');
+  const { dev, ino } = statSync(path, { bigint: true });
+  const directory = `${dev}:${ino}`;
   const guard = process.platform === 'linux' ? await bindGuard(directory) : undefined;
   const holder = readHolder(file);
   if (guard === 'taken') return { heldBy: holder };
   if (
     holder !== undefined &&
+    holder.directory === directory &&
     holder.pid !== process.pid &&
     holder.host === hostname() &&
     isSameProcess(holder.pid, holder.identity)
@@ -40,7 +44,7 @@ export async function takeLock(
     const identity = processIdentity(process.pid);
     replaceFile(
       file,
-      `${JSON.stringify({ pid: process.pid, identity, host: hostname() } satisfies LockHolder)}\n`,
+      `${JSON.stringify({ pid: process.pid, identity, host: hostname(), directory } satisfies LockHolder)}\n`,
       0o600,
     );
   } catch (error) {
@@ -56,8 +60,7 @@ export async function takeLock(
 }
 
 function bindGuard(directory: string): Promise<Server | 'taken'> {
-  const { dev, ino } = statSync(directory, { bigint: true });
-  const name = createHash('sha256').update(`axiom47 data directory ${dev}:${ino}`).digest('hex');
+  const name = createHash('sha256').update(`axiom47 data directory ${directory}`).digest('hex');
   return new Promise((resolve, reject) => {
     const server = createServer((socket) => socket.destroy());
     server.once('error', (error) => (errorCode(error) === 'EADDRINUSE' ? resolve('taken') : reject(error)));

@@ -22,6 +22,8 @@ export type PostgresSettings = {
   keyringUrl?: string | undefined;
   /** Folder of initdb and postgres, instead of the packaged ones. */
   bin?: string | undefined;
+  /** false: as if this system allowed root no user namespaces (tests of what is done then). */
+  userNamespaces?: boolean;
 };
 
 export type PostgresEngine = {
@@ -89,7 +91,12 @@ async function startEmbedded(
   const binaries = await resolvePostgres(settings.bin);
   const cluster = join(dataDir.folders.postgres, String(binaries.major));
   assertSameMajor(dataDir.folders.postgres, binaries);
-  const runner = await chooseRunner({ bin: binaries.bin, cluster, dataDir: dataDir.path });
+  const runner = await chooseRunner({
+    bin: binaries.bin,
+    cluster,
+    dataDir: dataDir.path,
+    userNamespaces: settings.userNamespaces ?? true,
+  });
   if (!existsSync(cluster)) await createCluster(runner, cluster, dataDir.secret('postgres.password'));
 
   let port = await choosePort(dataDir.path, 'postgres');
