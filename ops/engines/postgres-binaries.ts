@@ -118,7 +118,12 @@ export async function chooseRunner(options: RunnerOptions): Promise<Runner> {
   const owner = existsSync(options.cluster) ? statSync(options.cluster) : undefined;
   if (owner === undefined || owner.uid === 0) {
     const namespace = ['unshare', '-U', '--map-user=1000', '--map-group=1000', '--'];
-    if (options.userNamespaces !== false && (await runs([...namespace, join(options.bin, 'postgres'), '--version']))) {
+    // Inside, root's right to enter other users' closed folders is gone: both the binaries and the data must be reachable.
+    if (
+      options.userNamespaces !== false &&
+      (await runs([...namespace, join(options.bin, 'postgres'), '--version'])) &&
+      (await runs([...namespace, 'test', '-w', dirname(options.cluster)]))
+    ) {
       return { bin: options.bin, prefix: namespace, owner: undefined };
     }
     if (owner !== undefined) {
