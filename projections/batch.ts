@@ -1,0 +1,148 @@
+// What one transaction of the events projection holds: encoded rows and facts of consecutive log messages, kept until they are committed.
+import type { ClientBase } from 'pg';
+import { EVENT_TYPES } from '#domain/envelope.ts';
+import type { LogMessage, PackView } from '#streams/pack.ts';
+import { ORDER, REFUND } from './catalogue.ts';
+import { CopyBuffer, copyInto } from './copy-binary.ts';
+import { applyDeployments, type Deployed } from './deployments.ts';
+import { applyErasures, type Erasure } from './erasures.ts';
+import * as events from './events.ts';
+import { applyLinks, type Link } from './links.ts';
+import * as observations from './observations.ts';
+import * as transactions from './transactions.ts';
+import type { EventWindow } from './window.ts';
+import { advanceMeta, type MetaChange } from './workspace.ts';
+
+const ORDER_CODE = EVENT_TYPES.indexOf('order.placed') + 1;
+const REFUND_CODE = EVENT_TYPES.indexOf('order.refunded') + 1;
+
+/** Staging tables of a connection. */
+export const stagingTables = [transactions.stageTable, events.stageTable, observations.stageTable];
+
+export class Batch {
+  #transactions = new CopyBuffer(1 << 21);
+  #events = new CopyBuffer();
+  #observations = new CopyBuffer(1 << 12);
+  #eventDays = new Set<number>();
+  #links: Link[] = [];
+  #erasures: Erasure[] = [];
+  #deployments: { seq: number; fact: Deployed }[] = [];
+  #meta: MetaChange = { clockAt: null, clockDay: null };
+  /** Position of the last message in it; 0 = nothing in it. */
+  seq = 0;
+  /** Events in it, not only those that make a row. */
+  count = 0;
+  /** Days before it cannot be in the window any more; a hint that saves staging them. */
+  windowStart = Number.NEGATIVE_INFINITY;
+
+  get empty(): boolean {
+    return this.seq === 0;
+  }
+
+  /** After an erasure only erasures: rows that come later in the log must not be counted in its totals. */
+  accepts(message: LogMessage): boolean {
+    return this.#erasures.length === 0 || (message.kind === 'fact' && message.fact.type === 'customer.erased');
+  }
+
+  add(seq: number, message: LogMessage): void {
+    if (message.kind === 'pack') this.#addPack(seq, message.pack);
+    else {
+      const { fact } = message;
+      switch (fact.type) {
+        case 'customer.linked':
+          this.#links.push({ source: fact.anonymous, known: fact.known, seq });
+          break;
+        case 'customer.erased':
+          this.#erasures.push({ sids: fact.sids, seq });
+          break;
+        case 'model.deployed':
+          this.#deployments.push({ seq, fact });
+          break;
+        case 'workspace.created':
+          this.#meta.workspaceId = fact.workspaceId;
+          this.#meta.reportingCurrency = fact.reportingCurrency;
+          break;
+        case 'currency.set':
+          this.#meta.reportingCurrency = fact.reportingCurrency;
+          break;
+        case 'clock.set':
+          this.#meta.clockMode = fact.mode;
+          break;
+        case 'zone.set':
+        case 'fx.rates.set':
+        case 'import.started':
+        case 'import.finished':
+          // Days arrive computed, money per currency; the state they change comes from the fold thread (customers.ts).
+          break;
+      }
+    }
+    this.seq = seq;
+  }
+
+  #addPack(seq: number, pack: PackView): void {
+    const { count } = pack;
+    let { clockAt, clockDay } = this.#meta;
+    for (let row = 0; row < count; row++) {
+      const code = pack.typeCode(row);
+      const day = pack.day(row);
+      const at = pack.at(row);
+      if (clockAt === null || at > clockAt) clockAt = at;
+      if (clockDay === null || day > clockDay) clockDay = day;
+      if (code === ORDER_CODE) transactions.encodeTransaction(this.#transactions, pack, row, seq, ORDER);
+      else if (code === REFUND_CODE) transactions.encodeTransaction(this.#transactions, pack, row, seq, REFUND);
+      else {
+        if (day >= this.windowStart) {
+          events.encodeEvent(this.#events, pack, row, seq);
+          this.#eventDays.add(day);
+        }
+        if (observations.OBSERVATION_TYPES.has(code))
+          observations.encodeObservation(this.#observations, pack, row, seq);
+      }
+    }
+    this.#meta.clockAt = clockAt;
+    this.#meta.clockDay = clockDay;
+    this.count += count;
+  }
+
+  /**
+   * Everything in it, in the caller's transaction; may be called again after a failure. Links come first and erasures last whatever their
+   * place in between: rows merge the same before and after a link.
+   * @returns first day of the window from now on.
+   */
+  async write(client: ClientBase, window: EventWindow, now: number): Promise<number> {
+    const windowStart = await advanceMeta(client, this.#meta, window, now);
+    await applyLinks(client, this.#links);
+    if (this.#transactions.rows > 0) {
+      await copyInto(client, transactions.STAGE, this.#transactions);
+      await transactions.mergeStagedTransactions(client);
+    }
+    if (this.#events.rows > 0) {
+      await window.ensure(
+        client,
+        [...this.#eventDays].filter((day) => day >= windowStart).sort((a, b) => a - b),
+      );
+      await copyInto(client, events.STAGE, this.#events);
+      await events.mergeStagedEvents(client, windowStart);
+    }
+    if (this.#observations.rows > 0) {
+      await copyInto(client, observations.STAGE, this.#observations);
+      await observations.mergeStagedObservations(client);
+    }
+    await applyDeployments(client, this.#deployments);
+    await applyErasures(client, this.#erasures);
+    return windowStart;
+  }
+
+  clear(): void {
+    this.#transactions.clear();
+    this.#events.clear();
+    this.#observations.clear();
+    this.#eventDays.clear();
+    this.#links = [];
+    this.#erasures = [];
+    this.#deployments = [];
+    this.#meta = { clockAt: null, clockDay: null };
+    this.seq = 0;
+    this.count = 0;
+  }
+}

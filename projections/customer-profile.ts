@@ -1,0 +1,215 @@
+// The customers page: sorted, filtered, page by page with a keyset cursor (a page costs the same wherever it is). Customers are named by
+// sid; whoever may see ids asks the keyring for them.
+import { type SelectQueryBuilder, sql } from 'kysely';
+import type { Database, Tables } from './catalogue.ts';
+
+export const CUSTOMER_SORTS = ['clv', 'p_churn', 'last_day', 'orders', 'net'] as const;
+export type CustomerSort = (typeof CUSTOMER_SORTS)[number];
+
+export interface CustomerFilter {
+  /** Only these (a search by id, resolved by the keyring). */
+  sidKeys?: readonly bigint[];
+  anonymous?: boolean;
+  ordersMin?: number;
+  /** Days since 1970, both included. */
+  lastDayFrom?: number;
+  lastDayTo?: number;
+  currency?: string;
+  /** These leave out customers the model gave no score. */
+  pChurnMin?: number;
+  pChurnMax?: number;
+  clvMin?: number;
+  clvMax?: number;
+}
+
+/** Where a page ended; opaque to the outside (`encodeCursor`). */
+export interface CustomerCursor {
+  /** Null: the page ended among the customers that have no value to sort by. */
+  value: string | null;
+  sidKey: string;
+}
+
+export interface CustomerPage {
+  sort: CustomerSort;
+  limit: number;
+  filter?: CustomerFilter;
+  cursor?: CustomerCursor | null;
+  /** Model whose scores are shown and sorted by; null: none. */
+  modelId: string | null;
+}
+
+export interface CustomerListRow {
+  /** uuid text; `sidBytes` gives its bytes. */
+  sid: string;
+  sidKey: string;
+  anonymous: boolean;
+  firstDay: number | null;
+  lastDay: number | null;
+  orders: number;
+  frequency: number;
+  netMinor: number;
+  currency: string | null;
+  seq: number;
+  score: {
+    pChurn: number | null;
+    pAlive: number | null;
+    clvMean: number | null;
+    clvP05: number | null;
+    clvP50: number | null;
+    clvP95: number | null;
+    expectedPurchases: number | null;
+    horizonDays: number;
+    at: Date;
+  } | null;
+}
+
+export const encodeCursor = (cursor: CustomerCursor): string =>
+  Buffer.from(JSON.stringify([cursor.value, cursor.sidKey])).toString('base64url');
+
+/** Null for a text that is no cursor of ours. */
+export function decodeCursor(text: string): CustomerCursor | null {
+  try {
+    const parsed: unknown = JSON.parse(Buffer.from(text, 'base64url').toString());
+    if (!Array.isArray(parsed)) return null;
+    const [value, sidKey] = parsed;
+    if (typeof sidKey !== 'string' || !/^-?\d{1,19}$/.test(sidKey)) return null;
+    if (value !== null && (typeof value !== 'string' || !Number.isFinite(Number(value)))) return null;
+    return { value, sidKey };
+  } catch {
+    return null; // not JSON: not ours
+  }
+}
+
+const SCORED = new Set<CustomerSort>(['clv', 'p_churn']);
+// Each expression is the leading column of an index of the same order: see migrations/0001-tables.ts.
+const VALUE = {
+  clv: { column: 's.clv_mean', type: 'double precision' },
+  p_churn: { column: 's.p_churn', type: 'double precision' },
+  last_day: { column: 'c.last_day', type: 'integer' },
+  orders: { column: 'c.orders', type: 'integer' },
+  net: { column: 'c.net_minor', type: 'bigint' },
+} as const;
+
+interface Read {
+  value: string | null;
+  sid: string;
+  sid_key: string;
+  anonymous: boolean;
+  first_day: number | null;
+  last_day: number | null;
+  orders: number;
+  frequency: number;
+  net_minor: string;
+  currency: string | null;
+  seq: string;
+  p_churn: number | null;
+  p_alive: number | null;
+  clv_mean: number | null;
+  clv_p05: number | null;
+  clv_p50: number | null;
+  clv_p95: number | null;
+  expected_purchases: number | null;
+  horizon_days: number | null;
+  ts: Date | null;
+}
+
+/** Highest first; customers without a value come last, in the order of their key. */
+export async function customerPage(
+  db: Tables,
+  page: CustomerPage,
+): Promise<{ rows: CustomerListRow[]; next: CustomerCursor | null }> {
+  const wanted = page.limit + 1;
+  const rows: Read[] = [];
+  if (page.cursor?.value !== null) rows.push(...(await valuedQuery(db, page, wanted).execute()));
+  if (rows.length < wanted) rows.push(...(await valuelessQuery(db, page, wanted - rows.length).execute()));
+  const shown = rows.slice(0, page.limit);
+  const last = shown.at(-1);
+  return {
+    rows: shown.map(toRow),
+    next: rows.length > page.limit && last ? { value: last.value, sidKey: last.sid_key } : null,
+  };
+}
+
+type Query = SelectQueryBuilder<Database, 'rm.customers', Read>;
+
+export function valuedQuery(db: Tables, page: CustomerPage, limit: number): Query {
+  const { column, type } = VALUE[page.sort];
+  const value = sql.ref(column);
+  // Within one model scores_clv and scores_churn hold the order; the join then follows it row by row.
+  const key = sql.ref(SCORED.has(page.sort) ? 's.sid_key' : 'c.sid_key');
+  let query = filtered(db, page).where(sql<boolean>`${value} is not null`);
+  const { cursor } = page;
+  if (cursor && cursor.value !== null) {
+    const at = sql`${cursor.value}::${sql.raw(type)}`;
+    query = query.where(sql<boolean>`${value} <= ${at} and (${value} < ${at} or ${key} > ${cursor.sidKey}::bigint)`);
+  }
+  return query
+    .select(sql<string>`${value}::text`.as('value'))
+    .orderBy(value, sql`desc nulls last`)
+    .orderBy(key)
+    .limit(limit) as unknown as Query;
+}
+
+export function valuelessQuery(db: Tables, page: CustomerPage, limit: number): Query {
+  let query = filtered(db, page).where(sql<boolean>`${sql.ref(VALUE[page.sort].column)} is null`);
+  if (page.cursor?.value === null) query = query.where(sql<boolean>`c.sid_key > ${page.cursor.sidKey}::bigint`);
+  return query.select(sql<null>`null`.as('value')).orderBy(sql`c.sid_key`).limit(limit) as unknown as Query;
+}
+
+function filtered(db: Tables, { filter = {}, modelId }: CustomerPage) {
+  let query = db
+    .selectFrom('rm.customers as c')
+    .leftJoin('rm.scores as s', (join) =>
+      join.onRef('s.sid_key', '=', 'c.sid_key').on('s.model_id', '=', modelId ?? ''),
+    )
+    .select([
+      'c.sid',
+      'c.sid_key',
+      'c.anonymous',
+      'c.first_day',
+      'c.last_day',
+      'c.orders',
+      'c.frequency',
+      'c.net_minor',
+    ])
+    .select(['c.currency', 'c.seq', 's.p_churn', 's.p_alive', 's.clv_mean', 's.clv_p05', 's.clv_p50', 's.clv_p95'])
+    .select(['s.expected_purchases', 's.horizon_days', 's.ts']);
+  if (filter.sidKeys) query = query.where(sql<boolean>`c.sid_key = any(${filter.sidKeys.map(String)}::bigint[])`);
+  if (filter.anonymous !== undefined) query = query.where('c.anonymous', '=', filter.anonymous);
+  if (filter.ordersMin !== undefined) query = query.where('c.orders', '>=', filter.ordersMin);
+  if (filter.lastDayFrom !== undefined) query = query.where('c.last_day', '>=', filter.lastDayFrom);
+  if (filter.lastDayTo !== undefined) query = query.where('c.last_day', '<=', filter.lastDayTo);
+  if (filter.currency !== undefined) query = query.where('c.currency', '=', filter.currency);
+  if (filter.pChurnMin !== undefined) query = query.where('s.p_churn', '>=', filter.pChurnMin);
+  if (filter.pChurnMax !== undefined) query = query.where('s.p_churn', '<=', filter.pChurnMax);
+  if (filter.clvMin !== undefined) query = query.where('s.clv_mean', '>=', filter.clvMin);
+  if (filter.clvMax !== undefined) query = query.where('s.clv_mean', '<=', filter.clvMax);
+  return query;
+}
+
+const toRow = (row: Read): CustomerListRow => ({
+  sid: row.sid,
+  sidKey: row.sid_key,
+  anonymous: row.anonymous,
+  firstDay: row.first_day,
+  lastDay: row.last_day,
+  orders: row.orders,
+  frequency: row.frequency,
+  netMinor: Number(row.net_minor),
+  currency: row.currency,
+  seq: Number(row.seq),
+  score:
+    row.ts === null || row.horizon_days === null
+      ? null
+      : {
+          pChurn: row.p_churn,
+          pAlive: row.p_alive,
+          clvMean: row.clv_mean,
+          clvP05: row.clv_p05,
+          clvP50: row.clv_p50,
+          clvP95: row.clv_p95,
+          expectedPurchases: row.expected_purchases,
+          horizonDays: row.horizon_days,
+          at: row.ts,
+        },
+});

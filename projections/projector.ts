@@ -1,0 +1,241 @@
+// The projector: follows the log into the tables, batch by batch, each batch and its checkpoint in one transaction; and keeps rm.customers
+// equal to the fold's state. Runs in its own thread (worker.ts); tests run it in-process.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type EventStore, type Recorded, StoreUnavailable } from '#streams/event-store.ts';
+import { decodeMessage } from '#streams/pack.ts';
+import { Batch, stagingTables } from './batch.ts';
+import { openTables } from './catalogue.ts';
+import { CopyBuffer } from './copy-binary.ts';
+import * as customers from './customers.ts';
+import type { Position, ProjectorHandlers, ProjectorStatus } from './protocol.ts';
+import { createWriter, isFinal, type LogLine, WriterStopped } from './runner.ts';
+import * as scores from './scores.ts';
+import { tableCounts } from './stats.ts';
+import { digestOfTable } from './transactions-digest.ts';
+import { DEFAULT_WINDOW_DAYS, EventWindow } from './window.ts';
+import { checkWorkspace } from './workspace.ts';
+
+export interface ProjectorOptions {
+  databaseUrl: string;
+  store: EventStore;
+  /** Absent: rm.customers is not kept (tests of the log's side alone). */
+  fold?: customers.FoldState;
+  log: LogLine;
+  windowDays?: number;
+  /** A transaction takes at least this many events when they are there … */
+  batchEvents?: number;
+  /** … and waits this long for them. */
+  lingerMs?: number;
+  now?: () => number;
+  onProgress?: (position: Position) => void;
+  onFailure?: (failure: NonNullable<ProjectorStatus['failure']>) => void;
+}
+
+export interface Projector extends ProjectorHandlers, AsyncDisposable {
+  /** Ends when the projector has stopped or failed. */
+  readonly done: Promise<void>;
+}
+
+const SYNC_ROWS = 10_000;
+const SYNC_PAUSE_MS = 250;
+/** Expired partitions are dropped when this many have come together, or when there is nothing else to do. */
+const DROP_WHEN = 32;
+
+export function startProjector(options: ProjectorOptions): Projector {
+  const { store, log } = options;
+  const batchEvents = options.batchEvents ?? 10_000;
+  const lingerMs = options.lingerMs ?? 200;
+  const now = options.now ?? Date.now;
+  const window = new EventWindow(options.windowDays ?? DEFAULT_WINDOW_DAYS);
+  const stopping = new AbortController();
+  const writer = createWriter({
+    databaseUrl: options.databaseUrl,
+    log,
+    session: [...stagingTables, customers.stageTable, scores.stageTable],
+    onConnect: (client) => window.load(client),
+  });
+  const reader = openTables(options.databaseUrl, { name: 'axiom47 projector reads', connections: 2 });
+  const batch = new Batch();
+  const position: Position = { events: 0, customers: 0 };
+  let failure: ProjectorStatus['failure'] = null;
+  let waiting: { seq: number; resolve: (position: Position) => void; reject: (error: Error) => void }[] = [];
+  let hurry: () => void = () => undefined;
+  let wakeSync: () => void = () => undefined;
+
+  function moved(): void {
+    options.onProgress?.({ ...position });
+    const reached = Math.min(position.events, options.fold ? position.customers : Number.POSITIVE_INFINITY);
+    for (const one of waiting) if (one.seq <= reached) one.resolve({ ...position });
+    waiting = waiting.filter((one) => one.seq > reached);
+  }
+
+  async function flush(): Promise<void> {
+    if (batch.empty) return;
+    let windowStart = batch.windowStart;
+    await writer.commit('events', batch.seq, 'once', async (client) => {
+      windowStart = await batch.write(client, window, now());
+    });
+    position.events = batch.seq;
+    batch.clear();
+    batch.windowStart = windowStart;
+    moved();
+    wakeSync();
+    if (window.expired(windowStart) >= DROP_WHEN) await dropExpired();
+  }
+  const dropExpired = () => writer.read((client) => window.dropExpired(client, batch.windowStart, log));
+
+  async function take(record: Recorded): Promise<void> {
+    const message = decodeMessage(record.bytes);
+    if (!batch.accepts(message)) await flush();
+    batch.add(record.seq, message);
+    if (batch.count >= batchEvents) await flush();
+  }
+
+  /** The next messages, or undefined when those at hand have waited long enough. */
+  async function nextOrLinger<T>(next: Promise<T>, deadline: number): Promise<T | undefined> {
+    if (batch.empty) return next;
+    let timer: NodeJS.Timeout | undefined;
+    const lingered = new Promise<undefined>((resolve) => {
+      hurry = () => resolve(undefined);
+      timer = setTimeout(hurry, waiting.length > 0 ? 0 : Math.max(0, deadline - performance.now()));
+    });
+    try {
+      return await Promise.race([next, lingered]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async function followLog(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      const from = Math.max(position.events, batch.seq) + 1;
+      const messages = store.follow('EVT', { from, signal: stopping.signal })[Symbol.asyncIterator]();
+      try {
+        let next = messages.next();
+        let deadline = 0;
+        for (;;) {
+          const result = await nextOrLinger(next, deadline);
+          if (result === undefined) {
+            await flush();
+            if (window.expired(batch.windowStart) > 0) await dropExpired();
+            continue;
+          }
+          if (result.done) break;
+          if (batch.empty) deadline = performance.now() + lingerMs;
+          for (const record of result.value) await take(record);
+          next = messages.next();
+        }
+      } catch (error) {
+        // Anything else (a hole in the log, bytes of a newer version, fenced) does not get better by trying again.
+        if (!(error instanceof StoreUnavailable)) throw error;
+        log('warn', { error: error.message }, 'log unavailable, trying again');
+        await sleep(SYNC_PAUSE_MS);
+      } finally {
+        await messages.return?.();
+      }
+    }
+  }
+
+  async function syncCustomers(fold: customers.FoldState): Promise<void> {
+    const rows = new CopyBuffer();
+    while (!stopping.signal.aborted) {
+      let count = 0;
+      try {
+        const answer = await fold.dirtyRows(position.customers, SYNC_ROWS);
+        count = answer.rows.sids.length / 16;
+        if (count > 0) {
+          customers.encodeCustomers(rows, answer.rows);
+          await writer.commit('customers', answer.seq, 'latest', (client) => customers.mergeCustomers(client, rows));
+        }
+        if (answer.seq > position.customers) {
+          position.customers = answer.seq;
+          moved();
+        }
+      } catch (error) {
+        if (stopping.signal.aborted || isFinal(error)) throw error;
+        log('warn', { error: (error as Error).message }, 'state of the fold thread not read, trying again');
+      }
+      if (count < SYNC_ROWS) {
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, SYNC_PAUSE_MS);
+          wakeSync = () => {
+            clearTimeout(timer);
+            resolve();
+          };
+        });
+      }
+    }
+  }
+
+  async function run(): Promise<void> {
+    const at = await writer.open();
+    Object.assign(position, { events: at.events, customers: at.customers });
+    await writer.read((client) => checkWorkspace(client, store));
+    moved();
+    await Promise.all([followLog(), options.fold ? syncCustomers(options.fold) : undefined]);
+  }
+
+  const done = run().catch((error: Error & { code?: string }) => {
+    if (error instanceof WriterStopped || stopping.signal.aborted) return;
+    failure = { code: error.code ?? 'error', message: error.message };
+    log('error', failure, 'the projector has ended');
+    stopping.abort();
+    for (const one of waiting) one.reject(Object.assign(new Error(error.message), { code: failure.code }));
+    waiting = [];
+    options.onFailure?.(failure);
+  });
+
+  async function stop(): Promise<void> {
+    stopping.abort();
+    wakeSync();
+    hurry();
+    await writer[Symbol.asyncDispose]();
+    await done;
+    for (const one of waiting) one.reject(new WriterStopped());
+    waiting = [];
+    await reader[Symbol.asyncDispose]();
+  }
+
+  return {
+    done,
+    position: () => ({ ...position }),
+    status: () => ({ ...position, trouble: writer.trouble, failure }),
+    waitFor: (seq) =>
+      new Promise((resolve, reject) => {
+        if (failure) return reject(Object.assign(new Error(failure.message), { code: failure.code }));
+        if (stopping.signal.aborted) return reject(new WriterStopped());
+        waiting.push({ seq, resolve, reject });
+        hurry();
+        wakeSync();
+        moved();
+      }),
+    counts: () => tableCounts(reader.db),
+    async writeScores(given) {
+      const count = scores.scoreCount(given);
+      const rows = new CopyBuffer();
+      for (let from = 0; from < count; from += SYNC_ROWS)
+        await writer.commit('scores', given.seq, 'latest', (client) =>
+          scores.mergeScores(client, rows, given, from, Math.min(count, from + SYNC_ROWS)),
+        );
+      return count;
+    },
+    async digest() {
+      const client = await reader.pool.connect();
+      try {
+        await client.query('begin isolation level repeatable read read only');
+        const { rows } = await client.query<{ seq: string }>(
+          `select seq from rm.checkpoints where projection = 'events'`,
+        );
+        const digest = await digestOfTable(client);
+        await client.query('commit');
+        client.release();
+        return { ...digest, seq: Number(rows[0]!.seq) };
+      } catch (error) {
+        client.release(true);
+        throw error;
+      }
+    },
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
+}

@@ -1,0 +1,83 @@
+// Scores in bulk: the last score of each customer by each model, for lists, BI and exports. Single predictions are not stored (they can be
+// recomputed from the log at any position).
+import type { ClientBase } from 'pg';
+import type { CopyBuffer } from './copy-binary.ts';
+import { copyInto } from './copy-binary.ts';
+
+/** Columns of one length; NaN stands for "no answer" and becomes null. */
+export interface ScoreBatch {
+  modelId: string;
+  horizonDays: number;
+  /** Log position the scores were computed at. */
+  seq: number;
+  /** Workspace clock they were computed at, ms. */
+  at: number;
+  /** 16 bytes a customer. */
+  sids: Uint8Array;
+  pChurn: Float64Array;
+  pAlive: Float64Array;
+  clvMean: Float64Array;
+  clvP05: Float64Array;
+  clvP50: Float64Array;
+  clvP95: Float64Array;
+  expectedPurchases: Float64Array;
+}
+
+const STAGE = 'stage_scores';
+const COLUMNS =
+  'sid_key, model_id, p_churn, p_alive, clv_mean, clv_p05, clv_p50, clv_p95, expected_purchases, horizon_days, seq, ts';
+const COLUMN_COUNT = 12;
+export const stageTable = `create temp table if not exists ${STAGE} (
+  sid_key bigint, model_id text collate "C", p_churn double precision, p_alive double precision, clv_mean double precision,
+  clv_p05 double precision, clv_p50 double precision, clv_p95 double precision, expected_purchases double precision,
+  horizon_days integer, seq bigint, ts timestamptz) on commit delete rows`;
+
+const MERGE = `insert into rm.scores as t (${COLUMNS})
+select distinct on (sid_key) ${COLUMNS} from ${STAGE} s
+where not exists (select from rm.erasures e where e.sid_key = s.sid_key)
+  and not exists (select from rm.links l where l.sid_key = s.sid_key and l.canonical_key <> l.sid_key)
+order by sid_key
+on conflict (model_id, sid_key) do update set ${COLUMNS.split(', ')
+  .slice(2)
+  .map((column) => `${column} = excluded.${column}`)
+  .join(', ')}
+where excluded.seq >= t.seq`;
+
+/** @throws RangeError when the columns are not of one length. */
+export function scoreCount(batch: ScoreBatch): number {
+  const count = batch.sids.length / 16;
+  const { pChurn, pAlive, clvMean, clvP05, clvP50, clvP95, expectedPurchases } = batch;
+  for (const column of [pChurn, pAlive, clvMean, clvP05, clvP50, clvP95, expectedPurchases])
+    if (column.length !== count)
+      throw new RangeError(`scores: a column has ${column.length} values for ${count} customers`);
+  return count;
+}
+
+/** Rows [from, to) of the batch; those of sids linked or erased meanwhile are left out. */
+export async function mergeScores(
+  client: ClientBase,
+  out: CopyBuffer,
+  batch: ScoreBatch,
+  from: number,
+  to: number,
+): Promise<void> {
+  const sids = new DataView(batch.sids.buffer, batch.sids.byteOffset, batch.sids.byteLength);
+  out.clear();
+  for (let i = from; i < to; i++) {
+    out.row(COLUMN_COUNT);
+    out.words2(sids.getUint32(i * 16, true), sids.getUint32(i * 16 + 4, true));
+    out.text(batch.modelId);
+    out.float8(batch.pChurn[i]!);
+    out.float8(batch.pAlive[i]!);
+    out.float8(batch.clvMean[i]!);
+    out.float8(batch.clvP05[i]!);
+    out.float8(batch.clvP50[i]!);
+    out.float8(batch.clvP95[i]!);
+    out.float8(batch.expectedPurchases[i]!);
+    out.int4(batch.horizonDays);
+    out.int8(batch.seq);
+    out.timestamp(batch.at);
+  }
+  await copyInto(client, STAGE, out);
+  await client.query({ name: 'merge-scores', text: MERGE });
+}

@@ -1,0 +1,82 @@
+// One number for all orders and refunds, computed from the tables or from ledgers: equal numbers, equal content (`verify --projections`).
+import { hash } from 'node:crypto';
+import type { ClientBase } from 'pg';
+import { addTerms, digestHex, digestTerm } from '#domain/digest.ts';
+import { type CustomerEntries, compareText, type OrderEntry, type RefundEntry } from '#domain/ledger.ts';
+import { ORDER } from './catalogue.ts';
+
+const sha256 = (text: string): string => hash('sha256', text, 'hex');
+
+/** As `stateRow` writes orders and refunds, the customer by the first 8 bytes of the sid (the tables' key), 16 hex digits. */
+const rowOf = (customer: string, orders: readonly OrderEntry[], refunds: readonly RefundEntry[]): string =>
+  JSON.stringify([
+    customer,
+    orders.map((o) => [o.day, o.key, o.minor, o.currency, o.revision]),
+    refunds.map((r) => [r.day, r.key, r.orderKey ?? 0, r.minor, r.currency, r.revision]),
+  ]);
+
+export function digestOfLedgers(customers: Iterable<CustomerEntries>): string {
+  let sum = 0n;
+  for (const { erased, sid, orders, refunds } of customers)
+    if (!erased && orders.length + refunds.length > 0)
+      sum = addTerms(sum, digestTerm(rowOf(sid.slice(0, 16), orders, refunds), sha256));
+  return digestHex(sum);
+}
+
+const hex64 = (int8: string): string => BigInt.asUintN(64, BigInt(int8)).toString(16).padStart(16, '0');
+const byDayAndKey = (a: OrderEntry, b: OrderEntry): number => a.day - b.day || compareText(a.key, b.key);
+
+/** Reads the table in the order of its key, through a cursor; the client must be inside a transaction. */
+export async function digestOfTable(client: ClientBase): Promise<{ transactions: string; rows: number }> {
+  await client.query(
+    `declare transactions_digest no scroll cursor for
+     select sid_key, kind, day, order_key, refunded_order_key, minor, currency, revision from rm.transactions order by sid_key`,
+  );
+  let sum = 0n;
+  let count = 0;
+  let customer: string | null = null;
+  let orders: OrderEntry[] = [];
+  let refunds: RefundEntry[] = [];
+  const close = () => {
+    if (customer !== null)
+      sum = addTerms(
+        sum,
+        digestTerm(rowOf(hex64(customer), orders.sort(byDayAndKey), refunds.sort(byDayAndKey)), sha256),
+      );
+    orders = [];
+    refunds = [];
+  };
+  type Row = [
+    sidKey: string,
+    kind: number,
+    day: number,
+    key: string,
+    order: string | null,
+    minor: string | null,
+    currency: string | null,
+    revision: string,
+  ];
+  for (;;) {
+    const { rows } = await client.query<Row>({ text: 'fetch 5000 from transactions_digest', rowMode: 'array' });
+    for (const [sidKey, kind, day, key, order, minor, currency, revision] of rows) {
+      if (sidKey !== customer) {
+        close();
+        customer = sidKey;
+      }
+      const entry: OrderEntry = {
+        key: hex64(key),
+        day,
+        minor: minor === null ? null : Number(minor),
+        currency,
+        revision: Number(revision),
+      };
+      if (kind === ORDER) orders.push(entry);
+      else refunds.push({ ...entry, orderKey: order === null ? null : hex64(order) });
+    }
+    count += rows.length;
+    if (rows.length === 0) break;
+  }
+  close();
+  await client.query('close transactions_digest');
+  return { transactions: digestHex(sum), rows: count };
+}
