@@ -35,6 +35,9 @@ export const nowhere: Posterior = {
 
 /** Above this z = t/(rate + t) the series needs more terms than quadrature needs nodes. */
 const SERIES_REACH = 0.9999;
+const MOST_TERMS = 5000;
+/** Largest part of the series (and of the exponent in front) over its value: 2⁻⁵³ times this is the relative error accepted. */
+const KEEPS_DIGITS = 3000;
 
 /**
  * E[purchases in (T, T + t]]. For an alive customer, Euler's transform of Fader, Hardie & Lee (2005), eq. 10, with both poles (a = 1 and
@@ -43,7 +46,8 @@ const SERIES_REACH = 0.9999;
  *   c = a + b − 1,  A = c − r,  z = t/(α + t),  L = ln(1 − z)
  *   E = −c·(e^((a−1)L) − 1)/(a − 1) − e^((a−1)L)·S,   S = Σₙ≥₁ (A)ₙ(a)ₙ₋₁/(c+1)ₙ₋₁ · zⁿ/n!
  *
- * with r, α, a, b those of the posterior. Relative error about 1e-13; z > 0.9999 is integrated over the dropout chance instead.
+ * with r, α, a, b those of the posterior. Relative error about 1e-13; where z > 0.9999 or
+ * the series would cancel, the expectation is integrated over the dropout chance instead (about 100 µs).
  *
  * @param t horizon ≥ 0 in the model's unit.
  * @returns exactly 0 at t = 0; NaN outside the domain. Cost ≈ ln(1e-16)/ln z terms of one division.
@@ -52,21 +56,32 @@ export function expectedFuture({ pAlive, shape, rate, a, b }: Posterior, t: numb
   if (t === 0) return 0 * pAlive;
   if (!(t > 0 && t < Number.POSITIVE_INFINITY && rate > 0)) return Number.NaN;
   const z = t / (rate + t);
-  if (z > SERIES_REACH) return pAlive * expectedByQuadrature(shape, rate, a, b, t);
+  const alive = z > SERIES_REACH ? Number.NaN : expectedBySeries(shape, rate, a, b, t, z);
+  return pAlive * (Number.isNaN(alive) ? expectedByQuadrature(shape, rate, a, b, t) : alive);
+}
+
+/** The series for an alive customer; NaN where its terms are too many, overflow, or cancel to fewer than about 12 digits (r ≫ a + b, or a ≫ 1 ≫ r). */
+function expectedBySeries(shape: number, rate: number, a: number, b: number, t: number, z: number): number {
   const c = a + b - 1;
   const excess = c - shape;
   let term = excess * z;
   let sum = term;
-  for (let n = 1; n < 1_000_000; n++) {
+  let peak = Math.abs(term);
+  for (let n = 1; ; n++) {
+    if (n === MOST_TERMS) return Number.NaN;
     term *= ((excess + n) * (a + n - 1) * z) / ((c + n) * (n + 1));
     const next = sum + term;
     if (next === sum) break;
     sum = next;
+    peak = Math.max(peak, Math.abs(term));
   }
   const L = -Math.log1p(t / rate);
   const power = (a - 1) * L;
   const first = a === 1 ? L : Math.expm1(power) / (a - 1);
-  return pAlive * (-c * first - Math.exp(power) * sum);
+  const factor = Math.exp(power);
+  const value = -c * first - factor * sum;
+  const largest = (Math.abs(c * first) + factor * peak) * (1 + Math.abs(power));
+  return largest < KEEPS_DIGITS * value ? value : Number.NaN;
 }
 
 /** E = ∫ Beta(p; a, b)·(1 − (1 + p·t/α)^−r)/p dp over the logit of p, for an alive customer. */

@@ -147,36 +147,40 @@ class Mixture {
       const wanted = below ? target : rest;
       let move = ((below ? 1 : -1) * Math.log(wanted / tail) * tail) / here.density;
       if (!Number.isFinite(move)) move = excess > 0 ? -1 : 1;
+      if (Math.abs(move) < 1e-12 * Math.max(1, Math.abs(logOdds))) return logOdds;
       const next = this.#inside(logOdds, move, low, high);
-      if (Math.abs(next - logOdds) < 1e-12) return next;
-      if (Math.abs(next - logOdds) < this.#smooth()) return this.#refine(logOdds, next, -excess);
+      const reached = Math.abs(next - logOdds) < this.#smooth() ? this.#refine(logOdds, next, -excess) : undefined;
+      if (reached !== undefined) return reached;
       logOdds = next;
     }
     return logOdds;
   }
 
-  /** From an exactly evaluated point to the nearby quantile: Newton on F(from) + ∫ density. */
-  #refine(from: number, guess: number, wanted: number): number {
+  /** From an exactly evaluated point to the nearby quantile: Newton on F(from) + ∫ density; undefined when that is not nearby after all. */
+  #refine(from: number, guess: number, wanted: number): number | undefined {
     let to = guess;
     for (let step = 0; step < 20; step++) {
       const { mass, density } = this.moved(from, to);
       const correction = (wanted - mass) / density;
-      if (!Number.isFinite(correction)) break;
-      to += Math.max(-0.5, Math.min(0.5, correction));
-      if (Math.abs(correction) < 1e-11) break;
+      to += correction;
+      if (!(Math.abs(to - from) <= this.#smooth())) return undefined;
+      if (Math.abs(correction) < 1e-11) return to;
     }
-    return to;
+    return undefined;
   }
 
-  /** One standard deviation of the narrowest component: a 10-point rule over it leaves about 1e-12. */
+  /**
+   * How far a 10-point rule may reach: one standard deviation of the narrowest component, and half the scale on which the flank of a
+   * skewed one (B below 1) changes. What it then leaves out is about 1e-12.
+   */
   #smooth(): number {
-    return Math.sqrt(1 / (this.#p * (this.#pmf.length - 1)) + 1 / this.#shape);
+    return Math.min(0.5, Math.sqrt(1 / (this.#p * (this.#pmf.length - 1)) + 1 / this.#shape));
   }
 
   #inside(at: number, move: number, low: number, high: number): number {
     const next = at + Math.max(-8, Math.min(8, move));
     if (next > low && next < high) return next;
-    return (low + high) / 2;
+    return Number.isFinite(high - low) ? (low + high) / 2 : at + Math.sign(move);
   }
 
   /** The mean log-odds of the component whose count the level falls on. */

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import * as bgNbd from '#domain/models/bg-nbd.ts';
 import type { ClvModel } from '#domain/models/clv-model.ts';
 import { predictClv } from '#domain/models/clv-model.ts';
+import type { Fit } from '#domain/models/fit.ts';
 import { countPmf, countQuantiles } from '#domain/models/future-purchases.ts';
 import * as gammaGamma from '#domain/models/gamma-gamma.ts';
 import { discountedPurchases, WEEKS_PER_MONTH } from '#domain/models/lifetime-value.ts';
@@ -32,22 +33,12 @@ export interface Summary {
   T: Float64Array;
 }
 
-export function expectFit(
-  fitted: { ok: boolean } & Partial<{
-    params: object;
-    logLikelihood: number;
-    standardErrors: object;
-    covarianceLog: number[][] | null;
-    gradientNorm: number;
-    converged: boolean;
-  }>,
-  mle: Mle,
-): void {
-  expect(fitted.ok, JSON.stringify(fitted)).toBe(true);
-  expectAllClose(fitted.params as Record<string, number>, mle.params, 1e-6, 'params');
+export function expectFit<Params extends object>(fitted: Fit<string, Params>, mle: Mle): void {
+  if (!fitted.ok) throw new Error(fitted.message);
+  expectAllClose({ ...fitted.params } as Record<string, number>, mle.params, 1e-6, 'params');
   expectClose(fitted.logLikelihood, mle.log_likelihood, 1e-9, 'log-likelihood');
-  expect(Math.abs(fitted.logLikelihood! - mle.log_likelihood)).toBeLessThan(1e-5);
-  expectAllClose(fitted.standardErrors as Record<string, number>, mle.se, 1e-5, 'standard error');
+  expect(Math.abs(fitted.logLikelihood - mle.log_likelihood)).toBeLessThan(1e-5);
+  expectAllClose({ ...fitted.standardErrors } as Record<string, number>, mle.se, 1e-5, 'standard error');
   mle.cov_log?.forEach((row, i) => {
     row.forEach((value, j) => {
       // Relative to the variances: an off-diagonal near zero has no digits of its own.
