@@ -43,6 +43,12 @@ export function appendError(subject: string, error: unknown, expected?: number):
 
 const streamOf = (subject: string) => subject.split('.', 1)[0]!.toUpperCase();
 
+/** Deletes a message and overwrites its bytes. Only streams that may be thinned out allow it (QUA, IN). */
+export async function eraseMessage(nc: NatsConnection, stream: 'QUA' | 'IN', seq: number): Promise<void> {
+  const jsm = await jetstreamManager(nc, { checkAPI: false });
+  await jsm.streams.deleteMessage(stream, seq, true);
+}
+
 export function createJetStreamStore(nc: NatsConnection, options: { log?: StreamLog } = {}): EventStore {
   const js = jetstream(nc, { timeout: ACK_TIMEOUT_MS });
   const manager = jetstreamManager(nc, { checkAPI: false, timeout: 3_000 });

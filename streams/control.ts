@@ -1,0 +1,151 @@
+// Control facts: load → decide → append, one subject an aggregate (`ctl.<tenant>.<aggregate>.<id>`), with the subject's last sequence as version.
+// One message holds all events of one command, so a decision is stored whole or not at all.
+import { randomUUID } from 'node:crypto';
+import { z } from 'zod';
+import type { Decider, EventDefinitions } from '#domain/decider.ts';
+import type { Result } from '#domain/result.ts';
+import { type EventStore, type Recorded, StoreUnavailable, VersionConflict } from './event-store.ts';
+
+const storedEvent = z.object({
+  type: z.string(),
+  version: z.int().min(1),
+  data: z.unknown(),
+  /** ms since the epoch, the command's own clock. */
+  at: z.number(),
+  /** Who asked: a user's or key's id, 'system' or 'cli'; never an e-mail address or a name. */
+  actor: z.string(),
+  correlationId: z.string().nullable(),
+});
+const commit = z.array(storedEvent).min(1);
+
+export interface ControlRecord<Event = { type: string; data: unknown }> {
+  event: Event;
+  aggregate: string;
+  id: string;
+  /** CTL sequence of its commit: the aggregate's version, and what a barrier names. */
+  seq: number;
+  at: number;
+  actor: string;
+  correlationId: string | null;
+}
+
+export interface Meta {
+  actor: string;
+  /** ms. */
+  now: number;
+  correlationId?: string | null;
+  tenant?: string;
+}
+
+export interface Handled<State, Event> {
+  state: State;
+  /** What this command added; empty when it was so already. */
+  events: Event[];
+  /** The aggregate's CTL sequence afterwards; 0 when it has no events at all. */
+  seq: number;
+}
+
+const DEFAULT_TENANT = 'main';
+const ATTEMPTS = 20;
+
+export function controlSubject(aggregate: string, id: string, tenant = DEFAULT_TENANT): string {
+  if (!/^[A-Za-z0-9_-]{1,128}$/.test(id))
+    throw new RangeError(`${aggregate}: id '${id}' is not 1 to 128 letters, digits, '-' or '_'`);
+  return `ctl.${tenant}.${aggregate}.${id}`;
+}
+
+/** Reads a message of CTL. Events of types or versions this program does not know throw: state must not be guessed. */
+export function decodeControl<Event>(definitions: EventDefinitions, message: Recorded): ControlRecord<Event>[] {
+  const [, , aggregate = '', id = ''] = message.subject.split('.');
+  const where = `CTL ${message.seq} (${aggregate} ${id})`;
+  let stored: z.infer<typeof commit>;
+  try {
+    stored = commit.parse(JSON.parse(new TextDecoder().decode(message.bytes)));
+  } catch (cause) {
+    throw new RangeError(`${where}: not a list of events`, { cause });
+  }
+  return stored.map(({ type, version, data, at, actor, correlationId }) => {
+    const definition = definitions[type];
+    if (!definition || version > definition.version)
+      throw new RangeError(`${where}: ${type} version ${version} was written by a newer version of this program`);
+    const present = version < definition.version && definition.upcast ? definition.upcast(data, version) : data;
+    const parsed = definition.data.safeParse(present);
+    if (!parsed.success) throw new RangeError(`${where}: ${type}: ${z.prettifyError(parsed.error)}`);
+    return { event: { type, data: parsed.data } as Event, aggregate, id, seq: message.seq, at, actor, correlationId };
+  });
+}
+
+export async function load<State, Command, Event extends { type: string; data: unknown }, Reason extends string>(
+  store: EventStore,
+  decider: Decider<State, Command, Event, Reason>,
+  id: string,
+  tenant = DEFAULT_TENANT,
+): Promise<{ state: State; seq: number }> {
+  let state = decider.initial;
+  let seq = 0;
+  for await (const message of store.read('CTL', { subject: controlSubject(decider.aggregate, id, tenant) })) {
+    for (const { event } of decodeControl<Event>(decider.events, message)) state = decider.evolve(state, event);
+    seq = message.seq;
+  }
+  return { state, seq };
+}
+
+/** Every aggregate of one kind, by id. */
+export async function loadAll<State, Command, Event extends { type: string; data: unknown }, Reason extends string>(
+  store: EventStore,
+  decider: Decider<State, Command, Event, Reason>,
+  tenant = DEFAULT_TENANT,
+): Promise<Map<string, { state: State; seq: number }>> {
+  const all = new Map<string, { state: State; seq: number }>();
+  for await (const message of store.read('CTL', { subject: `ctl.${tenant}.${decider.aggregate}.*` }))
+    for (const { event, id } of decodeControl<Event>(decider.events, message))
+      all.set(id, { state: decider.evolve(all.get(id)?.state ?? decider.initial, event), seq: message.seq });
+  return all;
+}
+
+/** Carries a command out. When somebody else writes in between, it is decided anew on what they wrote. */
+export async function handle<State, Command, Event extends { type: string; data: unknown }, Reason extends string>(
+  store: EventStore,
+  decider: Decider<State, Command, Event, Reason>,
+  id: string,
+  command: Command,
+  meta: Meta,
+): Promise<Result<Handled<State, Event>, Reason>> {
+  const subject = controlSubject(decider.aggregate, id, meta.tenant);
+  for (let attempt = 1; ; attempt++) {
+    const { state, seq } = await load(store, decider, id, meta.tenant);
+    const decided = decider.decide(command, state);
+    if (!decided.ok) return decided;
+    const events = decided.value;
+    if (events.length === 0) return { ok: true, value: { state, events, seq } };
+    try {
+      const stored = await appendOnce(store, subject, encode(decider.events, events, meta), seq);
+      return { ok: true, value: { state: events.reduce(decider.evolve, state), events, seq: stored } };
+    } catch (error) {
+      if (!(error instanceof VersionConflict) || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+/** Once more after a lost answer: the id makes the second try safe when the first was stored. */
+async function appendOnce(store: EventStore, subject: string, bytes: Uint8Array, version: number): Promise<number> {
+  const options = { expectedLastSequence: version, messageId: randomUUID() };
+  try {
+    return (await store.append(subject, bytes, options)).seq;
+  } catch (error) {
+    if (!(error instanceof StoreUnavailable)) throw error;
+    return (await store.append(subject, bytes, options)).seq;
+  }
+}
+
+function encode(definitions: EventDefinitions, events: { type: string; data: unknown }[], meta: Meta): Uint8Array {
+  const stored = events.map(({ type, data }): z.infer<typeof storedEvent> => {
+    const definition = definitions[type];
+    if (!definition) throw new Error(`event '${type}' has no schema`);
+    const { version } = definition;
+    const { now: at, actor, correlationId = null } = meta;
+    // Parsed before it is stored: what does not pass its schema now would never be readable again.
+    return { type, version, data: definition.data.parse(data), at, actor, correlationId };
+  });
+  return new TextEncoder().encode(JSON.stringify(stored));
+}
