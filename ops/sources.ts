@@ -1,0 +1,93 @@
+// Sources of events: registered in the control stream, handed to the gateway, with a write key and credentials limited to `in.<source>`.
+import type { SourceSummary, Sources } from '#api/deps.ts';
+import { DEFAULT_POLICY } from '#domain/policy.ts';
+import { type Source, type SourceEvent, source as sourceDecider } from '#domain/source.ts';
+import { DAY_MS, offsetsOf } from '#domain/time.ts';
+import { decodeControl, handle } from '#streams/control.ts';
+import type { EventStore } from '#streams/event-store.ts';
+import type { SourceConfig } from '#streams/gateway/protocol.ts';
+
+export interface SourceDeps {
+  store: EventStore;
+  /** Zone and currency of the workspace: what a source has unless it says otherwise. */
+  workspace: { zone: string; reportingCurrency: string };
+  natsUser: (source: string) => Promise<{ url: string; creds: string } | null>;
+  setSources: (sources: SourceConfig[]) => Promise<void>;
+  now: () => number;
+}
+
+type Known = { name: string; settings: NonNullable<Source>; createdAt: number };
+
+/** From 1990 to ten years ahead: times outside it use the nearest offset. */
+const ZONE_FROM = Date.UTC(1990, 0, 1);
+export const zoneTable = (zone: string, now: number) => offsetsOf(zone, ZONE_FROM, now + 3653 * DAY_MS);
+
+export async function knownSources(store: EventStore): Promise<Known[]> {
+  const sources = new Map<string, { state: Source; createdAt: number }>();
+  for await (const message of store.read('CTL', { subject: 'ctl.main.source.*' }))
+    for (const { event, id, at } of decodeControl<SourceEvent>(sourceDecider.events, message)) {
+      const known = sources.get(id);
+      sources.set(id, {
+        state: sourceDecider.evolve(known?.state ?? sourceDecider.initial, event),
+        createdAt: known?.createdAt ?? at,
+      });
+    }
+  return [...sources].flatMap(([name, { state, createdAt }]) => (state ? [{ name, settings: state, createdAt }] : []));
+}
+
+export function sourceConfig({ name, settings }: Known, currency: string, now: number): SourceConfig {
+  return {
+    name,
+    namespace: settings.ordersAs,
+    zoneOffsets: zoneTable(settings.zone, now),
+    defaultCurrency: settings.currency ?? currency,
+    policy: settings.policy,
+  };
+}
+
+const summaryOf = ({ name, settings, createdAt }: Known): SourceSummary => ({
+  name,
+  coverage:
+    settings.coverage === 'complete' ? 'complete' : new Date(settings.coverage * DAY_MS).toISOString().slice(0, 10),
+  createdAt,
+});
+
+export function createSources(deps: SourceDeps): Sources {
+  const { version: _version, ...policy } = DEFAULT_POLICY;
+  const refresh = async (): Promise<Known[]> => {
+    const known = await knownSources(deps.store);
+    await deps.setSources(known.map((each) => sourceConfig(each, deps.workspace.reportingCurrency, deps.now())));
+    return known;
+  };
+  return {
+    list: async () => (await knownSources(deps.store)).map(summaryOf),
+    async add({ name, ordersAs, coverage, by }) {
+      const before = (await knownSources(deps.store)).find((each) => each.name === name);
+      if (!before) {
+        const added = await handle(
+          deps.store,
+          sourceDecider,
+          name,
+          {
+            type: 'AddSource',
+            settings: {
+              ordersAs: ordersAs ?? name,
+              zone: deps.workspace.zone,
+              currency: null,
+              coverage: coverage === 'complete' ? 'complete' : Math.floor(Date.parse(coverage) / DAY_MS),
+              policy,
+              writeKeyHash: null,
+            },
+          },
+          { actor: by, now: deps.now() },
+        );
+        if (!added.ok) return { ok: false, reason: added.reason };
+      } else if (ordersAs !== null && before.settings.ordersAs !== ordersAs) {
+        return { ok: false, reason: `source ${name} shares its orders with '${before.settings.ordersAs}' for good` };
+      }
+      const source = (await refresh()).find((each) => each.name === name);
+      if (!source) return { ok: false, reason: `source ${name} was added but cannot be read back` };
+      return { ok: true, value: { source: summaryOf(source), nats: await deps.natsUser(name) } };
+    },
+  };
+}
