@@ -1,0 +1,83 @@
+// Models from the command line: import a parameter file, put a version in force, list.
+import { readFileSync } from 'node:fs';
+import { dataDirOf, withServer } from '../client.ts';
+import { type Command, UsageError } from './command.ts';
+import { parseCommand, print, table } from './options.ts';
+
+interface Model {
+  id: string;
+  version: number;
+  kind: string;
+  digest: string;
+  created_at: string;
+  deployed_seq: number | null;
+  in_force: boolean;
+}
+
+function readModelFile(file: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new UsageError(`${file}: cannot be read (${(cause as Error).message})`);
+  }
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new UsageError(`${file}: not JSON (${(cause as Error).message})`);
+  }
+}
+
+export const model: Command = {
+  name: 'model',
+  summary: 'import a parameter file, deploy a version, list',
+  help: `
+axiom47 model import FILE [FILE…] [--data-dir DIR] [--json]
+axiom47 model deploy ID
+axiom47 model list
+
+A file is what \`fit --json\` prints, or {"model": "clv", "unit": "week", "bgNbd": {"r", "alpha", "a", "b"}, "gammaGamma": {"p", "q", "v"}};
+several files (a purchase model and a money model) make one CLV model. The same file again is the same version.
+
+Example: axiom47 model import bg-nbd.json gamma-gamma.json && axiom47 model deploy clv_model@1
+`,
+  async run(argv, io) {
+    const { values, positionals } = parseCommand(argv, {});
+    const [verb, ...rest] = positionals;
+    const files = verb === 'import' ? rest.map(readModelFile) : [];
+    if (!(verb === 'list' || ((verb === 'import' || verb === 'deploy') && rest.length > 0)))
+      throw new UsageError('model import FILE…, model deploy ID, or model list');
+    return withServer(dataDirOf(values['data-dir']), { io }, async (client) => {
+      if (verb === 'import') {
+        const added = await client.call<Model>('POST', '/api/models', files.length === 1 ? files[0] : files);
+        const { id, version, digest } = added;
+        print(io, values.json, { id, version, digest }, () => `${id}  ${digest}\n\naxiom47 model deploy ${id}`);
+        return 0;
+      }
+      if (verb === 'deploy') {
+        const deployed = await client.call<{ id: string; version: number; digest: string; seq: number }>(
+          'POST',
+          `/api/models/${encodeURIComponent(rest[0]!)}/deploy`,
+        );
+        print(io, values.json, deployed, () => `${deployed.id} answers from log position ${deployed.seq} on.`);
+        return 0;
+      }
+      const { items } = await client.call<{ items: Model[] }>('GET', '/api/models');
+      print(io, values.json, items, () =>
+        items.length === 0
+          ? 'No model yet. `axiom47 import FILE` fits one, `axiom47 model import FILE` brings one.'
+          : table(
+              ['id', 'kind', 'digest', 'created', 'in force'],
+              items.map((each) => [
+                each.id,
+                each.kind,
+                each.digest.slice(0, 12),
+                each.created_at,
+                each.in_force ? `since ${each.deployed_seq}` : '',
+              ]),
+            ),
+      );
+      return 0;
+    });
+  },
+};
