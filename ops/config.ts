@@ -42,7 +42,7 @@ const Environment = z.object({
   PATH: z.string().default(''),
 });
 
-export type LogLevel = z.infer<typeof Environment>['AXIOM47_LOG_LEVEL'];
+type LogLevel = z.infer<typeof Environment>['AXIOM47_LOG_LEVEL'];
 
 export type Config = Readonly<{
   nats: Readonly<{ url?: string; credentialsFile?: string; server?: string; searchPath: string }>;

@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import { reasonOf } from './engine-error.ts';
 import { endProcesses } from './processes.ts';
 
-export type Exit = { code: number | null; signal: NodeJS.Signals | null };
+type Exit = { code: number | null; signal: NodeJS.Signals | null };
 export type EngineState = 'starting' | 'ready' | 'down' | 'stopped';
 
 export type Child = {

@@ -6,13 +6,14 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
+import type { Logger } from 'pino';
 import { z } from 'zod';
 import { EngineError, reasonOf } from './engine-error.ts';
 
 /** The oldest we run: system-account and restore advisories fixed in 2.14.0 (advisories.nats.io, 2026-16 and -18). */
-export const OLDEST_NATS = '2.14.0';
+const OLDEST_NATS = '2.14.0';
 /** Below it one warning line: fixes since that a user of streams wants. */
-export const ADVISED_NATS = '2.14.5';
+const ADVISED_NATS = '2.14.5';
 
 const Pin = z.object({ package: z.string(), version: z.string(), integrity: z.string(), sha256: z.string() });
 
@@ -51,6 +52,11 @@ export function assertNatsVersion(version: string, where: string): void {
       `nats-server ${version} at ${where} is too old: ${OLDEST_NATS} is the oldest with the security fixes needed. ${WAYS_OUT}`,
     );
   }
+}
+
+/** One line for a server that is accepted but lacks later fixes. */
+export function warnIfOld(version: string, log: Logger): void {
+  if (isOlder(version, ADVISED_NATS)) log.warn({ version, advised: ADVISED_NATS }, 'nats-server is older than advised');
 }
 
 export function isOlder(version: string, than: string): boolean {

@@ -1,5 +1,5 @@
 // The event log's engine: an embedded nats-server under our supervision, or a server the operator runs.
-import { readFileSync, statfsSync, statSync } from 'node:fs';
+import { statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fromSeed } from '@nats-io/nkeys';
@@ -10,7 +10,8 @@ import type { DataDir } from '../data-dir.ts';
 import { type Child, type EngineState, readLog, spawnChild, supervise } from './child.ts';
 import { replaceFile } from './durable-file.ts';
 import { EngineError, reasonOf } from './engine-error.ts';
-import { ADVISED_NATS, assertNatsVersion, isOlder, type NatsBinary, resolveNatsServer } from './nats-binary.ts';
+import { type NatsBinary, resolveNatsServer, warnIfOld } from './nats-binary.ts';
+import { openExternalNats, SYSTEM_INBOX } from './nats-external.ts';
 import { createSourceUser, deleteSourceUser, readSourceUsers, renderUsers } from './nats-users.ts';
 import { choosePort, rememberPort } from './ports.ts';
 import { endProcesses, processesIn } from './processes.ts';
@@ -40,8 +41,6 @@ export type NatsEngine = {
   stop(): Promise<void>;
 };
 
-/** Replies to our own identity; sources may only read `_INBOX.>`. */
-const SYSTEM_INBOX = '_AXIOM47';
 const READY_MS = 120_000;
 const STOP_STEPS: [NodeJS.Signals, number][] = [
   ['SIGTERM', 10_000],
@@ -56,7 +55,7 @@ export async function startNats(
 ): Promise<NatsEngine> {
   return settings.url === undefined
     ? startEmbedded(settings, dataDir, log, onState)
-    : openExternal(settings, settings.url, log, onState);
+    : openExternalNats(settings.url, settings.credentialsFile, log, onState);
 }
 
 async function startEmbedded(
@@ -67,8 +66,7 @@ async function startEmbedded(
 ): Promise<NatsEngine> {
   const home = dataDir.folders.nats;
   const [binary] = await Promise.all([resolveNatsServer(settings), clearLeftover(home, log)]);
-  if (isOlder(binary.version, ADVISED_NATS))
-    log.warn({ version: binary.version, advised: ADVISED_NATS }, 'nats-server is older than advised');
+  warnIfOld(binary.version, log);
   const seed = dataDir.natsSeed('system');
   const sourcesFile = join(home, 'sources.json');
   let port = await choosePort(dataDir.path, 'nats');
@@ -248,82 +246,3 @@ const lastLine = (output: string): string => {
   const lines = output.split('\n').filter((line) => line.trim() !== '');
   return lines.findLast((line) => /\[(FTL|ERR)\]|^nats-server:/.test(line)) ?? lines.at(-1) ?? 'it wrote nothing';
 };
-
-async function openExternal(
-  settings: NatsSettings,
-  url: string,
-  log: Logger,
-  onState: (state: EngineState) => void,
-): Promise<NatsEngine> {
-  const options: NatsOptions = {
-    servers: url.split(',').map((server) => server.trim()),
-    ...credentials(settings.credentialsFile),
-    inboxPrefix: SYSTEM_INBOX,
-  };
-  let connection: NatsConnection;
-  try {
-    connection = await connectNats(options, { reconnect: false, name: 'axiom47 start-up' });
-  } catch (error) {
-    throw new EngineError(
-      'nats-server',
-      'unreachable',
-      `the NATS server named in AXIOM47_NATS_URL does not take our connection (${reasonOf(error)}): start it, correct the address or AXIOM47_NATS_CREDS, or unset AXIOM47_NATS_URL to use the embedded one`,
-      { cause: error },
-    );
-  }
-  const info = connection.info;
-  const server = connection.getServer();
-  await connection.close();
-  const version = info?.version ?? '0.0.0';
-  assertNatsVersion(version, server);
-  if (info?.jetstream !== true)
-    throw new EngineError(
-      'nats-server',
-      'unsuitable',
-      `the NATS server at ${server} runs without JetStream: enable it with "jetstream { store_dir: … }"`,
-    );
-  if (isOlder(version, ADVISED_NATS)) log.warn({ version, advised: ADVISED_NATS }, 'nats-server is older than advised');
-  onState('ready');
-  const notOurs = (): Promise<never> =>
-    Promise.reject(
-      new EngineError(
-        'nats-server',
-        'unsupported',
-        `users of the NATS server at ${server} are its operator's: add one there that may publish "in.<source>" and subscribe "_INBOX.>"`,
-      ),
-    );
-  return {
-    url: options.servers.join(','),
-    port: Number(server.split(':').at(-1)),
-    version,
-    managed: false,
-    options,
-    pid: () => undefined,
-    connect: (name) => connectNats(options, name === undefined ? {} : { name }),
-    addSourceUser: notOurs,
-    removeSourceUser: notOurs,
-    stop: async () => onState('stopped'),
-  };
-}
-
-function credentials(file: string | undefined): Pick<NatsOptions, 'seed' | 'creds'> {
-  if (file === undefined) return {};
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8').trim();
-  } catch (error) {
-    throw new EngineError(
-      'nats-server',
-      'unreachable',
-      `AXIOM47_NATS_CREDS names ${file}, which cannot be read (${reasonOf(error)})`,
-      { cause: error },
-    );
-  }
-  if (text.includes('BEGIN NATS USER JWT')) return { creds: text };
-  if (/^SU[A-Z2-7]{56}$/.test(text)) return { seed: text };
-  throw new EngineError(
-    'nats-server',
-    'unreachable',
-    `${file} (AXIOM47_NATS_CREDS) is neither a .creds file nor an nkey seed of a user (SU…)`,
-  );
-}

@@ -5,7 +5,7 @@ import { EngineError, errorCode, reasonOf } from './engine-error.ts';
 import type { PostgresEngine } from './postgres.ts';
 import { OLDEST_POSTGRES } from './postgres-binaries.ts';
 
-const KEYRING_DATABASE = 'axiom47_keyring';
+export const KEYRING_DATABASE = 'axiom47_keyring';
 
 /**
  * @param keyringUrl default: database `axiom47_keyring` on the same server, created when missing.

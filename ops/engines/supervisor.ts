@@ -6,7 +6,7 @@ import type { EngineState } from './child.ts';
 import { type NatsEngine, type NatsSettings, startNats } from './nats.ts';
 import { type PostgresEngine, type PostgresSettings, startPostgres } from './postgres.ts';
 
-export type EngineName = 'nats' | 'postgres';
+type EngineName = 'nats' | 'postgres';
 /** The part of the Config the engines need. */
 export type EngineSettings = { readonly nats: NatsSettings; readonly postgres: PostgresSettings };
 

@@ -149,7 +149,7 @@ describe('a data directory that cannot be used is refused in one line that says 
 });
 
 // A file system of our own tells more than file modes, which root ignores.
-const mounts = spawnSync('unshare', ['-rm', 'true']).status === 0;
+const mounts = spawnSync('env', ['unshare', '-rm', 'true']).status === 0;
 describe.skipIf(!mounts)(
   `on a file system of its own${mounts ? '' : ' [skipped: this system allows no user namespaces]'}`,
   () => {
@@ -163,8 +163,8 @@ describe.skipIf(!mounts)(
       writeFileSync(join(folder, 'open.ts'), script);
       const shell = `mount -t tmpfs -o ${options} tmpfs "$0" && cd "$0" && ${prepare} && exec "$1" "$2" "$0/main"`;
       const { stdout, stderr } = spawnSync(
-        'unshare',
-        ['-rm', 'sh', '-c', shell, mount, process.execPath, join(folder, 'open.ts')],
+        'env',
+        ['unshare', '-rm', 'sh', '-c', shell, mount, process.execPath, join(folder, 'open.ts')],
         { encoding: 'utf8' },
       );
       expect(stdout, stderr).not.toBe('');
