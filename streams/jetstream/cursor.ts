@@ -115,12 +115,14 @@ export async function* followStream(
   let position = Math.max(1, options.from) - 1;
   let heardAt = performance.now();
   let failures = 0;
+  let mute = 0;
 
   /** After silence: is there something we are not given, or less than we have already seen? */
   const inspect = async () => {
     const last = await deps.lastSequence(stream);
     if (last < position) throw new LogTruncated(stream, position + 1, last);
     if (last > position) log.warn({ stream, position, last }, 'reader is behind after silence; asking again');
+    else rung = position; // a bell that promised more than there is
     heardAt = performance.now();
   };
 
@@ -128,8 +130,9 @@ export async function* followStream(
     let checked = position === 0;
     for (;;) {
       if (signal.aborted) return [];
+      if (!link.up) await link.whenUp(signal);
+      const asked = performance.now();
       try {
-        if (!link.up) await link.whenUp(signal);
         if (nc.isClosed()) throw new Error(`${stream}: the connection to nats-server was closed under a reader`);
         if (!checked && position === Math.max(1, options.from) - 1) await inspect();
         checked = true;
@@ -139,6 +142,7 @@ export async function* followStream(
           maxBytes: options.maxBytes ?? READ_BYTES,
         });
         failures = 0;
+        mute = 0;
         if (page.messages.length > 0) {
           if (dense) checkDense(stream, position, page.messages);
           position = page.messages.at(-1)!.seq;
@@ -152,10 +156,14 @@ export async function* followStream(
       } catch (error) {
         if (signal.aborted) return [];
         if (!(error instanceof StoreUnavailable)) throw error;
-        failures++;
-        log.warn({ stream, position, failures, error: error.message }, 'reader got no answer; asking again');
-        // Connected, yet mute for about ten seconds: a dead link or a server that hangs. Dial again.
-        if (failures % 3 === 0 && link.up) await nc.reconnect();
+        if (failures++ % 40 === 0)
+          log.warn({ stream, position, failures, error: error.message }, 'reader got no answer; asking again');
+        // Connected, yet mute for about ten seconds: a dead link or a server that hangs. Dial again. (A refusal comes at once.)
+        mute = performance.now() - asked > SILENCE_MS / 2 ? mute + 1 : 0;
+        if (mute === 3) {
+          mute = 0;
+          if (link.up) await nc.reconnect();
+        }
         await pause(POLL_MS, signal);
       }
     }

@@ -10,9 +10,11 @@ import {
 } from '../event-store.ts';
 import { type CursorDeps, followStream, readRange, ringBell } from './cursor.ts';
 import { createDirectGet } from './direct-get.ts';
-import { type StreamLog, silent } from './link.ts';
+import { linkOf, pause, type StreamLog, silent } from './link.ts';
 
 const ACK_TIMEOUT_MS = 5_000;
+/** How long a call waits for a lost connection to come back. */
+const LINK_WAIT_MS = 2_000;
 /** Room the server's message size keeps for headers and subject. */
 const HEADER_BYTES = 1_024;
 
@@ -53,8 +55,17 @@ export function createJetStreamStore(nc: NatsConnection, options: { log?: Stream
   const js = jetstream(nc, { timeout: ACK_TIMEOUT_MS });
   const manager = jetstreamManager(nc, { checkAPI: false, timeout: 3_000 });
   const get = createDirectGet(nc);
+  const link = linkOf(nc);
+
+  /** The client forgets what is published while it dials, so nothing is sent into a lost connection. */
+  const connected = async (what: string): Promise<void> => {
+    if (link.up) return;
+    await Promise.race([link.whenUp(), pause(LINK_WAIT_MS)]);
+    if (!link.up) throw new StoreUnavailable(`${what}: not connected to nats-server; is it running?`);
+  };
 
   const lastSequence = async (stream: StreamName, subject?: string): Promise<number> => {
+    await connected(stream);
     const jsm = await manager;
     try {
       if (subject !== undefined) {
@@ -85,6 +96,7 @@ export function createJetStreamStore(nc: NatsConnection, options: { log?: Stream
           `${subject}: ${bytes.length} bytes are more than one message may hold (${limit}); split it`,
         );
       const { expectedLastSequence: expected, messageId } = wanted;
+      await connected(subject);
       try {
         const ack = await js.publish(subject, bytes, {
           ...(messageId === undefined ? {} : { msgID: messageId }),

@@ -28,20 +28,26 @@ export interface TestServer extends AsyncDisposable {
   readonly pid: number;
   /** A new connection as our threads make it; closed with the server. */
   connect(name?: string): Promise<NatsConnection>;
+  /** The server's own counters. */
+  varz(): Promise<{ subscriptions: number }>;
   signal(signal: NodeJS.Signals): void;
   kill(): Promise<void>;
   start(): Promise<void>;
 }
 
-export async function startNatsServer(options: { jetstream?: string; extra?: string } = {}): Promise<TestServer> {
+export async function startNatsServer(
+  options: { jetstream?: string | null; extra?: string } = {},
+): Promise<TestServer> {
   const directory = mkdtempSync(join(tmpdir(), 'axiom47-nats-'));
   const port = await freePort();
   const url = `127.0.0.1:${port}`;
   const config = join(directory, 'nats.conf');
-  const settings = options.jetstream ?? 'sync_interval: always';
+  const monitor = await freePort();
+  const settings = options.jetstream === undefined ? 'sync_interval: always' : options.jetstream;
+  const store = settings === null ? '' : `jetstream { store_dir: "${directory}/js", ${settings} }`;
   writeFileSync(
     config,
-    `listen: "${url}"\nmax_payload: 8MB\njetstream { store_dir: "${directory}/js", ${settings} }\n${options.extra ?? ''}\n`,
+    `listen: "${url}"\nhttp: "127.0.0.1:${monitor}"\nmax_payload: 8MB\n${store}\n${options.extra ?? ''}\n`,
   );
   const connections: NatsConnection[] = [];
   let child: ChildProcess | null = null;
@@ -76,6 +82,10 @@ export async function startNatsServer(options: { jetstream?: string; extra?: str
       const nc = await connectNats({ servers: [url] }, name === undefined ? {} : { name });
       connections.push(nc);
       return nc;
+    },
+    async varz() {
+      const answer = await fetch(`http://127.0.0.1:${monitor}/varz`);
+      return (await answer.json()) as { subscriptions: number };
     },
     signal: (signal) => void child!.kill(signal),
     kill: () => kill(),
