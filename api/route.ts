@@ -20,6 +20,12 @@ export interface Declared {
   bodyLimit?: number;
 }
 
+/** The socket's address; forwarded headers are not believed. */
+export const addressOf = (c: Context<Env>): string | undefined =>
+  c.env?.incoming?.socket.remoteAddress ?? c.env?.remoteAddress;
+/** The host the client asked for; in tests it is the URL's. */
+export const hostOf = (c: Context<Env>): string => c.req.header('host') ?? new URL(c.req.url).host;
+
 const guards = new WeakMap<object, Access>();
 const DEFAULT_BODY = 64 * 1024;
 

@@ -8,6 +8,8 @@ export interface History {
   /** Day of the first purchase; -1 without one. */
   firstDay: number;
   lastDay: number;
+  /** Largest day of any entry: from that day on the row answers for itself. */
+  changeDay: number;
   /** Repeat purchase days (x). */
   frequency: number;
   /** Repeat days with net money > 0, and their sum. */
@@ -43,3 +45,18 @@ export const UNSEEN: CustomerHistory = { frequency: 0, recency: 0, T: 0, monetar
 
 /** 100 for EUR, 1 for JPY, 1000 for KWD. */
 export const scaleOf = (currency: string): number => 10 ** (exponentOf(currency) ?? 2);
+
+export const emptyHistory = (): History => ({
+  firstDay: -1,
+  lastDay: -1,
+  changeDay: -1,
+  frequency: 0,
+  moneyDays: 0,
+  moneyMinor: 0,
+  orders: 0,
+  netMinor: 0,
+  noRate: false,
+  leftTruncated: false,
+  erased: false,
+  seq: 0,
+});

@@ -8,7 +8,7 @@ import { cookieValue, refuseCrossOrigin, SESSION_COOKIE } from '../auth.ts';
 import type { Deps } from '../deps.ts';
 import { TokenBuckets } from '../limiter.ts';
 import { Problem } from '../problem.ts';
-import { createRouter, type Env, route } from '../route.ts';
+import { addressOf, createRouter, type Env, hostOf, route } from '../route.ts';
 import { jsonAnswer, jsonBody } from '../schemas.ts';
 import { createLoginTokens } from '../token.ts';
 
@@ -51,7 +51,6 @@ export function accountRoutes(deps: Deps) {
   });
   let hashing = 0;
 
-  const addressOf = (c: Context<Env>) => c.env?.incoming?.socket.remoteAddress ?? c.env?.remoteAddress ?? 'unknown';
   const slowDown = (seconds: number, detail: string) =>
     new Problem('rate-limited', detail, { headers: { 'retry-after': String(Math.ceil(seconds)) } });
 
@@ -106,7 +105,7 @@ export function accountRoutes(deps: Deps) {
       }),
       async (c) => {
         refuseForeignForm(c);
-        const wait = perAddress.take(addressOf(c), now());
+        const wait = perAddress.take(addressOf(c) ?? 'unknown', now());
         if (wait > 0) throw slowDown(wait, 'too many attempts from this address');
         const input = c.req.valid('json');
         const created = await oneOfFew(() => access.completeSetup({ ...input, now: now() }));
@@ -133,7 +132,10 @@ export function accountRoutes(deps: Deps) {
       async (c) => {
         refuseForeignForm(c);
         const { email, password } = c.req.valid('json');
-        const wait = Math.max(perAddress.take(addressOf(c), now()), perAccount.take(email.trim().toLowerCase(), now()));
+        const wait = Math.max(
+          perAddress.take(addressOf(c) ?? 'unknown', now()),
+          perAccount.take(email.trim().toLowerCase(), now()),
+        );
         if (wait > 0) throw slowDown(wait, 'too many attempts; wait before the next one');
         const user = await oneOfFew(() => access.verifyPassword(email, password));
         if (!user) throw new Problem('bad-credential', 'address or password is wrong');
@@ -212,6 +214,3 @@ export function accountRoutes(deps: Deps) {
       },
     );
 }
-
-/** The host the client asked for; behind HTTP/2 or in tests it is the URL's. */
-export const hostOf = (c: Context<Env>): string => c.req.header('host') ?? new URL(c.req.url).host;

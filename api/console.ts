@@ -1,0 +1,85 @@
+// The built console (ui/dist), read into memory once: what is not in the map is not served, so no path leads anywhere else. Any other page
+// address gets index.html, because the console keeps its state in the URL.
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { extname, join } from 'node:path';
+
+const TYPES: Record<string, string> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
+  '.png': 'image/png',
+  '.ico': 'image/x-icon',
+  '.json': 'application/json',
+  '.woff2': 'font/woff2',
+  '.webmanifest': 'application/manifest+json',
+  '.txt': 'text/plain; charset=utf-8',
+};
+const CSP =
+  "default-src 'none'; script-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+const SECURITY = {
+  'content-security-policy': CSP,
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-opener-policy': 'same-origin',
+};
+/** Vite names assets by their content. */
+const IMMUTABLE = 'public, max-age=31536000, immutable';
+
+interface File {
+  bytes: Uint8Array<ArrayBuffer>;
+  type: string;
+  cache: string;
+}
+
+const missing = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Axiom47</title></head><body>
+<h1>The console is not built yet</h1><p>Run <code>npm run build:ui</code> and reload this page. The API works without it:
+<a href="/docs">API documentation</a>.</p></body></html>`;
+
+function readAll(folder: string, prefix = ''): Map<string, File> {
+  const files = new Map<string, File>();
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = `${prefix}/${entry.name}`;
+    if (entry.isDirectory()) for (const [name, file] of readAll(join(folder, entry.name), path)) files.set(name, file);
+    else if (entry.isFile())
+      files.set(path, {
+        bytes: new Uint8Array(readFileSync(join(folder, entry.name))),
+        type: TYPES[extname(entry.name)] ?? 'application/octet-stream',
+        cache: path.startsWith('/assets/') ? IMMUTABLE : 'no-cache',
+      });
+  }
+  return files;
+}
+
+export function createConsole(uiDir: string) {
+  let files: Map<string, File> | null = null;
+  let builtAt = 0;
+
+  /** Read again after a new build; one stat a page load. */
+  function current(): Map<string, File> | null {
+    const built = statSync(join(uiDir, 'index.html'), { throwIfNoEntry: false });
+    if (!built) return null;
+    if (!files || built.mtimeMs !== builtAt) {
+      files = readAll(uiDir);
+      builtAt = built.mtimeMs;
+    }
+    return files;
+  }
+
+  return (path: string): Response => {
+    const all = current();
+    if (!all)
+      return new Response(missing, {
+        status: 503,
+        headers: { ...SECURITY, 'content-type': TYPES['.html']!, 'cache-control': 'no-store' },
+      });
+    const found = all.get(path);
+    // A missing asset must not be answered with a page: a browser would take it for a script.
+    if (!found && /\.\w{2,11}$/.test(path))
+      return new Response('not found', { status: 404, headers: { ...SECURITY, 'content-type': TYPES['.txt']! } });
+    const file = found ?? all.get('/index.html')!;
+    return new Response(file.bytes, {
+      headers: { ...SECURITY, 'content-type': file.type, 'cache-control': file.cache },
+    });
+  };
+}

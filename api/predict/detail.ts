@@ -1,0 +1,157 @@
+// Everything the customer page shows, from one ledger view: the timeline, P(alive) on every day that matters, churn and lifetime value.
+import type { CustomerEntries } from '#domain/ledger.ts';
+import { predictChurn } from '#domain/models/clv-model.ts';
+import { formatMinor } from '#domain/money.ts';
+import type { LedgerView } from '../deps.ts';
+import { Problem } from '../problem.ts';
+import { dayText, type Moment } from './as-of.ts';
+import { scaleOf, toCustomer } from './history.ts';
+import { type Coordinate, DEFAULT_HORIZON_DAYS, orProblem, type Predictions, type Subject } from './service.ts';
+
+const MAX_POINTS = 200;
+
+interface TimelineEntry {
+  day: number;
+  type: 'order' | 'refund' | 'activity' | 'subscription';
+  amount: string | null;
+  currency: string | null;
+  name: string | null;
+  count: number;
+}
+
+/** Order keys and subscription keys stay out: hashes are no names, but nobody can use them either. */
+export function timelineOf(entries: CustomerEntries, day: number): TimelineEntry[] {
+  const money = (minor: number | null, currency: string | null) =>
+    minor === null || currency === null ? null : formatMinor(minor, currency);
+  const all: TimelineEntry[] = [
+    ...entries.orders.map((e) => ({
+      day: e.day,
+      type: 'order' as const,
+      amount: money(e.minor, e.currency),
+      currency: e.currency,
+      name: null,
+      count: 1,
+    })),
+    ...entries.refunds.map((e) => ({
+      day: e.day,
+      type: 'refund' as const,
+      amount: e.minor === null ? null : money(-e.minor, e.currency),
+      currency: e.currency,
+      name: null,
+      count: 1,
+    })),
+    ...entries.activities.map((e) => ({
+      day: e.day,
+      type: 'activity' as const,
+      amount: null,
+      currency: null,
+      name: e.kind,
+      count: e.count,
+    })),
+    ...entries.subscriptions.map((e) => ({
+      day: e.day,
+      type: 'subscription' as const,
+      amount: money(e.minor, e.currency),
+      currency: e.currency,
+      name: e.plan === null ? e.step : `${e.step} ${e.plan}`,
+      count: 1,
+    })),
+  ];
+  return all
+    .filter((entry) => entry.day <= day)
+    .sort((a, b) => b.day - a.day || (a.type < b.type ? -1 : a.type > b.type ? 1 : 0));
+}
+
+/** Days to evaluate: an even grid, each purchase day (where the curve jumps), and the moment itself. */
+function gridOf(first: number, last: number, purchaseDays: readonly number[]): number[] {
+  const step = Math.max(1, Math.ceil((last - first) / MAX_POINTS));
+  const days = new Set<number>([last]);
+  for (let day = first; day < last; day += step) days.add(day);
+  for (const day of purchaseDays.slice(-MAX_POINTS)) {
+    days.add(day);
+    if (day > first) days.add(day - 1);
+  }
+  return [...days].filter((day) => day >= first && day <= last).sort((a, b) => a - b);
+}
+
+const refusedBy = (answer: unknown) =>
+  answer instanceof Problem
+    ? { reason: String(answer.extra.applicable ?? answer.reason), detail: answer.message }
+    : null;
+
+export function customerDetail(
+  predictions: Predictions,
+  asked: {
+    view: LedgerView;
+    sid: Uint8Array;
+    ref: string;
+    at: Coordinate | null;
+    moment: Moment;
+    timeline: number;
+    currency: string;
+  },
+) {
+  const { view, sid, ref, at, moment, currency } = asked;
+  const scale = scaleOf(currency);
+  const history = view.at(moment.day);
+  const bought = history.firstDay >= 0 && history.orders > 0;
+  const timeline = timelineOf(view.entries, moment.day);
+  const customer = toCustomer(history, moment.day, scale);
+  const subject: Subject = {
+    customerId: ref,
+    sid,
+    customer,
+    basis: 'history',
+    knownAt: { seq: history.seq, day: dayText(moment.day) },
+  };
+  const noModel = new Problem('no-model', 'no model is deployed');
+  const churn = at ? orProblem(() => predictions.churn(at, subject, DEFAULT_HORIZON_DAYS)) : noModel;
+  const clv = at ? orProblem(() => predictions.clv(at, subject, { discountMonthly: 0.01 })) : noModel;
+
+  const series = [];
+  if (at && bought) {
+    const purchaseDays = [...new Set(view.entries.orders.map((order) => order.day))].filter((day) => day <= moment.day);
+    for (const day of gridOf(history.firstDay, moment.day, purchaseDays)) {
+      const then = view.at(day);
+      const answer = predictChurn(at.serving.model, toCustomer(then, day, scale), DEFAULT_HORIZON_DAYS);
+      if (answer.ok)
+        series.push({
+          day: dayText(day),
+          p_alive: answer.value.pAlive,
+          p_churn: answer.value.pChurn,
+          purchases: then.frequency + 1,
+        });
+    }
+  }
+  return {
+    first_day: bought ? dayText(history.firstDay) : null,
+    last_day: bought ? dayText(history.lastDay) : null,
+    orders: history.orders,
+    frequency: history.frequency,
+    net: history.netMinor / scale,
+    currency,
+    anonymous: view.entries.anonymous,
+    linked: view.entries.linked.length,
+    timeline: timeline.slice(0, asked.timeline).map((entry) => ({ ...entry, day: dayText(entry.day) })),
+    timeline_total: timeline.length,
+    p_alive_series: series,
+    churn:
+      churn instanceof Problem
+        ? null
+        : { p_churn: churn.p_churn, p_alive: churn.p_alive, band: churn.band, horizon_days: churn.horizon_days },
+    clv:
+      clv instanceof Problem
+        ? null
+        : {
+            clv_mean: clv.clv_mean,
+            clv_p05: clv.clv_p05,
+            clv_p50: clv.clv_p50,
+            clv_p95: clv.clv_p95,
+            p_zero_spend: clv.p_zero_spend,
+            expected_purchases: clv.expected_purchases,
+            expected_spend: clv.expected_spend,
+            months: clv.months,
+          },
+    not_applicable: { churn: refusedBy(churn), clv: refusedBy(clv) },
+  };
+}

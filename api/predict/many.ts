@@ -1,0 +1,62 @@
+// Lifetime values of many subjects at once through the worker pool: columns there and back, answers put together here.
+import type { ClvPrediction, Refusal } from '#domain/models/clv-model.ts';
+import type { Pool } from '../deps.ts';
+import { Problem } from '../problem.ts';
+import { CLV_COLUMNS, type ClvColumnsAnswer } from './columns.ts';
+import { type ClvAsked, type Coordinate, orProblem, type Predictions, type Subject } from './service.ts';
+
+export async function clvColumnsOf(
+  pool: Pool,
+  at: Coordinate,
+  subjects: readonly Subject[],
+  asked: ClvAsked,
+): Promise<ClvColumnsAnswer> {
+  const column = (value: (subject: Subject) => number) => Float64Array.from(subjects, value);
+  return await pool.clv({
+    model: at.serving.model,
+    frequency: column((s) => s.customer.frequency),
+    recency: column((s) => s.customer.recency),
+    T: column((s) => s.customer.T),
+    monetaryValue: column((s) => s.customer.monetaryValue ?? Number.NaN),
+    moneyDays: column((s) => s.customer.moneyDays ?? s.customer.frequency),
+    flags: Uint8Array.from(
+      subjects,
+      ({ customer }) =>
+        (customer.leftTruncated ? 1 : 0) | (customer.withoutRate ? 2 : 0) | (customer.notACustomer ? 4 : 0),
+    ),
+    ...asked,
+  });
+}
+
+export async function clvMany(
+  pool: Pool,
+  predictions: Predictions,
+  at: Coordinate,
+  subjects: readonly (Subject | Problem)[],
+  asked: ClvAsked,
+) {
+  const asking = subjects.filter((subject): subject is Subject => !(subject instanceof Problem));
+  const answer = await clvColumnsOf(pool, at, asking, asked);
+  const value = (name: (typeof CLV_COLUMNS)[number], row: number): number =>
+    answer.columns[CLV_COLUMNS.indexOf(name)]![row]!;
+  let next = 0;
+  return subjects.map((subject) => {
+    if (subject instanceof Problem) return subject;
+    const row = next++;
+    const refused = answer.refused[row];
+    if (refused) return predictions.refusal({ reason: refused[0] as Refusal['reason'], message: refused[1] });
+    const prediction: ClvPrediction = {
+      clvMean: value('clv_mean', row),
+      quantiles: [value('clv_p05', row), value('clv_p50', row), value('clv_p95', row)],
+      pZeroSpend: value('p_zero_spend', row),
+      expectedPurchases: value('expected_purchases', row),
+      expectedSpendPerPurchase: value('expected_spend_per_purchase', row),
+      expectedSpend: value('expected_spend', row),
+      pAlive: value('p_alive', row),
+      horizonDays: answer.horizonDays,
+      months: answer.months,
+      discountMonthly: asked.discountMonthly,
+    };
+    return orProblem(() => predictions.clvAnswer(at, subject, prediction));
+  });
+}

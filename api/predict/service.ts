@@ -1,0 +1,340 @@
+// The one path from a question to a prediction, whoever asks (hot route, Hono routes, batches, customer page): find the moment, the model
+// in force then, the customer's history at that moment, pass the guard, compute inline. Knows nothing of HTTP but its problems.
+import {
+  type ChurnPrediction,
+  type ClvPrediction,
+  type CustomerHistory,
+  predictChurn,
+  predictClv,
+  type Refusal,
+} from '#domain/models/clv-model.ts';
+import type { Deps, LedgerView, ServingModel } from '../deps.ts';
+import { Problem } from '../problem.ts';
+import type { AsOfInput } from '../schemas.ts';
+import { createScoreIds } from '../token.ts';
+import { dayText, inForce, type Moment, present, resolveAsOf } from './as-of.ts';
+import { emptyHistory, type History, scaleOf, toCustomer, UNSEEN } from './history.ts';
+import { fromTransactions, type Transaction } from './transactions.ts';
+
+export const DEFAULT_HORIZON_DAYS = 90;
+export type Basis = 'history' | 'prior' | 'summary' | 'transactions';
+
+/** Whom a prediction is about, and what is known of them at the moment asked about. */
+export interface Subject {
+  customerId: string | null;
+  sid: Uint8Array | null;
+  customer: CustomerHistory;
+  basis: Basis;
+  /** Position and day of the customer's last known change; null when there is none. */
+  knownAt: { seq: number; day: string } | null;
+}
+
+export interface Coordinate {
+  moment: Moment;
+  serving: ServingModel;
+}
+
+export interface SummaryInput {
+  frequency: number;
+  recency: number;
+  T: number;
+  monetary_value?: number | null | undefined;
+  unit?: 'week' | 'day' | undefined;
+}
+/** One of the three ways to say whom a question is about. */
+export interface Question {
+  customer_id?: string | undefined;
+  summary?: SummaryInput | undefined;
+  transactions?: Transaction[] | undefined;
+}
+
+export type ChurnAnswer = ReturnType<Predictions['churn']>;
+export type ClvAnswer = ReturnType<Predictions['clv']>;
+
+const refusal = ({ reason, message }: Refusal): Problem => {
+  const field = reason.startsWith('horizon') ? [{ pointer: '/horizon_days', detail: message }] : [];
+  return new Problem('not-applicable', message, { fields: field, extra: { applicable: reason } });
+};
+/** The promise of interfaces.md, kept at the last gate: what is not a finite number is a refusal, never an answer. */
+const finite = (values: readonly number[]): void => {
+  for (const value of values)
+    if (!Number.isFinite(value))
+      throw new Problem('not-applicable', 'the model gives no finite number for this history', {
+        extra: { applicable: 'out-of-range' },
+      });
+};
+
+export interface ClvAsked {
+  months?: number | undefined;
+  horizonDays?: number | undefined;
+  discountMonthly: number;
+}
+
+export function createPredictions(deps: Deps) {
+  const { columns, ids, ledgers, workspace } = deps;
+  const scoreIds = createScoreIds(deps.signingKey);
+  const currency = workspace.reportingCurrency;
+  const scale = scaleOf(currency);
+  const row = emptyHistory();
+  let last: Moment | null = null;
+
+  /** The present; the same object while nothing changed, so that its texts are made once. */
+  function now(): Moment {
+    columns.refresh();
+    const { state } = columns;
+    const clock = deps.clock();
+    if (last && clock.mode === 'log' && last.seq === state.seq && last.at === state.clockAt && last.clock === 'log')
+      return last;
+    last = present(state, clock, deps.now());
+    return last;
+  }
+
+  function modelAt(seq: number): ServingModel {
+    const found = inForce(deps.deployedModels(), seq);
+    if (found) return found;
+    throw new Problem(
+      'no-model',
+      'import purchases and run `axiom47 fit`, or `axiom47 model import FILE` and `model deploy ID`',
+    );
+  }
+
+  async function momentOf(asOf: AsOfInput | undefined): Promise<Moment> {
+    const here = now();
+    if (asOf === undefined) return here;
+    const context = { clock: deps.clock(), wall: deps.now(), clockAtSeq: (seq: number) => ledgers.clockAt(seq) };
+    return await resolveAsOf(asOf, here, context);
+  }
+  async function coordinate(asOf: AsOfInput | undefined): Promise<Coordinate> {
+    const moment = await momentOf(asOf);
+    return { moment, serving: modelAt(moment.seq) };
+  }
+
+  const unseen = (customerId: string, strict: boolean): Subject => {
+    if (strict)
+      throw new Problem('unknown-customer', 'nothing is known of this customer at that moment', {
+        fields: [{ pointer: '/customer_id', detail: 'unknown' }],
+      });
+    return { customerId, sid: null, customer: UNSEEN, basis: 'prior', knownAt: null };
+  };
+  const known = (customerId: string, sid: Uint8Array, history: History, day: number, strict: boolean): Subject => {
+    // An erased customer is nobody we know; one who has only looked around has no purchase to speak of.
+    if (history.erased || (history.orders > 0 && history.firstDay > day)) return unseen(customerId, strict);
+    return {
+      customerId,
+      sid,
+      customer: toCustomer(history, day, scale),
+      basis: 'history',
+      knownAt: { seq: history.seq, day: dayText(history.changeDay) },
+    };
+  };
+
+  /** From the columns alone; null when the moment lies before something the row already knows. */
+  function subjectInline(customerId: string, moment: Moment, strict: boolean): Subject | null {
+    return subjectOfSid(customerId, ids.lookup(customerId), moment, strict);
+  }
+  function subjectOfSid(customerId: string, sid: Uint8Array | null, moment: Moment, strict: boolean): Subject | null {
+    const at = sid === null ? -1 : columns.rowOf(sid);
+    if (sid === null || at < 0 || !columns.read(at, row)) return unseen(customerId, strict);
+    if (moment.day < row.changeDay || (moment.past && row.seq > moment.seq)) return null;
+    return known(customerId, sid, row, moment.day, strict);
+  }
+
+  /** A Problem in place of a subject stands for that one only; the others are answered. */
+  async function subjects(
+    customerIds: readonly string[],
+    moment: Moment,
+    strict: boolean,
+  ): Promise<(Subject | Problem)[]> {
+    const found: (Subject | Problem | null)[] = customerIds.map((id) =>
+      orProblem(() => subjectInline(id, moment, strict)),
+    );
+    const open = customerIds.map((_, index) => index).filter((index) => found[index] === null);
+    if (open.length > 0) {
+      const sids = open.map((index) => ids.lookup(customerIds[index]!)!);
+      const views = moment.past ? await ledgers.past(sids, moment.seq) : await ledgers.present(sids);
+      for (const [i, index] of open.entries()) {
+        const id = customerIds[index]!;
+        found[index] = orProblem(() => fromLedger(id, sids[i]!, views[i] ?? null, moment.day, strict));
+      }
+    }
+    return found as (Subject | Problem)[];
+  }
+  const fromLedger = (id: string, sid: Uint8Array, view: LedgerView | null, day: number, strict: boolean): Subject => {
+    const history = view?.at(day);
+    return history && history.changeDay >= 0 ? known(id, sid, history, day, strict) : unseen(id, strict);
+  };
+
+  const fromSummary = ({ frequency, recency, T, monetary_value, unit }: SummaryInput): Subject => {
+    const days = unit === 'day' ? 1 : 7;
+    return {
+      customerId: null,
+      sid: null,
+      customer: { frequency, recency: recency * days, T: T * days, monetaryValue: monetary_value ?? null },
+      basis: 'summary',
+      knownAt: null,
+    };
+  };
+  const sent = (transactions: Transaction[], moment: Moment, bounded: boolean, pointer: string): Subject => {
+    const { customer, lastDay } = fromTransactions(transactions, {
+      offsets: deps.clock().offsets,
+      currency,
+      today: moment.day,
+      lastDay: bounded ? moment.day : null,
+      pointer,
+    });
+    const basis = lastDay === null ? 'prior' : 'transactions';
+    return { customerId: null, sid: null, customer, basis, knownAt: null };
+  };
+
+  /** @param bounded an as_of was given, so later transactions do not count. @param pointers where each question stands in the body. */
+  async function ask(
+    questions: readonly Question[],
+    moment: Moment,
+    options: { strict: boolean; bounded: boolean; pointers: readonly string[] },
+  ): Promise<(Subject | Problem)[]> {
+    const named = questions.flatMap((question, index) => (question.customer_id === undefined ? [] : [index]));
+    const byId = await subjects(
+      named.map((index) => questions[index]!.customer_id!),
+      moment,
+      options.strict,
+    );
+    const answers = new Map(named.map((index, i) => [index, byId[i]!]));
+    return questions.map((question, index) => {
+      const already = answers.get(index);
+      if (already) return already;
+      const pointer = `${options.pointers[index]}/transactions`;
+      return orProblem(() =>
+        question.summary
+          ? fromSummary(question.summary)
+          : sent(question.transactions ?? [], moment, options.bounded, pointer),
+      );
+    });
+  }
+
+  const placed = (moment: Moment, serving: ServingModel | null) => ({
+    as_of: { seq: moment.seq, at: moment.atText },
+    clock: moment.clock,
+    model: serving && { id: serving.id, version: serving.version },
+    served_by: deps.servedBy,
+  });
+  const provenance = ({ moment, serving }: Coordinate) => ({
+    ...placed(moment, serving),
+    model: { id: serving.id, version: serving.version },
+  });
+  const scoreId = ({ moment, serving }: Coordinate, subject: Subject, horizonDays: number): string | null =>
+    subject.sid === null || moment.at === null
+      ? null
+      : scoreIds.sign({ digest: serving.digest, sid: subject.sid, seq: moment.seq, at: moment.at, horizonDays });
+  const counters = {
+    churn: (basis: Basis) => deps.metrics.predicted('churn', basis),
+    clv: (basis: Basis) => deps.metrics.predicted('clv', basis),
+  };
+
+  function churn(at: Coordinate, subject: Subject, horizonDays: number) {
+    const result = predictChurn(at.serving.model, subject.customer, horizonDays);
+    if (!result.ok) throw refusal(result.reason);
+    const { pChurn, pAlive, expectedPurchases, band }: ChurnPrediction = result.value;
+    finite([pChurn, pAlive, expectedPurchases]);
+    counters.churn(subject.basis).inc();
+    return {
+      customer_id: subject.customerId,
+      p_churn: pChurn,
+      p_churn_raw: pChurn,
+      p_alive: pAlive,
+      expected_purchases: expectedPurchases,
+      lower: null,
+      upper: null,
+      interval_reason: 'parameter-uncertainty-not-estimated' as const,
+      horizon_days: horizonDays,
+      band,
+      basis: subject.basis,
+      features: {
+        frequency: subject.customer.frequency,
+        recency_days: subject.customer.recency,
+        T_days: subject.customer.T,
+      },
+      features_as_of: subject.knownAt,
+      score_id: scoreId(at, subject, horizonDays),
+      ...provenance(at),
+    };
+  }
+
+  function clvAnswer(at: Coordinate, subject: Subject, value: ClvPrediction) {
+    const [p05, p50, p95] = value.quantiles as [number, number, number];
+    finite([value.clvMean, p05, p50, p95, value.expectedPurchases, value.expectedSpend, value.pAlive]);
+    counters.clv(subject.basis).inc();
+    return {
+      customer_id: subject.customerId,
+      clv_mean: value.clvMean,
+      clv_p05: p05,
+      clv_p50: p50,
+      clv_p95: p95,
+      p_zero_spend: value.pZeroSpend,
+      expected_purchases: value.expectedPurchases,
+      expected_spend: value.expectedSpend,
+      expected_spend_per_purchase: value.expectedSpendPerPurchase,
+      p_alive: value.pAlive,
+      months: value.months,
+      horizon_days: value.horizonDays,
+      discount_monthly: value.discountMonthly,
+      currency,
+      basis: subject.basis,
+      features: {
+        frequency: subject.customer.frequency,
+        recency_days: subject.customer.recency,
+        T_days: subject.customer.T,
+        monetary_value: subject.customer.monetaryValue ?? null,
+      },
+      features_as_of: subject.knownAt,
+      score_id: scoreId(at, subject, value.horizonDays),
+      ...provenance(at),
+    };
+  }
+  function clv(at: Coordinate, subject: Subject, asked: ClvAsked) {
+    const result = predictClv(at.serving.model, subject.customer, asked);
+    if (!result.ok) throw refusal(result.reason);
+    return clvAnswer(at, subject, result.value);
+  }
+
+  return {
+    now,
+    moment: momentOf,
+    modelAt,
+    coordinate,
+    placed,
+    /** P(no purchase) of a row, for aggregates; null when the model does not apply. */
+    churnOf(serving: ServingModel, history: History, day: number, horizonDays: number): number | null {
+      const answer = predictChurn(serving.model, toCustomer(history, day, scale), horizonDays);
+      return answer.ok ? answer.value.pChurn : null;
+    },
+    /** The columns of one row, overwritten by the next call; null for no row. */
+    historyOf: (at: number): History | null => (at >= 0 && columns.read(at, row) ? row : null),
+    subjectInline,
+    subjectOfSid,
+    subjects,
+    ask,
+    churn,
+    clv,
+    clvAnswer,
+    provenance,
+    refusal,
+    /** Answers by id at the present from the columns; null when the ledger must be asked (a moment before a known change). */
+    churnNow(customerId: string, horizonDays: number, strict: boolean) {
+      const moment = now();
+      const serving = modelAt(moment.seq);
+      const subject = subjectInline(customerId, moment, strict);
+      return subject && churn({ moment, serving }, subject, horizonDays);
+    },
+  };
+}
+export type Predictions = ReturnType<typeof createPredictions>;
+
+/** A refusal as a value, where one of many must not fail the rest. */
+export function orProblem<T>(work: () => T): T | Problem {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof Problem) return error;
+    throw error;
+  }
+}

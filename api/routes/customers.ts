@@ -1,0 +1,210 @@
+// Customers: a searchable list with live predictions, and everything known of one of them at any moment.
+import { z } from '@hono/zod-openapi';
+import { nameAll, refOf, seesIds, sidOfRef } from '../customers.ts';
+import { CUSTOMER_SORTS, type Deps } from '../deps.ts';
+import { dayText, type Moment } from '../predict/as-of.ts';
+import { customerDetail } from '../predict/detail.ts';
+import { scaleOf } from '../predict/history.ts';
+import { type Coordinate, DEFAULT_HORIZON_DAYS, orProblem, type Predictions } from '../predict/service.ts';
+import { Problem } from '../problem.ts';
+import { createRouter, route } from '../route.ts';
+import { Cursor, jsonAnswer, PageLimit, Provenance } from '../schemas.ts';
+
+const Row = z.object({
+  customer_id: z.string(),
+  ref: z.string(),
+  masked: z.boolean(),
+  first_day: z.string().nullable(),
+  last_day: z.string().nullable(),
+  orders: z.number(),
+  frequency: z.number(),
+  net: z.number(),
+  currency: z.string(),
+  p_alive: z.number().nullable(),
+  p_churn: z.number().nullable(),
+  band: z.string().nullable(),
+  clv_mean: z.number().nullable(),
+  clv_p05: z.number().nullable(),
+  clv_p95: z.number().nullable(),
+  not_applicable: z.string().nullable().describe('Why a prediction is missing'),
+});
+const Point = z.object({ day: z.string(), p_alive: z.number(), p_churn: z.number(), purchases: z.number() });
+const Entry = z.object({
+  day: z.string(),
+  type: z.enum(['order', 'refund', 'activity', 'subscription']),
+  amount: z.string().nullable(),
+  currency: z.string().nullable(),
+  name: z.string().nullable(),
+  count: z.number(),
+});
+const Refused = z.object({ reason: z.string(), detail: z.string() });
+const Detail = z.object({
+  customer_id: z.string(),
+  ref: z.string(),
+  masked: z.boolean(),
+  first_day: z.string().nullable(),
+  last_day: z.string().nullable(),
+  orders: z.number(),
+  frequency: z.number(),
+  net: z.number(),
+  currency: z.string(),
+  anonymous: z.boolean(),
+  linked: z.number().describe('Further ids of the same person'),
+  timeline: z.array(Entry).describe('Newest first'),
+  timeline_total: z.number(),
+  p_alive_series: z.array(Point),
+  churn: z.object({ p_churn: z.number(), p_alive: z.number(), band: z.string(), horizon_days: z.number() }).nullable(),
+  clv: z
+    .object({
+      clv_mean: z.number(),
+      clv_p05: z.number(),
+      clv_p50: z.number(),
+      clv_p95: z.number(),
+      p_zero_spend: z.number(),
+      expected_purchases: z.number(),
+      expected_spend: z.number(),
+      months: z.number(),
+    })
+    .nullable(),
+  not_applicable: z.object({ churn: Refused.nullable(), clv: Refused.nullable() }),
+  ...Provenance,
+});
+export type CustomerDetail = z.infer<typeof Detail>;
+
+const isInteger = /^\d{1,16}$/;
+const AsOfQuery = z
+  .string()
+  .max(40)
+  .optional()
+  .describe('A sequence (digits) or a time')
+  .transform((text) => (text !== undefined && isInteger.test(text) && text.length < 8 ? Number(text) : text));
+
+export function customerRoutes(deps: Deps, predictions: Predictions) {
+  const scale = scaleOf(deps.workspace.reportingCurrency);
+  const currency = deps.workspace.reportingCurrency;
+
+  /** The row of a list: present columns, and what the model in force makes of them. */
+  function rowOf(
+    named: { customer_id: string; ref: string; masked: boolean },
+    sid: Uint8Array,
+    at: Coordinate | null,
+    moment: Moment,
+  ) {
+    const columnsRow = deps.columns.rowOf(sid);
+    const history = predictions.historyOf(columnsRow);
+    const blank = { p_alive: null, p_churn: null, band: null, clv_mean: null, clv_p05: null, clv_p95: null };
+    const subject = at && predictions.subjectOfSid(named.customer_id, sid, moment, false);
+    const churn = at && subject ? orProblem(() => predictions.churn(at, subject, DEFAULT_HORIZON_DAYS)) : null;
+    const clv = at && subject ? orProblem(() => predictions.clv(at, subject, { discountMonthly: 0.01 })) : null;
+    const problem = churn instanceof Problem ? churn : clv instanceof Problem ? clv : null;
+    return {
+      ...named,
+      first_day: history && history.firstDay >= 0 ? dayText(history.firstDay) : null,
+      last_day: history && history.firstDay >= 0 ? dayText(history.lastDay) : null,
+      orders: history?.orders ?? 0,
+      frequency: history?.frequency ?? 0,
+      net: (history?.netMinor ?? 0) / scale,
+      currency,
+      ...blank,
+      ...(churn && !(churn instanceof Problem) && { p_alive: churn.p_alive, p_churn: churn.p_churn, band: churn.band }),
+      ...(clv && !(clv instanceof Problem) && { clv_mean: clv.clv_mean, clv_p05: clv.clv_p05, clv_p95: clv.clv_p95 }),
+      not_applicable: at === null ? 'no-model' : problem ? String(problem.extra.applicable ?? problem.reason) : null,
+    };
+  }
+
+  return createRouter()
+    .openapi(
+      route({
+        method: 'get',
+        path: '/api/customers',
+        permission: 'customer:read',
+        tags: ['customers'],
+        summary: 'Customers with live predictions; ids are masked without customer:read-identified',
+        request: {
+          query: z.object({
+            q: z
+              .string()
+              .trim()
+              .max(256)
+              .optional()
+              .describe('Beginning of a customer id; the whole id for roles that see masked ids'),
+            sort: z.enum(CUSTOMER_SORTS).default('last_day'),
+            cursor: Cursor,
+            limit: PageLimit,
+          }),
+        },
+        responses: {
+          200: jsonAnswer(
+            'A page',
+            z.object({
+              items: z.array(Row),
+              next: z.string().nullable(),
+              total: z.number(),
+              ...Provenance,
+              model: Provenance.model,
+            }),
+          ),
+        },
+      }),
+      async (c) => {
+        const { q, sort, cursor, limit } = c.req.valid('query');
+        const { role } = c.var.principal;
+        const moment = predictions.now();
+        const serving = orProblem(() => predictions.modelAt(moment.seq));
+        const at = serving instanceof Problem ? null : { moment, serving };
+        let sids: Uint8Array[];
+        let next: string | null = null;
+        if (q) {
+          const whole = deps.ids.lookup(q) ?? sidOfRef(q);
+          // A prefix search lists ids one by one: only for those who see ids anyway.
+          const found = seesIds(role) ? (await deps.keyring.search(q, limit)).map(({ sid }) => sid) : [];
+          sids = found.length > 0 ? found : whole ? [whole] : [];
+        } else ({ sids, next } = await deps.tables.customers({ sort, after: cursor ?? null, limit }));
+        const named = await nameAll(deps.keyring, role, sids);
+        const items = named.map((name, index) => rowOf(name, sids[index]!, at, moment));
+        return c.json(
+          { items, next, total: deps.columns.state.customers, ...predictions.placed(moment, at?.serving ?? null) },
+          200,
+        );
+      },
+    )
+    .openapi(
+      route({
+        method: 'get',
+        path: '/api/customers/{id}',
+        permission: 'customer:read',
+        tags: ['customers'],
+        summary: 'One customer: profile, timeline, P(alive) over time, lifetime value, at any moment',
+        request: {
+          params: z.object({ id: z.string().min(1).max(256).describe('Customer id, or the `ref` of a list') }),
+          query: z.object({ as_of: AsOfQuery, timeline: z.coerce.number().int().min(0).max(5000).default(500) }),
+        },
+        responses: { 200: jsonAnswer('The customer', Detail) },
+      }),
+      async (c) => {
+        const { id } = c.req.valid('param');
+        const query = c.req.valid('query');
+        const sid = sidOfRef(id) ?? deps.ids.lookup(id);
+        const unknown = () =>
+          new Problem('not-found', 'no event of this customer is known; search by the beginning of the id');
+        if (!sid) throw unknown();
+        const moment = await predictions.moment(query.as_of);
+        const serving = orProblem(() => predictions.modelAt(moment.seq));
+        const [view] = moment.past ? await deps.ledgers.past([sid], moment.seq) : await deps.ledgers.present([sid]);
+        if (!view) throw unknown();
+        if (view.entries.erased) throw new Problem('erased', 'everything that named this customer was destroyed');
+        const [named] = await nameAll(deps.keyring, c.var.principal.role, [sid]);
+        const at = serving instanceof Problem ? null : { moment, serving };
+        const detail = customerDetail(predictions, {
+          view,
+          sid,
+          ref: refOf(sid),
+          at,
+          moment,
+          timeline: query.timeline,
+          currency,
+        });
+        return c.json({ ...named!, ...detail, ...predictions.placed(moment, at?.serving ?? null) }, 200);
+      },
+    );
+}

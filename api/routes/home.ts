@@ -1,0 +1,129 @@
+// What a visitor without an account may see: aggregates of the demo, and nothing of anybody. A count of fewer than ten people is hidden.
+import { z } from '@hono/zod-openapi';
+import { expectedPurchasesOfNewCustomer as ofNewBg } from '#domain/models/bg-nbd.ts';
+import type { ClvModel } from '#domain/models/clv-model.ts';
+import { expectedPurchasesOfNewCustomer as ofNewMbg } from '#domain/models/mbg-nbd.ts';
+import { type Birth, expectedCumulative } from '#domain/models/tracking.ts';
+import type { Deps } from '../deps.ts';
+import type { LiveFeed } from '../live.ts';
+import { dayText } from '../predict/as-of.ts';
+import { emptyHistory } from '../predict/history.ts';
+import type { Predictions } from '../predict/service.ts';
+import { DEFAULT_HORIZON_DAYS, orProblem } from '../predict/service.ts';
+import { Problem } from '../problem.ts';
+import { createRouter, route } from '../route.ts';
+import { jsonAnswer, Provenance } from '../schemas.ts';
+
+const SMALLEST_CELL = 10;
+const CACHE_MS = 5_000;
+
+const Home = z.object({
+  workspace: z.string(),
+  customers: z.number().nullable(),
+  orders: z.number(),
+  events: z.number(),
+  events_per_second: z.number(),
+  churn_rate: z.number().nullable().describe('Mean P(no purchase in the next 90 days) over all customers'),
+  horizon_days: z.number(),
+  tracking: z.object({
+    unit: z.literal('week'),
+    days: z.array(z.string()),
+    actual: z.array(z.number().nullable()),
+    expected: z.array(z.number().nullable()).nullable(),
+    truth: z.array(z.number()).nullable().describe('What the demo’s own parameters say; no model has seen them'),
+  }),
+  ...Provenance,
+});
+
+/** E[repeat purchases] of a customer met today, over `days`. */
+function ofNew(model: ClvModel): (days: number) => number {
+  const perUnit = model.unit === 'week' ? 7 : 1;
+  return model.bgNbd
+    ? (days) => ofNewBg(model.bgNbd, days / perUnit)
+    : (days) => ofNewMbg(model.mbgNbd!, days / perUnit);
+}
+
+export function homeRoutes(deps: Deps, predictions: Predictions, live: LiveFeed) {
+  let cached: { until: number; answer: Promise<z.infer<typeof Home>> } | null = null;
+
+  function churnRate(): number | null {
+    const { moment, serving } = {
+      moment: predictions.now(),
+      serving: orProblem(() => predictions.modelAt(predictions.now().seq)),
+    };
+    if (serving instanceof Problem) return null;
+    const row = emptyHistory();
+    let sum = 0;
+    let n = 0;
+    for (let at = 0; at < deps.columns.state.customers; at++) {
+      if (!deps.columns.read(at, row) || row.orders === 0 || row.erased || row.firstDay > moment.day) continue;
+      const p = predictions.churnOf(serving, row, moment.day, DEFAULT_HORIZON_DAYS);
+      if (p === null) continue;
+      sum += p;
+      n++;
+    }
+    return n >= SMALLEST_CELL ? sum / n : null;
+  }
+
+  async function home(): Promise<z.infer<typeof Home>> {
+    const moment = predictions.now();
+    const serving = orProblem(() => predictions.modelAt(moment.seq));
+    const model = serving instanceof Problem ? null : serving;
+    const counters = await live.counters();
+    const curve = await deps.tables.purchaseCurve();
+    const births: Birth[] = curve.births.map(([start, customers]) => ({ start, customers }));
+    const first = births.reduce((least, { start }) => Math.min(least, start), moment.day);
+    const weeks: number[] = [];
+    for (let day = first + 6; day <= moment.day; day += 7) weeks.push(day);
+    const repeats = [...curve.repeats].sort((a, b) => a[0] - b[0]);
+    let seen = 0;
+    let next = 0;
+    const actual = weeks.map((week) => {
+      for (; next < repeats.length && repeats[next]![0] <= week; next++) seen += repeats[next]![1];
+      return seen;
+    });
+    const born = weeks.map((week) => births.reduce((sum, b) => (b.start <= week ? sum + b.customers : sum), 0));
+    const hide = (values: number[]) => values.map((value, i) => (born[i]! < SMALLEST_CELL ? null : value));
+    const { truth } = deps;
+    const trueModel: ClvModel | null = truth && { model: 'clv', unit: truth.unit, bgNbd: truth.params };
+    return {
+      workspace: deps.workspace.name,
+      customers: counters.customers < SMALLEST_CELL ? null : counters.customers,
+      orders: counters.orders,
+      events: counters.events,
+      events_per_second: counters.events_per_second,
+      churn_rate: churnRate(),
+      horizon_days: DEFAULT_HORIZON_DAYS,
+      tracking: {
+        unit: 'week',
+        days: weeks.map(dayText),
+        actual: hide(actual),
+        expected: model && hide(expectedCumulative(ofNew(model.model), births, weeks)),
+        truth: trueModel && expectedCumulative(ofNew(trueModel), births, weeks),
+      },
+      ...predictions.placed(moment, model),
+    };
+  }
+
+  return createRouter().openapi(
+    route({
+      method: 'get',
+      path: '/api/home',
+      permission: 'demo:read',
+      tags: ['live'],
+      summary:
+        'Aggregates: counters, churn rate, repeat purchases against the model (and, in the demo, against the truth)',
+      responses: { 200: jsonAnswer('Aggregates', Home) },
+    }),
+    async (c) => {
+      if (!cached || cached.until <= deps.now()) {
+        const answer = home();
+        cached = { until: deps.now() + CACHE_MS, answer };
+        answer.catch(() => {
+          cached = null;
+        });
+      }
+      return c.json(await cached.answer, 200);
+    },
+  );
+}

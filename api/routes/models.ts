@@ -1,0 +1,131 @@
+// Models: what there is, what is in force, importing one from a file, putting one in force, fitting one from the log.
+import { z } from '@hono/zod-openapi';
+import { parseClvModel } from '#domain/models/clv-model.ts';
+import type { Deps, ModelSummary } from '../deps.ts';
+import type { Predictions } from '../predict/service.ts';
+import { Problem } from '../problem.ts';
+import { createRouter, route } from '../route.ts';
+import { AsOfInput, jsonAnswer, jsonBody } from '../schemas.ts';
+
+const Model = z.object({
+  id: z.string(),
+  version: z.number(),
+  kind: z.string(),
+  digest: z.string(),
+  created_at: z.string(),
+  deployed_seq: z.number().nullable(),
+  in_force: z.boolean(),
+});
+const shown = (model: ModelSummary): z.infer<typeof Model> => ({
+  id: model.id,
+  version: model.version,
+  kind: model.kind,
+  digest: model.digest,
+  created_at: new Date(model.createdAt).toISOString(),
+  deployed_seq: model.deployedSeq,
+  in_force: model.inForce,
+});
+const Id = z.object({ id: z.string().min(1).max(100) });
+const Free = z.record(z.string(), z.unknown());
+/** A model file, or several parts (a purchase model and a money model as `fit --json` prints them). */
+const ModelFile = z.union([Free, z.array(Free).min(1).max(4)]);
+
+export function modelRoutes(deps: Deps, predictions: Predictions) {
+  return createRouter()
+    .openapi(
+      route({
+        method: 'get',
+        path: '/api/models',
+        permission: 'model:read',
+        tags: ['models'],
+        summary: 'All models, the one in force marked',
+        responses: { 200: jsonAnswer('Models', z.object({ items: z.array(Model) })) },
+      }),
+      async (c) => c.json({ items: (await deps.models.list()).map(shown) }, 200),
+    )
+    .openapi(
+      route({
+        method: 'get',
+        path: '/api/models/{id}',
+        permission: 'model:read',
+        tags: ['models'],
+        summary: 'One model with its artefact: parameters, standard errors, diagnostics',
+        request: { params: Id },
+        responses: { 200: jsonAnswer('The model', Model.extend({ artefact: Free })) },
+      }),
+      async (c) => {
+        const { id } = c.req.valid('param');
+        const model = await deps.models.show(id);
+        if (!model) throw new Problem('not-found', `there is no model ${id}; GET /api/models lists them`);
+        return c.json({ ...shown(model), artefact: model.artefact }, 200);
+      },
+    )
+    .openapi(
+      route({
+        method: 'post',
+        path: '/api/models',
+        permission: 'model:write',
+        tags: ['models'],
+        summary: 'Import a CLV model file; the same file again answers the same model',
+        request: jsonBody(ModelFile),
+        responses: { 201: jsonAnswer('Stored', Model) },
+      }),
+      async (c) => {
+        const file = c.req.valid('json');
+        const parsed = parseClvModel(...(Array.isArray(file) ? file : [file]));
+        if (!parsed.ok) throw new Problem('bad-model', parsed.reason);
+        return c.json(shown(await deps.models.importModel(parsed.value, file, c.var.principal.id)), 201);
+      },
+    )
+    .openapi(
+      route({
+        method: 'post',
+        path: '/api/models/{id}/deploy',
+        permission: 'model:deploy',
+        tags: ['models'],
+        summary: 'Put a model in force, by a barrier in the log',
+        request: { params: Id },
+        responses: {
+          200: jsonAnswer(
+            'In force',
+            z.object({ id: z.string(), version: z.number(), digest: z.string(), seq: z.number() }),
+          ),
+        },
+      }),
+      async (c) => {
+        const { id } = c.req.valid('param');
+        const deployed = await deps.models.deploy(id, c.var.principal.id);
+        if (!deployed.ok)
+          throw new Problem(
+            deployed.reason === 'not-found' ? 'not-found' : 'conflict',
+            `model ${id}: ${deployed.reason}`,
+          );
+        return c.json(deployed.value, 200);
+      },
+    )
+    .openapi(
+      route({
+        method: 'post',
+        path: '/api/fit',
+        permission: 'model:write',
+        tags: ['models'],
+        summary: 'Fit from the log, now or on what was known at a moment',
+        request: jsonBody(
+          z.strictObject({
+            kind: z.enum(['clv', 'bg-nbd', 'mbg-nbd', 'gamma-gamma']).default('clv'),
+            as_of: AsOfInput.optional(),
+            deploy: z.boolean().default(false),
+          }),
+        ),
+        responses: { 200: jsonAnswer('What `fit --json` prints', Free) },
+      }),
+      async (c) => {
+        const { kind, as_of, deploy } = c.req.valid('json');
+        if (deploy && !c.var.principal.permissions.has('model:deploy'))
+          throw new Problem('forbidden', 'this role may fit but not deploy; leave deploy out');
+        const moment = as_of === undefined ? null : await predictions.moment(as_of);
+        const asOf = moment && { seq: moment.seq, day: moment.day };
+        return c.json(await deps.fit({ kind, asOf, deploy, by: c.var.principal.id }), 200);
+      },
+    );
+}

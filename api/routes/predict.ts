@@ -1,0 +1,291 @@
+// Predictions out: churn and lifetime value by customer, by summary, by transactions, or many at once (interfaces.md, "Predictions out").
+import { z } from '@hono/zod-openapi';
+import { LONGEST_HORIZON_DAYS } from '#domain/models/clv-model.ts';
+import type { Deps } from '../deps.ts';
+import { CLV_COLUMNS } from '../predict/columns.ts';
+import { clvMany } from '../predict/many.ts';
+import { DEFAULT_HORIZON_DAYS, orProblem, type Predictions, type Question } from '../predict/service.ts';
+import { Problem } from '../problem.ts';
+import { createRouter, route } from '../route.ts';
+import { AsOfInput, CustomerId, Instant, jsonAnswer, jsonBody, Provenance } from '../schemas.ts';
+
+export const MAX_ITEMS = 1_000;
+const ITEMS_BODY = 2 * 1024 * 1024;
+/** Exact quantiles of one customer cost tens of µs: a few are answered here, more go to the pool. */
+const INLINE_CLV = 8;
+
+const count = z.number().min(0).max(1e9);
+const Summary = z
+  .strictObject({
+    frequency: z.number().int().min(0).max(1e9).describe('Repeat purchases; the first one is not counted'),
+    recency: count.describe('Age at the last purchase, in `unit`'),
+    T: count.describe('Age at the end of observation, in `unit`'),
+    monetary_value: z.number().min(0).max(1e12).nullish().describe('Mean of the repeat purchases, reporting currency'),
+    unit: z.enum(['week', 'day']).optional().describe('week by default'),
+  })
+  .refine((s) => s.recency <= s.T, { path: ['recency'], message: 'must not exceed T' })
+  .refine((s) => s.frequency > 0 || s.recency === 0, { path: ['recency'], message: 'must be 0 when frequency is 0' })
+  .refine((s) => s.frequency === 0 || s.recency > 0, {
+    path: ['recency'],
+    message: 'must be > 0 when frequency is > 0',
+  });
+const TransactionInput = z.strictObject({
+  at: Instant,
+  amount: z.union([z.string().max(40), z.number()]).nullish(),
+  currency: z.string().max(8).optional(),
+});
+const Transactions = z.array(TransactionInput).min(1).max(10_000);
+const subject = {
+  customer_id: CustomerId.optional(),
+  summary: Summary.optional(),
+  features: Summary.optional().describe('The features of this model family: the same as `summary`'),
+  transactions: Transactions.optional(),
+};
+const SUBJECTS = ['customer_id', 'summary', 'features', 'transactions'] as const;
+const oneOf = (names: readonly string[]) => (value: Record<string, unknown>, context: z.core.$RefinementCtx) => {
+  const given = names.filter((name) => value[name] !== undefined);
+  if (given.length !== 1)
+    context.addIssue({
+      code: 'custom',
+      input: value,
+      path: given[1] === undefined ? [] : [given[1]],
+      message: `give exactly one of ${names.join(', ')}`,
+    });
+};
+const Item = z.strictObject(subject).superRefine(oneOf(SUBJECTS));
+const Items = z.array(Item).min(1).max(MAX_ITEMS).optional();
+const Horizon = z.number().positive().max(LONGEST_HORIZON_DAYS);
+const common = {
+  as_of: AsOfInput.optional(),
+  strict: z.boolean().optional().describe('404 for an unknown customer instead of the prior-led answer'),
+  explain: z.boolean().optional(),
+};
+
+export const ChurnBody = z
+  .strictObject({
+    ...subject,
+    ...common,
+    items: Items,
+    horizon_days: Horizon.optional(),
+    curve: z.boolean().optional(),
+  })
+  .superRefine(oneOf([...SUBJECTS, 'items']));
+export const ClvBody = z
+  .strictObject({
+    ...subject,
+    ...common,
+    items: Items,
+    months: z.number().positive().max(120).optional(),
+    horizon_days: Horizon.optional(),
+    discount_monthly: z.number().min(0).max(1).optional().describe('0.01 by default'),
+  })
+  .superRefine(oneOf([...SUBJECTS, 'items']))
+  .refine((body) => body.months === undefined || body.horizon_days === undefined, {
+    path: ['months'],
+    message: 'give months or horizon_days, not both',
+  });
+
+const shared = {
+  customer_id: z.string().nullable(),
+  p_alive: z.number(),
+  expected_purchases: z.number(),
+  horizon_days: z.number(),
+  basis: z.enum(['history', 'prior', 'summary', 'transactions']),
+  features_as_of: z.object({ seq: z.number(), day: z.string() }).nullable(),
+  score_id: z.string().nullable(),
+  ...Provenance,
+};
+const Features = z.object({ frequency: z.number(), recency_days: z.number(), T_days: z.number() });
+const Churn = z
+  .object({
+    ...shared,
+    p_churn: z.number(),
+    p_churn_raw: z.number(),
+    lower: z.number().nullable(),
+    upper: z.number().nullable(),
+    interval_reason: z.string().nullable().describe('Why lower and upper are null'),
+    band: z.enum(['low', 'moderate', 'high', 'severe']),
+    features: Features,
+    curve: z.array(z.object({ horizon_days: z.number(), p_churn: z.number() })).optional(),
+  })
+  .openapi('Churn');
+const Clv = z
+  .object({
+    ...shared,
+    clv_mean: z.number().describe('Expected spend, discounted at month ends'),
+    clv_p05: z.number().describe('5 % point of undiscounted spend over the horizon'),
+    clv_p50: z.number(),
+    clv_p95: z.number(),
+    p_zero_spend: z.number(),
+    expected_spend: z.number(),
+    expected_spend_per_purchase: z.number(),
+    months: z.number(),
+    discount_monthly: z.number(),
+    currency: z.string(),
+    features: Features.extend({ monetary_value: z.number().nullable() }),
+  })
+  .openapi('Clv');
+const Failed = z.object({
+  customer_id: z.string().nullable(),
+  error: z.object({ reason: z.string(), status: z.number(), detail: z.string() }),
+});
+const many = <S extends z.ZodType>(one: S) =>
+  z.union([one, z.object({ items: z.array(z.union([one, Failed])), ...Provenance })]);
+
+const failed = (problem: Problem, customerId: string | undefined): z.infer<typeof Failed> => ({
+  customer_id: customerId ?? null,
+  error: {
+    reason: String(problem.extra.applicable ?? problem.reason),
+    status: problem.status,
+    detail: problem.message,
+  },
+});
+const refuseExplain = (explain: boolean | undefined): void => {
+  if (explain)
+    throw new Problem(
+      'not-available',
+      'contributions come with the churn classifiers; this model explains itself by its features',
+      {
+        fields: [{ pointer: '/explain', detail: 'not available for BG/NBD; leave it out' }],
+      },
+    );
+};
+interface Body extends Question {
+  features?: Question['summary'];
+  items?: (Question & { features?: Question['summary'] })[] | undefined;
+}
+const questionOf = ({ customer_id, summary, features, transactions }: Body): Question => ({
+  customer_id,
+  summary: summary ?? features,
+  transactions,
+});
+const CURVE_POINTS = 12;
+
+export function predictRoutes(deps: Deps, predictions: Predictions) {
+  async function gather(body: Body & { as_of?: AsOfInput | undefined; strict?: boolean | undefined }) {
+    const at = await predictions.coordinate(body.as_of);
+    const questions = body.items ? body.items.map(questionOf) : [questionOf(body)];
+    const subjects = await predictions.ask(questions, at.moment, {
+      strict: body.strict ?? false,
+      bounded: body.as_of !== undefined,
+      pointers: questions.map((_, index) => (body.items ? `/items/${index}` : '')),
+    });
+    return { at, questions, subjects };
+  }
+
+  return createRouter()
+    .openapi(
+      route({
+        method: 'post',
+        path: '/api/predict/churn',
+        permission: 'predict',
+        bodyLimit: ITEMS_BODY,
+        tags: ['predict'],
+        summary: 'P(no purchase within the horizon) and P(alive)',
+        request: jsonBody(ChurnBody),
+        responses: { 200: jsonAnswer('The prediction, or one per item', many(Churn)) },
+      }),
+      async (c) => {
+        const body = c.req.valid('json');
+        refuseExplain(body.explain);
+        const horizon = body.horizon_days ?? DEFAULT_HORIZON_DAYS;
+        const { at, questions, subjects } = await gather(body);
+        const answers = subjects.map((subject) =>
+          subject instanceof Problem
+            ? subject
+            : orProblem(() => withCurve(predictions.churn(at, subject, horizon), subject)),
+        );
+        function withCurve(
+          answer: ReturnType<Predictions['churn']>,
+          subject: Exclude<(typeof subjects)[number], Problem>,
+        ) {
+          if (!body.curve) return answer;
+          const curve = Array.from({ length: CURVE_POINTS }, (_, i) => {
+            const days = (horizon * (i + 1)) / CURVE_POINTS;
+            return { horizon_days: days, p_churn: predictions.churn(at, subject, days).p_churn };
+          });
+          return { ...answer, curve };
+        }
+        if (!body.items) {
+          const [answer] = answers;
+          if (answer instanceof Problem) throw answer;
+          return c.json(answer!, 200);
+        }
+        const items = answers.map((a, i) => (a instanceof Problem ? failed(a, questions[i]!.customer_id) : a));
+        return c.json({ items, ...predictions.provenance(at) }, 200);
+      },
+    )
+    .openapi(
+      route({
+        method: 'post',
+        path: '/api/predict/clv',
+        permission: 'predict',
+        bodyLimit: ITEMS_BODY,
+        tags: ['predict'],
+        summary: 'Expected lifetime value with its exact p05–p95',
+        request: jsonBody(ClvBody),
+        responses: { 200: jsonAnswer('The prediction, or one per item', many(Clv)) },
+      }),
+      async (c) => {
+        const body = c.req.valid('json');
+        refuseExplain(body.explain);
+        const asked = {
+          months: body.months,
+          horizonDays: body.horizon_days,
+          discountMonthly: body.discount_monthly ?? 0.01,
+        };
+        const { at, questions, subjects } = await gather(body);
+        const answers =
+          subjects.length > INLINE_CLV
+            ? await clvMany(deps.pool, predictions, at, subjects, asked)
+            : subjects.map((s) => (s instanceof Problem ? s : orProblem(() => predictions.clv(at, s, asked))));
+        if (!body.items) {
+          const [answer] = answers;
+          if (answer instanceof Problem) throw answer;
+          return c.json(answer!, 200);
+        }
+        const items = answers.map((a, i) => (a instanceof Problem ? failed(a, questions[i]!.customer_id) : a));
+        return c.json({ items, ...predictions.provenance(at) }, 200);
+      },
+    )
+    .openapi(
+      route({
+        method: 'post',
+        path: '/predict',
+        permission: 'predict',
+        tags: ['predict'],
+        summary: 'The reference stack’s call: churn of one user',
+        request: { query: z.object({ user_id: CustomerId }) },
+        responses: {
+          200: jsonAnswer(
+            'Churn over 90 days',
+            z.object({
+              user_id: z.union([z.string(), z.number()]),
+              churn_probability: z.number(),
+              model_version: z.string(),
+              timestamp: z.string(),
+            }),
+          ),
+        },
+      }),
+      async (c) => {
+        const { user_id: id } = c.req.valid('query');
+        const at = await predictions.coordinate(undefined);
+        const [subject] = await predictions.subjects([id], at.moment, false);
+        if (subject instanceof Problem) throw subject;
+        const answer = predictions.churn(at, subject!, DEFAULT_HORIZON_DAYS);
+        return c.json(
+          {
+            // The reference stack's ids are numbers; what was sent as one comes back as one.
+            user_id: /^(0|[1-9]\d{0,14})$/.test(id) ? Number(id) : id,
+            churn_probability: answer.p_churn,
+            model_version: `${answer.model.version}.0.0`,
+            timestamp: new Date(deps.now()).toISOString().replace(/\.\d{3}Z$/, 'Z'),
+          },
+          200,
+        );
+      },
+    );
+}
+
+export { CLV_COLUMNS };

@@ -1,0 +1,150 @@
+// Data sources and what was refused from them.
+import { z } from '@hono/zod-openapi';
+import type { Deps, QuarantineRow, SourceSummary } from '../deps.ts';
+import { Problem } from '../problem.ts';
+import { createRouter, route } from '../route.ts';
+import { Cursor, jsonAnswer, jsonBody, PageLimit } from '../schemas.ts';
+
+const Name = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'lower-case letters, digits, - and _, at most 63');
+const Source = z.object({ name: z.string(), coverage: z.string(), created_at: z.string() });
+const shown = ({ name, coverage, createdAt }: SourceSummary): z.infer<typeof Source> => ({
+  name,
+  coverage,
+  created_at: new Date(createdAt).toISOString(),
+});
+
+const Quarantined = z.object({
+  id: z.string(),
+  at: z.string(),
+  reason: z.string(),
+  source: z.string(),
+  run: z.string().nullable(),
+  row: z.number().nullable(),
+  column: z.string().nullable(),
+  detail: z.string(),
+  rows: z.number(),
+});
+const refused = (row: QuarantineRow): z.infer<typeof Quarantined> => ({
+  id: row.id,
+  at: new Date(row.at).toISOString(),
+  reason: row.reason,
+  source: row.source,
+  run: row.run,
+  row: row.rowNumber,
+  column: row.column,
+  detail: row.detail,
+  rows: row.rows,
+});
+
+export function sourceRoutes(deps: Deps) {
+  const { access, sources, quarantine, now } = deps;
+  return createRouter()
+    .openapi(
+      route({
+        method: 'get',
+        path: '/api/data-sources',
+        permission: 'source:read',
+        tags: ['sources'],
+        summary: 'Registered sources',
+        responses: { 200: jsonAnswer('Sources', z.object({ items: z.array(Source) })) },
+      }),
+      async (c) => c.json({ items: (await sources.list()).map(shown) }, 200),
+    )
+    .openapi(
+      route({
+        method: 'post',
+        path: '/api/data-sources',
+        permission: 'source:write',
+        tags: ['sources'],
+        summary: 'Register a source: its write key (shown once) and NATS credentials limited to in.<name>',
+        request: jsonBody(
+          z.strictObject({
+            name: Name,
+            orders_as: Name.optional().describe('Share the order ids of another source'),
+            coverage: z
+              .union([z.literal('complete'), z.iso.date()])
+              .default('complete')
+              .describe('complete, or the day the data begin'),
+          }),
+        ),
+        responses: {
+          201: jsonAnswer(
+            'Registered',
+            z.object({
+              source: z.string(),
+              writeKey: z.string(),
+              nats: z.object({ url: z.string(), creds: z.string() }).nullable(),
+              coverage: z.string(),
+            }),
+          ),
+        },
+      }),
+      async (c) => {
+        const { name, orders_as, coverage } = c.req.valid('json');
+        const added = await sources.add({ name, ordersAs: orders_as ?? null, coverage, by: c.var.principal.id });
+        if (!added.ok) throw new Problem('conflict', `source ${name}: ${added.reason}`);
+        const writeKey = await access.createWriteKey(name, now());
+        deps.log.info({ source: name, by: c.var.principal.id }, 'source registered, write key made');
+        return c.json({ source: name, writeKey, nats: added.value.nats, coverage: added.value.source.coverage }, 201);
+      },
+    )
+    .openapi(
+      route({
+        method: 'get',
+        path: '/api/quarantine',
+        permission: 'quarantine:read',
+        tags: ['sources'],
+        summary: 'What was refused, newest first, and how much by reason',
+        request: {
+          query: z.object({
+            reason: z.string().max(40).optional(),
+            source: Name.optional(),
+            run: z.string().max(64).optional(),
+            cursor: Cursor,
+            limit: PageLimit,
+          }),
+        },
+        responses: {
+          200: jsonAnswer(
+            'A page',
+            z.object({
+              items: z.array(Quarantined),
+              next: z.string().nullable(),
+              reasons: z.record(z.string(), z.number()),
+            }),
+          ),
+        },
+      }),
+      async (c) => {
+        const { reason, source, run, cursor, limit } = c.req.valid('query');
+        const [page, reasons] = await Promise.all([
+          quarantine.list({
+            reason: reason ?? null,
+            source: source ?? null,
+            run: run ?? null,
+            before: cursor ?? null,
+            limit,
+          }),
+          quarantine.reasons(run ?? null),
+        ]);
+        return c.json({ items: page.items.map(refused), next: page.next, reasons }, 200);
+      },
+    )
+    .openapi(
+      route({
+        method: 'get',
+        path: '/api/quarantine/{id}',
+        permission: 'quarantine:read',
+        tags: ['sources'],
+        summary: 'One refusal with what was sent',
+        request: { params: z.object({ id: z.string().max(64) }) },
+        responses: { 200: jsonAnswer('The refusal', Quarantined.extend({ raw: z.string() })) },
+      }),
+      async (c) => {
+        const { id } = c.req.valid('param');
+        const row = await quarantine.show(id);
+        if (!row) throw new Problem('not-found', `there is no refusal ${id}, or it is past its keeping time`);
+        return c.json({ ...refused(row), raw: row.raw }, 200);
+      },
+    );
+}
