@@ -83,6 +83,7 @@ export const REASON_CODES = [
   'bad-field',
   'mixed-order',
   'odd-order',
+  'incomplete-order',
   'unparsable-row',
   'too-large',
   'conflict',

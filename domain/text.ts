@@ -14,8 +14,9 @@ export function cleanId(value: unknown, max = 256): string | null {
   return cleanText(value, max);
 }
 
+// U+FFFD stands where bytes were not UTF-8: two different names would become one.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: finding control characters is the purpose.
-const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\ufffd]/;
 
 /** The outline of a value for messages: letters become a, digits 9; at most 24 characters. Shows what is wrong, hides whose it is. */
 export function shapeOf(value: string): string {

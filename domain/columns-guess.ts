@@ -1,0 +1,285 @@
+// Guessing which column is what from the header and a sample of rows, and saying so in plain words. What the user names is never guessed.
+import { columnFor, nearestColumn, plainName, type Role } from './column-names.ts';
+import { parseDecimal } from './decimal.ts';
+import { BLANK, type ImportKind, type ImportMapping } from './import-mapping.ts';
+import { parseCurrency } from './money.ts';
+import { ok, type Result, refuse } from './result.ts';
+import { parseTimeText } from './time.ts';
+import { type DateOrder, dateOrderOf } from './written-dates.ts';
+
+/** What the user said. A column name must be in the header; 'none' says there is no such column and nothing is to be guessed. */
+export interface Wish {
+  kind?: ImportKind;
+  customer?: string;
+  time?: string;
+  amount?: string;
+  quantity?: string;
+  price?: string;
+  order?: string;
+  refundPrefix?: string;
+  /** A column, or an ISO 4217 code for every row. */
+  currency?: string;
+  channel?: string;
+  id?: string;
+  name?: string;
+  end?: string;
+  dateOrder?: DateOrder;
+  revision?: number;
+}
+
+export interface Guess {
+  mapping: ImportMapping;
+  /** One line a role: what is read as what, and why. */
+  explanation: string[];
+  warnings: string[];
+}
+
+/** `message` says what is wrong and what to do; `columns` are those there are. */
+export interface MappingProblem {
+  message: string;
+  columns: readonly string[];
+}
+
+const NONE = 'none';
+const LINES = 40;
+
+/** @param sample some thousand rows from the file's beginning. @param defaultCurrency for files that name none. */
+export function guessMapping(
+  header: readonly string[],
+  sample: readonly (readonly string[])[],
+  wish: Wish,
+  defaultCurrency: string,
+): Result<Guess, MappingProblem> {
+  const problem = (message: string) =>
+    refuse({ message: `${message} Columns there are: ${header.join(', ')}.`, columns: header });
+  const twice = header.find((name, i) => header.indexOf(name) !== i);
+  if (twice !== undefined) return problem(`The column '${twice}' is there twice; give each its own name.`);
+  for (const option of [
+    'customer',
+    'time',
+    'amount',
+    'quantity',
+    'price',
+    'order',
+    'channel',
+    'id',
+    'name',
+    'end',
+  ] as const) {
+    const column = wish[option];
+    if (column === undefined || column === NONE || header.includes(column)) continue;
+    const nearest = nearestColumn(column, header);
+    return problem(
+      `There is no column '${column}' (--${option}).${nearest === null ? '' : ` Did you mean '${nearest}'?`}`,
+    );
+  }
+  const kind = wish.kind ?? (holdsEvents(header) ? 'event' : 'order');
+  const explanation: string[] = [];
+  const warnings: string[] = [];
+  const used = new Set(
+    Object.values(wish).filter((value): value is string => typeof value === 'string' && header.includes(value)),
+  );
+  const say = (what: string, text: string): void => {
+    explanation.push(`${what.padEnd(9)} ${text}`);
+  };
+  const choose = (role: Role, wished: string | undefined): string | null => {
+    if (wished !== undefined) return wished === NONE ? null : wished;
+    const column = columnFor(role, header, used);
+    if (column !== null) used.add(column);
+    return column;
+  };
+  const at = (column: string): string[] => {
+    const index = header.indexOf(column);
+    return sample.map((row) => (row[index] ?? '').trim()).filter((text) => text !== '');
+  };
+
+  const mapping: ImportMapping = { ...BLANK, kind, currency: defaultCurrency, revision: wish.revision ?? 0 };
+  if (kind === 'event') {
+    say('rows', 'are events already, read as they stand');
+    return ok({ mapping, explanation, warnings });
+  }
+
+  mapping.customer = choose('customer', wish.customer);
+  if (mapping.customer === null) return problem('No column looks like a customer; name it with --customer COL.');
+  say('customer', mapping.customer);
+
+  mapping.time = choose(kind === 'subscription' ? 'start' : 'time', wish.time) ?? timeByContent(header, used, at);
+  if (mapping.time === null) {
+    const summary = ['frequency', 'recency'].every((name) => header.some((column) => plainName(column) === name));
+    const hint = summary ? ' This looks like a summary, one row a customer: `fit bg-nbd --data FILE` reads it.' : '';
+    return problem(`No column looks like a time; name it with --time COL.${hint}`);
+  }
+  used.add(mapping.time);
+  const dates = dateOrder(at(mapping.time), wish.dateOrder);
+  if (!dates.ok) return problem(`Column '${mapping.time}': ${dates.reason}`);
+  mapping.dateOrder = dates.value;
+  say(
+    'time',
+    mapping.time + (dates.value === 'iso' ? '' : ` (${dates.value === 'dmy' ? 'day first' : 'month first'})`),
+  );
+
+  if (kind === 'subscription') {
+    mapping.end = choose('end', wish.end);
+    say('end', mapping.end ?? 'none: every subscription still runs');
+  }
+  if (kind === 'order' || kind === 'subscription') {
+    mapping.order = choose(kind === 'order' ? 'order' : 'subscription', wish.order);
+    chooseMoney(mapping, wish, choose);
+    if (mapping.amount !== null) say('amount', mapping.amount);
+    else if (mapping.quantity !== null) say('amount', `${mapping.quantity} × ${mapping.price}`);
+    else say('amount', 'none: purchases without money, counted for frequency only');
+    if (kind === 'order' && mapping.order !== null) orderLines(mapping, wish, header, sample, say, warnings);
+    const currency = chooseCurrency(mapping, wish, header, choose);
+    if (currency !== null) return problem(currency);
+    if (mapping.currencyColumn !== null) say('currency', `${mapping.currencyColumn} (${mapping.currency} where blank)`);
+    else if (mapping.amount !== null || mapping.quantity !== null) {
+      say('currency', `${mapping.currency} in every row`);
+      if (wish.currency === undefined)
+        warnings.push(`No column says the currency: ${mapping.currency} assumed; say it with --currency.`);
+    }
+    oddMoney(mapping, at, warnings);
+  }
+  if (kind === 'activity' || kind === 'subscription') {
+    mapping.name = choose('name', wish.name);
+    say(kind === 'activity' ? 'name' : 'plan', mapping.name ?? `none: '${mapping.activity}'`);
+  }
+  mapping.channel = choose('channel', wish.channel);
+  if (mapping.channel !== null) say('channel', mapping.channel);
+  mapping.id = choose('id', wish.id);
+  if (mapping.id !== null && wish.id === undefined && hasTwins(at(mapping.id))) mapping.id = null;
+  if (mapping.id !== null) say('id', mapping.id);
+  const rest = header.filter((column) => !used.has(column));
+  if (kind === 'identified') {
+    mapping.traits = rest;
+    say('traits', `${rest.join(', ') || 'none'} (sealed under the customer's key)`);
+  } else if (rest.length > 0) say('not read', rest.slice(0, LINES).join(', '));
+  return ok({ mapping, explanation, warnings });
+}
+
+type Choose = (role: Role, wished: string | undefined) => string | null;
+
+/** A total when there is one, else quantity × price when there are both, else the price alone. */
+function chooseMoney(mapping: ImportMapping, wish: Wish, choose: Choose): void {
+  const byLine = wish.quantity !== undefined || wish.price !== undefined;
+  if (wish.amount !== undefined || !byLine) mapping.amount = choose('amount', wish.amount);
+  if (mapping.amount !== null || wish.amount === NONE) return;
+  const quantity = choose('quantity', wish.quantity);
+  const price = choose('price', wish.price);
+  if (quantity !== null && price !== null) {
+    mapping.quantity = quantity;
+    mapping.price = price;
+  } else mapping.amount = price;
+}
+
+/** Null, or what is wrong with --currency. */
+function chooseCurrency(mapping: ImportMapping, wish: Wish, header: readonly string[], choose: Choose): string | null {
+  if (wish.currency === undefined) {
+    mapping.currencyColumn = choose('currencyColumn', undefined);
+    return null;
+  }
+  if (header.includes(wish.currency)) mapping.currencyColumn = wish.currency;
+  else {
+    const code = parseCurrency(wish.currency);
+    if (code === null) return `--currency '${wish.currency}' is neither a column nor an ISO 4217 code like EUR.`;
+    mapping.currency = code;
+  }
+  return null;
+}
+
+/** Says how lines become orders; finds the prefix that refund documents share ('C536379' beside '536365'). */
+function orderLines(
+  mapping: ImportMapping,
+  wish: Wish,
+  header: readonly string[],
+  sample: readonly (readonly string[])[],
+  say: (what: string, text: string) => void,
+  warnings: string[],
+): void {
+  const order = header.indexOf(mapping.order!);
+  const signed = header.indexOf(mapping.quantity ?? mapping.amount ?? '');
+  const customer = header.indexOf(mapping.customer!);
+  const lines = sample.filter((row) => (row[customer] ?? '').trim() !== '' && (row[order] ?? '').trim() !== '');
+  const orders = new Map<string, Set<string>>();
+  let negative = 0;
+  const byPrefix = new Map<string, { lines: number; negative: number }>();
+  for (const row of lines) {
+    const id = row[order]!.trim();
+    const amounts = orders.get(id) ?? new Set();
+    orders.set(id, amounts.add(row[signed] ?? ''));
+    const below = (row[signed] ?? '').startsWith('-');
+    if (below) negative++;
+    const prefix = /^\p{L}+[-_]?/u.exec(id)?.[0] ?? '';
+    const seen = byPrefix.get(prefix) ?? { lines: 0, negative: 0 };
+    byPrefix.set(prefix, { lines: seen.lines + 1, negative: seen.negative + (below ? 1 : 0) });
+  }
+  const repeated = lines.length - orders.size;
+  say(
+    'order',
+    `${mapping.order}: lines with the same value are one order (${orders.size} orders in ${lines.length} sampled lines)`,
+  );
+  // Every line of an order showing the same amount is the mark of an order total repeated on each line.
+  const several = lines.length > 0 && repeated >= 20 && mapping.amount !== null;
+  if (several && [...orders.values()].every((amounts) => amounts.size === 1))
+    warnings.push(
+      `All lines of an order have the same ${mapping.amount}: if that is the order's total, the sum of its lines is too much.`,
+    );
+  if (wish.refundPrefix !== undefined) mapping.refundPrefix = wish.refundPrefix === NONE ? null : wish.refundPrefix;
+  else
+    for (const [prefix, seen] of byPrefix)
+      if (prefix !== '' && seen.negative >= 3 && seen.negative >= 0.95 * Math.max(negative, seen.lines))
+        mapping.refundPrefix = prefix;
+  if (mapping.refundPrefix !== null) {
+    const seen = byPrefix.get(mapping.refundPrefix);
+    const why = seen === undefined ? '' : ` (${seen.negative} of ${negative} sampled negative lines)`;
+    say('refunds', `orders whose number begins with ${mapping.refundPrefix}${why}`);
+  } else if (negative > 0)
+    warnings.push(
+      `${negative} of ${lines.length} sampled lines are negative; if refunds have a number prefix, say it with --refund-prefix.`,
+    );
+}
+
+/** How times are written: as ISO 8601, or day and month in an order that the sample itself gives away. */
+function dateOrder(texts: string[], wished: DateOrder | undefined): Result<DateOrder> {
+  if (wished !== undefined) return ok(wished);
+  const odd = texts.filter((text) => !parseTimeText(text).ok);
+  if (odd.length < texts.length * 0.5 || texts.length === 0) return ok('iso');
+  const order = dateOrderOf(odd);
+  if (order === 'either')
+    return refuse('day and month could be exchanged in every sampled row; say --date-order dmy or mdy.');
+  return ok(order ?? 'iso');
+}
+
+/** A column nobody would call a time but whose sampled values nearly all are one. */
+function timeByContent(
+  header: readonly string[],
+  used: ReadonlySet<string>,
+  at: (column: string) => string[],
+): string | null {
+  const share = (column: string): number => {
+    const texts = at(column);
+    return texts.length === 0
+      ? 0
+      : texts.filter((text) => /\D/.test(text) && parseTimeText(text).ok).length / texts.length;
+  };
+  return header.find((column) => !used.has(column) && share(column) >= 0.9) ?? null;
+}
+
+/** Ids that repeat are not ids of rows: taking them would make one event of many. */
+const hasTwins = (texts: string[]): boolean => new Set(texts).size < texts.length;
+
+function oddMoney(mapping: ImportMapping, at: (column: string) => string[], warnings: string[]): void {
+  for (const column of [mapping.amount, mapping.quantity, mapping.price]) {
+    if (column === null) continue;
+    const texts = at(column);
+    const odd = texts.filter((text) => parseDecimal(text) === null).length;
+    if (odd > texts.length * 0.1)
+      warnings.push(
+        `${odd} of ${texts.length} sampled values of ${column} are no plain decimals; such rows go to the quarantine.`,
+      );
+  }
+}
+
+/** Whether the header is that of events: the native ones, or the reference stack's. */
+export const holdsEvents = (header: readonly string[]): boolean =>
+  ['type', 'customer_id', 'at'].every((name) => header.includes(name)) ||
+  ['event_type', 'user_id', 'event_time'].every((name) => header.includes(name));
