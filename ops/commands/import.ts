@@ -1,0 +1,200 @@
+// `import`: a file of orders (or activities, subscriptions, traits, events) into the workspace, through the gateway like everything else.
+// Idempotent: the same file again adds nothing, and an import that was cut off is simply run again.
+import { join, resolve } from 'node:path';
+import { guessMapping, type Wish } from '#domain/columns-guess.ts';
+import type { ParseContext } from '#domain/events.ts';
+import { REJECT_AFTER_MS } from '#domain/events.ts';
+import { IMPORT_KINDS, type ImportKind, mappingText } from '#domain/import-mapping.ts';
+import { createOccurrences } from '#domain/orders.ts';
+import { createPolicyState, DEFAULT_POLICY } from '#domain/policy.ts';
+import { type Client, projectRoot, withServer } from '../client.ts';
+import { readConfig } from '../config.ts';
+import { importDigest, openTable } from '../import/read-file.ts';
+import { FileProblem } from '../import/rows.ts';
+import { type ImportSummary, runImport } from '../import/run-import.ts';
+import { zoneTable } from '../sources.ts';
+import { type Command, type Io, UsageError } from './command.ts';
+import { parseCommand } from './options.ts';
+
+const DEFAULT_CURRENCY = 'EUR';
+const COLUMN_OPTIONS = [
+  'customer',
+  'time',
+  'amount',
+  'quantity',
+  'price',
+  'order',
+  'channel',
+  'id',
+  'name',
+  'end',
+] as const;
+
+const options = {
+  source: { type: 'string' },
+  kind: { type: 'string' },
+  customer: { type: 'string' },
+  time: { type: 'string' },
+  amount: { type: 'string' },
+  quantity: { type: 'string' },
+  price: { type: 'string' },
+  order: { type: 'string' },
+  'refund-prefix': { type: 'string' },
+  currency: { type: 'string' },
+  channel: { type: 'string' },
+  id: { type: 'string' },
+  name: { type: 'string' },
+  end: { type: 'string' },
+  'date-order': { type: 'string' },
+  'orders-as': { type: 'string' },
+  live: { type: 'boolean' },
+  amend: { type: 'boolean' },
+  coverage: { type: 'string' },
+  'dry-run': { type: 'boolean' },
+  'no-fit': { type: 'boolean' },
+} as const;
+
+export const importCommand: Command = {
+  name: 'import',
+  summary: 'bring a CSV or NDJSON file into your workspace and score its customers',
+  help: `
+axiom47 import FILE… [--source NAME] [--kind order|activity|subscription|identified|event]
+  [--customer COL --time COL --amount COL | --quantity COL --price COL] [--order COL] [--refund-prefix C] [--currency C|COL]
+  [--channel COL] [--id COL] [--name COL] [--end COL] [--date-order dmy|mdy] [--live] [--amend]
+  [--coverage complete|YYYY-MM-DD] [--orders-as SOURCE] [--dry-run] [--no-fit] [--data-dir DIR] [--json]
+
+Columns that are not told are guessed, and the guess is shown; --dry-run shows it and reads nothing in. "none" says there is no such column.
+--order groups the lines of one order over the whole file. --amend lets this file's version of an order win over an earlier one.
+--live: the rows were known when they happened (otherwise a file is a backfill). Makes data/main when there is no workspace.
+The same file again adds nothing. Refused rows are kept with row, column and reason: axiom47 quarantine list.
+
+Example: axiom47 import orders.csv --source shop --order order_id --currency EUR
+`,
+  async run(argv, io) {
+    const { values, positionals: files } = parseCommand(argv, options);
+    if (files.length === 0) throw new UsageError('import needs a file: axiom47 import orders.csv');
+    if (values.kind !== undefined && !IMPORT_KINDS.some((kind) => kind === values.kind))
+      throw new UsageError(`--kind ${values.kind}: one of ${IMPORT_KINDS.join(', ')}`);
+    if (values.coverage !== undefined && values.coverage !== 'complete' && !/^\d{4}-\d\d-\d\d$/.test(values.coverage))
+      throw new UsageError(`--coverage ${values.coverage}: 'complete', or the first day of the data as YYYY-MM-DD`);
+    const prepared: Prepared[] = [];
+    for (const file of files) prepared.push(await prepare(file, values, io));
+    if (values['dry-run']) {
+      if (values.json) io.stdout(`${JSON.stringify(prepared.map(({ mapping }) => mapping))}\n`);
+      return 0;
+    }
+    const dataDir = resolve(values['data-dir'] ?? readConfig().dataDir ?? join(projectRoot, 'data', 'main'));
+    const currency = prepared[0]!.mapping.currency;
+    const summaries = await withServer(dataDir, { create: { name: 'main', currency }, io }, async (client) => {
+      const results: ImportSummary[] = [];
+      for (const each of prepared) results.push(await importOne(client, each, values, io));
+      if (!values['no-fit']) await fitAndDeploy(client, io);
+      return results;
+    });
+    if (values.json) io.stdout(`${JSON.stringify(summaries.length === 1 ? summaries[0] : summaries)}\n`);
+    else for (const [i, summary] of summaries.entries()) io.stdout(`${describe(prepared[i]!.table.path, summary)}\n`);
+    return 0;
+  },
+};
+
+type Values = ReturnType<typeof parseCommand<typeof options>>['values'];
+type Prepared = Awaited<ReturnType<typeof prepare>>;
+
+/** Opens the file and says what will be read as what, before anything is stored. */
+async function prepare(file: string, values: Values, io: Io) {
+  const table = await openTable(file).catch((error: unknown) => {
+    throw error instanceof FileProblem ? new UsageError(error.message) : error;
+  });
+  const wish: Wish = { revision: values.amend ? Math.floor(Date.now() / 1000) : 0 };
+  for (const option of COLUMN_OPTIONS) if (values[option] !== undefined) wish[option] = values[option];
+  if (values.kind !== undefined) wish.kind = values.kind as ImportKind;
+  if (values['refund-prefix'] !== undefined) wish.refundPrefix = values['refund-prefix'];
+  if (values.currency !== undefined) wish.currency = values.currency;
+  if (values['date-order'] !== undefined) wish.dateOrder = values['date-order'] as NonNullable<Wish['dateOrder']>;
+  const guess = guessMapping(table.header, table.sample, wish, DEFAULT_CURRENCY);
+  if (!guess.ok) throw new UsageError(`${file}: ${guess.reason.message}`);
+  io.stderr(`${file}\n`);
+  for (const line of guess.value.explanation) io.stderr(`  ${line}\n`);
+  for (const warning of guess.value.warnings) io.stderr(`  warning: ${warning}\n`);
+  return { table, mapping: guess.value.mapping, source: values.source ?? sourceNameOf(file) };
+}
+
+/** orders-2026.csv.gz → orders-2026 */
+const sourceNameOf = (file: string): string =>
+  (file.split(/[\\/]/).at(-1) ?? file)
+    .replace(/\.(csv|tsv|txt|ndjson|jsonl|json)?(\.gz)?$/i, '')
+    .replace(/\.(csv|tsv|txt|ndjson|jsonl|json)$/i, '')
+    .toLowerCase()
+    .replace(/[^a-z0-9_-]+/g, '-')
+    .replace(/^[^a-z0-9]+/, '')
+    .slice(0, 63) || 'file';
+
+async function importOne(client: Client, prepared: Prepared, values: Values, io: Io): Promise<ImportSummary> {
+  const { table, mapping, source } = prepared;
+  const { items } = await client.call<{ items: { name: string }[] }>('GET', '/api/data-sources');
+  if (!items.some((each) => each.name === source))
+    await client.call('POST', '/api/data-sources', {
+      name: source,
+      ...(values['orders-as'] === undefined ? {} : { orders_as: values['orders-as'] }),
+      ...(values.coverage === undefined ? {} : { coverage: values.coverage }),
+    });
+  const { workspace } = await client.call<{ workspace: { zone: string } }>('GET', '/api/me');
+  const now = Date.now();
+  const context: ParseContext = {
+    source,
+    zoneOffsets: zoneTable(workspace.zone, now),
+    defaultCurrency: mapping.currency,
+    policy: DEFAULT_POLICY,
+    policyState: createPolicyState(),
+    occurrences: createOccurrences(),
+    now,
+    rejectAfterMs: REJECT_AFTER_MS,
+  };
+  const digest = await importDigest(table.path, mappingText(mapping));
+  return runImport({
+    client,
+    table,
+    mapping,
+    context,
+    digest,
+    backfill: !values.live,
+    amend: values.amend ?? false,
+    coverage: values.coverage ?? 'complete',
+    io,
+  });
+}
+
+interface FitAnswer {
+  ok: boolean;
+  message?: string;
+  id?: string;
+  diagnostics?: { code: string; message: string }[];
+}
+
+/** A refusal is news for the user, not a failure of the import. */
+async function fitAndDeploy(client: Client, io: Io): Promise<void> {
+  const answer = await client.call<FitAnswer>('POST', '/api/fit', { kind: 'clv', deploy: true });
+  if (answer.ok) io.stderr(`model ${answer.id} is in force\n`);
+  else io.stderr(`no model was fitted: ${answer.message}\n`);
+  for (const { message } of answer.diagnostics ?? []) io.stderr(`  note: ${message}\n`);
+}
+
+const count = (n: number): string => n.toLocaleString('en-US');
+const moneyOf = (sums: Record<string, string>): string =>
+  Object.entries(sums)
+    .map(([currency, amount]) => `${currency} ${amount}`)
+    .join(', ') || '–';
+
+function describe(file: string, summary: ImportSummary): string {
+  const reasons = Object.entries(summary.reasons).map(([reason, rows]) => `    ${reason.padEnd(18)} ${count(rows)}`);
+  return [
+    `${file}: ${count(summary.rows)} rows in ${summary.seconds} s (run ${summary.run})`,
+    `  accepted    ${count(summary.accepted)} rows of ${count(summary.customers)} customers`,
+    `  duplicates  ${count(summary.duplicates)}`,
+    `  quarantined ${count(summary.quarantined)}`,
+    ...reasons,
+    `  gross       ${moneyOf(summary.gross)}`,
+    `  refunds     ${moneyOf(summary.refunds)}`,
+    `  as of       ${summary.asOf.at ?? '–'} (log position ${summary.asOf.seq})`,
+  ].join('\n');
+}
