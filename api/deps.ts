@@ -1,12 +1,15 @@
 // Everything the API needs from the rest of the platform, as narrow interfaces: the composition root hands over the real ones, tests hand
 // over objects in memory. Nothing here is opened, started or closed by the API.
-import type { Fact } from '#domain/envelope.ts';
-import type { Rejection } from '#domain/events.ts';
 import type { CustomerEntries } from '#domain/ledger.ts';
 import type { ClvModel } from '#domain/models/clv-model.ts';
 import type { Result } from '#domain/result.ts';
 import type { Offsets } from '#domain/time.ts';
+import type { CustomerSort } from '#projections/customer-profile.ts';
+import type { Columns } from '#projections/memory/columns.ts';
+import type { GatewayHandlers, GatewayStatus } from '#streams/gateway/protocol.ts';
 import type { AccessStore } from '#streams/keyring/access-store.ts';
+import type { Quarantine } from '#streams/quarantine.ts';
+import type { Remote } from '#streams/rpc.ts';
 import type { Limit } from './limiter.ts';
 import type { Metrics } from './metrics.ts';
 import type { ClvColumnsAnswer, ClvColumnsRequest } from './predict/columns.ts';
@@ -26,33 +29,13 @@ export interface WorkspaceInfo {
   zone: string;
 }
 
-/** Gateway thread, by rpc (streams/gateway/protocol.ts). */
-export interface GatewayCalls {
-  ingest(request: {
-    door: 'http' | 'segment' | 'reference';
-    source: string;
-    body: Uint8Array;
-    contentType: 'json' | 'msgpack';
-    strict: boolean;
-    traceId: string | null;
-  }): Promise<{ accepted: number; duplicates: number; rejected: Rejection[]; lastSeq: number }>;
-  importEvents(request: {
-    run: string;
-    source: string;
-    events: Uint8Array;
-  }): Promise<{ appended: number; rejected: Rejection[]; lastSeq: number }>;
-  quarantineRows(request: { run: string | null; source: string; rows: QuarantinedInputRow[] }): Promise<void>;
-  appendFact(fact: Fact): Promise<number>;
-  status(): Promise<{ lastSeq: number; eventsPerSecond: number }>;
-}
-export interface QuarantinedInputRow {
-  rowNumber: number;
-  reason: string;
-  column?: string;
-  detail: string;
-  raw: string;
-  rows: number;
-}
+/** Gateway thread, by rpc. */
+export type GatewayCalls = Pick<
+  Remote<GatewayHandlers>,
+  'ingest' | 'importEvents' | 'quarantineRows' | 'appendFact'
+> & {
+  status(): Promise<Pick<GatewayStatus, 'lastSeq' | 'eventsPerSecond'>>;
+};
 
 /** What the fold thread says of one import run (projections/memory/protocol.ts). */
 export interface RunStats {
@@ -93,16 +76,8 @@ export interface ClockInfo {
   offsets: Offsets;
 }
 
-/** The columns of the fold thread, read in place (projections/memory/columns.ts). */
-export interface ColumnsReader {
-  /** Follows the writer to a grown table; one atomic load when nothing grew. */
-  refresh(): void;
-  /** Row of a customer, -1 when unknown. */
-  rowOf(sid: Uint8Array): number;
-  /** Copies one row out, consistently; false when the row is not there. */
-  read(row: number, out: History): boolean;
-  readonly state: { seq: number; clockAt: number; customers: number; orders: number; events: number };
-}
+/** The columns of the fold thread, read in place. */
+export type ColumnsReader = Pick<Columns, 'refresh' | 'rowOf' | 'read' | 'rows' | 'state'>;
 
 /** customer_id → sid, in shared memory (streams/id-index.ts). */
 export interface IdLookup {
@@ -112,7 +87,7 @@ export interface IdLookup {
 /** One customer's ledger at hand: what was known, for any day of it. */
 export interface LedgerView {
   entries: CustomerEntries;
-  /** Days ≤ `day` only; firstDay = -1 when there is no purchase yet. */
+  /** Days ≤ `day` only. */
   at(day: number): History;
 }
 
@@ -151,34 +126,6 @@ export interface ModelRegistry {
   deploy(id: string, by: string): Promise<Result<{ id: string; version: number; digest: string; seq: number }, string>>;
 }
 
-export interface QuarantineRow {
-  id: string;
-  /** When it was refused, ms. */
-  at: number;
-  reason: string;
-  source: string;
-  run: string | null;
-  rowNumber: number | null;
-  column: string | null;
-  detail: string;
-  /** Input rows it stands for. */
-  rows: number;
-}
-export interface Quarantine {
-  /** Newest first; `before` is the id of the last row seen. */
-  list(request: {
-    reason: string | null;
-    source: string | null;
-    run: string | null;
-    before: string | null;
-    limit: number;
-  }): Promise<{ items: QuarantineRow[]; next: string | null }>;
-  /** With what was sent, as it was sent. */
-  show(id: string): Promise<(QuarantineRow & { raw: string }) | null>;
-  /** Rows by reason: of one run, or of everything still kept. */
-  reasons(run: string | null): Promise<Record<string, number>>;
-}
-
 export interface SourceSummary {
   name: string;
   /** 'complete', or the day coverage begins (YYYY-MM-DD). */
@@ -205,20 +152,17 @@ export interface FoldCalls {
   digest(): Promise<{ state: string; seq: number }>;
 }
 
-/** How a customer list is sorted; every key has an index in Postgres. */
-export const CUSTOMER_SORTS = ['last_day', 'orders', 'net', 'first_day'] as const;
-export type CustomerSort = (typeof CUSTOMER_SORTS)[number];
-
 /** Lists come from Postgres (api/tables.ts over the tables of projections/). */
 export interface Tables {
-  /** Sids in the order of the sort, after the cursor. */
+  /** Sids in the order of the sort, after the cursor. @param modelId whose scores the sorts by score follow. */
   customers(request: {
     sort: CustomerSort;
     after: string | null;
     limit: number;
+    modelId: string | null;
   }): Promise<{ sids: Uint8Array[]; next: string | null }>;
-  /** First purchases and repeat purchase days of everybody, by day. */
-  purchaseCurve(): Promise<{ births: [day: number, customers: number][]; repeats: [day: number, purchases: number][] }>;
+  /** Repeat purchase days of everybody, by week from day `from`: [first day of the week, purchases]. */
+  weeklyRepeats(range: { from: number; until: number }): Promise<[number, number][]>;
   /** Resolves when every table holds everything up to `seq`. */
   waitFor(seq: number): Promise<void>;
 }
@@ -287,7 +231,7 @@ export interface Deps extends AccessDeps {
   keyring: KeyringCalls;
   models: ModelRegistry;
   sources: Sources;
-  quarantine: Quarantine;
+  quarantine: Pick<Quarantine, 'list' | 'show' | 'counts'>;
   /** Fits from the log's statistics in the pool and answers what `fit --json` prints. */
   fit: (request: FitRequest) => Promise<Record<string, unknown>>;
   /** Digest over raw customer ids, equal across workspaces; computed on demand. */

@@ -32,7 +32,7 @@ export function createLiveFeed(deps: Deps, predictions: Predictions) {
 
   async function counters(): Promise<Counters> {
     const moment = predictions.now();
-    const { customers, orders, events } = deps.columns.state;
+    const { customers, orders, events } = deps.columns.state();
     const { eventsPerSecond } = await deps.gateway.status();
     return { customers, orders, events, seq: moment.seq, at: moment.atText, events_per_second: eventsPerSecond };
   }

@@ -31,6 +31,7 @@ const table = {
   'not-available': [422, 'Not available for this model'],
   'as-of-future': [422, 'That moment has not come yet'],
   'as-of-unknown': [422, 'The log does not reach that sequence'],
+  'unknown-source': [422, 'No source of this name'],
   'bad-model': [422, 'The model file cannot be used'],
   erased: [410, 'The customer was erased'],
   'rate-limited': [429, 'Too many requests'],

@@ -5,7 +5,7 @@ import { formatMinor } from '#domain/money.ts';
 import type { LedgerView } from '../deps.ts';
 import { Problem } from '../problem.ts';
 import { dayText, type Moment } from './as-of.ts';
-import { scaleOf, toCustomer } from './history.ts';
+import { hasBought, scaleOf, toCustomer } from './history.ts';
 import { type Coordinate, DEFAULT_HORIZON_DAYS, orProblem, type Predictions, type Subject } from './service.ts';
 
 const MAX_POINTS = 200;
@@ -94,7 +94,7 @@ export function customerDetail(
   const { view, sid, ref, at, moment, currency } = asked;
   const scale = scaleOf(currency);
   const history = view.at(moment.day);
-  const bought = history.firstDay >= 0 && history.orders > 0;
+  const bought = hasBought(history);
   const timeline = timelineOf(view.entries, moment.day);
   const customer = toCustomer(history, moment.day, scale);
   const subject: Subject = {

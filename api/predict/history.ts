@@ -1,42 +1,54 @@
-// One customer's purchases at one local day, as the kernels want them: the columns (the present) and `features(entries, day)` (any day)
-// both become this, so one path serves every answer.
+// One customer's purchases at one local day, as the kernels want them. The columns (the present) and `features(entries, day)` (any day)
+// become the same thing here, so one path serves every answer.
+import { NO_DAY } from '#domain/documents.ts';
+import type { CustomerFeatures } from '#domain/features.ts';
 import type { CustomerHistory } from '#domain/models/clv-model.ts';
 import { exponentOf } from '#domain/money.ts';
+import { COLUMN_FLAG, type CustomerColumns, createCustomerColumns } from '#projections/memory/columns.ts';
 
-/** Days since 1970-01-01 and minor units of the reporting currency, as the columns hold them. */
-export interface History {
-  /** Day of the first purchase; -1 without one. */
-  firstDay: number;
-  lastDay: number;
-  /** Largest day of any entry: from that day on the row answers for itself. */
-  changeDay: number;
-  /** Repeat purchase days (x). */
-  frequency: number;
-  /** Repeat days with net money > 0, and their sum. */
-  moneyDays: number;
-  moneyMinor: number;
-  orders: number;
-  netMinor: number;
-  /** Some money is in a currency without a rate. */
-  noRate: boolean;
-  /** Bought before the source's coverage begins. */
-  leftTruncated: boolean;
-  erased: boolean;
-  /** Position of the last message that changed the customer. */
-  seq: number;
-}
+export type History = CustomerColumns;
+export const emptyHistory = (): History => ({
+  ...createCustomerColumns(),
+  firstDay: NO_DAY,
+  lastDay: NO_DAY,
+  changeDay: NO_DAY,
+});
+
+export const isErased = (history: History): boolean => (history.flags & COLUMN_FLAG.erased) !== 0;
+/** Folded into another customer: its row is empty and the other one answers. */
+export const isLinked = (history: History): boolean => (history.flags & COLUMN_FLAG.linked) !== 0;
+export const hasBought = (history: History): boolean => history.orders > 0 && history.firstDay !== NO_DAY;
 
 /** What the kernels are asked with. @param day the day asked about, ≥ firstDay. @param scale minor units in one major unit. */
 export function toCustomer(history: History, day: number, scale: number): CustomerHistory {
+  const { flags, firstDay } = history;
+  if (!hasBought(history) || isErased(history)) return { frequency: 0, recency: 0, T: 0, notACustomer: true };
   return {
     frequency: history.frequency,
-    recency: history.lastDay - history.firstDay,
-    T: day - history.firstDay,
+    recency: history.lastDay - firstDay,
+    T: day - firstDay,
     monetaryValue: history.moneyDays > 0 ? history.moneyMinor / history.moneyDays / scale : null,
     moneyDays: history.moneyDays,
-    leftTruncated: history.leftTruncated,
-    withoutRate: history.noRate,
-    notACustomer: history.orders === 0 || history.erased,
+    leftTruncated: (flags & COLUMN_FLAG.leftTruncated) !== 0,
+    withoutRate: (flags & COLUMN_FLAG.noRate) !== 0,
+  };
+}
+
+/** A day's features in the shape of a row. @param present the customer's row now: its flags of identity and coverage hold for every day. */
+export function historyOf(features: CustomerFeatures, present: { flags: number; seq: number }): History {
+  const { erased, anonymous, leftTruncated } = COLUMN_FLAG;
+  return {
+    firstDay: features.firstDay ?? NO_DAY,
+    lastDay: features.lastDay ?? NO_DAY,
+    changeDay: features.lastDay ?? NO_DAY,
+    frequency: features.frequency,
+    moneyDays: features.moneyDays,
+    moneyMinor: features.moneyMinor,
+    orders: features.orders,
+    netMinor: features.netMinor,
+    currency: features.currency ?? '',
+    flags: (present.flags & (erased | anonymous | leftTruncated)) | (features.noRate ? COLUMN_FLAG.noRate : 0),
+    seq: present.seq,
   };
 }
 
@@ -45,18 +57,3 @@ export const UNSEEN: CustomerHistory = { frequency: 0, recency: 0, T: 0, monetar
 
 /** 100 for EUR, 1 for JPY, 1000 for KWD. */
 export const scaleOf = (currency: string): number => 10 ** (exponentOf(currency) ?? 2);
-
-export const emptyHistory = (): History => ({
-  firstDay: -1,
-  lastDay: -1,
-  changeDay: -1,
-  frequency: 0,
-  moneyDays: 0,
-  moneyMinor: 0,
-  orders: 0,
-  netMinor: 0,
-  noRate: false,
-  leftTruncated: false,
-  erased: false,
-  seq: 0,
-});

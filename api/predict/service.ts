@@ -1,5 +1,6 @@
 // The one path from a question to a prediction, whoever asks (hot route, Hono routes, batches, customer page): find the moment, the model
 // in force then, the customer's history at that moment, pass the guard, compute inline. Knows nothing of HTTP but its problems.
+import type { CustomerEntries } from '#domain/ledger.ts';
 import {
   type ChurnPrediction,
   type ClvPrediction,
@@ -13,7 +14,7 @@ import { Problem } from '../problem.ts';
 import type { AsOfInput } from '../schemas.ts';
 import { createScoreIds } from '../token.ts';
 import { dayText, inForce, type Moment, present, resolveAsOf } from './as-of.ts';
-import { emptyHistory, type History, scaleOf, toCustomer, UNSEEN } from './history.ts';
+import { emptyHistory, type History, hasBought, isErased, scaleOf, toCustomer, UNSEEN } from './history.ts';
 import { fromTransactions, type Transaction } from './transactions.ts';
 
 export const DEFAULT_HORIZON_DAYS = 90;
@@ -81,7 +82,7 @@ export function createPredictions(deps: Deps) {
   /** The present; the same object while nothing changed, so that its texts are made once. */
   function now(): Moment {
     columns.refresh();
-    const { state } = columns;
+    const state = columns.state();
     const clock = deps.clock();
     if (last && clock.mode === 'log' && last.seq === state.seq && last.at === state.clockAt && last.clock === 'log')
       return last;
@@ -118,7 +119,7 @@ export function createPredictions(deps: Deps) {
   };
   const known = (customerId: string, sid: Uint8Array, history: History, day: number, strict: boolean): Subject => {
     // An erased customer is nobody we know; one who has only looked around has no purchase to speak of.
-    if (history.erased || (history.orders > 0 && history.firstDay > day)) return unseen(customerId, strict);
+    if (isErased(history) || (hasBought(history) && history.firstDay > day)) return unseen(customerId, strict);
     return {
       customerId,
       sid,
@@ -160,8 +161,8 @@ export function createPredictions(deps: Deps) {
     return found as (Subject | Problem)[];
   }
   const fromLedger = (id: string, sid: Uint8Array, view: LedgerView | null, day: number, strict: boolean): Subject => {
-    const history = view?.at(day);
-    return history && history.changeDay >= 0 ? known(id, sid, history, day, strict) : unseen(id, strict);
+    // Nothing known by that day: unseen then, whatever came later.
+    return view && heardOf(view.entries, day) ? known(id, sid, view.at(day), day, strict) : unseen(id, strict);
   };
 
   const fromSummary = ({ frequency, recency, T, monetary_value, unit }: SummaryInput): Subject => {
@@ -328,6 +329,9 @@ export function createPredictions(deps: Deps) {
   };
 }
 export type Predictions = ReturnType<typeof createPredictions>;
+
+const heardOf = ({ orders, refunds, activities, subscriptions }: CustomerEntries, day: number): boolean =>
+  [orders, refunds, activities, subscriptions].some((entries) => entries.some((entry) => entry.day <= day));
 
 /** A refusal as a value, where one of many must not fail the rest. */
 export function orProblem<T>(work: () => T): T | Problem {

@@ -1,10 +1,11 @@
 // Customers: a searchable list with live predictions, and everything known of one of them at any moment.
 import { z } from '@hono/zod-openapi';
+import { CUSTOMER_SORTS } from '#projections/customer-profile.ts';
 import { nameAll, refOf, seesIds, sidOfRef } from '../customers.ts';
-import { CUSTOMER_SORTS, type Deps } from '../deps.ts';
+import type { Deps } from '../deps.ts';
 import { dayText, type Moment } from '../predict/as-of.ts';
 import { customerDetail } from '../predict/detail.ts';
-import { scaleOf } from '../predict/history.ts';
+import { hasBought, scaleOf } from '../predict/history.ts';
 import { type Coordinate, DEFAULT_HORIZON_DAYS, orProblem, type Predictions } from '../predict/service.ts';
 import { Problem } from '../problem.ts';
 import { createRouter, route } from '../route.ts';
@@ -99,8 +100,8 @@ export function customerRoutes(deps: Deps, predictions: Predictions) {
     const problem = churn instanceof Problem ? churn : clv instanceof Problem ? clv : null;
     return {
       ...named,
-      first_day: history && history.firstDay >= 0 ? dayText(history.firstDay) : null,
-      last_day: history && history.firstDay >= 0 ? dayText(history.lastDay) : null,
+      first_day: history && hasBought(history) ? dayText(history.firstDay) : null,
+      last_day: history && hasBought(history) ? dayText(history.lastDay) : null,
       orders: history?.orders ?? 0,
       frequency: history?.frequency ?? 0,
       net: (history?.netMinor ?? 0) / scale,
@@ -159,11 +160,17 @@ export function customerRoutes(deps: Deps, predictions: Predictions) {
           // A prefix search lists ids one by one: only for those who see ids anyway.
           const found = seesIds(role) ? (await deps.keyring.search(q, limit)).map(({ sid }) => sid) : [];
           sids = found.length > 0 ? found : whole ? [whole] : [];
-        } else ({ sids, next } = await deps.tables.customers({ sort, after: cursor ?? null, limit }));
+        } else
+          ({ sids, next } = await deps.tables.customers({
+            sort,
+            after: cursor ?? null,
+            limit,
+            modelId: at?.serving.id ?? null,
+          }));
         const named = await nameAll(deps.keyring, role, sids);
         const items = named.map((name, index) => rowOf(name, sids[index]!, at, moment));
         return c.json(
-          { items, next, total: deps.columns.state.customers, ...predictions.placed(moment, at?.serving ?? null) },
+          { items, next, total: deps.columns.state().customers, ...predictions.placed(moment, at?.serving ?? null) },
           200,
         );
       },

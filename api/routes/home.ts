@@ -7,7 +7,7 @@ import { type Birth, expectedCumulative } from '#domain/models/tracking.ts';
 import type { Deps } from '../deps.ts';
 import type { LiveFeed } from '../live.ts';
 import { dayText } from '../predict/as-of.ts';
-import { emptyHistory } from '../predict/history.ts';
+import { emptyHistory, type History, hasBought, isErased, isLinked } from '../predict/history.ts';
 import type { Predictions } from '../predict/service.ts';
 import { DEFAULT_HORIZON_DAYS, orProblem } from '../predict/service.ts';
 import { Problem } from '../problem.ts';
@@ -46,6 +46,18 @@ function ofNew(model: ClvModel): (days: number) => number {
 export function homeRoutes(deps: Deps, predictions: Predictions, live: LiveFeed) {
   let cached: { until: number; answer: Promise<z.infer<typeof Home>> } | null = null;
 
+  /** Reads a row; true for a customer who has bought by `day`. */
+  const buyer = (at: number, row: History, day: number): boolean =>
+    deps.columns.read(at, row) && !isLinked(row) && !isErased(row) && hasBought(row) && row.firstDay <= day;
+
+  function birthsUntil(day: number): Birth[] {
+    const row = emptyHistory();
+    const byDay = new Map<number, number>();
+    for (let at = 0; at < deps.columns.rows(); at++)
+      if (buyer(at, row, day)) byDay.set(row.firstDay, (byDay.get(row.firstDay) ?? 0) + 1);
+    return [...byDay].map(([start, customers]) => ({ start, customers })).sort((a, b) => a.start - b.start);
+  }
+
   function churnRate(): number | null {
     const { moment, serving } = {
       moment: predictions.now(),
@@ -55,8 +67,8 @@ export function homeRoutes(deps: Deps, predictions: Predictions, live: LiveFeed)
     const row = emptyHistory();
     let sum = 0;
     let n = 0;
-    for (let at = 0; at < deps.columns.state.customers; at++) {
-      if (!deps.columns.read(at, row) || row.orders === 0 || row.erased || row.firstDay > moment.day) continue;
+    for (let at = 0; at < deps.columns.rows(); at++) {
+      if (!buyer(at, row, moment.day)) continue;
       const p = predictions.churnOf(serving, row, moment.day, DEFAULT_HORIZON_DAYS);
       if (p === null) continue;
       sum += p;
@@ -70,16 +82,15 @@ export function homeRoutes(deps: Deps, predictions: Predictions, live: LiveFeed)
     const serving = orProblem(() => predictions.modelAt(moment.seq));
     const model = serving instanceof Problem ? null : serving;
     const counters = await live.counters();
-    const curve = await deps.tables.purchaseCurve();
-    const births: Birth[] = curve.births.map(([start, customers]) => ({ start, customers }));
-    const first = births.reduce((least, { start }) => Math.min(least, start), moment.day);
-    const weeks: number[] = [];
-    for (let day = first + 6; day <= moment.day; day += 7) weeks.push(day);
-    const repeats = [...curve.repeats].sort((a, b) => a[0] - b[0]);
+    const births = birthsUntil(moment.day);
+    const first = births[0]?.start ?? moment.day;
+    const repeats = births.length === 0 ? [] : await deps.tables.weeklyRepeats({ from: first, until: moment.day });
+    // Whole weeks only: the last one is still going on.
+    const whole = repeats.filter(([day]) => day + 6 <= moment.day);
+    const weeks = whole.map(([day]) => day + 6);
     let seen = 0;
-    let next = 0;
-    const actual = weeks.map((week) => {
-      for (; next < repeats.length && repeats[next]![0] <= week; next++) seen += repeats[next]![1];
+    const actual = whole.map(([, purchases]) => {
+      seen += purchases;
       return seen;
     });
     const born = weeks.map((week) => births.reduce((sum, b) => (b.start <= week ? sum + b.customers : sum), 0));

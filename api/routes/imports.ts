@@ -86,7 +86,7 @@ export function importRoutes(deps: Deps, predictions: Predictions) {
     await tables.waitFor(seq);
     const stats = await fold.runStats(id);
     if (!stats) throw new Problem('conflict', `the log does not know import ${id}; start it again`);
-    const reasons = { ...(await deps.quarantine.reasons(id)) };
+    const reasons = { ...(await deps.quarantine.counts({ run: id })) };
     // Conflicts are the fold's verdict; the gateway, which fills the quarantine, cannot know them.
     if (stats.conflictRows > 0) reasons.conflict = (reasons.conflict ?? 0) + stats.conflictRows;
     const quarantined = Object.values(reasons).reduce((sum, rows) => sum + rows, 0);

@@ -33,7 +33,7 @@ export function logRoutes(deps: Deps, predictions: Predictions) {
       const { portable } = c.req.valid('query');
       const [digest, across] = await Promise.all([deps.fold.digest(), portable === '1' ? deps.portableDigest() : null]);
       const moment = predictions.now();
-      const { customers, orders, events } = deps.columns.state;
+      const { customers, orders, events } = deps.columns.state();
       return c.json(
         {
           seq: moment.seq,

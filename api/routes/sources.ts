@@ -1,9 +1,10 @@
 // Data sources and what was refused from them.
 import { z } from '@hono/zod-openapi';
-import type { Deps, QuarantineRow, SourceSummary } from '../deps.ts';
+import type { QuarantinedRow } from '#streams/quarantine.ts';
+import type { Deps, SourceSummary } from '../deps.ts';
 import { Problem } from '../problem.ts';
 import { createRouter, route } from '../route.ts';
-import { Cursor, jsonAnswer, jsonBody, PageLimit } from '../schemas.ts';
+import { jsonAnswer, jsonBody, PageLimit } from '../schemas.ts';
 
 const Name = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'lower-case letters, digits, - and _, at most 63');
 const Source = z.object({ name: z.string(), coverage: z.string(), created_at: z.string() });
@@ -19,12 +20,12 @@ const Quarantined = z.object({
   reason: z.string(),
   source: z.string(),
   run: z.string().nullable(),
-  row: z.number().nullable(),
+  row: z.number().describe('In the file from 1, or the place in its batch; 0 when unknown'),
   column: z.string().nullable(),
   detail: z.string(),
   rows: z.number(),
 });
-const refused = (row: QuarantineRow): z.infer<typeof Quarantined> => ({
+const refused = (row: QuarantinedRow): z.infer<typeof Quarantined> => ({
   id: row.id,
   at: new Date(row.at).toISOString(),
   reason: row.reason,
@@ -100,7 +101,10 @@ export function sourceRoutes(deps: Deps) {
             reason: z.string().max(40).optional(),
             source: Name.optional(),
             run: z.string().max(64).optional(),
-            cursor: Cursor,
+            cursor: z
+              .string()
+              .regex(/^\d{1,15}-\d{1,6}$/, 'is not one of ours; take it from `next`')
+              .optional(),
             limit: PageLimit,
           }),
         },
@@ -118,16 +122,10 @@ export function sourceRoutes(deps: Deps) {
       async (c) => {
         const { reason, source, run, cursor, limit } = c.req.valid('query');
         const [page, reasons] = await Promise.all([
-          quarantine.list({
-            reason: reason ?? null,
-            source: source ?? null,
-            run: run ?? null,
-            before: cursor ?? null,
-            limit,
-          }),
-          quarantine.reasons(run ?? null),
+          quarantine.list({ reason, source, run, cursor, limit }),
+          quarantine.counts({ source, run }),
         ]);
-        return c.json({ items: page.items.map(refused), next: page.next, reasons }, 200);
+        return c.json({ items: page.rows.map(refused), next: page.next, reasons }, 200);
       },
     )
     .openapi(
@@ -137,7 +135,7 @@ export function sourceRoutes(deps: Deps) {
         permission: 'quarantine:read',
         tags: ['sources'],
         summary: 'One refusal with what was sent',
-        request: { params: z.object({ id: z.string().max(64) }) },
+        request: { params: z.object({ id: z.string().regex(/^\d{1,15}-\d{1,6}$/, 'an id of GET /api/quarantine') }) },
         responses: { 200: jsonAnswer('The refusal', Quarantined.extend({ raw: z.string() })) },
       }),
       async (c) => {
