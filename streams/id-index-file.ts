@@ -108,6 +108,8 @@ export async function loadIdIndex(
   let loaded: { index: IdIndex; position: IndexPosition };
   try {
     loaded = await readIdIndex(path, keyring.indexKey);
+    if (loaded.position.createdNo > (await keyring.lastCreated()))
+      throw new Error('id index: it knows customers the keyring does not; was the keyring restored from a backup?');
     if (loaded.position.erasures !== erasures) throw new Error('id index: customers were erased since it was saved');
   } catch (why) {
     if ((why as { code?: unknown }).code !== 'ENOENT') rebuilding(why);
@@ -117,15 +119,21 @@ export async function loadIdIndex(
   return loaded;
 }
 
-/** Adds what the keyring has after `position.createdNo`, and moves the position. */
-export async function catchUp(index: IdIndex, keyring: Keyring, position: IndexPosition): Promise<void> {
+/** Adds what the keyring has after `position.createdNo`, and moves the position. @param alone keeps erasures out of each step. */
+export async function catchUp(
+  index: IdIndex,
+  keyring: Keyring,
+  position: IndexPosition,
+  alone: <T>(work: () => Promise<T>) => Promise<T> = (work) => work(),
+): Promise<void> {
   let from = Math.max(0, position.createdNo - LATE_COMMITS);
-  for (;;) {
-    const rows = await keyring.tail(from, TAIL_BATCH);
-    for (const row of rows) index.set(row.id, row.anonymous, row.sid);
-    const last = rows.at(-1);
-    if (!last) return;
-    from = last.createdNo;
+  for (let more = true; more; ) {
+    more = await alone(async () => {
+      const rows = await keyring.tail(from, TAIL_BATCH);
+      for (const row of rows) index.set(row.id, row.anonymous, row.sid);
+      from = rows.at(-1)?.createdNo ?? from;
+      return rows.length > 0;
+    });
     position.createdNo = Math.max(position.createdNo, from);
   }
 }

@@ -46,14 +46,14 @@ export interface Keyring extends Links, Erasure, AsyncDisposable {
   tail(createdNo: number, limit: number): Promise<IdentityRow[]>;
   /** Instants up to which input of reopened customers is refused, by `sidText`. */
   reopened(): Promise<Map<string, number>>;
+  /** The highest `created_no` given, 0 for none. */
+  lastCreated(): Promise<number>;
   /** Counts erasures: an id index saved at another number is rebuilt. */
   erasures(): Promise<number>;
   /** Keys of these sids by `sidText`; erased and unknown ones are missing. At most one query, none when all are in the cache. */
   keysOf(sids: Iterable<string>): Promise<Map<string, KeyObject>>;
   /** Null when the customer was erased. */
   unseal(sealed: Uint8Array, context: SealContext): Promise<Record<string, unknown> | null>;
-  /** The next epoch of a gateway: higher than every earlier one, also after the keyring came back from an older backup. */
-  nextEpoch(gateway: string): Promise<number>;
   sourceValues(): Promise<{ source: string; kind: 'name' | 'channel'; value: string }[]>;
   addSourceValues(values: { source: string; kind: 'name' | 'channel'; value: string }[]): Promise<void>;
   /** Removes what erasures left in the pages of the table; cannot run inside a transaction. */
@@ -156,6 +156,10 @@ function createKeyring(database: Database, options: KeyringOptions, idKey: Buffe
       );
       return new Map(rows.map((row) => [sidText(uuidBytes(row.sid)), Number(row.refuse_until)]));
     },
+    async lastCreated() {
+      const [row] = await database.query<{ last: string | null }>('select max(created_no) as last from identities');
+      return Number(row?.last ?? 0);
+    },
     async erasures() {
       const [row] = await database.query<{ value: string }>(`select value from counters where name = 'erasures'`);
       return Number(row?.value ?? 0);
@@ -182,14 +186,6 @@ function createKeyring(database: Database, options: KeyringOptions, idKey: Buffe
       const sid = sidText(context.sid);
       const key = (await this.keysOf([sid])).get(sid);
       return key ? unseal(sealed, key, context) : null;
-    },
-    async nextEpoch(gateway) {
-      const [row] = await database.query<{ value: string }>(
-        `insert into counters (name, value) values ($1, $2)
-         on conflict (name) do update set value = greatest(counters.value + 1, excluded.value) returning value`,
-        [`epoch of ${gateway}`, Math.floor(now() / 1000)],
-      );
-      return Number(row?.value);
     },
     sourceValues: () => database.query('select source, kind, value from source_values'),
     async addSourceValues(values) {

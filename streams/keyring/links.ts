@@ -16,11 +16,13 @@ export interface Links {
   /**
    * Says that `from` is `to` (both must exist). An anonymous id belongs to one known id for ever; two known ids are joined by an
    * administrator only. `ok(null)`: that was known already; else the fact to append, which stays pending until `factStored`.
+   * @param dry only answers what it would (`no` is 0 then).
    */
   link(
     from: CustomerRef,
     to: CustomerRef,
     administrator: boolean,
+    dry?: boolean,
   ): Promise<Result<PendingFact | null, 'link-conflict' | 'unknown-customer'>>;
   /** Facts decided here and not yet known to be in the log. */
   pendingFacts(): Promise<PendingFact[]>;
@@ -36,7 +38,7 @@ interface Row {
 
 export function createLinks(database: Database): Links {
   return {
-    link: (from, to, administrator) =>
+    link: (from, to, administrator, dry = false) =>
       database.transaction(
         async (client): Promise<Result<PendingFact | null, 'link-conflict' | 'unknown-customer'>> => {
           // Locked in one order, so that two links of the same customers wait instead of deadlocking.
@@ -53,12 +55,9 @@ export function createLinks(database: Database): Links {
           if (to.anonymous || source.linked_to !== null) return refuse('link-conflict');
           if (!from.anonymous && (!administrator || target.linked_to === source.sid))
             return administrator ? ok(null) : refuse('link-conflict');
-          await client.query('update identities set linked_to = $1 where sid = $2', [target.sid, source.sid]);
-          const fact: Fact = {
-            type: 'customer.linked',
-            anonymous: uuidBytes(source.sid),
-            known: uuidBytes(target.sid),
-          };
+          const fact: Fact = { type: 'customer.linked', anonymous: uuidBytes(source.sid), known: uuidBytes(target.sid) };
+        if (dry) return ok({ no: 0, fact });
+        await client.query('update identities set linked_to = $1 where sid = $2', [target.sid, source.sid]);
           return ok(await remember(client, fact));
         },
       ),

@@ -233,14 +233,6 @@ describe('the keyring itself', () => {
     );
   });
 
-  test('epochs only rise, also when the counter is from an older backup', async () => {
-    const [a, b] = [await keyring.nextEpoch('g'), await keyring.nextEpoch('g')];
-    expect(b).toBeGreaterThan(a);
-    await keyring.database.query(`update counters set value = 3 where name = 'epoch of g'`);
-    clock += 10_000;
-    expect(await keyring.nextEpoch('g')).toBeGreaterThan(b);
-  });
-
   test('verify counts sids of the log that nobody stands for', async () => {
     const sid = await sidOf('c');
     const gone = await sidOf('gone');

@@ -1,0 +1,331 @@
+// The gateway: every fact comes in through here (architecture.md "The path of a fact"). Opens its own connections; one a thread.
+import { jetstreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/nats-core';
+import { Unpackr } from 'msgpackr';
+import type { InputEvent } from '#domain/events.ts';
+import { ok } from '#domain/result.ts';
+import { type EventStore, StoreUnavailable } from '../event-store.ts';
+import type { IdIndex } from '../id-index.ts';
+import { catchUp, type IndexPosition, loadIdIndex, saveIdIndex } from '../id-index-file.ts';
+import { connectNats } from '../jetstream/connection.ts';
+import { takeEpoch } from '../jetstream/epoch.ts';
+import type { StreamLog } from '../jetstream/link.ts';
+import { createLanePublisher, type LanePublisher } from '../jetstream/publisher.ts';
+import { createJetStreamStore } from '../jetstream/store.ts';
+import { type Keyring, openKeyring } from '../keyring/keyring.ts';
+import { decodeMessage } from '../pack.ts';
+import { createQuarantine, type Quarantine } from '../quarantine.ts';
+import { BadBody, contentTypeOf, decodeBody, MAX_BODY_BYTES, MAX_BODY_EVENTS } from './body.ts';
+import { type Counters, createCounters } from './counters.ts';
+import { createDedupe, type Dedupe } from './dedupe.ts';
+import { createErase } from './erase.ts';
+import { createIds } from './ids.ts';
+import { type InMessage, openInDoor } from './in-door.ts';
+import { createIngest, rawText, valuesOf } from './ingest.ts';
+import { createLinker, type Linker } from './linker.ts';
+import { createPipeline, type Pipeline } from './pipeline.ts';
+import { type GatewayConfig, type GatewayHandlers, UnknownSource, type Zone } from './protocol.ts';
+import { createResolver, type Resolver, refKey } from './resolver.ts';
+import { createSources, type Sources } from './sources.ts';
+
+export interface Gateway extends AsyncDisposable {
+  readonly handlers: GatewayHandlers;
+}
+
+/** Messages of EVT whose events are remembered from the start, so that a publisher's retry after a crash is not stored again. */
+const WARM_MESSAGES = 256;
+/** The id index file is written again after so many new customers (the rest is read from the keyring at the next start). */
+const SAVE_AFTER = 250_000;
+
+/** What the parts share; opened in the order of `openGateway`, closed in the other. */
+interface Parts {
+  config: GatewayConfig;
+  log: StreamLog;
+  nc: NatsConnection;
+  store: EventStore;
+  keyring: Keyring;
+  index: IdIndex;
+  position: IndexPosition;
+  epoch: number;
+  publisher: LanePublisher;
+  quarantine: Quarantine;
+  sources: Sources;
+  resolver: Resolver;
+  linker: Linker;
+  dedupe: Dedupe;
+  counters: Counters;
+  pipeline: Pipeline;
+  zone: { current: Zone };
+  now: () => number;
+}
+
+export async function openGateway(
+  config: GatewayConfig,
+  log: StreamLog,
+  now: () => number = Date.now,
+): Promise<Gateway> {
+  await using opening = new AsyncDisposableStack();
+  const keyring = opening.use(
+    await openKeyring({ url: config.keyringUrl, kek: config.kek, name: 'axiom47-gateway', connections: 4, now }),
+  );
+  const nc = opening.adopt(await connectNats(config.nats, { name: 'axiom47-gateway' }), (open) => open.close());
+  const store = opening.use(createJetStreamStore(nc, { log }));
+  const { index, position } = await loadIdIndex(config.idIndexPath, keyring, (why) =>
+    log.warn({ why: why instanceof Error ? why.message : String(why) }, 'id index is rebuilt from the keyring'),
+  );
+  const epoch = await takeEpoch(nc, config.gateway);
+  const publisher = createLanePublisher({
+    nc,
+    tenant: config.tenant,
+    lanes: config.lanes,
+    gateway: config.gateway,
+    epoch,
+    log,
+    now,
+  });
+  const quarantine = createQuarantine({
+    store,
+    tenant: config.tenant,
+    now,
+    async remove(seq) {
+      const jsm = await jetstreamManager(nc, { checkAPI: false });
+      await jsm.streams.deleteMessage('QUA', seq, true);
+    },
+  });
+  const linker = createLinker(
+    keyring,
+    (fact) => publisher.fact(fact),
+    (error) => log.warn({ error: String(error) }, 'a stored fact stays pending in the keyring'),
+  );
+  await linker.sayPending();
+  const resolver = createResolver(keyring, index, await keyring.reopened());
+  const sources = await createSources(keyring, config.sources);
+  const dedupe = createDedupe();
+  await warm(dedupe, store);
+  const counters = createCounters();
+  const zone = { current: config.zone };
+  const ids = createIds(keyring.idKey);
+  const pipeline = createPipeline({
+    ids,
+    index,
+    resolver,
+    linker,
+    keyring,
+    dedupe,
+    publisher,
+    counters,
+    zone: () => zone.current,
+  });
+  const parts: Parts = {
+    config,
+    log,
+    nc,
+    store,
+    keyring,
+    index,
+    position,
+    epoch,
+    publisher,
+    quarantine,
+    sources,
+    resolver,
+    linker,
+    dedupe,
+    counters,
+    pipeline,
+    zone,
+    now,
+  };
+  const gateway = createGateway(parts, opening.move());
+  log.info({ gateway: config.gateway, epoch, customers: index.size }, 'gateway open');
+  return gateway;
+}
+
+async function warm(dedupe: Dedupe, store: EventStore): Promise<void> {
+  const last = await store.lastSequence('EVT');
+  for await (const recorded of store.read('EVT', { from: Math.max(1, last - WARM_MESSAGES + 1), to: last })) {
+    const message = decodeMessage(recorded.bytes);
+    if (message.kind !== 'pack') continue;
+    for (let row = 0; row < message.pack.count; row++) dedupe.seen(message.pack.event(row));
+  }
+}
+
+const unpackr = new Unpackr({ mapsAsObjects: true, int64AsType: 'number' });
+
+function createGateway(parts: Parts, opened: AsyncDisposableStack): Gateway {
+  const { config, log, keyring, index, position, publisher, quarantine, sources, resolver, linker, counters } = parts;
+  const { pipeline, now } = parts;
+  const ingest = createIngest({ pipeline, quarantine, counters, now });
+  let stopped: Promise<void> | null = null;
+  /** Requests under way. */
+  let busy = 0;
+  let idle: (() => void) | null = null;
+
+  /** Refuses at the door what could not be stored anyway, and lets `stop` wait for the rest. */
+  async function underWay<T>(work: () => Promise<T>): Promise<T> {
+    if (stopped !== null) throw new StoreUnavailable('the gateway is stopping');
+    busy++;
+    try {
+      await publisher.room();
+      return await work();
+    } finally {
+      if (--busy === 0) idle?.();
+    }
+  }
+  const sourceOf = (name: string) => {
+    const source = sources.get(name);
+    if (source === undefined) throw new UnknownSource();
+    return source;
+  };
+
+  let saving: Promise<void> = Promise.resolve();
+  let savedSize = index.size;
+  const save = (): Promise<void> => {
+    saving = saving
+      .catch(() => undefined)
+      .then(async () => {
+        // An erasure after this line makes the file one that the next start does not take.
+        position.erasures = await keyring.erasures();
+        await catchUp(index, keyring, position, resolver.alone);
+        savedSize = index.size;
+        await saveIdIndex(index, config.idIndexPath, keyring.indexKey, position);
+      });
+    return saving;
+  };
+  const saver = setInterval(() => {
+    if (index.size - savedSize < SAVE_AFTER) return;
+    save().catch((error: unknown) => log.warn({ error: String(error) }, 'id index could not be saved'));
+  }, 10_000);
+  saver.unref();
+
+  async function takeMessage({ source: name, body }: InMessage): Promise<void> {
+    const source = sources.get(name);
+    if (source === undefined) return refuseMessage({ source: name, body }, 'unknown-source', 'no source of this name');
+    let value: unknown;
+    try {
+      value = decodeBody(body, contentTypeOf(body));
+    } catch (error) {
+      if (!(error instanceof BadBody)) throw error;
+      return refuseMessage({ source: name, body }, 'not-json', error.message);
+    }
+    await underWay(() => ingest({ source, door: 'http', value, strict: false, traceId: null }));
+  }
+  async function refuseMessage({ source, body }: InMessage, reason: string, detail: string): Promise<void> {
+    const raw = contentTypeOf(body) === 'json' ? Buffer.from(body).toString('utf8') : rawText(body);
+    await quarantine.put({ at: now(), source, run: null, rows: [{ rowNumber: 0, reason, detail, raw, rows: 1 }] });
+    if (reason === 'not-json') counters.reject(reason);
+  }
+
+  const inDoor = config.inDoor
+    ? openInDoor({
+        nc: parts.nc,
+        log,
+        take: takeMessage,
+        giveUp: (message, error) =>
+          refuseMessage(message, 'failed', `the gateway failed at it ${error instanceof Error ? error.name : 'Error'}`),
+      })
+    : null;
+
+  async function stop(): Promise<void> {
+    clearInterval(saver);
+    await inDoor?.close();
+    if (busy > 0) await new Promise<void>((resolve) => (idle = resolve));
+    try {
+      await publisher.close();
+      await save().catch((error: unknown) => log.warn({ error: String(error) }, 'id index could not be saved'));
+    } finally {
+      await opened.disposeAsync();
+    }
+  }
+
+  const handlers: GatewayHandlers = {
+    ingest: ({ door, source, body, contentType, strict, traceId }) =>
+      underWay(async () => {
+        const from = sourceOf(source);
+        if (body.length > MAX_BODY_BYTES)
+          throw new BadBody('too-large', `the body has ${body.length} bytes; at most ${MAX_BODY_BYTES}`);
+        const value = decodeBody(body, contentType);
+        const { length } = valuesOf(door, value);
+        if (length > MAX_BODY_EVENTS)
+          throw new BadBody('too-large', `the body has ${length} events; at most ${MAX_BODY_EVENTS}`);
+        return ingest({ source: from, door, value, strict, traceId });
+      }),
+
+    importEvents: ({ run, source, events }) =>
+      underWay(async () => {
+        const input = unpackr.unpack(events) as InputEvent[];
+        const from = sourceOf(source);
+        const stored = await pipeline({
+          source: from,
+          run,
+          events: input,
+          positions: null,
+          strict: false,
+          traceId: null,
+        });
+        for (const rejection of stored.rejected) counters.reject(rejection.reason);
+        return { appended: stored.appended, rejected: stored.rejected, lastSeq: stored.lastSeq };
+      }),
+
+    quarantineRows: ({ run, source, rows }) => quarantine.put({ at: now(), source, run, rows }),
+
+    async appendFact(fact) {
+      const seq = await publisher.fact(fact);
+      if (fact.type === 'zone.set') parts.zone.current = { version: fact.version, offsets: fact.offsets };
+      return seq;
+    },
+
+    link: ({ anonymousId, customerId, administrator = false }) =>
+      underWay(async () => {
+        const at = now();
+        const from = { id: anonymousId, anonymous: !administrator, at };
+        const to = { id: customerId, anonymous: false, at };
+        await resolver.resolve(
+          new Map([
+            [refKey(from.id, from.anonymous), from],
+            [refKey(to.id, to.anonymous), to],
+          ]),
+        );
+        const decided = await linker.link(anonymousId, customerId, { administrator });
+        // Both exist now, unless one was erased this very moment.
+        if (!decided.ok) return { ok: false, reason: decided.reason === 'link-conflict' ? 'link-conflict' : 'erased' };
+        return ok(decided.value === null ? publisher.stats.lastSequence : await decided.value);
+      }),
+
+    erase: createErase({ keyring, index, resolver, linker, quarantine, save, log, now }),
+
+    setSources: (configs) => sources.replace(configs),
+
+    async status() {
+      const keyringAvailable = await keyring.database.query('select 1').then(
+        () => true,
+        () => false,
+      );
+      return {
+        gateway: config.gateway,
+        epoch: parts.epoch,
+        lastSeq: publisher.stats.lastSequence,
+        pending: publisher.pending,
+        storeAvailable: publisher.available,
+        keyringAvailable,
+        eventsPerSecond: counters.rate(now()),
+        events: counters.events,
+        duplicates: counters.duplicates,
+        rejected: counters.rejected,
+        droppedFields: counters.droppedFields,
+        roundedFloats: counters.roundedFloats,
+        sealed: counters.sealed,
+        newCustomers: counters.newCustomers,
+        customers: index.size,
+        idIndexBytes: index.bytes,
+        inMessages: inDoor?.messages ?? 0,
+        inFlight: inDoor?.inFlight ?? 0,
+      };
+    },
+
+    idIndex: () => index.handle,
+    flush: () => publisher.flushed(),
+    stop: () => (stopped ??= stop()),
+  };
+  return { handlers, [Symbol.asyncDispose]: () => handlers.stop() };
+}

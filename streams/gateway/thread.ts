@@ -1,0 +1,65 @@
+// Starts the gateway thread and hands back its calls.
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import type { StreamLog } from '../jetstream/link.ts';
+import { type Remote, remote } from '../rpc.ts';
+import type { GatewayConfig, GatewayHandlers, GatewayMessage, ImportRequest, IngestRequest } from './protocol.ts';
+
+export interface GatewayThread extends AsyncDisposable {
+  readonly calls: Remote<GatewayHandlers>;
+  /** Another way in, for another thread: give it the port, there `gatewayCalls(port)`. */
+  connect(): MessagePort;
+  /** Settles when the thread has ended: null when it was stopped, else why. */
+  readonly ended: Promise<Error | null>;
+}
+
+/** Throws with the reason (and its code) when the gateway cannot open. */
+export async function startGatewayThread(config: GatewayConfig, log: StreamLog): Promise<GatewayThread> {
+  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: config, name: 'gateway' });
+  const ended = new Promise<Error | null>((resolve) => {
+    worker.once('error', resolve);
+    worker.once('exit', (code) => resolve(code === 0 ? null : new Error(`the gateway thread ended with ${code}`)));
+  });
+  const failed = ended.then((error) => {
+    throw error ?? new Error('the gateway thread ended before it was ready');
+  });
+  const ready = new Promise<void>((resolve, reject) => {
+    worker.on('message', (message: GatewayMessage) => {
+      if (message.event === 'ready') resolve();
+      else if (message.event === 'failed') reject(Object.assign(new Error(message.message), { code: message.code }));
+      else log[message.level](message.fields, message.message);
+    });
+  });
+  try {
+    await Promise.race([ready, failed]);
+  } catch (error) {
+    await worker.terminate();
+    throw error;
+  }
+  failed.catch(() => undefined);
+
+  const connect = (): MessagePort => {
+    const { port1, port2 } = new MessageChannel();
+    worker.postMessage(port2, [port2]);
+    return port1;
+  };
+  const calls = gatewayCalls(connect());
+  const stop = async () => {
+    await calls.stop();
+    await ended;
+  };
+  return { calls, connect, ended, [Symbol.asyncDispose]: stop };
+}
+
+export const gatewayCalls = (port: MessagePort): Remote<GatewayHandlers> => remote<GatewayHandlers>(port, bodiesOf);
+
+/** A body that owns its whole buffer moves to the thread; a view of a larger one (a socket's slab) is copied. */
+function bodiesOf(name: string, args: unknown[]): ArrayBuffer[] {
+  const bytes =
+    name === 'ingest'
+      ? (args[0] as IngestRequest).body
+      : name === 'importEvents'
+        ? (args[0] as ImportRequest).events
+        : null;
+  if (bytes === null || bytes.byteLength !== bytes.buffer.byteLength) return [];
+  return bytes.buffer instanceof ArrayBuffer ? [bytes.buffer] : [];
+}

@@ -1,0 +1,34 @@
+// The gateway as a thread: its config is the workerData, each port it is sent is another caller.
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import type { StreamLog } from '../jetstream/link.ts';
+import { serve } from '../rpc.ts';
+import { openGateway } from './gateway.ts';
+import type { GatewayConfig, GatewayMessage } from './protocol.ts';
+
+const parent = parentPort;
+if (parent === null) throw new Error('streams/gateway/worker.ts is a thread: start it with startGatewayThread');
+const post = (message: GatewayMessage): void => parent.postMessage(message);
+const log: StreamLog = {
+  info: (fields, message) => post({ event: 'log', level: 'info', fields, message }),
+  warn: (fields, message) => post({ event: 'log', level: 'warn', fields, message }),
+};
+
+try {
+  const { handlers } = await openGateway(workerData as GatewayConfig, log);
+  const callers: MessagePort[] = [];
+  const stop = async () => {
+    await handlers.stop();
+    // Let the answer leave first.
+    setImmediate(() => {
+      for (const port of [...callers, parent]) port.close();
+    });
+  };
+  parent.on('message', (port: MessagePort) => {
+    callers.push(port);
+    serve(port, { ...handlers, stop });
+  });
+  post({ event: 'ready' });
+} catch (error) {
+  const { message, code } = error as { message: string; code?: string };
+  post({ event: 'failed', message, code });
+}
