@@ -17,6 +17,12 @@ const Id = z
   .union([z.string(), z.int().nonnegative()])
   .refine((value) => cleanId(value, MAX_ID) !== null, `1 … ${MAX_ID} printable characters, or a whole number`);
 
+/** Read only when it stands for the customer or is linked to one; beside a customer's id elsewhere it is dropped, whatever it is. */
+const AnonymousId = z
+  .unknown()
+  .optional()
+  .meta({ description: 'A device or browser: 1 … 256 printable characters, or a whole number' });
+
 /** Null and the empty text say "absent" wherever a field may be absent. */
 const optional = <T extends z.ZodType>(schema: T) => z.union([schema, z.null(), z.literal('')]).optional();
 
@@ -72,7 +78,7 @@ const subscription = z.looseObject({
 /** `data` by event type, schema version 1 each (SCHEMA_VERSION). Storage contract: change it through an upcaster. */
 export const dataSchemas = {
   /** Who a customer is: traits are sealed under the customer's key; an anonymous id beside the customer's links the two. */
-  'customer.identified': z.looseObject({ traits: optional(z.looseObject({})), anonymous_id: optional(Id) }),
+  'customer.identified': z.looseObject({ traits: optional(z.looseObject({})), anonymous_id: AnonymousId }),
   /** One whole order, never a line. An order worth 0, or without money, is a purchase and makes a purchase day. */
   'order.placed': z.looseObject({ order_id: optional(Id), ...money, ...channel }),
   /** One refund document, its amount positive; `order_id` names the order it refunds, when known. */
@@ -103,7 +109,7 @@ const present = (value: unknown): boolean => value !== undefined && value !== nu
 const envelope = {
   id: optional(Id).meta({ description: "The publisher's event id: the same id again is a duplicate" }),
   customer_id: optional(Id),
-  anonymous_id: optional(Id),
+  anonymous_id: AnonymousId,
   at: Time,
   trace_id: z.unknown().optional(),
   correlation_id: z.unknown().optional(),
@@ -112,9 +118,15 @@ const envelope = {
 
 type Types = keyof typeof dataSchemas;
 const eventSchema = <T extends Types>(type: T) =>
-  z
-    .looseObject({ type: z.literal(type), ...envelope, data: dataSchemas[type] })
-    .refine((event) => present(event.customer_id) || present(event.anonymous_id), 'customer_id or anonymous_id');
+  z.looseObject({ type: z.literal(type), ...envelope, data: dataSchemas[type] }).refine(
+    ({ customer_id: known, anonymous_id: anonymous, data }) => {
+      if (!present(known)) return cleanId(anonymous, MAX_ID) !== null;
+      if (type !== 'customer.identified') return true;
+      const linked = anonymous ?? (data as { anonymous_id?: unknown }).anonymous_id;
+      return !present(linked) || cleanId(linked, MAX_ID) !== null;
+    },
+    { message: 'customer_id or anonymous_id: 1 … 256 printable characters, or a whole number' },
+  );
 
 /** The whole native event, by type. */
 export const NativeEvent = z.discriminatedUnion('type', [

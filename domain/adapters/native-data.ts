@@ -91,9 +91,10 @@ function readMoney(event: InputEvent, data: Fields, ctx: ParseContext): Problem 
   }
   if (absent(amount) && absent(minor)) return null;
   let read: Result<Amount> | null = null;
-  if (typeof amount === 'string') read = amountOfText(amount, exponentOf(currency) ?? 2);
+  if (absent(amount)) read = null;
+  else if (typeof amount === 'string') read = amountOfText(amount, exponentOf(currency) ?? 2);
   else if (typeof amount === 'number') read = amountOfNumber(amount, exponentOf(currency) ?? 2);
-  else if (!absent(amount)) return problem('bad-amount', "data.amount is a decimal string, like '42.00', or a number");
+  else return problem('bad-amount', "data.amount is a decimal string, like '42.00', or a number");
   if (read !== null && !read.ok) return problem('bad-amount', `data.amount ${read.reason}`);
   if (!absent(minor)) {
     const integer = typeof minor === 'bigint' ? Number(minor) : minor;
