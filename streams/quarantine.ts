@@ -1,7 +1,16 @@
 // The quarantine: input that was refused, with the reason, until it is replayed or 90 days old. Stream QUA, `qua.<tenant>.<reason>`, many rows a message.
 // Raw input may hold personal data: it is short-lived, encrypted at rest by JetStream, within reach of an erasure, and never logged.
-import { Packr } from 'msgpackr';
-import type { EventStore, Recorded } from './event-store.ts';
+import type { EventStore } from './event-store.ts';
+import {
+  createQuarantineIndex,
+  decodeQuarantine,
+  type Entry,
+  encodeQuarantine,
+  FORMAT,
+  parseId,
+  type WireResolved,
+  type WireRows,
+} from './quarantine-index.ts';
 
 export interface QuarantineRow {
   /** In the file, from 1; or the position in its batch; 0 when unknown. */
@@ -41,51 +50,21 @@ export interface Quarantine {
   show(id: string): Promise<QuarantinedRow | null>;
   /** Input rows by reason, of what is still there. */
   counts(filter?: Pick<QuarantineFilter, 'source' | 'run'>): Promise<Record<string, number>>;
-  /** Takes entries out, after their replay. */
+  /**
+   * Takes entries out, after their replay. What a replay refuses again is put anew: after this call, or under another run (the same row of
+   * the same run and reason that is still there counts as a repetition).
+   */
   resolve(ids: readonly string[]): Promise<void>;
   /** Takes out every entry that matches, physically; the number of entries. */
   erase(matches: (row: QuarantinedRow) => boolean): Promise<number>;
 }
 
-const FORMAT = 1;
 const MAX_ROWS = 500;
 const MAX_BYTES = 256 << 10;
 /** One raw input at most, so that a message fits into the server's default limit of 1 MiB. Longer ones are cut and say so. */
 const MAX_RAW = 256 << 10;
-const KEPT_MS = 90 * 86_400_000;
 const IN_FLIGHT = 32;
 const RESOLVED = 'resolved';
-
-/** [rowNumber, column, detail, raw, rows] */
-type WireRow = [number, string | null, string, string, number];
-interface Wire {
-  v: number;
-  at: number;
-  source: string;
-  run: string | null;
-  reason: string;
-  rows: WireRow[];
-  /** Written by an erasure in the place of this sequence. */
-  replaces?: number;
-}
-interface WireResolved {
-  v: number;
-  resolved: string[];
-}
-
-/** What is remembered of a message: enough to count, page and find; never raw input. */
-interface Entry {
-  seq: number;
-  storedAt: number;
-  source: string;
-  run: string | null;
-  reason: string;
-  /** By position: input rows it stands for; 0 = resolved, or the same row of the same run stored before. */
-  weights: Uint32Array;
-  rowNumbers: Uint32Array;
-}
-
-const packr = new Packr({ useRecords: false });
 
 export function createQuarantine(options: {
   store: EventStore;
@@ -97,113 +76,22 @@ export function createQuarantine(options: {
   const { store, remove } = options;
   const tenant = options.tenant ?? 'main';
   const now = options.now ?? Date.now;
-  const everything = `qua.${tenant}.>`;
-  const entries = new Map<number, Entry>(); // ascending by sequence
-  /** Rows already counted, by run and reason: a resumed import refuses the same rows again. */
-  const known = new Map<string, Set<number>>();
-  /** Erased, but perhaps not deleted yet: the process may have died in between. */
-  const replaced = new Set<number>();
-  let position = 0;
-  let catching: Promise<void> | null = null;
+  const index = createQuarantineIndex(store, tenant, now);
+  const { entries } = index;
 
-  const decode = (message: Recorded): Wire | WireResolved => {
-    const wire = packr.unpack(message.bytes) as Wire | WireResolved;
-    if (wire?.v !== FORMAT)
-      throw new RangeError(`QUA ${message.seq}: format ${String(wire?.v)} was written by another version`);
-    return wire;
-  };
-
-  function take(message: Recorded): void {
-    const wire = decode(message);
-    if ('resolved' in wire) {
-      for (const id of wire.resolved) {
-        const [seq, index] = parseId(id);
-        const entry = entries.get(seq);
-        if (entry && index < entry.weights.length) entry.weights[index] = 0;
-      }
-      return;
-    }
-    if (wire.replaces !== undefined) {
-      replaced.add(wire.replaces);
-      forget(wire.replaces);
-    }
-    const { source, run, reason } = wire;
-    const weights = Uint32Array.from(wire.rows, (row) => row[4]);
-    const rowNumbers = Uint32Array.from(wire.rows, (row) => row[0]);
-    if (run !== null) {
-      const seen = seenOf(run, reason);
-      rowNumbers.forEach((rowNumber, index) => {
-        if (rowNumber === 0) return;
-        if (seen.has(rowNumber)) weights[index] = 0;
-        else seen.add(rowNumber);
-      });
-    }
-    entries.set(message.seq, {
-      seq: message.seq,
-      storedAt: message.storedAt,
-      source,
-      run,
-      reason,
-      weights,
-      rowNumbers,
-    });
-  }
-
-  function seenOf(run: string, reason: string): Set<number> {
-    const key = `${run}\n${reason}`;
-    let seen = known.get(key);
-    if (!seen) {
-      seen = new Set();
-      known.set(key, seen);
-    }
-    return seen;
-  }
-
-  function forget(seq: number): void {
-    const entry = entries.get(seq);
-    if (!entry) return;
-    entries.delete(seq);
-    if (entry.run === null) return;
-    const seen = seenOf(entry.run, entry.reason);
-    entry.rowNumbers.forEach((rowNumber, index) => {
-      if (entry.weights[index]! > 0) seen.delete(rowNumber);
-    });
-  }
-
-  /** Brings the index to the end of the stream as it is now. Callers at once share one pass, and then see at least their own writes. */
-  async function refresh(): Promise<void> {
-    while (catching) await catching;
-    catching = (async () => {
-      for await (const message of store.read('QUA', { from: position + 1, subject: everything })) {
-        take(message);
-        position = message.seq;
-      }
-      const oldest = now() - KEPT_MS;
-      for (const entry of entries.values()) {
-        if (entry.storedAt >= oldest) break;
-        forget(entry.seq);
-      }
-    })();
-    try {
-      await catching;
-    } finally {
-      catching = null;
-    }
-  }
-
-  const read = async (seq: number): Promise<Wire | null> => {
+  const read = async (seq: number): Promise<WireRows | null> => {
     for await (const message of store.read('QUA', { from: seq, to: seq })) {
-      const wire = decode(message);
+      const wire = decodeQuarantine(message);
       return 'resolved' in wire ? null : wire;
     }
-    forget(seq); // aged out
+    index.forget(seq); // aged out
     return null;
   };
 
-  const rowOf = (seq: number, index: number, wire: Wire): QuarantinedRow => {
-    const [rowNumber, column, detail, raw, rows] = wire.rows[index]!;
-    const { at, source, run, reason } = wire;
-    return { id: `${seq}-${index}`, at, source, run, reason, rowNumber, column, detail, raw, rows };
+  const rowOf = (seq: number, at: number, wire: WireRows): QuarantinedRow => {
+    const [rowNumber, column, detail, raw, rows] = wire.rows[at]!;
+    const { source, run, reason } = wire;
+    return { id: `${seq}-${at}`, at: wire.at, source, run, reason, rowNumber, column, detail, raw, rows };
   };
 
   const matches = (entry: Entry, filter: QuarantineFilter) =>
@@ -211,7 +99,7 @@ export function createQuarantine(options: {
     (filter.source === undefined || entry.source === filter.source) &&
     (filter.run === undefined || entry.run === filter.run);
 
-  const append = (wire: Wire) => store.append(`qua.${tenant}.${wire.reason}`, packr.pack(wire));
+  const append = (wire: WireRows) => store.append(`qua.${tenant}.${wire.reason}`, encodeQuarantine(wire));
 
   async function inFlight<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {
     let next = 0;
@@ -223,8 +111,8 @@ export function createQuarantine(options: {
 
   return {
     async put({ at, source, run, rows }) {
-      const open = new Map<string, { wire: Wire; bytes: number }>();
-      const full: Wire[] = [];
+      const open = new Map<string, { wire: WireRows; bytes: number }>();
+      const full: WireRows[] = [];
       for (const row of rows) {
         if (!/^[a-z0-9-]{1,64}$/.test(row.reason) || row.reason === RESOLVED)
           throw new RangeError(`quarantine: '${row.reason}' is not a reason (kebab-case, at most 64 characters)`);
@@ -249,19 +137,19 @@ export function createQuarantine(options: {
     },
 
     async list({ cursor, limit, ...filter }) {
-      await refresh();
-      const [before, beforeIndex] = cursor === undefined ? [Number.POSITIVE_INFINITY, 0] : parseId(cursor);
+      await index.refresh();
+      const [before, beforeAt] = cursor === undefined ? [Number.POSITIVE_INFINITY, 0] : parseId(cursor);
       const rows: QuarantinedRow[] = [];
       for (const entry of [...entries.values()].reverse()) {
         if (entry.seq > before || !matches(entry, filter)) continue;
-        const top = entry.seq === before ? beforeIndex : entry.weights.length;
+        const top = entry.seq === before ? beforeAt : entry.weights.length;
         if (!entry.weights.subarray(0, top).some((weight) => weight > 0)) continue;
         // One row more than asked for tells whether there is another page.
         if (rows.length > limit) break;
         const wire = await read(entry.seq);
         if (!wire) continue;
-        for (let index = top - 1; index >= 0 && rows.length <= limit; index--)
-          if (entry.weights[index]! > 0) rows.push(rowOf(entry.seq, index, wire));
+        for (let at = top - 1; at >= 0 && rows.length <= limit; at--)
+          if (entry.weights[at]! > 0) rows.push(rowOf(entry.seq, at, wire));
       }
       const more = rows.length > limit;
       const page = rows.slice(0, limit);
@@ -269,15 +157,15 @@ export function createQuarantine(options: {
     },
 
     async show(id) {
-      await refresh();
-      const [seq, index] = parseId(id);
-      if (!entries.get(seq)?.weights[index]) return null;
+      await index.refresh();
+      const [seq, at] = parseId(id);
+      if (!entries.get(seq)?.weights[at]) return null;
       const wire = await read(seq);
-      return wire ? rowOf(seq, index, wire) : null;
+      return wire ? rowOf(seq, at, wire) : null;
     },
 
     async counts(filter = {}) {
-      await refresh();
+      await index.refresh();
       const counts: Record<string, number> = {};
       for (const entry of entries.values()) {
         if (!matches(entry, filter)) continue;
@@ -292,21 +180,21 @@ export function createQuarantine(options: {
       for (const id of ids) parseId(id);
       for (let i = 0; i < ids.length; i += 10_000) {
         const wire: WireResolved = { v: FORMAT, resolved: ids.slice(i, i + 10_000) };
-        await store.append(`qua.${tenant}.${RESOLVED}`, packr.pack(wire));
+        await store.append(`qua.${tenant}.${RESOLVED}`, encodeQuarantine(wire));
       }
     },
 
     async erase(wanted) {
-      await refresh();
+      await index.refresh();
       let erased = 0;
-      for await (const message of store.read('QUA', { subject: everything })) {
-        const wire = decode(message);
+      for await (const message of store.read('QUA', { subject: `qua.${tenant}.>` })) {
+        const wire = decodeQuarantine(message);
         if ('resolved' in wire) continue;
-        if (replaced.has(message.seq)) {
+        if (index.replaced.has(message.seq)) {
           await remove(message.seq);
           continue;
         }
-        const kept = wire.rows.filter((_, index) => !wanted(rowOf(message.seq, index, wire)));
+        const kept = wire.rows.filter((_, at) => !wanted(rowOf(message.seq, at, wire)));
         if (kept.length === wire.rows.length) continue;
         // What stays is written first, without what was resolved: dying in between loses nothing, and the next erasure deletes.
         const weights = entries.get(message.seq)?.weights;
@@ -318,11 +206,4 @@ export function createQuarantine(options: {
       return erased;
     },
   };
-}
-
-/** Throws RangeError for what cannot be an id. */
-function parseId(id: string): [seq: number, index: number] {
-  const match = /^([1-9]\d{0,14})-(\d{1,6})$/.exec(id);
-  if (!match) throw new RangeError(`'${id}' is not a quarantine id (<number>-<number>)`);
-  return [Number(match[1]), Number(match[2])];
 }

@@ -1,15 +1,12 @@
 // Our own cursor over a stream: batch by batch, in order, nothing skipped. The client's ordered consumer stalled in 4 of 5 leader kills
 // and cannot see a hole in the stream (measured), so position, density and silence are watched here.
 import type { NatsConnection } from '@nats-io/nats-core';
+import { DENSE, LogTruncated } from '../density.ts';
 import { type Recorded, SequenceGap, StoreUnavailable, type StreamName } from '../event-store.ts';
-import { LogTruncated } from '../log-truncated.ts';
 import type { DirectGet } from './direct-get.ts';
 import { linkOf, pause, type StreamLog } from './link.ts';
 
-/** Streams that nobody may thin out: every position from 1 on must be there. IN and QUA lose theirs by age and acknowledgement. */
-export const DENSE: ReadonlySet<StreamName> = new Set<StreamName>(['EVT', 'CTL', 'AUD']);
-
-export const READ_BYTES = 4 << 20;
+const READ_BYTES = 4 << 20;
 const READ_MESSAGES = 2_048;
 /** How long a reader sleeps without a bell: the bell is a core message and may be lost. */
 const POLL_MS = 250;

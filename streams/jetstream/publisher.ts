@@ -2,15 +2,15 @@
 // with the load by themselves and the fsync of each message is shared (64 subjects with a fixed linger gave 2.6 events a pack and seconds of p99).
 // A pack is sent again, same bytes and same Nats-Msg-Id, until it is stored. Within the duplicate window (2 min) the server recognises the second
 // copy; after a longer outage it may store it twice, and readers recognise it by the counters (gateway, epoch, partition): they only ever grow.
-import { jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { type Fact, PARTITIONS, partitionOf, type StoredEvent } from '#domain/envelope.ts';
 import { StoreUnavailable } from '../event-store.ts';
-import { decodeMessage, encodeFact, type PackHeader, PackWriter } from '../pack.ts';
+import { encodeFact, PackWriter } from '../pack.ts';
 import { ringBell } from './cursor.ts';
+import { createDelivery } from './delivery.ts';
 import { checkGatewayId } from './epoch.ts';
-import { linkOf, pause, type StreamLog, silent } from './link.ts';
-import { appendError } from './store.ts';
+import { type StreamLog, silent } from './link.ts';
+import { messagesOf, upperBound } from './pack-limits.ts';
 
 export interface LanePublisherOptions {
   nc: NatsConnection;
@@ -49,7 +49,6 @@ export interface LanePublisher {
 
 const PACK_EVENTS = 4_096;
 const PACK_BYTES = 512 << 10;
-const ACK_TIMEOUT_MS = 3_000;
 /** Events that may wait before bulk input is held back. */
 const ROOM_EVENTS = 65_536;
 const ENVELOPE_BYTES = 4_096; // of a pack around its rows, generously
@@ -90,9 +89,8 @@ export function createLanePublisher(options: LanePublisherOptions): LanePublishe
   const unavailableAfterMs = options.unavailableAfterMs ?? 5_000;
   checkGatewayId(gateway);
 
-  const js = jetstream(nc, { timeout: ACK_TIMEOUT_MS });
-  const link = linkOf(nc);
   const stop = new AbortController();
+  const deliver = createDelivery(nc, log, stop.signal);
   const counters = new Uint32Array(PARTITIONS);
   const createLane = (name: string): Lane => ({
     name,
@@ -159,43 +157,9 @@ export function createLanePublisher(options: LanePublisherOptions): LanePublishe
       for (const held of everyLane) rejectTickets(held, error);
       for (const waiter of roomWaiters.splice(0)) waiter.reject(error);
     }, unavailableAfterMs);
-    let seq = 0;
-    for (let attempt = 0; seq === 0; attempt++) {
-      if (attempt > 0) {
-        stats.resent++;
-        await pause(Math.min(100 * 2 ** Math.min(attempt, 5), 2_000), stop.signal);
-      }
-      await link.whenUp(stop.signal);
-      if (stop.signal.aborted) break;
-      try {
-        seq = await publishOnce(pack);
-      } catch (error) {
-        const { message } = appendError(pack.subject, error);
-        log.warn(
-          { lane: lane.name, pack: pack.id, attempt, error: message },
-          'pack not acknowledged; sending it again',
-        );
-        if (nc.isClosed()) break;
-      }
-    }
+    const seq = await deliver(pack, () => void stats.resent++);
     clearTimeout(unavailable);
-    if (seq === 0) return; // closed; `close` tells
-    stored(lane, pack, seq);
-  }
-
-  /** One attempt. A lost connection ends it at once instead of at the timeout. */
-  async function publishOnce(pack: Pack): Promise<number> {
-    let forget = () => {};
-    const lost = new Promise<never>((_, reject) => {
-      forget = link.onLoss(() => reject(new Error('the connection was lost before the acknowledgement')));
-    });
-    const ack = js.publish(pack.subject, pack.bytes, { msgID: pack.id });
-    ack.catch(() => {}); // when the loss wins, its own timeout comes later
-    try {
-      return (await Promise.race([ack, lost])).seq;
-    } finally {
-      forget();
-    }
+    if (seq !== null) stored(lane, pack, seq); // null: closed, and `close` tells
   }
 
   function stored(lane: Lane, pack: Pack, seq: number): void {
@@ -330,28 +294,4 @@ export function createLanePublisher(options: LanePublisherOptions): LanePublishe
       }
     },
   };
-}
-
-/** A pack as messages the server takes: one, or halves of it when its texts are longer than `PackWriter.size` reckons. */
-function messagesOf(writer: PackWriter, header: PackHeader, limit: number): { bytes: Uint8Array; events: number }[] {
-  const bytes = writer.encode(header);
-  if (bytes.length <= limit || writer.count === 1) return [{ bytes, events: writer.count }];
-  const message = decodeMessage(bytes);
-  if (message.kind !== 'pack') throw new Error('a pack does not read back as one');
-  const half = writer.count >> 1;
-  const parts = [new PackWriter(half), new PackWriter(writer.count - half)];
-  for (let row = 0; row < writer.count; row++) parts[row < half ? 0 : 1]!.add(message.pack.event(row));
-  return parts.flatMap((part) => messagesOf(part, header, limit));
-}
-
-/** Bytes an event can take in a pack at most: UTF-8 needs up to three a UTF-16 unit, msgpack up to nine a number. */
-function upperBound(event: StoredEvent): number {
-  const text = (value: string | null) => (value === null ? 0 : value.length * 3 + 5);
-  let bytes =
-    104 + text(event.source) + text(event.run) + text(event.channel) + text(event.name) + text(event.currency);
-  bytes += 64 + text(event.traceId) + text(event.correlationId) + text(event.causationId) + (event.sealed?.length ?? 0);
-  if (event.props)
-    for (const [key, value] of Object.entries(event.props))
-      bytes += text(key) + (typeof value === 'string' ? text(value) : 9);
-  return bytes;
 }

@@ -1,8 +1,8 @@
 // The event store in memory: for tests and for folds that need no server. Same contract as JetStream's.
-import { type EventStore, type Recorded, SequenceGap, type StreamName, VersionConflict } from '../event-store.ts';
-import { LogTruncated } from '../log-truncated.ts';
 
-const DENSE: ReadonlySet<string> = new Set<StreamName>(['EVT', 'CTL', 'AUD']);
+import { DENSE, LogTruncated } from '../density.ts';
+import { type EventStore, type Recorded, SequenceGap, type StreamName, VersionConflict } from '../event-store.ts';
+
 const WINDOW_MS = 120_000;
 const MAX_MESSAGE = 1 << 20;
 const READ_BYTES = 4 << 20;

@@ -1,8 +1,8 @@
 // What every event store must do; the memory and the JetStream adapter both run it.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { LogTruncated } from '#streams/density.ts';
 import { type EventStore, type Recorded, SequenceGap, type StreamName, VersionConflict } from '#streams/event-store.ts';
-import { LogTruncated } from '#streams/log-truncated.ts';
 
 export interface StoreUnderTest extends AsyncDisposable {
   store: EventStore;

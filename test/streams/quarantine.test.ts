@@ -126,6 +126,9 @@ describe.each(cases)('quarantine: %s', (_name, create) => {
       6, 5, 4, 3, 2, 1,
     ]);
     expect(await open().counts({ run: name })).toEqual({ 'missing-customer': 6 });
+    await put([row(10)], name); // refused again by the replay
+    for (const reader of [quarantine, open()])
+      expect(await reader.counts({ run: name })).toEqual({ 'missing-customer': 7 });
   });
 
   test('an erasure takes a customer’s rows out of the stream’s bytes, and the others stay', async () => {
