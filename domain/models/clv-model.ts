@@ -225,7 +225,7 @@ export function predictChurn(
 }
 
 export interface ClvOptions {
-  /** Months of 4.345 weeks; 12 when neither is given. */
+  /** Months of 4.345 weeks; 12 when neither is given. `horizonDays` goes before it. */
   months?: number | undefined;
   horizonDays?: number | undefined;
   /** Discount rate per month, at month ends. */
@@ -261,14 +261,15 @@ export function predictClv(
   { months, horizonDays, discountMonthly = 0.01, levels = CLV_LEVELS }: ClvOptions = {},
 ): Result<ClvPrediction, Refusal> {
   const perUnit = DAYS_PER_UNIT[model.unit];
-  const days = horizonDays ?? (months ?? 12) * DAYS_PER_MONTH;
+  const inMonths = horizonDays === undefined ? (months ?? 12) : horizonDays / DAYS_PER_MONTH;
+  const days = horizonDays ?? inMonths * DAYS_PER_MONTH;
   const guard = applicable(model, customer, days, 'clv');
   if (!guard.ok) return { ok: false, reason: guard };
   if (!(discountMonthly > -1 && discountMonthly < Number.POSITIVE_INFINITY))
     return refused('out-of-range', `discountMonthly: ${discountMonthly} is not a finite rate above −1`);
   const state = posteriorOf(model, customer);
   const gammaGamma = model.gammaGamma!;
-  const t = horizonDays === undefined ? (months ?? 12) * (DAYS_PER_MONTH / perUnit) : horizonDays / perUnit;
+  const t = days / perUnit;
   const moneyCount = moneyDays(customer);
   const meanSpend = moneyCount > 0 ? customer.monetaryValue! : 0;
   const distribution = spendDistribution(state, t, gammaGamma, moneyCount, meanSpend);
@@ -288,7 +289,7 @@ export function predictClv(
     expectedSpend: perPurchase * purchases,
     pAlive: state.pAlive,
     horizonDays: days,
-    months: months ?? days / DAYS_PER_MONTH,
+    months: inMonths,
     discountMonthly,
   });
 }

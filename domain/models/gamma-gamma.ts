@@ -1,7 +1,8 @@
 // Gamma-Gamma: what a purchase is worth. Amounts of one customer are Gamma(p, ν), ν differs between customers by Gamma(q, v), and neither
 // depends on how often they buy. Fader & Hardie, "The Gamma-Gamma Model of Monetary Value" (brucehardie.com, note 025).
 
-import { digamma, lnGamma, trigamma } from '../numerics/gamma.ts';
+import { lnBeta } from '../numerics/beta.ts';
+import { digammaDifference, trigamma } from '../numerics/gamma.ts';
 import { type Box, type Evaluation, type Maximum, maximise } from '../numerics/newton.ts';
 import { toResult } from './beta-geometric-fit.ts';
 import { inLogParameters } from './beta-geometric-likelihood.ts';
@@ -209,8 +210,7 @@ function warn(diagnostics: Diagnostic[], best: Maximum, totals: ReturnType<typeo
 /**
  *   ln L = lnΓ(px+q) − lnΓ(px) − lnΓ(q) + q ln v − (px+q) ln(x z̄ + v) + px ln(x z̄) − ln z̄
  *
- * with gradient and Hessian in closed form; money multiplied by `scale`. Stable for large p and q, where Γ and powers nearly cancel, to
- * about 1e-10 of the likelihood.
+ * with gradient and Hessian in closed form, arranged so that nothing cancels when p or q is large; money multiplied by `scale`.
  */
 function spendLikelihood(
   { frequency, monetaryValue, weight }: CompressedSpend,
@@ -225,34 +225,39 @@ function spendLikelihood(
   const lnTotals = totals.map(Math.log);
   return (theta) => {
     const [p, q, v] = [Math.exp(theta[0]!), Math.exp(theta[1]!), Math.exp(theta[2]!)];
-    const [lnGammaQ, psiQ, psi1Q] = [lnGamma(q), digamma(q), trigamma(q)];
+    const psi1Q = trigamma(q);
     let value = constant;
     let [gp, gq, gv, hpp, hpq, hpv, hqq, hqv, hvv] = [0, 0, 0, 0, 0, 0, 0, 0, 0];
     let x = -1;
-    let [shape, psi, psi1, psiPx, psi1Px, gammas] = [0, 0, 0, 0, 0, 0];
+    let [px, lnB, overP, overQ, psi1, psi1Px] = [0, 0, 0, 0, 0, 0];
     for (let i = 0; i < weight.length; i++) {
       if (frequency[i] !== x) {
         // Rows ascend by frequency, so this runs once per distinct x.
         x = frequency[i]!;
-        shape = p * x + q;
-        gammas = lnGamma(shape) - lnGamma(p * x) - lnGammaQ;
-        [psi, psi1, psiPx, psi1Px] = [digamma(shape), trigamma(shape), digamma(p * x), trigamma(p * x)];
+        px = p * x;
+        lnB = lnBeta(px, q);
+        overP = digammaDifference(q, px); // ψ(px + q) − ψ(px)
+        overQ = digammaDifference(px, q); // ψ(px + q) − ψ(q)
+        psi1 = trigamma(px + q);
+        psi1Px = trigamma(px);
       }
       const w = weight[i]!;
       const total = totals[i]!;
       const sum = total + v;
-      const lnShare = Math.log1p(v / total); // ln((x z̄ + v)/(x z̄))
-      const lnPrior = lnTotals[i]! - theta[2]! + lnShare; // ln((x z̄ + v)/v)
-      value += w * (gammas - p * x * lnShare - q * lnPrior);
-      gp += w * x * (psi - psiPx - lnShare);
-      gq += w * (psi - psiQ - lnPrior);
-      gv += w * (q / v - shape / sum);
+      // ln((x z̄ + v)/(x z̄)) and ln((x z̄ + v)/v): log1p where it matters, the other by their difference.
+      const lnRatio = lnTotals[i]! - theta[2]!;
+      const lnShare = total > v ? Math.log1p(v / total) : Math.log1p(total / v) - lnRatio;
+      const lnPrior = total > v ? lnShare + lnRatio : Math.log1p(total / v);
+      value -= w * (lnB + px * lnShare + q * lnPrior);
+      gp += w * x * (overP - lnShare);
+      gq += w * (overQ - lnPrior);
+      gv += (w * (q * total - px * v)) / (v * sum);
       hpp += w * x * x * (psi1 - psi1Px);
       hpq += w * x * psi1;
       hpv -= (w * x) / sum;
       hqq += w * (psi1 - psi1Q);
       hqv += (w * total) / (v * sum);
-      hvv += w * (shape / (sum * sum) - q / (v * v));
+      hvv += (w * (px - (q * total * (total + 2 * v)) / (v * v))) / (sum * sum);
     }
     const natural = {
       value,

@@ -47,15 +47,24 @@ export function maximise(
       return value >= box.upper[i]! && current.gradient[i]! > 0 ? 1 : 0;
     });
   while (iterations < maxIterations && Number.isFinite(current.value)) {
-    const held = atBound();
-    const free = held.flatMap((side, i) => (side === 0 ? [i] : []));
+    const open = freeOf(atBound());
+    let free = open;
+    let { step, gain, ridged } = ascent(current, free);
+    // A coordinate on a face whose gradient points inwards may still be sent outwards by the others: hold it for this step.
+    const blocked = (i: number) =>
+      (at[i]! <= box.lower[i]! && step[i]! < 0) || (at[i]! >= box.upper[i]! && step[i]! > 0);
+    while (free.some(blocked)) {
+      free = free.filter((i) => !blocked(i));
+      ({ step, gain, ridged } = ascent(current, free));
+    }
     if (free.length === 0) {
       converged = true;
       break;
     }
-    const { step, gain, ridged } = ascent(current, free);
     const tolerance = 1e-11 * Math.max(1, Math.abs(current.value));
-    const settled = !ridged && gain <= tolerance;
+    // Where the curvature is lost in rounding (a plateau towards a bound), a gradient of nothing has to do.
+    const level = !ridged || Math.max(...free.map((i) => Math.abs(current.gradient[i]!))) <= 1e3 * tolerance;
+    const settled = level && gain <= tolerance && free.length === open.length;
     iterations += 1;
     const next = settled ? polish(f, at, current, step, box, free) : climb(f, at, current, step, box);
     if (next === undefined) {
@@ -69,16 +78,20 @@ export function maximise(
   return { ...current, at, iterations, converged, atBound: atBound() };
 }
 
-/** The ascent step on the free coordinates; −H gets a growing ridge until it is positive definite. */
+const freeOf = (held: number[]) => held.flatMap((side, i) => (side === 0 ? [i] : []));
+
+/** The ascent step on the free coordinates; the diagonal of −H grows until that is positive definite. */
 function ascent(current: Evaluation, free: number[]) {
   const gradient = free.map((i) => current.gradient[i]!);
   const negative = free.map((i) => free.map((j) => -current.hessian[i]![j]!));
-  const scale = Math.max(...negative.map((row, i) => Math.abs(row[i]!)), 1e-300);
+  // Marquardt's scaling: each diagonal grows by a share of itself, so a flat direction is damped on its own scale.
+  const largest = Math.max(...negative.map((row, i) => Math.abs(row[i]!)));
+  const scales = negative.map((row, i) => Math.max(Math.abs(row[i]!), 1e-15 * largest, 1e-300));
   let ridge = 0;
   let lower = cholesky(negative);
-  while (lower === undefined && ridge < 1e20 * scale) {
-    ridge = ridge === 0 ? 1e-6 * scale : ridge * 10;
-    lower = cholesky(negative.map((row, i) => row.map((value, j) => (i === j ? value + ridge : value))));
+  while (lower === undefined && ridge < 1e20) {
+    ridge = ridge === 0 ? 1e-6 : ridge * 10;
+    lower = cholesky(negative.map((row, i) => row.map((value, j) => (i === j ? value + ridge * scales[i]! : value))));
   }
   const solved = lower === undefined ? gradient.map(() => 0) : choleskySolve(lower, gradient);
   const gain = 0.5 * solved.reduce((sum, value, i) => sum + value * gradient[i]!, 0);
@@ -91,8 +104,22 @@ function ascent(current: Evaluation, free: number[]) {
   return { step, gain, ridged: ridge > 0 };
 }
 
-const moved = (at: readonly number[], step: readonly number[], size: number, box: Box) =>
-  at.map((value, i) => Math.min(Math.max(value + size * step[i]!, box.lower[i]!), box.upper[i]!));
+/** at + size·step, shortened so that the first coordinate to meet a bound lands on it: coupled coordinates keep their direction. */
+function moved(at: readonly number[], step: readonly number[], size: number, box: Box): number[] {
+  let reach = size;
+  let stop = -1;
+  at.forEach((value, i) => {
+    const room = step[i]! > 0 ? box.upper[i]! - value : step[i]! < 0 ? box.lower[i]! - value : 0;
+    if (step[i] !== 0 && room / step[i]! < reach) {
+      reach = room / step[i]!;
+      stop = i;
+    }
+  });
+  return at.map((value, i) => {
+    if (i === stop) return step[i]! > 0 ? box.upper[i]! : box.lower[i]!;
+    return Math.min(Math.max(value + reach * step[i]!, box.lower[i]!), box.upper[i]!);
+  });
+}
 
 /** Halve until the value rises. */
 function climb(f: (at: readonly number[]) => Evaluation, at: number[], from: Evaluation, step: number[], box: Box) {

@@ -1,0 +1,155 @@
+// How fast the CLV kernels are, on CDNOW when it is beside the repository, else on the fixture. Numbers are printed, never asserted.
+import { existsSync } from 'node:fs';
+import * as bgNbd from '#domain/models/bg-nbd.ts';
+import { type ClvModel, predictChurn, predictClv } from '#domain/models/clv-model.ts';
+import { compress } from '#domain/models/compress.ts';
+import * as gammaGamma from '#domain/models/gamma-gamma.ts';
+import { summarise } from '#domain/models/rfm.ts';
+import { createRandom } from '#domain/numerics/random.ts';
+import { column, csvRows, dayOf, fixture, purchasesOf } from '../support/histories.ts';
+
+export interface Measurement {
+  name: string;
+  value: number;
+  unit: string;
+  /** How many times better than `against`. */
+  ratio?: number;
+  against?: string;
+}
+export interface Benchmark {
+  name: string;
+  run(): Promise<Measurement[]>;
+}
+
+const shared = process.env.AXIOM47_SHARED ?? new URL('../../../shared', import.meta.url).pathname;
+
+function population() {
+  const path = `${shared}/data/cdnow_summary_spend.csv`;
+  if (existsSync(path)) {
+    const rows = csvRows(path);
+    return {
+      source: 'CDNOW',
+      frequency: column(rows, 'x'),
+      recency: column(rows, 't_x'),
+      T: column(rows, 'T'),
+      monetaryValue: column(rows, 'zbar'),
+    };
+  }
+  const orders = purchasesOf(fixture('clv_transactions.csv'), {
+    customer: 'customer_id',
+    date: 'date',
+    amount: 'amount',
+  });
+  return { source: 'fixture', ...summarise(orders, { unit: 'week', grain: 'day', until: dayOf('2025-06-30') }) };
+}
+
+/** Best of several timings, in ms: the machine has other work. */
+function best(times: number, work: () => void): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < times; i++) {
+    const start = performance.now();
+    work();
+    least = Math.min(least, performance.now() - start);
+  }
+  return least;
+}
+
+const versus = (name: string, ms: number, peerMs: number, peer: string): Measurement => ({
+  name,
+  value: ms,
+  unit: 'ms',
+  ratio: peerMs / ms,
+  against: `${peer}, ${peerMs} ms on a 2-core Linux x64`,
+});
+
+function fitted() {
+  const data = population();
+  const [purchases, money] = [bgNbd.fit(data), gammaGamma.fit(data)];
+  if (!purchases.ok || !money.ok) throw new Error('the benchmark population was not fitted');
+  const model: ClvModel = { model: 'clv', unit: 'week', bgNbd: purchases.params, gammaGamma: money.params };
+  return { data, model, params: purchases.params };
+}
+
+async function fits(): Promise<Measurement[]> {
+  const data = population();
+  const bg = best(30, () => bgNbd.fit(data));
+  const gg = best(30, () => gammaGamma.fit(data));
+  return [
+    versus(`BG/NBD fit ${data.source}, n = ${data.T.length}, warm`, bg, 38, 'lifetimes 0.11.3 on CDNOW'),
+    versus(`Gamma-Gamma fit ${data.source}, warm`, gg, 18.2, 'lifetimes 0.11.3 on CDNOW'),
+  ];
+}
+
+async function million(): Promise<Measurement[]> {
+  const n = 1_000_000;
+  const random = createRandom(1);
+  const [frequency, recency, T] = [new Float64Array(n), new Float64Array(n), new Float64Array(n)];
+  for (let i = 0; i < n; i++) {
+    T[i] = 100 + random.below(365);
+    const rate = random.gamma(0.4, 40);
+    const dropout = random.beta(1.3, 3.4);
+    for (let t = random.exponential(rate); t <= T[i]! - 1; t += random.exponential(rate)) {
+      frequency[i]! += 1;
+      recency[i] = Math.ceil(t);
+      if (random.uniform() < dropout) break;
+    }
+  }
+  const start = performance.now();
+  const summary = compress({ frequency, recency, T });
+  const compressed = performance.now() - start;
+  const result = bgNbd.fitCompressed(summary, 'day');
+  const whole = performance.now() - start;
+  if (!result.ok) throw new Error(result.message);
+  return [
+    versus(
+      'BG/NBD fit of 1,000,000 daily histories, with compression',
+      whole,
+      7830,
+      'lifetimes 0.11.3, 1,000,000 rows',
+    ),
+    { name: `of that, compression to ${summary.weight.length} unique histories`, value: compressed, unit: 'ms' },
+  ];
+}
+
+async function predictions(): Promise<Measurement[]> {
+  const { data, model, params } = fitted();
+  const n = data.T.length;
+  let sink = 0;
+  const expectations = best(4, () => {
+    for (let i = 0; i < 1_000_000; i++) {
+      const k = i % n;
+      sink += bgNbd.expectedPurchases(params, data.frequency[k]!, data.recency[k]!, data.T[k]!, 52);
+    }
+  });
+  const customers = Array.from({ length: n }, (_, i) => ({
+    frequency: data.frequency[i]!,
+    recency: data.recency[i]! * 7,
+    T: data.T[i]! * 7,
+    monetaryValue: data.monetaryValue[i]!,
+  }));
+  const churn = best(5, () => {
+    for (const customer of customers) sink += predictChurn(model, customer, 90).ok ? 1 : 0;
+  });
+  const clv = best(5, () => {
+    for (const customer of customers) sink += predictClv(model, customer, { horizonDays: 364 }).ok ? 1 : 0;
+  });
+  if (!Number.isFinite(sink)) throw new Error('a prediction was not finite');
+  const perSecond = (ms: number) => (1000 * n) / ms;
+  return [
+    versus('1,000,000 conditional expectations, t = 52 weeks', expectations, 349, 'lifetimes 0.11.3 (scipy 2F1)'),
+    { name: 'churn predictions a second, one thread', value: perSecond(churn), unit: '1/s' },
+    {
+      name: 'CLV with exact p05, p50, p95 a second, one thread',
+      value: perSecond(clv),
+      unit: '1/s',
+      ratio: perSecond(clv) / 5000,
+      against: 'the goal of 5,000 a second per core',
+    },
+  ];
+}
+
+export const benchmarks: Benchmark[] = [
+  { name: 'models-fit', run: fits },
+  { name: 'models-fit-million', run: million },
+  { name: 'models-predict', run: predictions },
+];
