@@ -1,0 +1,296 @@
+// The entries of all customers as integer records, and how two entries of one key become one (domain/ledger.ts has the rules).
+import { type Documents, growDocuments } from '#domain/documents.ts';
+import { judge } from '#domain/ledger.ts';
+import type { Frozen, ReadSection } from './pages.ts';
+import { ACTIVITY, CODE, CONSENT, DOCUMENT, Names, orderKeyText, SUBSCRIPTION, swap } from './record-layout.ts';
+import { RecordPool } from './record-pool.ts';
+import { WORD } from './row-layout.ts';
+import type { RowTable } from './rows.ts';
+
+export class EntryStore {
+  readonly rows: RowTable;
+  readonly orders = new RecordPool('orders', 8);
+  readonly refunds = new RecordPool('refunds', 10);
+  readonly activities = new RecordPool('activities', 6);
+  readonly subscriptions = new RecordPool('subscriptions', 12);
+  readonly consents = new RecordPool('consents', 8);
+  readonly currencies = new Names('currencies', 255);
+  /** Kinds of activity, plans, purposes. */
+  readonly names = new Names('names', 16_000_000);
+  /** What the last `putDocument` or `putSubscription` replaced (NaN = nothing, or no money), and whether it changed the ledger. */
+  changed = false;
+  replacedMinor = Number.NaN;
+  replacedCurrency = 0;
+
+  constructor(rows: RowTable) {
+    this.rows = rows;
+  }
+
+  get pools(): { pool: RecordPool; head: number }[] {
+    return [
+      { pool: this.orders, head: WORD.orderHead },
+      { pool: this.refunds, head: WORD.refundHead },
+      { pool: this.activities, head: WORD.activityHead },
+      { pool: this.subscriptions, head: WORD.subscriptionHead },
+      { pool: this.consents, head: WORD.consentHead },
+    ];
+  }
+
+  /** Joins an order or a refund into the row's ledger; its verdict as a code. `minor` NaN = no money. */
+  putDocument(
+    pool: RecordPool,
+    head: number,
+    row: number,
+    k0: number,
+    k1: number,
+    day: number,
+    minor: number,
+    currency: number,
+    revision: number,
+    o0: number,
+    o1: number,
+  ): number {
+    const record = pool.find(row, k0, k1);
+    this.replacedMinor = Number.NaN;
+    const dayAndCurrency = (day << 8) | currency;
+    if (record < 0) {
+      const added = pool.insert(row, k0, k1, this.rows.get(row, head));
+      this.#writeDocument(pool, added, dayAndCurrency, revision, minor, o0, o1);
+      this.rows.set(row, head, added + 1);
+      this.changed = true;
+      return CODE.accepted;
+    }
+    const known = this.#content(pool, record);
+    const incoming = {
+      day,
+      minor: Number.isNaN(minor) ? null : minor,
+      currency: this.currencies.list[currency]!,
+      revision,
+      orderKey: orderKeyText(o0, o1),
+    };
+    const { verdict, replaces } = judge(known, incoming);
+    this.changed = replaces;
+    if (replaces) {
+      this.replacedMinor = pool.double(record, DOCUMENT.minor);
+      this.replacedCurrency = pool.word(record, DOCUMENT.dayAndCurrency) & 255;
+      this.#writeDocument(pool, record, dayAndCurrency, revision, minor, o0, o1);
+    }
+    return CODE[verdict];
+  }
+
+  #content(pool: RecordPool, record: number) {
+    const dayAndCurrency = pool.word(record, DOCUMENT.dayAndCurrency);
+    const minor = pool.double(record, DOCUMENT.minor);
+    return {
+      day: dayAndCurrency >> 8,
+      minor: Number.isNaN(minor) ? null : minor,
+      currency: this.currencies.list[dayAndCurrency & 255]!,
+      revision: pool.word(record, DOCUMENT.revision) >>> 0,
+      orderKey:
+        pool === this.refunds
+          ? orderKeyText(pool.word(record, DOCUMENT.orderKey), pool.word(record, DOCUMENT.orderKey + 1))
+          : null,
+    };
+  }
+
+  #writeDocument(
+    pool: RecordPool,
+    record: number,
+    dayAndCurrency: number,
+    revision: number,
+    minor: number,
+    o0: number,
+    o1: number,
+  ): void {
+    pool.setWord(record, DOCUMENT.dayAndCurrency, dayAndCurrency);
+    pool.setWord(record, DOCUMENT.revision, revision);
+    pool.setDouble(record, DOCUMENT.minor, minor);
+    if (pool !== this.refunds) return;
+    pool.setWord(record, DOCUMENT.orderKey, o0);
+    pool.setWord(record, DOCUMENT.orderKey + 1, o1);
+  }
+
+  addActivity(row: number, day: number, kind: number, count: number): void {
+    let record = this.activities.find(row, day, kind);
+    if (record < 0) {
+      record = this.activities.insert(row, day, kind, this.rows.get(row, WORD.activityHead));
+      this.rows.set(row, WORD.activityHead, record + 1);
+    }
+    this.activities.setWord(record, ACTIVITY.count, this.activities.word(record, ACTIVITY.count) + count);
+  }
+
+  putSubscription(
+    row: number,
+    s0: number,
+    s1: number,
+    day: number,
+    stepAndPlan: number,
+    minor: number,
+    currency: number,
+    revision: number,
+  ): number {
+    const pool = this.subscriptions;
+    const k0 = s0 ^ Math.imul(day, 0x9e3779b1);
+    const k1 = s1 ^ Math.imul((stepAndPlan & 3) + 1, 0x85ebca6b);
+    let record = pool.find(row, k0, k1);
+    let verdict = CODE.accepted;
+    this.changed = true;
+    if (record >= 0) {
+      const content = (r: number, sp: number, m: number, c: number) => ({
+        revision: r,
+        day,
+        minor: Number.isNaN(m) ? null : m,
+        currency: this.currencies.list[c]!,
+        orderKey: this.names.list[sp >>> 2]!,
+      });
+      const known = content(
+        pool.word(record, SUBSCRIPTION.revision) >>> 0,
+        pool.word(record, SUBSCRIPTION.stepAndPlan),
+        pool.double(record, SUBSCRIPTION.minor),
+        pool.word(record, SUBSCRIPTION.dayAndCurrency) & 255,
+      );
+      const judged = judge(known, content(revision, stepAndPlan, minor, currency));
+      verdict = CODE[judged.verdict];
+      this.changed = judged.replaces;
+      if (!judged.replaces) return verdict;
+    } else {
+      record = pool.insert(row, k0, k1, this.rows.get(row, WORD.subscriptionHead));
+      this.rows.set(row, WORD.subscriptionHead, record + 1);
+    }
+    pool.setWord(record, SUBSCRIPTION.key, s0);
+    pool.setWord(record, SUBSCRIPTION.key + 1, s1);
+    pool.setDouble(record, SUBSCRIPTION.minor, minor);
+    pool.setWord(record, SUBSCRIPTION.dayAndCurrency, (day << 8) | currency);
+    pool.setWord(record, SUBSCRIPTION.revision, revision);
+    pool.setWord(record, SUBSCRIPTION.stepAndPlan, stepAndPlan);
+    return verdict;
+  }
+
+  /** The later change stands; at the same instant the withdrawal. True when the ledger changed. */
+  putConsent(row: number, purpose: number, at: number, granted: boolean): boolean {
+    const pool = this.consents;
+    let record = pool.find(row, purpose, 0);
+    if (record < 0) {
+      record = pool.insert(row, purpose, 0, this.rows.get(row, WORD.consentHead));
+      this.rows.set(row, WORD.consentHead, record + 1);
+    } else {
+      const knownAt = pool.double(record, CONSENT.at);
+      const stands = at > knownAt || (at === knownAt && pool.word(record, CONSENT.granted) === 1 && !granted);
+      if (!stands) return false;
+    }
+    pool.setDouble(record, CONSENT.at, at);
+    pool.setWord(record, CONSENT.granted, granted ? 1 : 0);
+    return true;
+  }
+
+  /** Union of two ledgers (facts §7): every entry of `from` is joined into `to`. */
+  moveAll(from: number, to: number): void {
+    for (const { pool, head } of this.pools) {
+      let next = this.rows.get(from, head);
+      this.rows.set(from, head, 0);
+      while (next !== 0) {
+        const record = next - 1;
+        next = pool.next(record);
+        if (pool.find(to, pool.word(record, 1), pool.word(record, 2)) < 0) {
+          pool.move(record, to, this.rows.get(to, head));
+          this.rows.set(to, head, record + 1);
+        } else {
+          this.#joinInto(pool, record, to, head);
+          pool.remove(record);
+        }
+      }
+    }
+  }
+
+  #joinInto(pool: RecordPool, record: number, to: number, head: number): void {
+    const k0 = pool.word(record, 1);
+    const k1 = pool.word(record, 2);
+    if (pool === this.activities) this.addActivity(to, k0, k1, pool.word(record, ACTIVITY.count));
+    else if (pool === this.consents)
+      this.putConsent(to, k0, pool.double(record, CONSENT.at), pool.word(record, CONSENT.granted) === 1);
+    else if (pool === this.subscriptions) {
+      const dayAndCurrency = pool.word(record, SUBSCRIPTION.dayAndCurrency);
+      this.putSubscription(
+        to,
+        pool.word(record, SUBSCRIPTION.key),
+        pool.word(record, SUBSCRIPTION.key + 1),
+        dayAndCurrency >> 8,
+        pool.word(record, SUBSCRIPTION.stepAndPlan),
+        pool.double(record, SUBSCRIPTION.minor),
+        dayAndCurrency & 255,
+        pool.word(record, SUBSCRIPTION.revision) >>> 0,
+      );
+    } else {
+      const { day, minor, revision } = this.#content(pool, record);
+      const currency = pool.word(record, DOCUMENT.dayAndCurrency) & 255;
+      const refund = pool === this.refunds;
+      const o0 = refund ? pool.word(record, DOCUMENT.orderKey) : 0;
+      const o1 = refund ? pool.word(record, DOCUMENT.orderKey + 1) : 0;
+      this.putDocument(pool, head, to, k0, k1, day, minor ?? Number.NaN, currency, revision, o0, o1);
+    }
+  }
+
+  /** Removes every entry of the row, handing each to `visit` first. */
+  removeAll(row: number, visit: (pool: RecordPool, record: number) => void): void {
+    for (const { pool, head } of this.pools) {
+      let next = this.rows.get(row, head);
+      this.rows.set(row, head, 0);
+      while (next !== 0) {
+        const record = next - 1;
+        next = pool.next(record);
+        visit(pool, record);
+        pool.remove(record);
+      }
+    }
+  }
+
+  /** The row's orders or refunds as columns, newest arrival first. Returns the largest day, or `floor`. */
+  readDocuments(pool: RecordPool, head: number, row: number, out: Documents, floor: number): number {
+    let last = floor;
+    let n = 0;
+    for (let next = this.rows.get(row, head); next !== 0; n++) {
+      const record = next - 1;
+      if (n === out.day.length) growDocuments(out);
+      const dayAndCurrency = pool.word(record, DOCUMENT.dayAndCurrency);
+      const day = dayAndCurrency >> 8;
+      if (day > last) last = day;
+      out.day[n] = day;
+      out.currency[n] = dayAndCurrency & 255;
+      out.minor[n] = pool.double(record, DOCUMENT.minor);
+      out.keyHigh[n] = swap(pool.word(record, 1));
+      out.keyLow[n] = swap(pool.word(record, 2));
+      if (pool === this.refunds) {
+        const o0 = pool.word(record, DOCUMENT.orderKey);
+        const o1 = pool.word(record, DOCUMENT.orderKey + 1);
+        out.named[n] = o0 === 0 && o1 === 0 ? 0 : 1;
+        out.orderHigh[n] = swap(o0);
+        out.orderLow[n] = swap(o1);
+      }
+      next = pool.next(record);
+    }
+    out.count = n;
+    return last;
+  }
+
+  freeze(): Frozen {
+    const frozen = this.pools.map(({ pool }) => [pool.name, pool.freeze()] as const);
+    return {
+      meta: {
+        currencies: [...this.currencies.list],
+        names: [...this.names.list],
+        pools: Object.fromEntries(frozen.map(([name, { meta }]) => [name, meta])),
+      },
+      sections: frozen.flatMap(([, { sections }]) => sections),
+      release: () => {
+        for (const [, { release }] of frozen) release();
+      },
+    };
+  }
+
+  restore(meta: Record<string, unknown>, read: ReadSection): void {
+    const saved = meta as { currencies: string[]; names: string[]; pools: Record<string, Record<string, unknown>> };
+    this.currencies.restore(saved.currencies);
+    this.names.restore(saved.names);
+    for (const { pool } of this.pools) pool.restore(saved.pools[pool.name]!, read);
+  }
+}

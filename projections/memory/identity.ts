@@ -1,0 +1,72 @@
+// Links and erasures of customers (facts §7, §8). Both are functions of the SET of facts, wherever they fall among the events:
+// a component of linked sids has one ledger, at its canonical sid, and is erased as soon as one of its sids is.
+
+import { members } from './entries.ts';
+import type { EntryStore } from './entry-store.ts';
+import type { RecordPool } from './record-pool.ts';
+import { MARK, ROW_SHIFT, WORD } from './row-layout.ts';
+
+export interface IdentityHooks {
+  /** The row's ledger, or its place in a component, has changed. */
+  changed(row: number): void;
+  /** An entry that is about to go because its customer is erased. */
+  erased(pool: RecordPool, record: number): void;
+  /** Number of customers by this much. */
+  customers(difference: number): void;
+}
+
+/**
+ * Canonical = the smallest by bytes of the sids that some link calls known. Hence, between an anonymous and a known sid the
+ * known one; between two known (the writer of the fact names the smaller as `known`) the smaller.
+ */
+export function linkRows(store: EntryStore, anonymous: number, known: number, hooks: IdentityHooks): void {
+  const { rows } = store;
+  if (anonymous === known) return;
+  const marks = (row: number) => rows.get(row, WORD.marks);
+  rows.set(anonymous, WORD.marks, marks(anonymous) | MARK.anonymous);
+  rows.set(known, WORD.marks, marks(known) | MARK.known);
+  const roots = [...new Set([rows.canonical(anonymous), rows.canonical(known)])];
+  const candidates = [known, ...roots.filter((root) => (marks(root) & MARK.known) !== 0)];
+  const canonical = candidates.reduce((a, b) => (smaller(rows.sid(a), rows.sid(b)) ? a : b));
+  if (roots.length === 1 && roots[0] === canonical) return;
+  const component = roots.flatMap((root) => [root, ...members(store, root)]);
+  const wasErased = roots.some((root) => (marks(root) & MARK.erased) !== 0);
+  hooks.customers(-roots.filter((root) => (marks(root) & MARK.erased) === 0).length + (wasErased ? 0 : 1));
+  for (const root of roots) if (root !== canonical) store.moveAll(root, canonical);
+  let head = 0;
+  for (const row of component) {
+    rows.set(row, WORD.memberHead, 0);
+    rows.set(row, WORD.memberNext, 0);
+    if (row === canonical) continue;
+    rows.set(row, WORD.memberNext, head);
+    head = row + 1;
+    rows.touch(row);
+    Atomics.store(rows.words, (row << ROW_SHIFT) + WORD.parent, canonical + 1);
+    hooks.changed(row);
+  }
+  rows.touch(canonical);
+  Atomics.store(rows.words, (canonical << ROW_SHIFT) + WORD.parent, 0);
+  rows.set(canonical, WORD.memberHead, head);
+  if (wasErased) empty(store, canonical, hooks);
+  hooks.changed(canonical);
+}
+
+/** The customer of this row becomes {sid, erased}; false when it was already. */
+export function eraseRow(store: EntryStore, row: number, hooks: IdentityHooks): boolean {
+  const canonical = store.rows.canonical(row);
+  if ((store.rows.get(canonical, WORD.marks) & MARK.erased) !== 0) return false;
+  empty(store, canonical, hooks);
+  hooks.customers(-1);
+  hooks.changed(canonical);
+  return true;
+}
+
+function empty(store: EntryStore, canonical: number, hooks: IdentityHooks): void {
+  store.rows.set(canonical, WORD.marks, store.rows.get(canonical, WORD.marks) | MARK.erased);
+  store.removeAll(canonical, hooks.erased);
+}
+
+function smaller(a: Uint8Array, b: Uint8Array): boolean {
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return a[i]! < b[i]!;
+  return false;
+}

@@ -1,0 +1,284 @@
+// The fold: messages of EVT → ledgers of all customers, their columns, and the statistics of runs. Usable without a thread
+// (tests, refolds of the past). State is a pure function of the set of events (facts §5); positions are exact.
+
+import { EVENT_TYPES } from '#domain/envelope.ts';
+import { type CustomerEntries, isVerifiable, SUBSCRIPTION_STEPS } from '#domain/ledger.ts';
+import { dayOf, type Offsets } from '#domain/time.ts';
+import { SequenceGap } from '#streams/event-store.ts';
+import { FLAG, type LogMessage, type PackView } from '#streams/pack.ts';
+import { ColumnWriter } from './column-writer.ts';
+import { Conflicts } from './conflicts.ts';
+import { Counters } from './counters.ts';
+import { entriesOfRow } from './entries.ts';
+import { EntryStore } from './entry-store.ts';
+import { ErasedTotals } from './erased-totals.ts';
+import { ID_WINDOW_LIMITS, IdWindow, type IdWindowLimits } from './id-window.ts';
+import { eraseRow, type IdentityHooks, linkRows } from './identity.ts';
+import { CODE } from './record-layout.ts';
+import { MARK, WORD } from './row-layout.ts';
+import { RowTable } from './rows.ts';
+import { LIVE, Runs, type RunTally } from './runs.ts';
+import { Workspace } from './workspace.ts';
+
+export interface LedgerOptions {
+  /** Address space to reserve for rows; memory is taken as customers come. */
+  maxCustomers?: number;
+  /** Until a fact says otherwise (facts §0: "else EUR"). */
+  reportingCurrency?: string;
+  /**
+   * A later zone table than the one events were stamped with: their day is computed anew from `at`, except for dates without
+   * time. Without it the gateway's stamped day stands. Give it at a rebuild only: state of both kinds must not be mixed.
+   */
+  zone?: { version: number; offsets: Offsets };
+  /** Leave out what was not known yet at this instant, ms (facts §4 known_at; for training rows). */
+  knownUpTo?: number;
+  idWindow?: IdWindowLimits;
+}
+
+const TYPE = Object.fromEntries(EVENT_TYPES.map((type, i) => [type, i + 1])) as Record<
+  (typeof EVENT_TYPES)[number],
+  number
+>;
+const { accepted, duplicate, ignored } = CODE as { accepted: number; duplicate: number; ignored: number };
+/** Present once packs carry it; until then anonymous sids are known by their links only. */
+const ANONYMOUS = (FLAG as { anonymous?: number }).anonymous ?? 0;
+
+export class Ledger {
+  readonly rows: RowTable;
+  readonly store: EntryStore;
+  readonly columns: ColumnWriter;
+  readonly workspace: Workspace;
+  readonly runs = new Runs();
+  readonly counters = new Counters();
+  readonly conflicts = new Conflicts();
+  readonly erasedTotals = new ErasedTotals();
+  readonly window: IdWindow;
+  /** Last message applied. */
+  position = 0;
+  /** Largest event time (ms) and largest day so far: the workspace clock in log mode. */
+  clockAt = 0;
+  clockDay = 0;
+  customers = 0;
+  /** Events applied; repeated packs not counted, duplicates counted. */
+  events = 0;
+  /** Events in packs that were sent again. */
+  repeated = 0;
+  /** Events of a type that a newer version has written. */
+  unknownTypes = 0;
+  readonly #options: LedgerOptions;
+  readonly #hooks: IdentityHooks;
+  #seq = 0;
+
+  constructor(options: LedgerOptions = {}) {
+    this.#options = options;
+    this.rows = new RowTable(options.maxCustomers ?? 1 << 25);
+    this.store = new EntryStore(this.rows);
+    this.workspace = new Workspace(options.reportingCurrency ?? 'EUR');
+    this.columns = new ColumnWriter(this.store, this.workspace);
+    this.window = new IdWindow(options.idWindow ?? ID_WINDOW_LIMITS);
+    this.#hooks = {
+      changed: (row) => this.columns.mark(row, this.#seq),
+      erased: (pool, record) => this.erasedTotals.add(this.store, pool, record),
+      customers: (difference) => {
+        this.customers += difference;
+      },
+    };
+  }
+
+  /**
+   * Applies one message of EVT: a pack's events or a fact. A position that was applied already is skipped (false).
+   * Nothing of the message is applied when it throws SequenceGap or CounterGap. Columns follow at `flushColumns`.
+   */
+  applyMessage(seq: number, message: LogMessage): boolean {
+    if (seq <= this.position) return false;
+    if (seq !== this.position + 1) throw new SequenceGap('EVT', this.position + 1, seq);
+    this.#seq = seq;
+    if (message.kind === 'pack') this.#applyPack(seq, message.pack);
+    else this.#applyFact(seq, message);
+    this.position = seq;
+    return true;
+  }
+
+  /** Recomputes the columns of every row changed since the last flush and publishes the position. Returns their number. */
+  flushColumns(): number {
+    return this.columns.flush({
+      seq: this.position,
+      clockAt: this.clockAt,
+      clockDay: this.clockDay,
+      customers: this.customers,
+      orders: this.store.orders.live,
+      events: this.events,
+    });
+  }
+
+  /** Entries of the customer this sid belongs to, links followed; null when the sid is unknown. */
+  entries(sid: Uint8Array): CustomerEntries | null {
+    const row = this.rows.findSid(sid);
+    return row < 0 ? null : entriesOfRow(this.store, this.rows.canonical(row));
+  }
+
+  /** Rows that are customers of their own (not linked into another), erased ones included. */
+  *canonicalRows(): Generator<number> {
+    for (let row = 0; row < this.rows.count; row++) if (this.rows.get(row, WORD.parent) === 0) yield row;
+  }
+
+  #applyFact(seq: number, { fact }: Extract<LogMessage, { kind: 'fact' }>): void {
+    if (fact.type === 'import.started') this.runs.started(fact);
+    else if (fact.type === 'import.finished') this.runs.finished(fact.run);
+    else if (fact.type === 'customer.linked')
+      linkRows(this.store, this.#rowOfSid(fact.anonymous), this.#rowOfSid(fact.known), this.#hooks);
+    else if (fact.type === 'customer.erased') {
+      for (const sid of fact.sids)
+        if (eraseRow(this.store, this.#rowOfSid(sid), this.#hooks)) this.erasedTotals.customers++;
+    }
+    this.columns.stale(this.workspace.apply(seq, fact), seq);
+  }
+
+  #rowOfSid(sid: Uint8Array): number {
+    const row = this.rows.findSid(sid);
+    if (row >= 0) return row;
+    const words = new Int32Array(Uint8Array.from(sid).buffer);
+    return this.#newRow(words[0]!, words[1]!, words[2]!, words[3]!);
+  }
+
+  #newRow(w0: number, w1: number, w2: number, w3: number): number {
+    const row = this.rows.create(w0, w1, w2, w3);
+    this.customers++;
+    this.columns.mark(row, this.#seq);
+    return row;
+  }
+
+  #applyPack(seq: number, pack: PackView): void {
+    const next = this.counters.open(seq, pack);
+    const { rows, runs } = this;
+    const known = this.#options.knownUpTo;
+    let run: string | null = null;
+    let tally = runs.of(null);
+    for (let i = 0; i < pack.count; i++) {
+      const w0 = pack.sidWord(i, 0) | 0;
+      const partition = w0 & 63;
+      const counter = pack.counter(i);
+      if (counter < next[partition]!) {
+        this.repeated++;
+        continue;
+      }
+      next[partition] = counter + 1;
+      const eventRun = pack.run(i);
+      if (eventRun !== run) {
+        run = eventRun;
+        tally = runs.of(run);
+      }
+      const at = pack.at(i);
+      if (known !== undefined && (tally.backfill ? at : pack.header.ingestedAt) > known) continue;
+      this.events++;
+      const day = this.#dayOf(pack, i, at);
+      if (at > this.clockAt) this.clockAt = at;
+      if (day > this.clockDay) this.clockDay = day;
+      const [w1, w2, w3] = [pack.sidWord(i, 1) | 0, pack.sidWord(i, 2) | 0, pack.sidWord(i, 3) | 0];
+      let row = rows.find(w0, w1, w2, w3);
+      if (row < 0) row = this.#newRow(w0, w1, w2, w3);
+      if ((pack.flags(i) & ANONYMOUS) !== 0) rows.set(row, WORD.marks, rows.get(row, WORD.marks) | MARK.anonymous);
+      row = rows.canonical(row);
+      const verdict =
+        (rows.get(row, WORD.marks) & MARK.erased) !== 0 ? ignored : this.#applyEvent(pack, i, row, day, at, tally);
+      tally.count(verdict, pack.lines(i));
+      if (verdict === accepted || verdict === CODE.amended) tally.customer(row);
+    }
+  }
+
+  #dayOf(pack: PackView, i: number, at: number): number {
+    const zone = this.#options.zone;
+    if (!zone || (pack.flags(i) & FLAG.dateOnly) !== 0 || pack.zoneVersion(i) >= zone.version) return pack.day(i);
+    return dayOf(at, zone.offsets);
+  }
+
+  #applyEvent(pack: PackView, i: number, row: number, day: number, at: number, tally: RunTally): number {
+    const type = pack.typeCode(i);
+    if (type === TYPE['order.placed'] || type === TYPE['order.refunded'])
+      return this.#applyDocument(pack, i, row, day, type === TYPE['order.refunded'], tally);
+    if (type === 0 || type > EVENT_TYPES.length) {
+      this.unknownTypes++;
+      return ignored;
+    }
+    const name = this.store.names.code(pack.activityName(i));
+    if (!this.#isNewId(pack, i, type, name, at)) return duplicate;
+    if (!isVerifiable(at, this.window.forgottenBefore)) tally.unverifiable++;
+    if (type === TYPE['activity.recorded']) this.store.addActivity(row, day, name, 1);
+    else if (type === TYPE['consent.changed'])
+      this.store.putConsent(row, name, at, pack.extra(i)?.props?.granted !== false);
+    else {
+      const step = SUBSCRIPTION_STEPS.findIndex((s) => TYPE[`subscription.${s}`] === type);
+      if (step >= 0) return this.#applySubscription(pack, i, row, day, step | (name << 2));
+      if (type !== TYPE['customer.identified']) return accepted;
+    }
+    this.columns.mark(row, this.#seq);
+    return accepted;
+  }
+
+  #applyDocument(pack: PackView, i: number, row: number, day: number, refund: boolean, tally: RunTally): number {
+    const { store } = this;
+    const flags = pack.flags(i);
+    const keyed = (flags & FLAG.order) !== 0;
+    const k0 = (keyed ? pack.orderHashWord(i, 0) : pack.eventHashWord(i, 0)) | 0;
+    const k1 = (keyed ? pack.orderHashWord(i, 1) : pack.eventHashWord(i, 1)) | 0;
+    const hasMoney = (flags & FLAG.money) !== 0;
+    const minor = hasMoney ? pack.minor(i) : Number.NaN;
+    const currency = hasMoney ? store.currencies.code(pack.currency(i)) : 0;
+    const named = refund && (flags & FLAG.refunded) !== 0;
+    const verdict = store.putDocument(
+      refund ? store.refunds : store.orders,
+      refund ? WORD.refundHead : WORD.orderHead,
+      row,
+      k0,
+      k1,
+      day,
+      minor,
+      currency,
+      pack.revision(i),
+      named ? pack.refundedWord(i, 0) | 0 : 0,
+      named ? pack.refundedWord(i, 1) | 0 : 0,
+    );
+    if (store.changed) {
+      this.columns.mark(row, this.#seq);
+      const kind = refund ? 'refunds' : 'gross';
+      const { replacedMinor } = store;
+      if (hasMoney) tally.addMoney(kind, store.currencies.list[currency]!, minor);
+      if (!Number.isNaN(replacedMinor))
+        tally.addMoney(kind, store.currencies.list[store.replacedCurrency]!, -replacedMinor);
+    }
+    if (verdict === CODE.conflict) this.conflicts.add(this.#seq, pack, i, this.rows.sid(row), refund, store.changed);
+    return verdict;
+  }
+
+  #applySubscription(pack: PackView, i: number, row: number, day: number, stepAndPlan: number): number {
+    const { store } = this;
+    const flags = pack.flags(i);
+    const hasMoney = (flags & FLAG.money) !== 0;
+    const keyed = (flags & FLAG.order) !== 0;
+    const verdict = store.putSubscription(
+      row,
+      keyed ? pack.orderHashWord(i, 0) | 0 : 0,
+      keyed ? pack.orderHashWord(i, 1) | 0 : 0,
+      day,
+      stepAndPlan,
+      hasMoney ? pack.minor(i) : Number.NaN,
+      hasMoney ? store.currencies.code(pack.currency(i)) : 0,
+      pack.revision(i),
+    );
+    if (store.changed) this.columns.mark(row, this.#seq);
+    return verdict;
+  }
+
+  /** An id counts within its sid, type, name and instant: two contents under one id are two, in whatever order they come. */
+  #isNewId(pack: PackView, i: number, type: number, name: number, at: number): boolean {
+    const low = (at % 4_294_967_296) | 0;
+    const high = Math.floor(at / 4_294_967_296) | 0;
+    const k0 = pack.eventHashWord(i, 0) ^ Math.imul(pack.sidWord(i, 0) ^ low, 0x9e3779b1) ^ Math.imul(type, 0x27d4eb2f);
+    const k1 =
+      pack.eventHashWord(i, 1) ^ Math.imul(pack.sidWord(i, 1) ^ high, 0x85ebca6b) ^ Math.imul(name, 0xc2b2ae35);
+    return this.window.add(k0, k1, pack.header.ingestedAt);
+  }
+}
+
+export const createLedger = (options: LedgerOptions = {}): Ledger => new Ledger(options);
+export { LIVE };

@@ -1,0 +1,130 @@
+// What the facts for all customers have set: reporting currency and rates, clock, zone, coverage, models in force.
+import type { Fact } from '#domain/envelope.ts';
+import { createRates, type Rates } from '#domain/rates.ts';
+import { DAY_MS, type Offsets, UTC } from '#domain/time.ts';
+
+export interface Deployment {
+  seq: number;
+  ctlSequence: number;
+  kind: string;
+  model: string;
+  version: number;
+  digest: string;
+  at: number;
+}
+
+export interface WorkspaceFacts {
+  workspaceId: string | null;
+  name: string | null;
+  reportingCurrency: string;
+  clock: 'log' | 'wall';
+  zone: string;
+  zoneVersion: number;
+  offsets: Offsets;
+  rates: [number, Record<string, string>][];
+  /** First day from which every declared source holds all of its customers' history; null = complete from the start. */
+  coverageDay: number | null;
+  /** Facts that could not be applied, with the reason; nothing else stops at them. */
+  problems: { seq: number; type: string; reason: string }[];
+}
+
+/** Which columns a fact has made stale. */
+export type Stale = 'none' | 'foreign-money' | 'all';
+
+export class Workspace {
+  facts: WorkspaceFacts;
+  deployments: Deployment[] = [];
+  rates: Rates;
+
+  constructor(reportingCurrency: string) {
+    this.rates = createRates(reportingCurrency);
+    this.facts = {
+      workspaceId: null,
+      name: null,
+      reportingCurrency,
+      clock: 'log',
+      zone: 'UTC',
+      zoneVersion: 0,
+      offsets: UTC,
+      rates: [],
+      coverageDay: null,
+      problems: [],
+    };
+  }
+
+  apply(seq: number, fact: Fact): Stale {
+    const { facts } = this;
+    switch (fact.type) {
+      case 'workspace.created':
+        facts.workspaceId = fact.workspaceId;
+        facts.name = fact.name;
+        facts.zone = fact.zone;
+        return this.#report(fact.reportingCurrency);
+      case 'currency.set':
+        return this.#report(fact.reportingCurrency);
+      case 'clock.set':
+        facts.clock = fact.mode;
+        return 'none';
+      case 'zone.set':
+        facts.zone = fact.zone;
+        facts.zoneVersion = fact.version;
+        facts.offsets = fact.offsets;
+        return 'none';
+      case 'fx.rates.set':
+        try {
+          this.rates.set(fact.day, fact.rates);
+        } catch (error) {
+          facts.problems.push({ seq, type: fact.type, reason: (error as Error).message });
+          return 'none';
+        }
+        facts.rates = this.rates.list();
+        return 'foreign-money';
+      case 'import.started': {
+        if (fact.coverage === 'complete') return 'none';
+        const day = coverageDay(fact.coverage);
+        if (facts.coverageDay !== null && facts.coverageDay >= day) return 'none';
+        facts.coverageDay = day;
+        return 'all';
+      }
+      case 'model.deployed':
+        if (this.deployments.some((known) => known.ctlSequence === fact.ctlSequence)) return 'none';
+        this.deployments.push({
+          seq,
+          ctlSequence: fact.ctlSequence,
+          kind: fact.kind,
+          model: fact.model,
+          version: fact.version,
+          digest: fact.digest,
+          at: fact.at,
+        });
+        return 'none';
+      case 'import.finished':
+      case 'customer.linked':
+      case 'customer.erased':
+        return 'none';
+    }
+  }
+
+  /** Rates are to the reporting currency, so a new one starts without any. */
+  #report(currency: string): Stale {
+    if (currency === this.facts.reportingCurrency) return 'none';
+    this.facts.reportingCurrency = currency;
+    this.facts.rates = [];
+    this.rates = createRates(currency);
+    return 'all';
+  }
+
+  save(): { facts: WorkspaceFacts; deployments: Deployment[] } {
+    return { facts: structuredClone(this.facts), deployments: structuredClone(this.deployments) };
+  }
+
+  restore(saved: { facts: WorkspaceFacts; deployments: Deployment[] }): void {
+    this.facts = saved.facts;
+    this.deployments = saved.deployments;
+    this.rates = createRates(saved.facts.reportingCurrency);
+    for (const [day, rates] of saved.facts.rates) this.rates.set(day, rates);
+  }
+}
+
+/** `import.started` carries the date as a day number or, like every other instant of the log, in ms (a day is below 10⁷). */
+const coverageDay = (coverage: number): number => (Math.abs(coverage) < 1e7 ? coverage : Math.floor(coverage / DAY_MS));

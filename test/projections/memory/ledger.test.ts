@@ -1,0 +1,341 @@
+import { describe, expect, test } from 'vitest';
+import { features } from '#domain/features.ts';
+import { createRates } from '#domain/rates.ts';
+import { COLUMN_FLAG, createCustomerColumns, openColumns } from '#projections/memory/columns.ts';
+import { CounterGap } from '#projections/memory/counters.ts';
+import { createLedger, type Ledger } from '#projections/memory/ledger.ts';
+import { StateDigest } from '#projections/memory/state-digest.ts';
+import { SequenceGap } from '#streams/event-store.ts';
+import { decodeMessage } from '#streams/pack.ts';
+import { activity, apply, createWriter, DAY, event, order, refund, sidOf } from './scenario.ts';
+
+const small = (more = {}) => createLedger({ maxCustomers: 1 << 10, ...more });
+const columnsOf = (ledger: Ledger, id: string) => {
+  const columns = openColumns(ledger.rows.handle);
+  const out = createCustomerColumns();
+  return columns.read(columns.rowOf(sidOf(id)), out) ? out : null;
+};
+const run = (name: string) => ({ run: name });
+
+describe('verdicts by run', () => {
+  test('accepted, amended, duplicate, superseded, conflict; in events, rows, customers and money', () => {
+    const writer = createWriter();
+    const ledger = apply(small(), [
+      writer.pack([
+        order('ann', '1', 1, 100, { ...run('a'), lines: 3 }),
+        order('ann', '1', 1, 100, { ...run('a'), lines: 2 }), // the same again
+        order('bob', '2', 2, 50, run('a')),
+        order('bob', '2', 2, 70, { ...run('a'), lines: 4, producerNumber: 9 }), // greater content at the same revision stays
+        order('bob', '2', 2, 60, run('a')), // lesser content
+        order('bob', '3', 2, null, run('a')),
+        { ...refund('bob', '9', 4, 30), ...run('a') },
+      ]),
+      writer.pack([
+        order('ann', '1', 1, 90, { ...run('b'), revision: 5 }), // amended
+        order('ann', '1', 1, 100, run('b')), // older revision
+        order('ann', '1', 1, 90, run('b')), // equal content, older revision
+      ]),
+    ]);
+    expect(ledger.runs.stats('a')).toMatchObject({
+      acceptedEvents: 4,
+      acceptedRows: 6,
+      duplicateEvents: 1,
+      duplicateRows: 2,
+      conflictEvents: 2,
+      conflictRows: 5,
+      customers: 2,
+      gross: { EUR: 170 },
+      refunds: { EUR: 30 },
+    });
+    expect(ledger.runs.stats('b')).toMatchObject({
+      acceptedEvents: 1,
+      amendedEvents: 1,
+      duplicateEvents: 2,
+      supersededEvents: 1,
+      customers: 1,
+      gross: { EUR: -10 },
+    });
+    expect(ledger.conflicts.after(0).map(({ number, minor, stays }) => ({ number, minor, stays }))).toEqual([
+      { number: 1, minor: 70, stays: true },
+      { number: 2, minor: 60, stays: false },
+    ]);
+    expect(ledger.conflicts.after(0)[0]).toMatchObject({ run: 'a', producerNumber: 9, lines: 4, seq: 1, index: 3 });
+    expect(ledger.runs.stats('never')).toBeNull();
+  });
+
+  test('an order is recognised whatever its event id, for ever; twins with keys of their own survive', () => {
+    const writer = createWriter();
+    const ledger = apply(small(), [writer.pack([order('ann', 'row#1', 1, 100), order('ann', 'row#2', 1, 100)])]);
+    writer.ingestedAt += 400 * DAY;
+    apply(ledger, [writer.pack([order('ann', 'row#1', 1, 100), order('ann', 'row#2', 1, 100)])]);
+    expect(ledger.runs.stats(null)).toMatchObject({ acceptedEvents: 2, duplicateEvents: 2, gross: { EUR: 200 } });
+    expect(columnsOf(ledger, 'ann')).toMatchObject({ orders: 2, frequency: 0, netMinor: 200, currency: 'EUR' });
+  });
+});
+
+describe('exactly once', () => {
+  test('a pack that was sent again is passed over; a hole in the counters stops the fold and names the place', () => {
+    const writer = createWriter('gw', 7);
+    const first = writer.pack([order('ann', '1', 1, 100), order('ann', '2', 2, 100)]);
+    const ledger = apply(small(), [first, first]);
+    expect(ledger).toMatchObject({ position: 2, events: 2, repeated: 2 });
+    expect(ledger.runs.stats(null)).toMatchObject({ acceptedEvents: 2, duplicateEvents: 0 });
+    writer.pack([order('ann', '3', 3, 100)]);
+    const later = decodeMessage(writer.pack([order('bob', '5', 5, 1), order('ann', '4', 4, 100)]));
+    expect(() => ledger.applyMessage(3, later)).toThrow(CounterGap);
+    expect(() => ledger.applyMessage(3, later)).toThrow(
+      /EVT 3: events 2 to 2 of gateway and epoch gw:7, partition \d+/,
+    );
+    expect(ledger.entries(sidOf('bob'))).toBeNull();
+    expect(ledger.position).toBe(2);
+  });
+
+  test('a position applied before is passed over; a missing one stops the fold', () => {
+    const writer = createWriter();
+    const message = decodeMessage(writer.pack([order('ann', '1', 1, 100)]));
+    const ledger = small();
+    expect(ledger.applyMessage(1, message)).toBe(true);
+    expect(ledger.applyMessage(1, message)).toBe(false);
+    expect(() => ledger.applyMessage(3, message)).toThrow(SequenceGap);
+  });
+
+  test('a new epoch counts from 0 again', () => {
+    const messages = [1, 2].map((epoch) => createWriter('g', epoch).pack([order('ann', `${epoch}`, epoch, 1)]));
+    expect(apply(small(), messages).store.orders.live).toBe(2);
+  });
+});
+
+describe('activities', () => {
+  test('are recognised within the window of ids, and counted unverifiable beyond it', () => {
+    const writer = createWriter();
+    const t0 = writer.ingestedAt;
+    const day0 = Math.floor(t0 / DAY);
+    const login = (hash: string, day: number) => activity('ann', hash, day, 'login', { at: day * DAY, ...run('r') });
+    const ledger = apply(small({ idWindow: { maxIds: 1000, maxHours: 48 } }), [
+      writer.pack([login('1', day0), login('1', day0), login('2', day0)]),
+    ]);
+    expect(ledger.runs.stats('r')).toMatchObject({ acceptedEvents: 2, duplicateEvents: 1, unverifiableEvents: 0 });
+    writer.ingestedAt = t0 + 3 * DAY;
+    apply(ledger, [writer.pack([login('1', day0), login('3', day0 + 3)])]);
+    expect(ledger.runs.stats('r')).toMatchObject({ acceptedEvents: 4, duplicateEvents: 1, unverifiableEvents: 1 });
+    expect(ledger.entries(sidOf('ann'))!.activities).toEqual([
+      { day: day0, kind: 'login', count: 3 },
+      { day: day0 + 3, kind: 'login', count: 1 },
+    ]);
+  });
+
+  test('the window never holds more than its limit', () => {
+    const writer = createWriter();
+    const events = Array.from({ length: 200 }, (_, i) => activity('ann', `${i}`, 1, 'view'));
+    const ledger = apply(small({ idWindow: { maxIds: 50, maxHours: 48 } }), [writer.pack(events)]);
+    expect(ledger.window.size).toBe(50);
+    apply(ledger, [writer.pack(events.slice(150))]);
+    expect(ledger.runs.stats(null)).toMatchObject({ acceptedEvents: 200, duplicateEvents: 50 });
+  });
+
+  test('the same id with another instant or name is another event, so that arrival cannot decide', () => {
+    const a = activity('ann', 'same', 1, 'login', { at: 1 * DAY });
+    const b = activity('ann', 'same', 2, 'login', { at: 2 * DAY });
+    const digests = [
+      [a, b],
+      [b, a],
+    ].map((events) => new StateDigest(apply(small(), [createWriter().pack(events)])).value());
+    expect(digests[0]).toBe(digests[1]);
+  });
+});
+
+describe('subscriptions, consent, identification', () => {
+  test('marks are joined by subscription, step and day; the later consent stands, a withdrawal at a tie', () => {
+    const writer = createWriter();
+    const mark = (type: 'subscription.started' | 'subscription.cancelled', day: number) => ({
+      ...order('ann', 'sub-1', day, 999),
+      type,
+      name: 'gold',
+    });
+    const consent = (at: number, granted: boolean) =>
+      event('ann', { type: 'consent.changed', name: 'email', at, props: { granted } });
+    const ledger = apply(small(), [
+      writer.pack([mark('subscription.cancelled', 40), mark('subscription.started', 10)]),
+      writer.pack([mark('subscription.started', 10), consent(5, true), consent(5, false), consent(4, true)]),
+      writer.pack([event('bob', { type: 'customer.identified' })]),
+    ]);
+    const entries = ledger.entries(sidOf('ann'))!;
+    expect(entries.subscriptions.map(({ day, step, plan, minor }) => [day, step, plan, minor])).toEqual([
+      [10, 'started', 'gold', 999],
+      [40, 'cancelled', 'gold', 999],
+    ]);
+    expect(entries.consents).toEqual([{ purpose: 'email', granted: false, at: 5 }]);
+    expect(entries.orders).toEqual([]);
+    expect(ledger.entries(sidOf('bob'))).toMatchObject({ orders: [], erased: false });
+    expect(ledger.customers).toBe(2);
+    expect(columnsOf(ledger, 'ann')).toMatchObject({ changeDay: 40, frequency: 0 });
+  });
+});
+
+describe('links (facts §7)', () => {
+  const link = (anonymous: string, known: string) => ({
+    type: 'customer.linked' as const,
+    anonymous: sidOf(anonymous),
+    known: sidOf(known),
+  });
+
+  test('ledgers are united at the known sid; later events of the anonymous one go there', () => {
+    const writer = createWriter();
+    const ledger = apply(small(), [
+      writer.pack([order('anon', '1', 1, 100), order('ann', '2', 5, 100), order('anon', '2', 5, 100)]),
+      writer.fact(link('anon', 'ann')),
+      writer.pack([order('anon', '3', 9, 100)]),
+    ]);
+    expect(ledger.customers).toBe(1);
+    expect(ledger.entries(sidOf('anon'))!.sid).toBe(ledger.entries(sidOf('ann'))!.sid);
+    expect(ledger.entries(sidOf('ann'))!.orders.map((o) => o.day)).toEqual([1, 5, 9]);
+    expect(columnsOf(ledger, 'anon')).toEqual(columnsOf(ledger, 'ann'));
+    expect(columnsOf(ledger, 'ann')).toMatchObject({ firstDay: 1, lastDay: 9, frequency: 2, flags: 0 });
+  });
+
+  test('between two known sids the smaller by bytes is canonical, however the facts arrive', () => {
+    const [low, high] = ['p', 'q'].sort((a, b) => Buffer.compare(sidOf(a), sidOf(b))) as [string, string];
+    const facts = [link('x', high), link('y', low), link(high, low)];
+    for (const order of [
+      [0, 1, 2],
+      [2, 1, 0],
+      [1, 2, 0],
+    ]) {
+      const writer = createWriter();
+      const ledger = apply(
+        small(),
+        order.map((i) => writer.fact(facts[i]!)),
+      );
+      const entries = ledger.entries(sidOf('x'))!;
+      expect(entries.sid).toBe(Buffer.from(sidOf(low)).toString('hex'));
+      expect(entries.linked).toHaveLength(3);
+      expect(ledger.customers).toBe(1);
+    }
+  });
+});
+
+describe('erasure (facts §8)', () => {
+  const erase = (...ids: string[]) => ({ type: 'customer.erased' as const, sids: ids.map(sidOf), at: 1 });
+
+  test('leaves {sid, erased}; counts and money move to monthly totals; later events are ignored', () => {
+    const writer = createWriter();
+    const january = 19_723; // 2024-01-01
+    const ledger = apply(small(), [
+      writer.pack([
+        order('ann', '1', january, 100),
+        order('ann', '2', january + 31, 50),
+        refund('ann', '3', january, 9),
+        order('bob', '1', 1, 1),
+      ]),
+      writer.fact(erase('ann')),
+      writer.pack([order('ann', '4', january + 40, 70, run('late'))]),
+    ]);
+    expect(ledger.entries(sidOf('ann'))).toMatchObject({ erased: true, orders: [], refunds: [] });
+    expect(columnsOf(ledger, 'ann')).toMatchObject({ orders: 0, netMinor: 0, flags: COLUMN_FLAG.erased });
+    expect(ledger).toMatchObject({ customers: 1 });
+    expect(ledger.store.orders.live).toBe(1);
+    expect(ledger.erasedTotals.customers).toBe(1);
+    expect(ledger.erasedTotals.list()).toEqual([
+      { month: '2024-01', orders: 1, refunds: 1, activities: 0, gross: { EUR: 100 }, refunded: { EUR: 9 } },
+      { month: '2024-02', orders: 1, refunds: 0, activities: 0, gross: { EUR: 50 }, refunded: {} },
+    ]);
+    expect(ledger.runs.stats('late')).toMatchObject({ acceptedEvents: 0, ignoredEvents: 1, ignoredRows: 1 });
+  });
+
+  test('holds before the first event too, and through a link', () => {
+    const writer = createWriter();
+    const ledger = apply(small(), [
+      writer.fact(erase('ann')),
+      writer.pack([order('ann', '1', 1, 100), order('anon', '2', 1, 100)]),
+      writer.fact({ type: 'customer.linked', anonymous: sidOf('anon'), known: sidOf('ann') }),
+    ]);
+    expect(ledger.entries(sidOf('anon'))).toMatchObject({ erased: true, orders: [] });
+    expect(ledger.customers).toBe(0);
+  });
+});
+
+describe('facts for all customers', () => {
+  test('rates make foreign money count; a new reporting currency starts without rates', () => {
+    const writer = createWriter();
+    const ledger = apply(small(), [
+      writer.pack([order('ann', '1', 1, 100), order('ann', '2', 5, 100, { currency: 'USD' })]),
+    ]);
+    expect(columnsOf(ledger, 'ann')).toMatchObject({ flags: COLUMN_FLAG.noRate, moneyMinor: 0, currency: '' });
+    apply(ledger, [writer.fact({ type: 'fx.rates.set', day: 0, rates: { USD: '0.9' } })]);
+    expect(columnsOf(ledger, 'ann')).toMatchObject({
+      flags: 0,
+      moneyMinor: 90,
+      netMinor: 190,
+      currency: 'EUR',
+      seq: 2,
+    });
+    apply(ledger, [writer.fact({ type: 'currency.set', reportingCurrency: 'USD' })]);
+    expect(columnsOf(ledger, 'ann')).toMatchObject({ flags: COLUMN_FLAG.noRate, seq: 3 });
+    apply(ledger, [writer.fact({ type: 'fx.rates.set', day: 0, rates: { EUR: 'nonsense' } })]);
+    expect(ledger.workspace.facts.problems).toEqual([
+      { seq: 4, type: 'fx.rates.set', reason: expect.stringMatching(/EUR is not a positive decimal/) },
+    ]);
+  });
+
+  test('customers first seen before the coverage of a source are left-truncated', () => {
+    const writer = createWriter();
+    const started = (coverage: 'complete' | number) =>
+      writer.fact({
+        type: 'import.started',
+        run: 'a',
+        source: 's',
+        digest: '',
+        backfill: true,
+        amend: false,
+        startedAt: 1,
+        coverage,
+      });
+    const ledger = apply(small(), [writer.pack([order('ann', '1', 10, 1), order('bob', '2', 20, 1)]), started(20)]);
+    expect(columnsOf(ledger, 'ann')).toMatchObject({ flags: COLUMN_FLAG.leftTruncated });
+    expect(columnsOf(ledger, 'bob')).toMatchObject({ flags: 0 });
+  });
+
+  test('the stamped day stands; a later zone table given at a rebuild computes it anew, except for dates without time', () => {
+    const events = [
+      order('ann', '1', 1, 1, { at: 1 * DAY + 23.5 * 3_600_000, dateOnly: false, zoneVersion: 1 }),
+      order('ann', '2', 5, 1, { zoneVersion: 1 }),
+    ];
+    const days = (ledger: Ledger) => ledger.entries(sidOf('ann'))!.orders.map((o) => o.day);
+    const fold = (more = {}) => apply(small(more), [createWriter().pack(events)]);
+    expect(days(fold())).toEqual([1, 5]);
+    expect(days(fold({ zone: { version: 2, offsets: [[0, 60]] } }))).toEqual([2, 5]);
+    expect(days(fold({ zone: { version: 1, offsets: [[0, 60]] } }))).toEqual([1, 5]);
+  });
+
+  test('known_at bounds a refold: event time for backfill runs, arrival for live input', () => {
+    const writer = createWriter();
+    writer.ingestedAt = 100 * DAY;
+    const started = { run: 'fill', source: 's', digest: '', amend: false, startedAt: 1, coverage: 'complete' as const };
+    const messages = [
+      writer.fact({ type: 'import.started', backfill: true, ...started }),
+      writer.pack([order('ann', '1', 10, 1, run('fill')), order('ann', '2', 60, 1, run('fill'))]),
+      writer.pack([order('ann', '3', 11, 1)]),
+    ];
+    const ledger = apply(small({ knownUpTo: 50 * DAY }), messages);
+    expect(ledger.entries(sidOf('ann'))!.orders.map((o) => o.day)).toEqual([10]);
+  });
+});
+
+test('columns equal features(entries) for every day from the last change on', () => {
+  const writer = createWriter();
+  const ledger = apply(small(), [
+    writer.pack([
+      ...[3, 3, 8, 12, 20].map((day, i) => order('ann', `${i}`, day, i === 2 ? null : 100 * i)),
+      refund('ann', 'r', 25, 300),
+    ]),
+  ]);
+  const f = features(ledger.entries(sidOf('ann'))!, 30, { rates: createRates('EUR') });
+  const { firstDay, lastDay, frequency, moneyDays, moneyMinor, orders, netMinor, currency } = f;
+  expect(columnsOf(ledger, 'ann')).toEqual({
+    ...{ firstDay, lastDay, frequency, moneyDays, moneyMinor, orders, netMinor, currency },
+    changeDay: 25,
+    flags: 0,
+    seq: 1,
+  });
+  expect(f).toMatchObject({ frequency: 3, moneyDays: 1, moneyMinor: 400, matchedRefunds: 1 });
+});
