@@ -23,6 +23,8 @@ export const partitionOf = (sid: Uint8Array): number => sid[0]! & (PARTITIONS - 
 export interface StoredEvent {
   /** 16 random bytes that stand for a customer; only the keyring knows whose. */
   sid: Uint8Array;
+  /** The sid stands for a device or browser nobody has signed in on: not scored until it is linked to a known customer. */
+  anonymous: boolean;
   /** Dense from 0 per (gateway, epoch, partition): a reader proves with it that nothing is missing and nothing doubled. */
   counter: number;
   /** 128 bits of HMAC(id key, namespace, event id). */

@@ -31,7 +31,7 @@ const OFF = {
   zoneVersion: 100,
 } as const;
 
-export const FLAG = { dateOnly: 1, money: 2, order: 4, refunded: 8, extra: 16 } as const;
+export const FLAG = { dateOnly: 1, money: 2, order: 4, refunded: 8, extra: 16, anonymous: 32 } as const;
 
 interface Extra {
   props?: Record<string, string | number | boolean>;
@@ -108,6 +108,7 @@ export class PackWriter {
     bytes.set(event.eventHash, base + OFF.eventHash);
     let flags = 0;
     if (event.dateOnly) flags |= FLAG.dateOnly;
+    if (event.anonymous) flags |= FLAG.anonymous;
     if (event.orderHash) {
       flags |= FLAG.order;
       bytes.set(event.orderHash, base + OFF.orderHash);
@@ -240,6 +241,7 @@ export class PackView {
     if (!type) throw new RangeError(`pack: event type code ${this.typeCode(row)} is unknown to this version`);
     return {
       sid: this.sid(row).slice(),
+      anonymous: (flags & FLAG.anonymous) !== 0,
       counter: this.counter(row),
       eventHash: this.eventHash(row).slice(),
       type: type satisfies EventType,

@@ -207,6 +207,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       ready.events.push({
         sid,
         counter: 0,
+        anonymous: event.anonymous,
         eventHash: ids.eventHash(eventKeyMaterial(event, namespace)),
         type: event.type,
         schemaVersion: SCHEMA_VERSION[event.type],

@@ -70,6 +70,7 @@ export function event(
   const name = id ?? `event-${ids++}`;
   return {
     counter: 0,
+    anonymous: false,
     eventHash: hash(name, 16),
     type,
     schemaVersion: 1,

@@ -10,6 +10,7 @@ export function storedEvent(i: number, changes: Partial<StoredEvent> = {}): Stor
   new DataView(eventHash.buffer).setUint32(0, i);
   return {
     sid: sids[i % sids.length]!,
+    anonymous: false,
     counter: 0,
     eventHash,
     type: 'order.placed',

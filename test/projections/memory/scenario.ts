@@ -20,6 +20,7 @@ export function event(id: string, fields: Partial<StoredEvent>): StoredEvent {
   return {
     sid: sidOf(id),
     counter: 0,
+    anonymous: false,
     eventHash: digest(`event ${++events}`, 16),
     type: 'order.placed',
     schemaVersion: 1,
