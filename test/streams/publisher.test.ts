@@ -122,7 +122,8 @@ describe('lane publisher', () => {
     }
     server.signal('SIGCONT');
     await publisher.ticket();
-    expect(publisher.stats.packs).toBeLessThanOrEqual(8); // four lanes: one on its way, one filling
+    // Four lanes: one on its way, one filling, and perhaps one that was stored before the server stood still. Sent at once they were 40.
+    expect(publisher.stats.packs).toBeLessThanOrEqual(12);
     expect(ascending(foldByCounters(await readLog(store, from), epoch).kept)).toEqual(numbers(0, 1_000));
     await publisher.close();
   });
