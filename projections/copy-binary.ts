@@ -112,7 +112,10 @@ export class CopyBuffer {
 
   /** NaN and ±Infinity become null: a number that is none never reaches a table. */
   float8(value: number): void {
-    if (!Number.isFinite(value)) return this.null();
+    if (!Number.isFinite(value)) {
+      this.null();
+      return;
+    }
     this.#room(12);
     this.#view.setInt32(this.#at, 8);
     this.#view.setFloat64(this.#at + 4, value);
@@ -133,12 +136,15 @@ export class CopyBuffer {
   }
 
   text(value: string | null): void {
-    if (value === null) return this.null();
-    this.#utf8(storable(value), false);
+    if (value === null) this.null();
+    else this.#utf8(storable(value), false);
   }
 
   json(value: unknown): void {
-    if (value === null || value === undefined) return this.null();
+    if (value === null || value === undefined) {
+      this.null();
+      return;
+    }
     this.#utf8(
       JSON.stringify(value, (_key, inner) => (typeof inner === 'string' ? storable(inner) : inner)),
       true,

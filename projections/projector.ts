@@ -109,9 +109,11 @@ export function startProjector(options: ProjectorOptions): Projector {
   async function followLog(): Promise<void> {
     while (!stopping.signal.aborted) {
       const from = Math.max(position.events, batch.seq) + 1;
-      const messages = store.follow('EVT', { from, signal: stopping.signal })[Symbol.asyncIterator]();
+      const following = new AbortController();
+      const signal = AbortSignal.any([stopping.signal, following.signal]);
+      const messages = store.follow('EVT', { from, signal })[Symbol.asyncIterator]();
+      let next = messages.next();
       try {
-        let next = messages.next();
         let deadline = 0;
         for (;;) {
           const result = await nextOrLinger(next, deadline);
@@ -131,7 +133,9 @@ export function startProjector(options: ProjectorOptions): Projector {
         log('warn', { error: error.message }, 'log unavailable, trying again');
         await sleep(SYNC_PAUSE_MS);
       } finally {
-        await messages.return?.();
+        following.abort();
+        // Whether it ends or fails now: the reason to leave is already known, and what it held is read again.
+        await next.catch(() => undefined);
       }
     }
   }
