@@ -32,7 +32,7 @@ const SUMMARY_NAMES = {
 type Field = keyof typeof SUMMARY_NAMES;
 
 /** `frequency=x,recency=t_x` → { frequency: 'x', recency: 't_x' }. */
-export function parseColumns(text: string | undefined): Partial<Record<Field, string>> {
+function parseColumns(text: string | undefined): Partial<Record<Field, string>> {
   const mapping: Partial<Record<Field, string>> = {};
   for (const pair of text?.split(',') ?? []) {
     const [field = '', name = ''] = pair.split('=').map((part) => part.trim());

@@ -1,6 +1,7 @@
 // Every model the platform can fit, in plain sight: training, scoring, the command line and the API read this list.
 
 import * as bgNbd from './bg-nbd.ts';
+import { compress } from './compress.ts';
 import * as gammaGamma from './gamma-gamma.ts';
 import * as mbgNbd from './mbg-nbd.ts';
 
@@ -9,6 +10,7 @@ export const models = {
     name: 'bg-nbd',
     title: 'BG/NBD: when customers without a contract buy, and whether they still do',
     inputs: ['frequency', 'recency', 'T'],
+    compress,
     fit: bgNbd.fit,
     fitCompressed: bgNbd.fitCompressed,
     posterior: bgNbd.posterior,
@@ -18,6 +20,7 @@ export const models = {
     name: 'mbg-nbd',
     title: 'MBG/NBD: the same, when many never come back after the first purchase',
     inputs: ['frequency', 'recency', 'T'],
+    compress,
     fit: mbgNbd.fit,
     fitCompressed: mbgNbd.fitCompressed,
     posterior: mbgNbd.posterior,
@@ -27,6 +30,7 @@ export const models = {
     name: 'gamma-gamma',
     title: 'Gamma-Gamma: what a purchase is worth',
     inputs: ['frequency', 'monetaryValue'],
+    compress: gammaGamma.compressSpend,
     fit: gammaGamma.fit,
     fitCompressed: gammaGamma.fitCompressed,
     expectedSpend: gammaGamma.expectedSpend,

@@ -181,7 +181,7 @@ export function posteriorOf(model: ClvModel, { frequency, recency, T }: Customer
 export type ChurnBand = 'low' | 'moderate' | 'high' | 'severe';
 
 /** Lower ends of moderate, high and severe. */
-export const CHURN_BANDS: readonly [number, number, number] = [0.15, 0.35, 0.6];
+const CHURN_BANDS: readonly [number, number, number] = [0.15, 0.35, 0.6];
 
 export function churnBand(pChurn: number, [moderate, high, severe] = CHURN_BANDS): ChurnBand {
   if (pChurn < moderate) return 'low';
@@ -251,7 +251,7 @@ export interface ClvPrediction {
   discountMonthly: number;
 }
 
-export const CLV_LEVELS: readonly number[] = [0.05, 0.5, 0.95];
+const CLV_LEVELS: readonly number[] = [0.05, 0.5, 0.95];
 const DAYS_PER_MONTH = WEEKS_PER_MONTH * 7;
 
 /** Lifetime value of one customer over the horizon; refuses with the guard's reason. Cost about 20 µs with three quantiles. */

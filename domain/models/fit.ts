@@ -7,10 +7,10 @@ export interface Diagnostic {
   message: string;
 }
 
-export type FitReason = 'too-few-customers' | 'not-identifiable' | 'no-convergence';
+type FitReason = 'too-few-customers' | 'not-identifiable' | 'no-convergence';
 
 /** A maximum-likelihood fit. Gradient and covariance are in ln-parameters, where no bound is near. */
-export interface FittedModel<Model extends string, Params> {
+interface FittedModel<Model extends string, Params> {
   ok: true;
   model: Model;
   unit: TimeUnit;

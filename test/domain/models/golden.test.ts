@@ -1,9 +1,12 @@
 // Goldens of the self-made fixtures (computed by lifetimes 0.11.3 and 50-digit mpmath; test/golden): run anywhere.
 import { describe, expect, test } from 'vitest';
 import * as bgNbd from '#domain/models/bg-nbd.ts';
+import { expectedFuture } from '#domain/models/future-purchases.ts';
 import { summarise } from '#domain/models/rfm.ts';
+import { spendDistribution } from '#domain/models/spend-distribution.ts';
+import { createRandom } from '#domain/numerics/random.ts';
 import { expectClose } from '../../support/close.ts';
-import { csvRows, dayOf, fixture, golden, purchasesOf } from '../../support/histories.ts';
+import { column, csvRows, dayOf, fixture, golden, purchasesOf } from '../../support/histories.ts';
 import {
   type BgNbdGolden,
   bgNbdSuite,
@@ -68,6 +71,35 @@ describe('fixture clv_transactions.csv (800 simulated customers, 78 weeks)', () 
     const distance = off.reduce((sum, value, i) => sum + value * solved[i]!, 0);
     expectClose(distance, mle.mahalanobis2_from_truth_log_params_chi2_4, 1e-4);
     expect(distance).toBeLessThan(13.3);
+  });
+
+  test('what the 800 customers really did in the next 52 weeks (clv_truth.csv) lies where the predictive distributions say', () => {
+    const truth = csvRows(fixture('clv_truth.csv'));
+    const [purchases52, spend52] = [column(truth, 'future_visits_52w'), column(truth, 'future_spend_52w')];
+    const { bgnbd_params: bg, gammagamma_params: gg } = golden<ClvGolden>('clv.json');
+    const random = createRandom(12);
+    const cells = new Float64Array(10);
+    let [expected, belowP95, withP95] = [0, 0, 0];
+    summary.ids.forEach((_, i) => {
+      const [x, m] = [summary.frequency[i]!, summary.monetaryValue[i]!];
+      const state = bgNbd.posterior(bg, x, summary.recency[i]!, summary.T[i]!);
+      const spend = spendDistribution(state, 52, gg, x, m)!;
+      expected += expectedFuture(state, 52);
+      const p95 = spend.quantile(0.95);
+      if (p95 > 0) {
+        withP95 += 1;
+        if (spend52[i]! <= p95) belowP95 += 1;
+      }
+      // Randomised probability integral transform: uniform when the whole distribution is right, the atom at 0 included.
+      const pit = spend52[i] === 0 ? random.uniform() * spend.pZero : spend.cdf(spend52[i]!);
+      cells[Math.min(9, Math.floor(pit * 10))]! += 1;
+    });
+    const actual = purchases52.reduce((sum, n) => sum + n, 0);
+    expect(Math.abs(expected / actual - 1)).toBeLessThan(0.1);
+    // Four standard errors of a share of 95 %.
+    expect(Math.abs(belowP95 / withP95 - 0.95)).toBeLessThan(4 * Math.sqrt((0.95 * 0.05) / withP95));
+    const chiSquare = cells.reduce((sum, n) => sum + (n - 80) ** 2 / 80, 0);
+    expect(chiSquare).toBeLessThan(21.67); // 9 degrees of freedom, p = .01
   });
 
   test('histories of all 800 customers are those of rfm_summary_all.csv, to the day and the cent', () => {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, test } from 'vitest';
 import { type Command, UsageError } from '#ops/commands/command.ts';
-import { fit } from '#ops/commands/fit.ts';
+import { fit, fitFromSummary } from '#ops/commands/fit.ts';
 import { parseHorizon, predict } from '#ops/commands/predict.ts';
 import { rfm } from '#ops/commands/rfm.ts';
 import { expectAllClose, expectClose } from '../../support/close.ts';
@@ -128,6 +128,20 @@ describe('fit', () => {
     expectAllClose(out.params, mle.params, 1e-6);
     expectClose(out.logLikelihood, mle.log_likelihood, 1e-9);
     expect(out).toMatchObject({ model, unit: 'week', converged: true });
+  });
+
+  test('fitFromSummary fits histories that came from elsewhere and names their source when one cannot be', () => {
+    const rows = {
+      frequency: Float64Array.of(1, 2),
+      recency: Float64Array.of(3, 9),
+      T: Float64Array.of(8, 8),
+      names: { recency: 't_x' },
+      source: 'the log',
+    };
+    expect(() => fitFromSummary('bg-nbd', rows, 'week')).toThrow(/^the log row 2, column t_x: 9 is after/);
+    const short = { ...rows, recency: Float64Array.of(3, 4) };
+    expect(fitFromSummary('mbg-nbd', short, 'day')).toMatchObject({ ok: false, reason: 'too-few-customers', n: 2 });
+    expect(() => fitFromSummary('gamma-gamma', rows, 'week')).toThrow(/the log has no monetary column/);
   });
 
   test('--columns names the columns; a weight column repeats rows', async () => {
