@@ -145,7 +145,7 @@ export function valuedQuery(db: Tables, page: CustomerPage, limit: number): Quer
   }
   return query
     .select(sql<string>`${value}::text`.as('value'))
-    .orderBy(value, sql`desc nulls last`)
+    .orderBy(value, (order) => order.desc().nullsLast())
     .orderBy(key)
     .limit(limit) as unknown as Query;
 }
