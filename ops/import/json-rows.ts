@@ -1,4 +1,5 @@
 // NDJSON text into rows: one object a line; the columns are the keys of the objects in the sample.
+import { jsonErrorPosition } from '#streams/gateway/json-position.ts';
 import type { RowBatch, RowParser } from './rows.ts';
 
 type Fields = { [field: string]: unknown };
@@ -16,7 +17,7 @@ export function createJsonRows(header: string[] | null): RowParser {
       for (const line of lines) take(line, into);
       finish(into);
     },
-    end(into) {
+    async end(into) {
       if (rest !== '') take(rest, into);
       rest = '';
       finish(into);
@@ -38,13 +39,9 @@ export function createJsonRows(header: string[] | null): RowParser {
     let value: unknown;
     try {
       value = JSON.parse(line);
-    } catch (error) {
-      // The parser's own message quotes the text around; only the position is said.
-      const position = /position (\d+)/.exec((error as Error).message)?.[1];
-      refuse(
-        'not-json',
-        position === undefined ? 'ends before the JSON does' : `is broken JSON at character ${Number(position) + 1}`,
-      );
+    } catch {
+      const position = jsonErrorPosition(line);
+      refuse('not-json', `is broken JSON at character ${position + 1} of ${line.length}`);
       return;
     }
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {

@@ -56,7 +56,7 @@ export async function openTable(path: string, sampleRows = SAMPLE_ROWS): Promise
     sampler.push(text, sampled);
     if (sampled.numbers.length >= sampleRows) break;
   }
-  if (sampled.numbers.length < sampleRows) sampler.end(sampled);
+  if (sampled.numbers.length < sampleRows) await sampler.end(sampled);
   const header = sampler.header;
   if (header === null)
     throw new FileProblem(
@@ -78,7 +78,7 @@ export async function openTable(path: string, sampleRows = SAMPLE_ROWS): Promise
         if (batch.numbers.length + batch.refused.length > 0) yield batch;
       }
       const last = emptyBatch(format);
-      rows.end(last);
+      await rows.end(last);
       if (last.numbers.length + last.refused.length > 0) yield last;
     },
   };

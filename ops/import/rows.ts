@@ -23,5 +23,5 @@ export interface RowBatch {
 export interface RowParser {
   header: string[] | null;
   push(text: string, into: RowBatch): void;
-  end(into: RowBatch): void;
+  end(into: RowBatch): Promise<void>;
 }

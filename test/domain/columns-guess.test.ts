@@ -1,0 +1,122 @@
+import { describe, expect, test } from 'vitest';
+import { nearestColumn } from '#domain/column-names.ts';
+import { guessMapping, type Wish } from '#domain/columns-guess.ts';
+
+const guess = (header: string, rows: string[] = [], wish: Wish = {}) =>
+  guessMapping(
+    header.split(','),
+    rows.map((row) => row.split(',')),
+    wish,
+    'EUR',
+  );
+const mapping = (header: string, rows: string[] = [], wish: Wish = {}) => {
+  const found = guess(header, rows, wish);
+  if (!found.ok) throw new Error(found.reason.message);
+  return found.value.mapping;
+};
+const problem = (header: string, rows: string[] = [], wish: Wish = {}) => {
+  const found = guess(header, rows, wish);
+  return found.ok ? 'accepted' : found.reason.message;
+};
+
+describe('guessing columns', () => {
+  test.each([
+    ['customer_id,date,cds,amount', { customer: 'customer_id', time: 'date', amount: 'amount', order: null }],
+    ['master_customer_id,customer_id,date,cds,amount', { customer: 'customer_id', time: 'date', amount: 'amount' }],
+    ['cust,date', { customer: 'cust', time: 'date', amount: null }],
+    ['date,id', { customer: 'id', time: 'date', id: null }],
+    [
+      'InvoiceNo,StockCode,Quantity,InvoiceDate,UnitPrice,CustomerID',
+      {
+        customer: 'CustomerID',
+        time: 'InvoiceDate',
+        amount: null,
+        quantity: 'Quantity',
+        price: 'UnitPrice',
+        order: 'InvoiceNo',
+      },
+    ],
+    [
+      'Order ID,User ID,Created At,Grand Total,Currency,Sales Channel',
+      {
+        customer: 'User ID',
+        time: 'Created At',
+        amount: 'Grand Total',
+        order: 'Order ID',
+        currencyColumn: 'Currency',
+        channel: 'Sales Channel',
+      },
+    ],
+    ['email,order_date,price', { customer: 'email', time: 'order_date', amount: 'price' }],
+    ['id,customer,timestamp,total', { customer: 'customer', time: 'timestamp', amount: 'total' }],
+  ])('%s', (header, expected) => expect(mapping(header)).toMatchObject(expected));
+
+  test('a time nobody names is found by its values', () => {
+    expect(mapping('customer,when exactly,amount', ['1,2026-01-01,5', '1,2026-01-02,5']).time).toBe('when exactly');
+  });
+
+  test('refund documents are told by the prefix their negative lines share', () => {
+    const rows = ['1,1,5,a', '1,2,5,a', '2,1,5,b', 'C3,-1,5,a', 'C3,-2,5,a', 'C4,-1,5,b', 'A9,-1,5,'];
+    const found = guess(
+      'InvoiceNo,Quantity,UnitPrice,CustomerID,InvoiceDate',
+      rows.map((row) => `${row},2010-12-01`),
+    );
+    expect(found.ok && found.value.mapping.refundPrefix).toBe('C');
+    expect(found.ok && found.value.explanation.join('\n')).toMatch(/begins with C \(3 of 3 sampled negative lines\)/);
+    expect(
+      mapping('InvoiceNo,Quantity,UnitPrice,CustomerID,InvoiceDate', rows, { refundPrefix: 'none' }).refundPrefix,
+    ).toBeNull();
+  });
+
+  test('what the user names is not guessed; `none` means none', () => {
+    const header = 'customer_id,household,date,amount,net,order_id';
+    expect(mapping(header, [], { customer: 'household', amount: 'net', order: 'none' })).toMatchObject({
+      customer: 'household',
+      amount: 'net',
+      order: null,
+    });
+    expect(mapping(header, [], { amount: 'none' }).amount).toBeNull();
+  });
+
+  test('an unknown column is an error with the columns there are and the nearest', () => {
+    const header = 'CustomerID,InvoiceDate,Amount';
+    expect(problem(header, [], { customer: 'customer' })).toBe(
+      "There is no column 'customer' (--customer). Did you mean 'CustomerID'? Columns there are: CustomerID, InvoiceDate, Amount.",
+    );
+    expect(problem(header, [], { amount: 'zzzzzz' })).toBe(
+      "There is no column 'zzzzzz' (--amount). Columns there are: CustomerID, InvoiceDate, Amount.",
+    );
+    expect(nearestColumn('amuont', ['CustomerID', 'Amount'])).toBe('Amount');
+  });
+
+  test('a currency is a column or a code', () => {
+    const header = 'customer,date,amount,cur';
+    expect(mapping(header, [], { currency: 'cur' })).toMatchObject({ currencyColumn: 'cur', currency: 'EUR' });
+    expect(mapping(header, [], { currency: 'gbp' })).toMatchObject({ currencyColumn: null, currency: 'GBP' });
+    expect(problem(header, [], { currency: 'Taler' })).toMatch(/neither a column nor an ISO 4217 code/);
+    const assumed = guess(header);
+    expect(assumed.ok && assumed.value.warnings.join()).toMatch(/EUR assumed/);
+  });
+
+  test('what cannot be guessed says which option names it', () => {
+    expect(problem('when,what')).toMatch(/--customer COL.*Columns there are: when, what/);
+    expect(problem('customer,what')).toMatch(/--time COL/);
+    expect(problem('ID,frequency,recency,T')).toMatch(/looks like a summary/);
+    expect(problem('customer,date,date')).toMatch(/there twice/);
+  });
+
+  test('order totals repeated on every line, and odd amounts, are warned about', () => {
+    const rows = Array.from({ length: 60 }, (_, i) => `c,2026-01-01,${Math.floor(i / 3)},${10 + Math.floor(i / 3)}`);
+    const totals = guess('customer,date,order_id,amount', rows);
+    expect(totals.ok && totals.value.warnings.join()).toMatch(/same amount/);
+    const commas = guess('customer;date;amount'.replaceAll(';', ','), ['1,2026-01-01,1.5', '1,2026-01-01,x']);
+    expect(commas.ok && commas.value.warnings.join()).toMatch(/1 of 2 sampled values of amount/);
+  });
+
+  test('the explanation names every column, read or not', () => {
+    const found = guess('customer,date,amount,note', ['1,2026-01-01,5,x']);
+    const text = found.ok ? found.value.explanation.join('\n') : '';
+    for (const column of ['customer', 'date', 'amount', 'note']) expect(text).toContain(column);
+    expect(text).toMatch(/not read {2}note/);
+  });
+});
