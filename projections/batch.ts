@@ -50,7 +50,7 @@ export class Batch {
       const { fact } = message;
       switch (fact.type) {
         case 'customer.linked':
-          this.#links.push({ source: fact.anonymous, known: fact.known, seq });
+          this.#links.push({ anonymous: fact.anonymous, known: fact.known, seq });
           break;
         case 'customer.erased':
           this.#erasures.push({ sids: fact.sids, seq });
@@ -129,7 +129,7 @@ export class Batch {
       await observations.mergeStagedObservations(client);
     }
     await applyDeployments(client, this.#deployments);
-    await applyErasures(client, this.#erasures);
+    await applyErasures(client, this.#erasures, this.#links);
     return windowStart;
   }
 

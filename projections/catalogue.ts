@@ -98,7 +98,7 @@ export interface EventRow {
 export interface LinkRow {
   sid_key: Int8;
   sid: Uuid;
-  known: Uuid | null;
+  known: boolean;
   canonical_key: Int8;
   canonical: Uuid;
   seq: Int8;

@@ -1,10 +1,14 @@
 // One row a customer, pulled as state from the fold thread: however long PostgreSQL was away, only customers that changed meanwhile are
 // written, once each. The ledger stays the one place that counts (facts §5).
 import type { ClientBase } from 'pg';
+import { NO_DAY } from '#domain/documents.ts';
 import { type CopyBuffer, copyInto } from './copy-binary.ts';
+import { COLUMN_FLAG } from './memory/row-layout.ts';
 
-export const NO_DAY = -0x8000_0000;
-export const CUSTOMER_FLAG = { erased: 1, anonymous: 2 } as const;
+export { NO_DAY };
+/** Bits of `flags`. */
+export const CUSTOMER_FLAG = COLUMN_FLAG;
+const { erased, anonymous, linked } = COLUMN_FLAG;
 
 /** Customers that changed after a position, as columns of one length. */
 export interface CustomerState {
@@ -22,7 +26,7 @@ export interface CustomerState {
   /** Index into `currencies`, 0 = none or mixed. */
   currency: Uint16Array;
   currencies: readonly string[];
-  /** CUSTOMER_FLAG bits. */
+  /** COLUMN_FLAG bits. */
   flags: Uint8Array;
   /** Log position that last changed the customer. */
   seqs: Float64Array;
@@ -40,7 +44,7 @@ const COLUMNS =
 const COLUMN_COUNT = 14;
 export const stageTable = `create temp table if not exists ${STAGE} (
   sid_key bigint, sid uuid, anonymous boolean, first_day integer, last_day integer, change_day integer, orders integer, frequency integer,
-  money_days integer, money_minor bigint, net_minor bigint, currency text collate "C", seq bigint, erased boolean) on commit delete rows`;
+  money_days integer, money_minor bigint, net_minor bigint, currency text collate "C", seq bigint, gone boolean) on commit delete rows`;
 
 export function encodeCustomers(out: CopyBuffer, state: CustomerState): void {
   const sids = new DataView(state.sids.buffer, state.sids.byteOffset, state.sids.byteLength);
@@ -52,7 +56,7 @@ export function encodeCustomers(out: CopyBuffer, state: CustomerState): void {
     out.row(COLUMN_COUNT);
     out.words2(w0, w1);
     out.words4(w0, w1, sids.getUint32(i * 16 + 8, true), sids.getUint32(i * 16 + 12, true));
-    out.boolean((state.flags[i]! & CUSTOMER_FLAG.anonymous) !== 0);
+    out.boolean((state.flags[i]! & anonymous) !== 0);
     day(state.firstDay[i]!);
     day(state.lastDay[i]!);
     day(state.changeDay[i]!);
@@ -63,7 +67,7 @@ export function encodeCustomers(out: CopyBuffer, state: CustomerState): void {
     out.int8(state.netMinor[i]!);
     out.text(state.currencies[state.currency[i]!] || null);
     out.int8(state.seqs[i]!);
-    out.boolean((state.flags[i]! & CUSTOMER_FLAG.erased) !== 0);
+    out.boolean((state.flags[i]! & (erased | linked)) !== 0);
   }
 }
 
@@ -74,12 +78,12 @@ const SET = COLUMNS.split(', ')
 // The projector may have seen an erasure or a link before or after the fold that answered: neither brings a row back.
 const MERGE = `insert into rm.customers as t (${COLUMNS})
 select distinct on (sid_key) ${COLUMNS} from ${STAGE} s
-where not s.erased
+where not s.gone
   and not exists (select from rm.erasures e where e.sid_key = s.sid_key)
   and not exists (select from rm.links l where l.sid_key = s.sid_key and l.canonical_key <> l.sid_key)
 order by sid_key, seq desc
 on conflict (sid_key) do update set ${SET} where excluded.seq >= t.seq`;
-const DELETE = `delete from rm.customers t using ${STAGE} s where s.erased and t.sid_key = s.sid_key`;
+const DELETE = `delete from rm.customers t using ${STAGE} s where s.gone and t.sid_key = s.sid_key`;
 
 export async function mergeCustomers(client: ClientBase, rows: CopyBuffer): Promise<void> {
   await copyInto(client, STAGE, rows);

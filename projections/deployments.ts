@@ -22,7 +22,7 @@ export async function applyDeployments(
     );
     await client.query(
       `insert into rm.deployments (seq, ctl_sequence, type, model_id, digest, deployed_at) values ($1, $2, $3, $4, $5, $6)
-       on conflict (seq) do nothing`,
+       on conflict (ctl_sequence) do nothing`,
       [seq, fact.ctlSequence, fact.kind, id, fact.digest, at],
     );
   }

@@ -1,6 +1,7 @@
 // Erasure: an erased customer's rows leave every table; what they counted for stays as monthly totals without a person (facts §8).
 import type { ClientBase } from 'pg';
 import { sidKeyOf } from './catalogue.ts';
+import type { Link } from './links.ts';
 
 export interface Erasure {
   /** Every sid of the customer, 16 bytes each. */
@@ -8,14 +9,36 @@ export interface Erasure {
   seq: number;
 }
 
-export async function applyErasures(client: ClientBase, erasures: readonly Erasure[]): Promise<void> {
-  if (erasures.length === 0) return;
-  const named = erasures.flatMap(({ sids, seq }) => sids.map((sid) => ({ key: sidKeyOf(sid).toString(), seq })));
-  await client.query(
-    'insert into rm.erasures (sid_key, seq) select * from unnest($1::bigint[], $2::bigint[]) on conflict (sid_key) do nothing',
-    [named.map((one) => one.key), named.map((one) => one.seq)],
+/**
+ * A group of linked sids is erased as soon as one of them is. `links` of the same batch may have joined somebody to an erased one; the
+ * keyring decides no such link (it has forgotten the erased), so only a damaged order of facts gets here, and it ends the same way.
+ */
+export async function applyErasures(
+  client: ClientBase,
+  erasures: readonly Erasure[],
+  links: readonly Link[],
+): Promise<void> {
+  const seqs = new Map<string, number>();
+  for (const { sids, seq } of erasures) for (const sid of sids) seqs.set(sidKeyOf(sid).toString(), seq);
+  if (links.length > 0) {
+    const touched = links.flatMap(({ anonymous, known }) => [anonymous, known]).map((sid) => sidKeyOf(sid).toString());
+    const { rows } = await client.query<{ sid_key: string; seq: string }>(
+      'select sid_key, seq from rm.erasures where sid_key = any($1::bigint[])',
+      [touched],
+    );
+    for (const row of rows) seqs.set(row.sid_key, Number(row.seq));
+  }
+  if (seqs.size === 0) return;
+  const { rows } = await client.query<{ sid_key: string }>(
+    `with named as (select * from unnest($1::bigint[], $2::bigint[]) n (sid_key, seq)),
+       everybody as (
+         select sid_key, seq from named union all
+         select m.sid_key, n.seq from named n join rm.links l on l.sid_key = n.sid_key join rm.links m on m.canonical_key = l.canonical_key)
+     insert into rm.erasures (sid_key, seq) select sid_key, min(seq) from everybody group by sid_key
+     on conflict (sid_key) do update set seq = least(erasures.seq, excluded.seq) returning sid_key`,
+    [[...seqs.keys()], [...seqs.values()]],
   );
-  const keys = [named.map((one) => one.key)];
+  const keys = [rows.map((row) => row.sid_key)];
   await client.query(
     `insert into rm.erased_totals as e (month, kind, currency, rows, minor)
      select date_trunc('month', date '1970-01-01' + day)::date, kind, coalesce(currency, ''), count(*), coalesce(sum(minor), 0)

@@ -39,7 +39,7 @@ export function encodeEvent(out: CopyBuffer, pack: PackView, row: number, seq: n
 /** $1: first day of the window at the end of the batch; earlier rows may be staged, and have no partition. */
 const MERGE = `insert into rm.events (${COLUMNS})
 select ${COLUMNS} from (${canonicalStage(STAGE, COLUMNS)}) s where day >= $1 order by day, event_hash, seq
-on conflict (day, event_hash, sid_key) do nothing`;
+on conflict do nothing`;
 
 export async function mergeStagedEvents(client: ClientBase, windowStart: number): Promise<void> {
   await client.query({ name: 'merge-events', text: MERGE, values: [windowStart] });
@@ -52,4 +52,4 @@ with moved as (
   returning l.canonical_key, e.*)
 insert into rm.events (${COLUMNS})
 select canonical_key, ${COLUMNS.replace('sid_key, ', '')} from moved order by day, event_hash, seq
-on conflict (day, event_hash, sid_key) do nothing`;
+on conflict do nothing`;

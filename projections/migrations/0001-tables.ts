@@ -75,12 +75,12 @@ create index transactions_day on rm.transactions (day, sid_key);
 
 -- Everything that is neither order nor refund, in daily partitions of a moving window; the log holds the rest.
 create table rm.events (
-  day integer not null,
   event_hash uuid not null,
   sid_key bigint not null,
   at timestamptz not null,
   seq bigint not null,
   minor bigint,
+  day integer not null,
   type smallint not null,
   currency text collate "C",
   name text,
@@ -88,20 +88,22 @@ create table rm.events (
   source text not null,
   run text,
   props jsonb,
-  primary key (day, event_hash, sid_key)
+  -- An id counts within its customer, type and instant, as in the ledger.
+  primary key (day, event_hash, sid_key, at, type)
 ) partition by range (day);
 create index events_sid on rm.events (sid_key, day);
 
 create table rm.event_types (code smallint primary key, name text not null unique);
 
--- Sids that are one person: everybody of such a group whose rows live under another sid, or who was the source of a link.
+-- Sids that are one person, and under which of them the rows of all live.
 create table rm.links (
   sid_key bigint primary key,
   sid uuid not null,
-  -- The sid this one was said to be; null for one that was only ever the target.
-  known uuid,
+  -- Some link calls it the known one.
+  known boolean not null,
   canonical_key bigint not null,
   canonical uuid not null,
+  -- Log position of the first link that names it.
   seq bigint not null
 );
 create index links_canonical on rm.links (canonical_key);
@@ -147,8 +149,9 @@ create table rm.models (
   created_at timestamptz not null
 );
 create table rm.deployments (
-  seq bigint primary key,
-  ctl_sequence bigint not null,
+  -- A barrier written twice (a retry after a crash) is one deployment, at its first place in the log.
+  ctl_sequence bigint primary key,
+  seq bigint not null,
   type text not null,
   model_id text collate "C" not null,
   digest text not null,

@@ -11,7 +11,8 @@ import {
   encodeCursor,
   valuedQuery,
 } from '#projections/customer-profile.ts';
-import { CUSTOMER_FLAG, type FoldState } from '#projections/customers.ts';
+import type { FoldState } from '#projections/customers.ts';
+import { COLUMN_FLAG } from '#projections/memory/row-layout.ts';
 import { type Projector, startProjector } from '#projections/projector.ts';
 import type { ScoreBatch } from '#projections/scores.ts';
 import { eventsInWindow, totals, weeklyRepeatPurchases, weeklyRepeatQuery } from '#projections/stats.ts';
@@ -77,7 +78,7 @@ const scoresOf = (rows: { n: number; clv: number; churn?: number }[], seq = 1, m
 test('only customers that changed are written; an older state never replaces a newer one; the erased and the linked stay away', async () => {
   const url = await createDatabase(engines, 'state');
   const fold = new FakeFold();
-  fold.set(2, plain(1, 1), plain(2, 2), plain(3, 2), plain(4, 2, { flags: CUSTOMER_FLAG.anonymous }));
+  fold.set(2, plain(1, 1), plain(2, 2), plain(3, 2), plain(4, 2, { flags: COLUMN_FLAG.anonymous }));
   const store = await logOf([
     [event({ sid: sid(1) })],
     [event({ sid: sid(2) })],
@@ -103,7 +104,7 @@ test('only customers that changed are written; an older state never replaces a n
   await expect.poll(() => fold.asked.at(-1)).toBe(5);
   expect(await read()).toEqual(after);
   // Erased at the fold first.
-  fold.set(6, plain(2, 6, { flags: CUSTOMER_FLAG.erased, orders: 0 }));
+  fold.set(6, plain(2, 6, { flags: COLUMN_FLAG.erased, orders: 0 }));
   await expect.poll(async () => (await read()).map((row) => row.orders)).toEqual([1]);
 });
 

@@ -1,5 +1,6 @@
 // Customer state as the fold thread hands it over, from plain rows.
-import { type CustomerState, NO_DAY } from '#projections/customers.ts';
+import { NO_DAY } from '#domain/documents.ts';
+import type { CustomerState } from '#projections/customers.ts';
 
 export interface PlainState {
   sid: Uint8Array;
