@@ -6,6 +6,7 @@ import type { Result } from '#domain/result.ts';
 import type { Offsets } from '#domain/time.ts';
 import type { CustomerSort } from '#projections/customer-profile.ts';
 import type { Columns } from '#projections/memory/columns.ts';
+import type { RunStats } from '#projections/memory/runs.ts';
 import type { GatewayHandlers, GatewayStatus } from '#streams/gateway/protocol.ts';
 import type { AccessStore } from '#streams/keyring/access-store.ts';
 import type { Quarantine } from '#streams/quarantine.ts';
@@ -36,20 +37,6 @@ export type GatewayCalls = Pick<
 > & {
   status(): Promise<Pick<GatewayStatus, 'lastSeq' | 'eventsPerSecond'>>;
 };
-
-/** What the fold thread says of one import run (projections/memory/protocol.ts). */
-export interface RunStats {
-  acceptedEvents: number;
-  acceptedRows: number;
-  duplicateEvents: number;
-  duplicateRows: number;
-  conflictEvents: number;
-  conflictRows: number;
-  customers: number;
-  /** Minor units by currency. */
-  gross: Record<string, number>;
-  refunds: Record<string, number>;
-}
 
 export interface Deployment {
   /** EVT sequence from which it is in force. */
@@ -95,8 +82,8 @@ export interface LedgerView {
 export interface Ledgers {
   present(sids: Uint8Array[]): Promise<(LedgerView | null)[]>;
   past(sids: Uint8Array[], seq: number): Promise<(LedgerView | null)[]>;
-  /** The log's own now at a position, ms. */
-  clockAt(seq: number): Promise<number>;
+  /** The log's own now at a position: largest event time (ms) and largest local day. */
+  clockAt(seq: number): Promise<{ clockAt: number; clockDay: number }>;
 }
 
 export interface Pool {
@@ -240,6 +227,7 @@ export interface Deps extends AccessDeps {
   truth: Truth | null;
   /** Folder of the built console (ui/dist). */
   uiDir: string;
+  /** The same object until a fact changes it. */
   clock: () => ClockInfo;
   /** Every deployment so far, so that a past moment finds the model that was in force then. */
   deployedModels: () => readonly ServingModel[];

@@ -1,5 +1,6 @@
 // The one table from a reason to an HTTP status, and the shape of every refusal: RFC 9457 problem+json naming the field by JSON pointer.
 import type { z } from 'zod';
+import { jsonErrorPosition } from '#streams/gateway/json-position.ts';
 
 /** reason → [status, title]. The domain knows reasons only; nothing outside this file knows a status. */
 const table = {
@@ -131,16 +132,18 @@ export function validationProblem(error: z.core.$ZodError, where: string): Probl
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
-  } catch (error) {
-    const message = (error as Error).message;
-    const at = /position (\d+)/.exec(message);
-    const position = at ? Number(at[1]) : text.length;
+  } catch {
+    const position = Math.max(0, jsonErrorPosition(text));
     const before = text.slice(0, position).split('\n');
     const what =
-      text.trim() === '' ? 'the body is empty' : message.replace(/ in JSON at position.*| \(line.*|, ".*$/s, '');
+      text.trim() === ''
+        ? 'the body is empty'
+        : position >= text.length
+          ? 'it ends too early'
+          : 'this is where it stops being JSON';
     throw new Problem(
       'not-json',
-      `${what}, at position ${position} (line ${before.length}, column ${before.at(-1)!.length + 1})`,
+      `position ${position} (line ${before.length}, column ${before.at(-1)!.length + 1}): ${what}`,
       {
         extra: { position },
       },

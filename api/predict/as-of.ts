@@ -1,6 +1,6 @@
 // `as_of = {seq, at}` (facts §4): `seq` bounds what the log held, `at` is the moment asked about. A bare time means the latest sequence, a
 // bare sequence the log then at its own now. Every answer says both, so asking again with them gives the same digits.
-import { DAY_MS, dayOf, instantOf, type Offsets, parseTime } from '#domain/time.ts';
+import { DAY_MS, dayOf, instantOf, type Offsets, parseTime, resolveLocal } from '#domain/time.ts';
 import type { ClockInfo, ServingModel } from '../deps.ts';
 import { Problem } from '../problem.ts';
 import type { AsOfInput } from '../schemas.ts';
@@ -21,10 +21,32 @@ export const isoOf = (ms: number): string => new Date(ms).toISOString();
 export const dayText = (day: number): string => isoOf(day * DAY_MS).slice(0, 10);
 
 /** The present, by the workspace's clock: the largest event time, or the wall. */
-export function present(state: { seq: number; clockAt: number }, clock: ClockInfo, now: number): Moment {
-  const wall = clock.mode === 'wall' || state.seq === 0;
-  const at = wall ? now : state.clockAt;
-  return { seq: state.seq, at, atText: isoOf(at), day: dayOf(at, clock.offsets), clock: clock.mode, past: false };
+export function present(
+  state: { seq: number; clockAt: number; clockDay: number; events: number },
+  clock: ClockInfo,
+  now: number,
+): Moment {
+  const wall = clock.mode === 'wall' || state.events === 0;
+  if (wall)
+    return {
+      seq: state.seq,
+      at: now,
+      atText: isoOf(now),
+      day: dayOf(now, clock.offsets),
+      clock: clock.mode,
+      past: false,
+    };
+  const { at, day } = logNow(state, clock.offsets);
+  return { seq: state.seq, at, atText: isoOf(at), day, clock: clock.mode, past: false };
+}
+
+/** The log's own now. A date without time may name a later local day than its instant (00:00 UTC) falls on: then that day's beginning. */
+export function logNow(
+  { clockAt, clockDay }: { clockAt: number; clockDay: number },
+  offsets: Offsets,
+): { at: number; day: number } {
+  const at = dayOf(clockAt, offsets) >= clockDay ? clockAt : resolveLocal(clockDay * DAY_MS, offsets);
+  return { at, day: dayOf(at, offsets) };
 }
 
 interface Asked {
@@ -56,12 +78,16 @@ export function parseAsOf(input: AsOfInput, offsets: Offsets, pointer = '/as_of'
 }
 
 /**
- * The moment a request asks about. @param clockAt the log's own now at a past sequence.
+ * The moment a request asks about. A past sequence without a time: the log's own now at that position, even under the wall clock.
  */
 export async function resolveAsOf(
   input: AsOfInput,
   now: Moment,
-  context: { clock: ClockInfo; wall: number; clockAtSeq: (seq: number) => Promise<number> },
+  context: {
+    clock: ClockInfo;
+    wall: number;
+    clockAtSeq: (seq: number) => Promise<{ clockAt: number; clockDay: number }>;
+  },
 ): Promise<Moment> {
   const { clock, wall } = context;
   const asked = parseAsOf(input, clock.offsets);
@@ -80,8 +106,8 @@ export async function resolveAsOf(
     return { seq, at: asked.at, atText: isoOf(asked.at), day: asked.day, clock: clock.mode, past };
   }
   if (!past) return now;
-  const at = await context.clockAtSeq(seq);
-  return { seq, at, atText: isoOf(at), day: dayOf(at, clock.offsets), clock: clock.mode, past };
+  const { at, day } = logNow(await context.clockAtSeq(seq), clock.offsets);
+  return { seq, at, atText: isoOf(at), day, clock: clock.mode, past };
 }
 
 /** The model in force at a position: the last deployment at or before it (facts §4). */

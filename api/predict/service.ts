@@ -9,7 +9,7 @@ import {
   predictClv,
   type Refusal,
 } from '#domain/models/clv-model.ts';
-import type { Deps, LedgerView, ServingModel } from '../deps.ts';
+import type { ClockInfo, Deps, LedgerView, ServingModel } from '../deps.ts';
 import { Problem } from '../problem.ts';
 import type { AsOfInput } from '../schemas.ts';
 import { createScoreIds } from '../token.ts';
@@ -78,14 +78,15 @@ export function createPredictions(deps: Deps) {
   const scale = scaleOf(currency);
   const row = emptyHistory();
   let last: Moment | null = null;
+  let lastClock: ClockInfo | null = null;
 
   /** The present; the same object while nothing changed, so that its texts are made once. */
   function now(): Moment {
     columns.refresh();
     const state = columns.state();
     const clock = deps.clock();
-    if (last && clock.mode === 'log' && last.seq === state.seq && last.at === state.clockAt && last.clock === 'log')
-      return last;
+    if (last && clock === lastClock && clock.mode === 'log' && state.events > 0 && last.seq === state.seq) return last;
+    lastClock = clock;
     last = present(state, clock, deps.now());
     return last;
   }

@@ -5,7 +5,8 @@ import { unpack } from 'msgpackr';
 import type { InputEvent } from '#domain/events.ts';
 import { formatMinor } from '#domain/money.ts';
 import { DAY_MS } from '#domain/time.ts';
-import type { Deps, RunStats } from '../deps.ts';
+import type { RunStats } from '#projections/memory/runs.ts';
+import type { Deps } from '../deps.ts';
 import type { Predictions } from '../predict/service.ts';
 import { Problem } from '../problem.ts';
 import { createRouter, route } from '../route.ts';
@@ -87,8 +88,9 @@ export function importRoutes(deps: Deps, predictions: Predictions) {
     const stats = await fold.runStats(id);
     if (!stats) throw new Problem('conflict', `the log does not know import ${id}; start it again`);
     const reasons = { ...(await deps.quarantine.counts({ run: id })) };
-    // Conflicts are the fold's verdict; the gateway, which fills the quarantine, cannot know them.
-    if (stats.conflictRows > 0) reasons.conflict = (reasons.conflict ?? 0) + stats.conflictRows;
+    // The fold is the judge of conflicts, and of what belongs to the erased.
+    if (stats.conflictRows > 0) reasons.conflict = stats.conflictRows;
+    if (stats.ignoredRows > 0) reasons.erased = (reasons.erased ?? 0) + stats.ignoredRows;
     const quarantined = Object.values(reasons).reduce((sum, rows) => sum + rows, 0);
     const moment = predictions.now();
     return {

@@ -1,0 +1,88 @@
+// An import over HTTP, step by step and every step twice: the summary is the fold's verdict and reconciles to the line.
+import { pack } from 'msgpackr';
+import { expect, test } from 'vitest';
+import { createPlatform, inputEvent } from './support/platform.ts';
+
+const digest = 'ab'.repeat(32);
+const start = { run: 'run-00000001', source: 'shop', digest };
+
+test('start, append, quarantine, finish; repeated steps change nothing', async () => {
+  const platform = await createPlatform();
+  const key = await platform.key('data-engineer');
+  const bytes = async (path: string, body: Uint8Array) => {
+    const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/msgpack' };
+    const response = await platform.app.request(path, { method: 'POST', headers, body: new Uint8Array(body) });
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+  };
+  const json = async (path: string, body: unknown) => {
+    const response = await platform.as('data-engineer', 'POST', path, body);
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+  };
+  const order = (customer: string, orderId: string, minor: number, lines = 1) =>
+    inputEvent({ customerId: customer, orderId, minor, lines, at: Date.parse('2025-05-01') });
+
+  expect(await json('/api/imports', start)).toMatchObject({ status: 200, body: { resumed: false } });
+  const position = platform.position();
+  expect(await json('/api/imports', start)).toMatchObject({ status: 200, body: { resumed: true } });
+  expect(platform.position()).toBe(position);
+  expect((await json('/api/imports', { ...start, source: 'other' })).status).toBe(409);
+
+  const events = pack([
+    order('a', 'o1', 1000, 3),
+    order('b', 'o2', 250),
+    order('a', 'o1', 1000, 3),
+    order('a', 'o2x', 5),
+    order('refused', 'o9', 1, 2),
+  ]);
+  const first = await bytes(`/api/imports/${start.run}/events?batch=0`, events);
+  expect(first.body).toMatchObject({ appended: 4, rejected: [{ index: 4, reason: 'erased', rows: 2 }] });
+  const stored = platform.position();
+  expect(await bytes(`/api/imports/${start.run}/events?batch=0`, events)).toEqual(first);
+  expect(platform.position()).toBe(stored);
+
+  const rows = [
+    { rowNumber: 9, reason: 'bad-amount', column: 'amount', detail: 'is not a number', raw: 'x,y', rows: 1 },
+    { rowNumber: 10, reason: 'erased', detail: 'erased before', raw: 'refused', rows: 2 },
+  ];
+  for (let i = 0; i < 2; i++)
+    expect((await json(`/api/imports/${start.run}/quarantine?batch=0`, { rows })).body).toEqual({ kept: 2 });
+  expect(await (await platform.as('analyst', 'GET', `/api/quarantine?run=${start.run}`)).json()).toMatchObject({
+    items: [{ reason: 'bad-amount', row: 9, column: 'amount', rows: 1 }, { reason: 'erased' }],
+    reasons: { 'bad-amount': 1, erased: 2 },
+  });
+  expect(await (await platform.as('analyst', 'GET', '/api/quarantine/1-0')).json()).toMatchObject({ raw: 'x,y' });
+
+  const told = { rows: 11, events: 4, quarantinedRows: 3 };
+  const summary = await json(`/api/imports/${start.run}/finish`, told);
+  expect(summary.body).toMatchObject({
+    run: start.run,
+    accepted: 5,
+    duplicates: 3,
+    quarantined: 3,
+    rows: 11,
+    customers: 2,
+    gross: { EUR: '12.55' },
+    refunds: {},
+    reasons: { 'bad-amount': 1, erased: 2 },
+    asOf: { seq: platform.position() },
+  });
+  const end = platform.position();
+  expect(await json(`/api/imports/${start.run}/finish`, told)).toEqual(summary);
+  expect(platform.position()).toBe(end);
+});
+
+test('a run nobody started, a run name that is no name, a batch that is no msgpack', async () => {
+  const platform = await createPlatform();
+  expect(
+    (
+      await platform.as('data-engineer', 'POST', '/api/imports/run-unknown/finish', {
+        rows: 0,
+        events: 0,
+        quarantinedRows: 0,
+      })
+    ).status,
+  ).toBe(404);
+  const bad = await platform.as('data-engineer', 'POST', '/api/imports', { ...start, run: '../x' });
+  expect(bad.status).toBe(400);
+  expect(await bad.json()).toMatchObject({ errors: [{ pointer: '/run' }] });
+});

@@ -1,0 +1,146 @@
+// What a browser loads: API description and its page from this machine alone, the console with its headers, health, metrics.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { coreOf } from '#api/app.ts';
+import { createMetricsApp } from '#api/metrics.ts';
+import { createPlatform, LOCAL_TOKEN, type Platform } from './support/platform.ts';
+
+let platform: Platform;
+const uiDir = mkdtempSync(join(tmpdir(), 'axiom47-ui-'));
+beforeAll(async () => {
+  mkdirSync(join(uiDir, 'assets'));
+  writeFileSync(join(uiDir, 'index.html'), '<!doctype html><title>console</title>');
+  writeFileSync(join(uiDir, 'assets', 'main-abc123.js'), 'export {};');
+  platform = await createPlatform({ deps: { uiDir } });
+});
+afterAll(() => rmSync(uiDir, { recursive: true, force: true }));
+
+describe('API description', () => {
+  test('is OpenAPI 3.1 and names every route that is not hidden', async () => {
+    const response = await platform.app.request('/openapi.json');
+    // biome-ignore lint/suspicious/noExplicitAny: a document without a type here.
+    const document = (await response.json()) as any;
+    expect(document.openapi).toBe('3.1.0');
+    for (const { method, path } of coreOf(platform.app).routes) {
+      if (path === '/openapi.json' || path.startsWith('/docs')) continue;
+      const operation = document.paths[path.replaceAll(/:(\w+)/g, '{$1}')]?.[method.toLowerCase()];
+      expect(operation, `${method} ${path}`).toBeDefined();
+      expect(operation.summary, `${method} ${path}`).toBeTruthy();
+      expect(operation.responses.default.content).toHaveProperty('application/problem+json');
+    }
+    expect(document.components.schemas.Problem.required).toContain('trace_id');
+  });
+
+  test('the docs page loads nothing from elsewhere and allows no inline script', async () => {
+    const page = await platform.app.request('/docs');
+    const html = await page.text();
+    expect(html).not.toMatch(/https?:\/\//);
+    expect(html).not.toMatch(/<script>[^<]/);
+    expect(page.headers.get('content-security-policy')).toMatch(/script-src 'self';/);
+    for (const [, file] of html.matchAll(/(?:src|href)="(\/docs\/[^"]+)"/g)) {
+      const response = await platform.app.request(file!);
+      expect(response.status).toBe(200);
+      await response.body?.cancel();
+    }
+  });
+
+  test.each([
+    '/docs/package.json',
+    '/docs/..%2fpackage.json',
+    '/docs/%2e%2e%2f%2e%2e%2fpackage.json',
+    '/docs/constructor',
+    '/docs/__proto__',
+  ])('%s is not served', async (path) => {
+    expect((await platform.app.request(path)).status).toBe(404);
+  });
+});
+
+describe('console', () => {
+  test('pages get index.html under a strict policy, assets for ever', async () => {
+    for (const path of ['/', '/customers/c-1', '/dashboard?from=2025']) {
+      const page = await platform.app.request(path);
+      expect(await page.text()).toContain('console');
+      expect(page.headers.get('content-security-policy')).toContain("script-src 'self'");
+      expect(page.headers.get('content-security-policy')).toContain("frame-ancestors 'none'");
+      expect(page.headers.get('cache-control')).toBe('no-cache');
+      expect(page.headers.get('x-content-type-options')).toBe('nosniff');
+    }
+    const asset = await platform.app.request('/assets/main-abc123.js');
+    expect(asset.headers.get('cache-control')).toContain('immutable');
+    expect(asset.headers.get('content-type')).toContain('javascript');
+  });
+
+  test.each([
+    '/assets/../../package.json',
+    '/assets/%2e%2e/%2e%2e/etc/passwd',
+    '//etc/passwd',
+    '/..%5c..%5cetc%5cpasswd.txt',
+    '/assets/missing.js',
+    '/%00.html',
+  ])('%s leads nowhere', async (path) => {
+    const response = await platform.app.request(path);
+    const text = await response.text();
+    expect(text).not.toMatch(/root:|"name"/);
+    if (path.endsWith('.js')) expect(response.status).toBe(404);
+  });
+
+  test('without a build it says what to run', async () => {
+    const bare = await createPlatform();
+    const response = await bare.app.request('/');
+    expect(response.status).toBe(503);
+    expect(await response.text()).toContain('npm run build:ui');
+  });
+
+  test('an unknown API address is a problem, not a page; the wrong method says so', async () => {
+    const unknown = await platform.app.request('/api/nothing');
+    expect(unknown.status).toBe(404);
+    expect(unknown.headers.get('content-type')).toBe('application/problem+json');
+    expect((await platform.app.request('/api/login', { method: 'DELETE' })).status).toBe(405);
+  });
+});
+
+describe('health and metrics', () => {
+  test('readyz says each check to an Administrator only, and a check that hangs fails', async () => {
+    const checks = {
+      log: async () => 'seq 7',
+      tables: async () => {
+        throw new Error('connection refused');
+      },
+      fold: () => new Promise<null>(() => undefined),
+    };
+    const sick = await createPlatform({ deps: { checks } });
+    const anyone = await sick.app.request('/readyz');
+    expect(anyone.status).toBe(503);
+    expect(await anyone.json()).toEqual({ status: 'not-ready' });
+    const admin = await sick.app.request(
+      '/readyz',
+      { headers: { authorization: `Bearer ${LOCAL_TOKEN}` } },
+      { remoteAddress: '127.0.0.1' },
+    );
+    expect(await admin.json()).toEqual({
+      status: 'not-ready',
+      checks: [
+        { name: 'log', ok: true, detail: 'seq 7' },
+        { name: 'tables', ok: false, detail: 'connection refused' },
+        { name: 'fold', ok: false, detail: 'no answer within 2000 ms' },
+      ],
+    });
+    expect((await platform.app.request('/readyz')).status).toBe(200);
+    expect((await platform.app.request('/livez')).status).toBe(200);
+  });
+
+  test('metrics count by route template with an exact 50 ms bucket and never name anybody', async () => {
+    await platform.as('analyst', 'GET', '/api/customers/some-private-id');
+    await platform.as('analyst', 'POST', '/api/predict/churn', { customer_id: 'some-private-id' });
+    await platform.app.request('/some-private-page');
+    const text = await (await createMetricsApp(platform.deps.metrics).request('/metrics')).text();
+    expect(text).toMatch(
+      /http_request_duration_seconds_bucket\{le="0.05",method="GET",route="\/api\/customers\/:id",status="404"\} 1/,
+    );
+    expect(text).toContain('route="console"');
+    expect(text).not.toContain('some-private');
+    expect((await platform.app.request('/metrics')).headers.get('content-type')).toContain('text/html');
+  });
+});

@@ -1,0 +1,367 @@
+// The API over a real fold in memory: events go through the real parsers, packs and ledger; only the engines, the keyring and the worker
+// threads are replaced by maps and direct calls.
+import { createHash, randomUUID } from 'node:crypto';
+import { unpack } from 'msgpackr';
+import { type App, createApp } from '#api/app.ts';
+import { DEFAULT_LIMITS, type Deps, type ModelSummary, type ServingModel } from '#api/deps.ts';
+import { viewOf } from '#api/ledgers.ts';
+import { createMetrics } from '#api/metrics.ts';
+import { clvColumns } from '#api/predict/columns.ts';
+import type { Role } from '#domain/access.ts';
+import { parseBatch } from '#domain/adapters/doors.ts';
+import type { Fact, StoredEvent } from '#domain/envelope.ts';
+import { type InputEvent, REJECT_AFTER_MS, type Rejection } from '#domain/events.ts';
+import { type ClvModel, parseClvModel } from '#domain/models/clv-model.ts';
+import { eventKeyMaterial, orderKeyMaterial } from '#domain/orders.ts';
+import { createPolicyState, DEFAULT_POLICY } from '#domain/policy.ts';
+import { DAY_MS, dayOf, UTC } from '#domain/time.ts';
+import { createCustomerColumns, openColumns } from '#projections/memory/columns.ts';
+import { createLedger, type Ledger } from '#projections/memory/ledger.ts';
+import { decodeMessage, encodeFact, PackWriter } from '#streams/pack.ts';
+import type { QuarantinedRow } from '#streams/quarantine.ts';
+import { storedEvent } from '#test/support/stored-event.ts';
+import { createFakeAccessStore } from './fake-access.ts';
+
+/** Fader, Hardie & Lee (2005), CDNOW, weeks; Fader & Hardie's Gamma-Gamma note, same data. */
+export const CDNOW_MODEL: ClvModel = {
+  model: 'clv',
+  unit: 'week',
+  bgNbd: { r: 0.243, alpha: 4.414, a: 0.793, b: 2.426 },
+  gammaGamma: { p: 6.25, q: 3.74, v: 15.44 },
+};
+export const NOW = Date.parse('2026-06-01T12:00:00Z');
+export const LOCAL_TOKEN = 'local-token-of-this-start';
+
+const sha = (text: string, length: number) =>
+  new Uint8Array(createHash('sha256').update(text).digest().subarray(0, length));
+const sidOf = (id: string) => sha(`sid ${id}`, 16);
+
+export interface Order {
+  customer: string;
+  /** YYYY-MM-DD */
+  day: string;
+  amount?: number;
+}
+
+export async function createPlatform(options: { demo?: boolean; limits?: Deps['limits']; deps?: Partial<Deps> } = {}) {
+  const messages: Uint8Array[] = [];
+  const ledger = createLedger({ maxCustomers: 100_000 });
+  const ids = new Map<string, Uint8Array>();
+  const names = new Map<string, string>();
+  const quarantined: QuarantinedRow[] = [];
+  const facts: Fact[] = [];
+  const serving: ServingModel[] = [];
+  const models = new Map<string, ModelSummary & { artefact: Record<string, unknown>; model: ClvModel }>();
+  const counters = new Map<number, number>();
+  const clock = { now: NOW, broken: null as (Error & { code?: string }) | null };
+  const header = { tenant: 'main', gateway: 'test', epoch: 1, ingestedAt: NOW };
+
+  const append = (bytes: Uint8Array): number => {
+    messages.push(bytes);
+    ledger.applyMessage(messages.length, decodeMessage(bytes));
+    ledger.flushColumns();
+    return messages.length;
+  };
+  const fact = (value: Fact): number => {
+    facts.push(value);
+    return append(encodeFact(value, header));
+  };
+  const identify = (id: string): Uint8Array => {
+    const sid = ids.get(id) ?? sidOf(id);
+    ids.set(id, sid);
+    names.set(Buffer.from(sid).toString('hex'), id);
+    return sid;
+  };
+  function store(events: InputEvent[], source: string, run: string | null): number {
+    const pack = new PackWriter();
+    for (const event of events) {
+      const sid = identify(event.customerId);
+      const partition = sid[0]! & 63;
+      const counter = counters.get(partition) ?? 0;
+      counters.set(partition, counter + 1);
+      const stored: StoredEvent = {
+        ...storedEvent(0),
+        sid,
+        counter,
+        type: event.type,
+        eventHash: sha(eventKeyMaterial(event, source), 16),
+        orderHash: event.type.startsWith('order.') ? sha(orderKeyMaterial(event, source), 8) : null,
+        at: event.at,
+        dateOnly: event.dateOnly,
+        day: dayOf(event.at, UTC),
+        source,
+        run,
+        lines: event.lines,
+        minor: event.minor,
+        currency: event.currency,
+        channel: event.channel,
+        name: event.name,
+      };
+      pack.add(stored);
+    }
+    return append(pack.encode(header));
+  }
+  const seen = new Set<string>();
+  const gateway: Deps['gateway'] = {
+    async ingest({ door, source, body, contentType, strict }) {
+      if (clock.broken) throw clock.broken;
+      const value = contentType === 'json' ? JSON.parse(Buffer.from(body).toString('utf8')) : unpack(body);
+      const parsed = parseBatch(door, value, {
+        source,
+        zoneOffsets: UTC,
+        defaultCurrency: 'EUR',
+        policy: DEFAULT_POLICY,
+        policyState: createPolicyState(),
+        now: clock.now,
+        rejectAfterMs: REJECT_AFTER_MS,
+      });
+      const rejected = parsed.flatMap((result) => (result.ok ? [] : [result.reason]));
+      if (strict && rejected.length > 0) return { accepted: 0, duplicates: 0, rejected, lastSeq: 0 };
+      const events = parsed.flatMap((result) => (result.ok ? [result.value] : []));
+      const fresh = events.filter((event) => !seen.has(eventKeyMaterial(event, source)));
+      for (const event of fresh) seen.add(eventKeyMaterial(event, source));
+      const lastSeq = fresh.length > 0 ? store(fresh, source, null) : 0;
+      return { accepted: fresh.length, duplicates: events.length - fresh.length, rejected, lastSeq };
+    },
+    async importEvents({ run, source, events }) {
+      const list = unpack(events) as InputEvent[];
+      const rejected: Rejection[] = list.flatMap((event, index) =>
+        event.customerId === 'refused' ? [{ index, id: null, reason: 'erased' as const, detail: 'erased before' }] : [],
+      );
+      const kept = list.filter((event) => event.customerId !== 'refused');
+      return { appended: kept.length, rejected, lastSeq: store(kept, source, run) };
+    },
+    async quarantineRows({ run, source, rows }) {
+      for (const row of rows)
+        quarantined.push({ ...row, column: row.column ?? null, id: `1-${quarantined.length}`, at: NOW, source, run });
+    },
+    appendFact: async (value) => fact(value),
+    status: async () => ({ lastSeq: messages.length, eventsPerSecond: 0 }),
+  };
+
+  const refold = (seq: number): Ledger => {
+    const past = createLedger({ maxCustomers: 100_000 });
+    for (let i = 0; i < seq; i++) past.applyMessage(i + 1, decodeMessage(messages[i]!));
+    past.flushColumns();
+    return past;
+  };
+  const views = (from: Ledger, sids: Uint8Array[]) => {
+    const columns = openColumns(from.rows.handle);
+    const row = createCustomerColumns();
+    return sids.map((sid) => {
+      const entries = from.entries(sid);
+      if (!entries) return null;
+      columns.read(columns.rowOf(sid), row);
+      return viewOf(entries, from.workspace.rates, row.flags);
+    });
+  };
+  const clockInfo = { mode: 'log' as const, offsets: UTC };
+  const access = createFakeAccessStore();
+  const logged: string[] = [];
+  const log = (level: string) => (fields: object, message: string) =>
+    logged.push(JSON.stringify({ level, message, ...fields }));
+
+  const deps: Deps = {
+    log: { info: log('info'), warn: log('warn'), error: log('error') },
+    metrics: createMetrics({ version: 'test' }),
+    now: () => clock.now,
+    version: 'test',
+    servedBy: 'test-1',
+    workspace: { id: 'w-1', name: 'test', demo: options.demo ?? false, reportingCurrency: 'EUR', zone: 'UTC' },
+    limits: options.limits ?? DEFAULT_LIMITS,
+    access,
+    signingKey: sha('signing key', 32),
+    localToken: LOCAL_TOKEN,
+    publicUrl: null,
+    gateway,
+    columns: openColumns(ledger.rows.handle),
+    ids: { lookup: (id) => ids.get(id) ?? null },
+    ledgers: {
+      present: async (sids) => views(ledger, sids),
+      past: async (sids, seq) => views(refold(seq), sids),
+      async clockAt(seq) {
+        const { clockAt, clockDay } = refold(seq);
+        return { clockAt, clockDay };
+      },
+    },
+    pool: { clv: async (request) => clvColumns(request) },
+    fold: {
+      waitFor: async () => undefined,
+      runStats: async (run) => ledger.runs.stats(run),
+      digest: async () => ({ state: 'ab'.repeat(16), seq: messages.length }),
+    },
+    tables: {
+      customers: async ({ limit }) => ({ sids: [...ids.values()].slice(0, limit), next: null }),
+      weeklyRepeats: async ({ from, until }) => {
+        const weeks: [number, number][] = [];
+        for (let day = from; day <= until; day += 7) weeks.push([day, 2]);
+        return weeks;
+      },
+      waitFor: async () => undefined,
+    },
+    keyring: {
+      idsOf: async (sids) => sids.map((sid) => names.get(Buffer.from(sid).toString('hex')) ?? null),
+      search: async (prefix, limit) =>
+        [...ids]
+          .filter(([id]) => id.startsWith(prefix))
+          .slice(0, limit)
+          .map(([customerId, sid]) => ({ customerId, sid })),
+    },
+    models: {
+      list: async () => [...models.values()],
+      show: async (id) => models.get(id) ?? null,
+      async importModel(model, artefact) {
+        const digest = createHash('sha256').update(JSON.stringify(artefact)).digest('hex');
+        const known = [...models.values()].find((each) => each.digest === digest);
+        if (known) return known;
+        const version = models.size + 1;
+        const made = {
+          id: `clv@${version}`,
+          version,
+          kind: 'clv',
+          digest,
+          createdAt: NOW,
+          deployedSeq: null,
+          inForce: false,
+          artefact: artefact as Record<string, unknown>,
+          model,
+        };
+        models.set(made.id, made);
+        return made;
+      },
+      async deploy(id) {
+        const found = models.get(id);
+        if (!found) return { ok: false, reason: 'not-found' };
+        const { version, digest, model } = found;
+        const seq = fact({
+          type: 'model.deployed',
+          ctlSequence: version,
+          kind: 'clv',
+          model: 'clv',
+          version,
+          digest,
+          at: NOW,
+        });
+        serving.push({ id, version, digest, deployedSeq: seq, model });
+        return { ok: true, value: { id, version, digest, seq } };
+      },
+    },
+    sources: {
+      list: async () => [{ name: 'shop', coverage: 'complete', createdAt: NOW }],
+      add: async ({ name, coverage }) => ({
+        ok: true,
+        value: { source: { name, coverage, createdAt: NOW }, nats: { url: 'nats://127.0.0.1:4222', creds: 'user' } },
+      }),
+    },
+    quarantine: {
+      list: async ({ reason, run, limit }) => ({
+        rows: quarantined
+          .filter((row) => (reason === undefined || row.reason === reason) && (run === undefined || row.run === run))
+          .slice(0, limit),
+        next: null,
+      }),
+      show: async (id) => quarantined.find((row) => row.id === id) ?? null,
+      counts: async (filter = {}) => {
+        const counts: Record<string, number> = {};
+        for (const row of quarantined)
+          if (filter.run === undefined || row.run === filter.run)
+            counts[row.reason] = (counts[row.reason] ?? 0) + row.rows;
+        return counts;
+      },
+    },
+    fit: async ({ kind }) => ({ model: kind, unit: 'week', params: CDNOW_MODEL.bgNbd }),
+    portableDigest: async () => 'cd'.repeat(16),
+    truth: options.demo ? { unit: 'week', params: CDNOW_MODEL.bgNbd! } : null,
+    uiDir: '/nonexistent',
+    clock: () => clockInfo,
+    deployedModels: () => serving,
+    checks: {},
+    ...options.deps,
+  };
+  const app: App = createApp(deps);
+
+  /** Orders straight into the log, as one batch. */
+  const orders = (list: Order[]): number =>
+    store(
+      list.map((order) => ({
+        ...blank,
+        customerId: order.customer,
+        id: randomUUID(),
+        at: Date.parse(`${order.day}T00:00:00Z`),
+        minor: Math.round((order.amount ?? 0) * 100),
+      })),
+      'shop',
+      null,
+    );
+  const key = async (role: Role) => (await access.createKey({ role, name: null, expiresAt: null, now: clock.now })).key;
+  const parsed = parseClvModel(CDNOW_MODEL);
+  if (!parsed.ok) throw new Error(parsed.reason);
+
+  return {
+    app,
+    deps,
+    access,
+    ledger,
+    clock,
+    facts,
+    logged,
+    orders,
+    fact,
+    key,
+    async deployCdnow() {
+      const model = await deps.models.importModel(parsed.value, CDNOW_MODEL, 'test');
+      return await deps.models.deploy(model.id, 'test');
+    },
+    position: () => messages.length,
+    /** One request with an API key of the role, made anew. */
+    async as(
+      role: Role | 'nobody',
+      method: string,
+      path: string,
+      body?: unknown,
+      headers: Record<string, string> = {},
+    ) {
+      const authorization =
+        role === 'nobody' || role === 'anonymous' ? {} : { authorization: `Bearer ${await key(role)}` };
+      return await app.request(path, {
+        method,
+        headers: {
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...authorization,
+          ...headers,
+        },
+        ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      });
+    },
+  };
+}
+export type Platform = Awaited<ReturnType<typeof createPlatform>>;
+
+const blank: InputEvent = {
+  type: 'order.placed',
+  customerId: '',
+  anonymous: false,
+  linkAnonymousId: null,
+  id: null,
+  at: 0,
+  dateOnly: true,
+  orderId: null,
+  refundedOrderId: null,
+  rowKey: null,
+  revision: 0,
+  minor: null,
+  currency: 'EUR',
+  channel: 'web',
+  name: null,
+  props: null,
+  sealed: null,
+  dropped: 0,
+  roundedFloats: 0,
+  producerNumber: 0,
+  lines: 1,
+  traceId: null,
+  correlationId: null,
+  causationId: null,
+};
+export const inputEvent = (changes: Partial<InputEvent>): InputEvent => ({ ...blank, ...changes });
+export const dayNumber = (day: string): number => Date.parse(`${day}T00:00:00Z`) / DAY_MS;
