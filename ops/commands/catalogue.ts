@@ -1,0 +1,25 @@
+// Every command, in plain sight.
+import { admin } from './admin.ts';
+import type { Command } from './command.ts';
+import { fit } from './fit.ts';
+import { importCommand } from './import.ts';
+import { key } from './key.ts';
+import { model } from './model.ts';
+import { predict } from './predict.ts';
+import { quarantine } from './quarantine.ts';
+import { rfm } from './rfm.ts';
+import { serve } from './serve.ts';
+import { source } from './source.ts';
+
+export const catalogue: readonly Command[] = [
+  serve,
+  importCommand,
+  quarantine,
+  rfm,
+  fit,
+  predict,
+  model,
+  source,
+  key,
+  admin,
+];

@@ -1,0 +1,111 @@
+// `serve` (= `npm start`): everything in one command: engines, log, projections, API, console. Ctrl-C stops all of it.
+
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { projectRoot } from '../client.ts';
+import { startServer } from '../compose.ts';
+import { readConfig } from '../config.ts';
+import { defaultDataDir } from '../data-dir.ts';
+import { createLog } from '../log.ts';
+import { type Command, UsageError } from './command.ts';
+import { parseCommand } from './options.ts';
+
+export const serve: Command = {
+  name: 'serve',
+  summary: 'start everything: engines, log, API and console (npm start)',
+  help: `
+axiom47 serve [--data-dir DIR] [--port 8047] [--demo] [--empty] [--currency EUR] [--zone UTC] [--open] [--json]
+
+Serves data/main when it exists, else the demo workspace in data/demo, which is filled on the first start.
+--demo serves the demo; --empty makes a workspace without demo data; --port 0 takes any free port.
+--currency and --zone are those of a new workspace. --open opens the console in a browser.
+--json prints {"url", "setupUrl"?, "nats", "postgres", "dataDir", "workspace"} once ready.
+
+Example: axiom47 serve --empty --data-dir /var/lib/axiom47 --currency GBP --zone Europe/London
+`,
+  async run(argv, io) {
+    const { values } = parseCommand(argv, {
+      port: { type: 'string' },
+      demo: { type: 'boolean' },
+      empty: { type: 'boolean' },
+      currency: { type: 'string' },
+      zone: { type: 'string' },
+      open: { type: 'boolean' },
+    });
+    const config = readConfig();
+    if (values.demo && values.empty) throw new UsageError('--demo and --empty exclude each other');
+    const port = values.port === undefined ? config.port : Number(values.port);
+    if (!Number.isInteger(port) || port < 0 || port > 65_535)
+      throw new UsageError(`--port ${values.port}: a port number, 0–65535 (0: any free one)`);
+    const chosen =
+      values['data-dir'] ??
+      config.dataDir ??
+      (values.demo
+        ? join(projectRoot, 'data', 'demo')
+        : values.empty
+          ? join(projectRoot, 'data', 'main')
+          : defaultDataDir(projectRoot));
+    const dataDir = resolve(chosen);
+    // Without a word about it, a directory that is not there yet becomes a demo only where the demo belongs.
+    const demo = values.demo === true || (!values.empty && dataDir === join(projectRoot, 'data', 'demo'));
+    const fresh = !existsSync(join(dataDir, 'workspace.json'));
+    const create =
+      fresh && (demo || values.empty)
+        ? {
+            name: demo ? 'demo' : 'main',
+            ...(values.currency === undefined ? {} : { currency: values.currency.toUpperCase() }),
+            ...(values.zone === undefined ? {} : { zone: values.zone }),
+          }
+        : null;
+    const log = createLog(config);
+    const started = performance.now();
+    const say = (text: string) => io.stderr(`${text}\n`);
+    const stopping = new AbortController();
+    const onSignal = () => {
+      if (stopping.signal.aborted) process.exit(130);
+      say('stopping …');
+      stopping.abort();
+    };
+    process.on('SIGINT', onSignal);
+    process.on('SIGTERM', onSignal);
+
+    const server = await startServer({ config: { ...config, port }, dataDir, create, log, progress: say });
+    try {
+      const { url, setupUrl, nats, postgres, workspace } = server;
+      if (values.json)
+        io.stdout(
+          `${JSON.stringify({ url, ...(setupUrl ? { setupUrl } : {}), nats, postgres, dataDir: server.dataDir, workspace })}\n`,
+        );
+      else {
+        io.stdout(`\n  Axiom47 is up after ${((performance.now() - started) / 1000).toFixed(1)} s\n\n`);
+        io.stdout(`  console    ${url}\n  API docs   ${url}/docs\n  workspace  ${workspace} (${server.dataDir})\n`);
+        if (setupUrl) io.stdout(`\n  first administrator (once, for 30 minutes): ${setupUrl}\n`);
+        io.stdout('\n  Ctrl-C stops everything; start again to resume.\n\n');
+      }
+      if (values.open) openBrowser(setupUrl ?? url);
+      const failure = await Promise.race([
+        server.failed,
+        new Promise<null>((done) => {
+          if (stopping.signal.aborted) done(null);
+          stopping.signal.addEventListener('abort', () => done(null), { once: true });
+        }),
+      ]);
+      if (failure) {
+        io.stderr(`axiom47: ${failure.message}\n`);
+        return 1;
+      }
+      return 0;
+    } finally {
+      await server[Symbol.asyncDispose]();
+    }
+  },
+};
+
+function openBrowser(url: string): void {
+  const opener = process.platform === 'darwin' ? 'open' : process.platform === 'win32' ? 'explorer' : 'xdg-open';
+  const child = spawn(opener, [url], { stdio: 'ignore', detached: true });
+  // No browser on this machine: the address is printed above.
+  child.once('error', () => undefined);
+  child.unref();
+}

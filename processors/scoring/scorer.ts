@@ -1,0 +1,158 @@
+// Keeps the scores table current: the whole base when a model comes into force, then whoever changed, and everybody again when the workspace's
+// day has moved on. Works on state (rows changed since a position), so it is bounded however long it was away.
+import type { ClvModel } from '#domain/models/clv-model.ts';
+import type { CustomerState } from '#projections/customers.ts';
+import { CUSTOMER_FLAG, NO_DAY } from '#projections/customers.ts';
+import type { ScoreBatch } from '#projections/scores.ts';
+import type { ScoreColumns, ScoreHorizons, ScoreInput } from './score-columns.ts';
+
+export const SCORE_HORIZONS: ScoreHorizons = { churnDays: 90, clvMonths: 12, discountMonthly: 0.01 };
+
+export interface ScoringModel {
+  id: string;
+  model: ClvModel;
+}
+
+export interface ScorerDeps {
+  /** At most `limit` customers that changed after a position, and the position the answer is complete to. */
+  dirtyRows(sinceSeq: number, limit: number): Promise<{ rows: CustomerState; seq: number }>;
+  score(model: ClvModel, input: ScoreInput, horizons: ScoreHorizons): Promise<ScoreColumns>;
+  writeScores(batch: ScoreBatch): Promise<number>;
+  model(): ScoringModel | null;
+  /** The workspace's now: its day and instant. */
+  clock(): { day: number; at: number };
+  /** Major units per minor unit of the reporting currency, e.g. 0.01. */
+  majorPerMinor(): number;
+  /** Index of the reporting currency in a batch's `currencies`; money in others has no rate here. */
+  reportingCurrency(): string;
+  log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
+}
+
+export interface Scorer extends AsyncDisposable {
+  /** Scores what is due now and resolves when it is written; joins a round that is under way. */
+  settle(): Promise<void>;
+  /** Customers scored in the round under way, and how many it will be; null between rounds. */
+  progress(): { done: number; of: number } | null;
+}
+
+const CHUNK = 5_000;
+const EVERY_MS = 1_000;
+/** A day's passing changes every score a little; a base is not scored again for it more often than this. */
+const FULL_EVERY_MS = 60_000;
+
+export function createScorer(deps: ScorerDeps): Scorer {
+  let scoredModel: string | null = null;
+  let scoredDay = 0;
+  let scoredSeq = 0;
+  let lastFull = 0;
+  let progress: { done: number; of: number } | null = null;
+  let running: Promise<void> | null = null;
+  let stopped = false;
+  let failing = false;
+
+  async function round(): Promise<void> {
+    const inForce = deps.model();
+    if (!inForce) return;
+    const now = deps.clock();
+    const dayPassed = now.day !== scoredDay && Date.now() - lastFull >= FULL_EVERY_MS;
+    const full = inForce.id !== scoredModel || dayPassed;
+    let since = full ? 0 : scoredSeq;
+    let done = 0;
+    const refused: Record<string, number> = {};
+    const begun = performance.now();
+    for (;;) {
+      const { rows, seq } = await deps.dirtyRows(since, CHUNK);
+      const count = rows.sids.length / 16;
+      if (count > 0) {
+        progress = { done, of: done + count };
+        const scores = await deps.score(inForce.model, inputOf(rows, now.day, deps), SCORE_HORIZONS);
+        for (const [reason, n] of Object.entries(scores.refused)) refused[reason] = (refused[reason] ?? 0) + n;
+        const { refused: _, ...columns } = scores;
+        await deps.writeScores({
+          modelId: inForce.id,
+          horizonDays: SCORE_HORIZONS.churnDays,
+          seq,
+          at: now.at,
+          sids: rows.sids,
+          ...columns,
+        });
+        done += count;
+      }
+      const complete = seq <= since || count < CHUNK;
+      since = Math.max(since, seq);
+      if (complete || stopped) break;
+    }
+    progress = null;
+    scoredSeq = since;
+    if (full) {
+      scoredModel = inForce.id;
+      scoredDay = now.day;
+      lastFull = Date.now();
+      deps.log.info(
+        { customers: done, refused, model: inForce.id, ms: Math.round(performance.now() - begun) },
+        'scored the base',
+      );
+    }
+  }
+
+  const settle = (): Promise<void> => {
+    running ??= round()
+      .then(() => {
+        failing = false;
+      })
+      .finally(() => {
+        running = null;
+      });
+    return running;
+  };
+
+  const timer = setInterval(() => {
+    if (stopped || running) return;
+    settle().catch((error: unknown) => {
+      // Tried again every second; said once.
+      if (!failing) deps.log.warn({ error: String(error) }, 'scoring stands still');
+      failing = true;
+    });
+  }, EVERY_MS);
+
+  return {
+    async settle() {
+      if (running) await running.catch(() => undefined);
+      await settle();
+    },
+    progress: () => progress,
+    async [Symbol.asyncDispose]() {
+      stopped = true;
+      clearInterval(timer);
+      await running?.catch(() => undefined);
+    },
+  };
+}
+
+function inputOf(rows: CustomerState, day: number, deps: ScorerDeps): ScoreInput {
+  const n = rows.sids.length / 16;
+  const input: ScoreInput = {
+    frequency: new Float64Array(n),
+    recencyDays: new Float64Array(n),
+    ageDays: new Float64Array(n),
+    moneyDays: new Float64Array(n),
+    monetaryValue: new Float64Array(n),
+  };
+  const scale = deps.majorPerMinor();
+  const reporting = rows.currencies.indexOf(deps.reportingCurrency());
+  for (let i = 0; i < n; i++) {
+    const never = rows.firstDay[i]! === NO_DAY || rows.orders[i]! === 0;
+    if (never || (rows.flags[i]! & (CUSTOMER_FLAG.erased | CUSTOMER_FLAG.anonymous)) !== 0) {
+      input.frequency[i] = -1;
+      continue;
+    }
+    const moneyDays = rows.moneyDays[i]!;
+    input.frequency[i] = rows.frequency[i]!;
+    input.recencyDays[i] = rows.lastDay[i]! - rows.firstDay[i]!;
+    input.ageDays[i] = Math.max(day, rows.lastDay[i]!) - rows.firstDay[i]!;
+    input.moneyDays[i] = moneyDays;
+    const foreign = rows.currency[i]! !== 0 && rows.currency[i]! !== reporting;
+    input.monetaryValue[i] = foreign ? Number.NaN : moneyDays > 0 ? (rows.moneyMinor[i]! * scale) / moneyDays : 0;
+  }
+  return input;
+}
