@@ -53,6 +53,24 @@ export function admitLabel(label: string, seen: Set<string>): Result<string> {
   return ok(label);
 }
 
+/** Both labels of an event; beyond the 200 the original is sealed. Null, or what is wrong, beginning with the field. */
+export function admitLabels(
+  event: { channel: string | null; name: string | null },
+  state: PolicyState,
+  into: Sorted,
+): string | null {
+  for (const field of ['channel', 'name'] as const) {
+    const label = event[field];
+    const seen = field === 'name' ? state.names : state.channels;
+    if (label === null || seen.has(label)) continue;
+    const admitted = admitLabel(label, seen);
+    if (!admitted.ok) return `${field} ${admitted.reason}`;
+    if (admitted.value === OTHER && label !== OTHER) seal(field, label, into);
+    event[field] = admitted.value;
+  }
+  return null;
+}
+
 /** What the policy makes of one event's free fields. */
 export interface Sorted {
   props: Record<string, string | number | boolean> | null;

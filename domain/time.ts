@@ -16,7 +16,7 @@ export interface WrittenTime {
 }
 
 /** Times before 1900 are spoilt defaults (0001-01-01, 1899-12-30), not history. */
-const EARLIEST = Date.UTC(1900, 0, 1);
+export const EARLIEST = Date.UTC(1900, 0, 1);
 
 /**
  * ISO 8601 ('2026-11-20', '2026-11-20T10:00:00.5+01:00', '2026-11-20 10:00', '20261120') or an epoch integer

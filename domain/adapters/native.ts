@@ -3,7 +3,7 @@
 import { EVENT_TYPES, type EventType } from '../envelope.ts';
 import type { InputEvent, ParseContext, ReasonCode, Rejection } from '../events.ts';
 import { canonicalRow, rowKey } from '../orders.ts';
-import { admitLabel, isSmall, OTHER, type Sorted, seal, sortField } from '../policy.ts';
+import { admitLabels, isSmall, type Sorted, sortField } from '../policy.ts';
 import { ok, type Result, refuse } from '../result.ts';
 import { cleanId } from '../text.ts';
 import { instantOf, parseTime, timeText } from '../time.ts';
@@ -83,7 +83,7 @@ export function parseNative(value: unknown, index: number, ctx: ParseContext, sh
   const row =
     id === null && event.orderId === null ? canonicalRow(event, timeText(written.value), ownFields(type, data)) : null;
   // Labels last: an event refused for something else must not use up a name.
-  const label = admitLabels(event, ctx, sorted);
+  const label = admitLabels(event, ctx.policyState, sorted);
   if (label !== null) return bad('bad-field', label);
   if (sorted.sealed !== null && !isSmall(sorted.sealed))
     return bad('too-large', 'what is to be sealed exceeds 64 KB of text');
@@ -100,21 +100,6 @@ function ownFields(type: EventType, data: Fields): unknown {
   if (type === 'activity.recorded') return data.props;
   if (type === 'customer.identified' || data === NO_FIELDS) return undefined;
   return [data.experiment, data.value, data.granted];
-}
-
-function admitLabels(event: InputEvent, ctx: ParseContext, sorted: Sorted): string | null {
-  for (const [field, seen] of [
-    ['channel', ctx.policyState.channels],
-    ['name', ctx.policyState.names],
-  ] as const) {
-    const label = event[field];
-    if (label === null || seen.has(label)) continue;
-    const admitted = admitLabel(label, seen);
-    if (!admitted.ok) return `${field} ${admitted.reason}`;
-    if (admitted.value === OTHER && label !== OTHER) seal(field, label, sorted);
-    event[field] = admitted.value;
-  }
-  return null;
 }
 
 const TYPES: ReadonlySet<string> = new Set(EVENT_TYPES);
