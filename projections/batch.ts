@@ -1,7 +1,8 @@
 // What one transaction of the events projection holds: encoded rows and facts of consecutive log messages, kept until they are committed.
 import type { ClientBase } from 'pg';
 import { EVENT_TYPES } from '#domain/envelope.ts';
-import type { LogMessage, PackView } from '#streams/pack.ts';
+import { dayOf, type Offsets } from '#domain/time.ts';
+import { FLAG, type LogMessage, type PackView } from '#streams/pack.ts';
 import { ORDER, REFUND } from './catalogue.ts';
 import { CopyBuffer, copyInto } from './copy-binary.ts';
 import { applyDeployments, type Deployed } from './deployments.ts';
@@ -19,7 +20,13 @@ const REFUND_CODE = EVENT_TYPES.indexOf('order.refunded') + 1;
 /** Staging tables of a connection. */
 export const stagingTables = [transactions.stageTable, events.stageTable, observations.stageTable];
 
+export interface Zone {
+  version: number;
+  offsets: Offsets;
+}
+
 export class Batch {
+  readonly #zone: Zone | undefined;
   #transactions = new CopyBuffer(1 << 21);
   #events = new CopyBuffer();
   #observations = new CopyBuffer(1 << 12);
@@ -34,6 +41,10 @@ export class Batch {
   count = 0;
   /** Days before it cannot be in the window any more; a hint that saves staging them. */
   windowStart = Number.NEGATIVE_INFINITY;
+
+  constructor(zone?: Zone) {
+    this.#zone = zone;
+  }
 
   get empty(): boolean {
     return this.seq === 0;
@@ -84,15 +95,15 @@ export class Batch {
     let { clockAt, clockDay } = this.#meta;
     for (let row = 0; row < count; row++) {
       const code = pack.typeCode(row);
-      const day = pack.day(row);
+      const day = this.#dayOf(pack, row);
       const at = pack.at(row);
       if (clockAt === null || at > clockAt) clockAt = at;
       if (clockDay === null || day > clockDay) clockDay = day;
-      if (code === ORDER_CODE) transactions.encodeTransaction(this.#transactions, pack, row, seq, ORDER);
-      else if (code === REFUND_CODE) transactions.encodeTransaction(this.#transactions, pack, row, seq, REFUND);
+      if (code === ORDER_CODE) transactions.encodeTransaction(this.#transactions, pack, row, seq, ORDER, day);
+      else if (code === REFUND_CODE) transactions.encodeTransaction(this.#transactions, pack, row, seq, REFUND, day);
       else {
         if (day >= this.windowStart) {
-          events.encodeEvent(this.#events, pack, row, seq);
+          events.encodeEvent(this.#events, pack, row, seq, day);
           this.#eventDays.add(day);
         }
         if (observations.OBSERVATION_TYPES.has(code))
@@ -102,6 +113,13 @@ export class Batch {
     this.#meta.clockAt = clockAt;
     this.#meta.clockDay = clockDay;
     this.count += count;
+  }
+
+  /** As the ledger's: a rebuild under a later zone computes the day anew, except of dates without a time (facts §3). */
+  #dayOf(pack: PackView, row: number): number {
+    const zone = this.#zone;
+    if (!zone || (pack.flags(row) & FLAG.dateOnly) !== 0 || pack.zoneVersion(row) >= zone.version) return pack.day(row);
+    return dayOf(pack.at(row), zone.offsets);
   }
 
   /**

@@ -12,7 +12,7 @@ export const stageTable = `create temp table if not exists ${STAGE} (
   sid_key bigint, event_hash uuid, at timestamptz, seq bigint, minor bigint, day integer, type smallint,
   currency text collate "C", name text, channel text, source text, run text, props jsonb) on commit delete rows`;
 
-export function encodeEvent(out: CopyBuffer, pack: PackView, row: number, seq: number): void {
+export function encodeEvent(out: CopyBuffer, pack: PackView, row: number, seq: number, day: number): void {
   const flags = pack.flags(row);
   out.row(COLUMN_COUNT);
   out.words2(pack.sidWord(row, 0), pack.sidWord(row, 1));
@@ -26,7 +26,7 @@ export function encodeEvent(out: CopyBuffer, pack: PackView, row: number, seq: n
   out.int8(seq);
   if (flags & FLAG.money) out.int8(pack.minor(row));
   else out.null();
-  out.int4(pack.day(row));
+  out.int4(day);
   out.int2(pack.typeCode(row));
   out.text(flags & FLAG.money ? pack.currency(row) : null);
   out.text(pack.activityName(row));

@@ -3,10 +3,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type EventStore, type Recorded, StoreUnavailable } from '#streams/event-store.ts';
 import { decodeMessage } from '#streams/pack.ts';
-import { Batch, stagingTables } from './batch.ts';
+import { Batch, stagingTables, type Zone } from './batch.ts';
 import { openTables } from './catalogue.ts';
 import { CopyBuffer } from './copy-binary.ts';
 import * as customers from './customers.ts';
+import { grantViews } from './identified-views.ts';
 import type { Position, ProjectorHandlers, ProjectorStatus } from './protocol.ts';
 import { createWriter, isFinal, type LogLine, WriterStopped } from './runner.ts';
 import * as scores from './scores.ts';
@@ -21,7 +22,11 @@ export interface ProjectorOptions {
   /** Absent: rm.customers is not kept (tests of the log's side alone). */
   fold?: customers.FoldState;
   log: LogLine;
+  /** With it the views that name customers are made (identified-views.ts). */
+  keyringUrl?: string;
   windowDays?: number;
+  /** See ProjectorConfig. */
+  zone?: Zone;
   /** A transaction takes at least this many events when they are there … */
   batchEvents?: number;
   /** … and waits this long for them. */
@@ -55,7 +60,7 @@ export function startProjector(options: ProjectorOptions): Projector {
     onConnect: (client) => window.load(client),
   });
   const reader = openTables(options.databaseUrl, { name: 'axiom47 projector reads', connections: 2 });
-  const batch = new Batch();
+  const batch = new Batch(options.zone);
   const position: Position = { events: 0, customers: 0 };
   let failure: ProjectorStatus['failure'] = null;
   let waiting: { seq: number; resolve: (position: Position) => void; reject: (error: Error) => void }[] = [];
@@ -175,6 +180,8 @@ export function startProjector(options: ProjectorOptions): Projector {
     const at = await writer.open();
     Object.assign(position, { events: at.events, customers: at.customers });
     await writer.read((client) => checkWorkspace(client, store));
+    const { keyringUrl } = options;
+    if (keyringUrl !== undefined) await writer.read((client) => grantViews(client, { keyringUrl, log }));
     moved();
     await Promise.all([followLog(), options.fold ? syncCustomers(options.fold) : undefined]);
   }

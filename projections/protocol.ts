@@ -1,14 +1,20 @@
-// What the projector thread is given and answers: structured-cloneable types only. Served with streams/rpc.ts on the worker's own port.
+// What the projector thread is given and answers: structured-cloneable types only. Served with streams/rpc.ts on each port it is sent.
 import type { MessagePort } from 'node:worker_threads';
+import type { Offsets } from '#domain/time.ts';
 import type { NatsOptions } from '#streams/jetstream/connection.ts';
 import type { ScoreBatch } from './scores.ts';
 
-export interface ProjectorWorkerData {
+export interface ProjectorConfig {
   nats: NatsOptions;
   databaseUrl: string;
-  /** rpc to the fold thread (handlers of memory/protocol.ts). */
+  /** rpc to the fold thread, for `dirtyRows`. */
   fold: MessagePort;
+  /** The keyring's database, for the views that name customers; without it only pseudonyms are shown. */
+  keyringUrl?: string;
+  /** Days of the window of rm.events; 90. */
   windowDays?: number;
+  /** A later zone table than events were stamped with: for a rebuild into empty tables only, and the same as the fold's. */
+  zone?: { version: number; offsets: Offsets };
 }
 
 export interface Position {
@@ -49,8 +55,9 @@ export type ProjectorHandlers = {
   stop(): Promise<void>;
 };
 
-/** What the thread says by itself, on the same port. */
+/** What the thread says by itself, to who started it. */
 export type ProjectorMessage =
+  | { event: 'ready' }
   | { event: 'log'; level: 'info' | 'warn' | 'error'; fields: Record<string, unknown>; message: string }
   | { event: 'progress'; position: Position }
   | { event: 'failed'; code: string; message: string };

@@ -15,7 +15,14 @@ export const stageTable = `create temp table if not exists ${STAGE} (
   sid_key bigint, order_key bigint, event_hash uuid, at timestamptz, minor bigint, refunded_order_key bigint, revision bigint, seq bigint,
   day integer, kind smallint, currency text collate "C", channel text, source text, run text, props jsonb) on commit delete rows`;
 
-export function encodeTransaction(out: CopyBuffer, pack: PackView, row: number, seq: number, kind: number): void {
+export function encodeTransaction(
+  out: CopyBuffer,
+  pack: PackView,
+  row: number,
+  seq: number,
+  kind: number,
+  day: number,
+): void {
   const flags = pack.flags(row);
   out.row(COLUMN_COUNT);
   out.words2(pack.sidWord(row, 0), pack.sidWord(row, 1));
@@ -35,7 +42,7 @@ export function encodeTransaction(out: CopyBuffer, pack: PackView, row: number, 
   else out.null();
   out.int8(pack.revision(row));
   out.int8(seq);
-  out.int4(pack.day(row));
+  out.int4(day);
   out.int2(kind);
   out.text(flags & FLAG.money ? pack.currency(row) : null);
   out.text(pack.channel(row));

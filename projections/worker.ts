@@ -1,27 +1,31 @@
-// The projector thread: its own connections to NATS and PostgreSQL, calls over the worker's port (protocol.ts).
-import { parentPort, workerData } from 'node:worker_threads';
+// The projector as a thread: its configuration is the workerData, each port it is sent is another caller (started by thread.ts).
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { connectNats } from '#streams/jetstream/connection.ts';
 import { createJetStreamStore } from '#streams/jetstream/store.ts';
 import { remote, serve } from '#streams/rpc.ts';
 import type { FoldState } from './customers.ts';
 import { startProjector } from './projector.ts';
-import type { ProjectorMessage, ProjectorWorkerData } from './protocol.ts';
+import type { ProjectorConfig, ProjectorHandlers, ProjectorMessage } from './protocol.ts';
 
-const data = workerData as ProjectorWorkerData;
-const port = parentPort!;
-const say = (message: ProjectorMessage) => port.postMessage(message);
+const parent = parentPort;
+if (parent === null) throw new Error('projections/worker.ts is a thread: start it with startProjectorThread');
+const post = (message: ProjectorMessage): void => parent.postMessage(message);
 
-const nats = await connectNats(data.nats, { name: 'axiom47 projector' });
+const config = workerData as ProjectorConfig;
+const nats = await connectNats(config.nats, { name: 'axiom47 projector' });
 const projector = startProjector({
-  databaseUrl: data.databaseUrl,
+  databaseUrl: config.databaseUrl,
   store: createJetStreamStore(nats),
-  fold: remote<{ dirtyRows: FoldState['dirtyRows'] }>(data.fold),
-  log: (level, fields, message) => say({ event: 'log', level, fields, message }),
-  ...(data.windowDays === undefined ? {} : { windowDays: data.windowDays }),
-  onProgress: (position) => say({ event: 'progress', position }),
-  onFailure: ({ code, message }) => say({ event: 'failed', code, message }),
+  fold: remote<{ dirtyRows: FoldState['dirtyRows'] }>(config.fold),
+  log: (level, fields, message) => post({ event: 'log', level, fields, message }),
+  onProgress: (position) => post({ event: 'progress', position }),
+  onFailure: ({ code, message }) => post({ event: 'failed', code, message }),
+  ...(config.keyringUrl === undefined ? {} : { keyringUrl: config.keyringUrl }),
+  ...(config.windowDays === undefined ? {} : { windowDays: config.windowDays }),
+  ...(config.zone === undefined ? {} : { zone: config.zone }),
 });
-serve(port, {
+const callers: MessagePort[] = [];
+const handlers: ProjectorHandlers = {
   position: projector.position,
   status: projector.status,
   waitFor: projector.waitFor,
@@ -31,8 +35,14 @@ serve(port, {
   async stop() {
     await projector.stop();
     await nats.close();
-    data.fold.close();
     // The answer leaves first; then nothing keeps the thread.
-    setImmediate(() => port.close());
+    setImmediate(() => {
+      for (const port of [...callers, config.fold, parent]) port.close();
+    });
   },
+};
+parent.on('message', (port: MessagePort) => {
+  callers.push(port);
+  serve(port, handlers);
 });
+post({ event: 'ready' });

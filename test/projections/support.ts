@@ -69,8 +69,8 @@ export function event(
   const isDocument = type === 'order.placed' || type === 'order.refunded';
   const name = id ?? `event-${ids++}`;
   return {
-    counter: 0,
     anonymous: false,
+    counter: 0,
     eventHash: hash(name, 16),
     type,
     schemaVersion: 1,
