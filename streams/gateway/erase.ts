@@ -28,16 +28,28 @@ export function createErase(deps: EraseDeps): GatewayHandlers['erase'] {
       for (const one of gone?.customers ?? []) index.delete(one.id, one.anonymous);
       return gone;
     });
-    if (erased === null) return null;
+    if (erased === null) {
+      // An attempt that died half-way has forgotten the id already; its refused rows may still be there.
+      await linker.sayPending();
+      await forgetRows([customerId]);
+      return null;
+    }
     linker.forget();
-    const seq = await linker.say(erased.pending);
-    const mentions = mentionsAny(erased.customers.map((one) => one.id));
-    const rows = await quarantine.erase((row) => mentions(row.raw));
+    const said = linker.say(erased.pending);
+    // What is on this machine goes in any case; a store that does not answer is told to the caller after that.
+    said.catch(() => undefined);
     await save();
     await keyring.scrub();
+    const seq = await said;
+    const rows = await forgetRows(erased.customers.map((one) => one.id));
     log.info({ sids: erased.customers.length, quarantined: rows, seq }, 'customer erased');
     return { sids: erased.customers.length, seq };
   };
+
+  function forgetRows(ids: string[]): Promise<number> {
+    const mentions = mentionsAny(ids);
+    return quarantine.erase((row) => mentions(row.raw));
+  }
 }
 
 /** Whether a raw row names one of the ids, as itself or escaped as in JSON, not merely inside a longer word or number. */

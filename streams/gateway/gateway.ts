@@ -65,11 +65,18 @@ export async function openGateway(
   now: () => number = Date.now,
 ): Promise<Gateway> {
   await using opening = new AsyncDisposableStack();
-  const keyring = opening.use(
-    await openKeyring({ url: config.keyringUrl, kek: config.kek, name: 'axiom47-gateway', connections: 4, now }),
-  );
   const nc = opening.adopt(await connectNats(config.nats, { name: 'axiom47-gateway' }), (open) => open.close());
   const store = opening.use(createJetStreamStore(nc, { log }));
+  const keyring = opening.use(
+    await openKeyring({
+      url: config.keyringUrl,
+      kek: config.kek,
+      mayCreate: (await store.lastSequence('EVT')) === 0,
+      name: 'axiom47-gateway',
+      connections: 4,
+      now,
+    }),
+  );
   const { index, position } = await loadIdIndex(config.idIndexPath, keyring, (why) =>
     log.warn({ why: why instanceof Error ? why.message : String(why) }, 'id index is rebuilt from the keyring'),
   );

@@ -5,7 +5,8 @@ import { type NatsConnection, nanos } from '@nats-io/nats-core';
 import { linkOf, pause, type StreamLog } from '../jetstream/link.ts';
 
 const DURABLE = 'gateway';
-const ACK_WAIT_MS = 30_000;
+/** Longer than keyring and store take to say that they do not answer. */
+const ACK_WAIT_MS = 15_000;
 const FETCH_MS = 2_000;
 const FETCH_MESSAGES = 256;
 /** Bytes of messages that may be on their way through the gateway. */
@@ -102,7 +103,10 @@ export function openInDoor({ nc, log, take, giveUp }: InDoorOptions): InDoor {
         for await (const message of batch) {
           // What arrives after the end comes again: it is not acknowledged.
           if (stop.signal.aborted) message.nak();
-          else void handle(message);
+          else
+            handle(message).catch((error: unknown) =>
+              log.warn({ error: String(error) }, 'message of in.> left unacknowledged'),
+            );
           await room(() => bytes >= IN_FLIGHT_BYTES);
         }
         forget();

@@ -33,6 +33,8 @@ export function openDatabase(options: DatabaseOptions): Database {
   });
   // A connection lost while idle: the pool replaces it, the next query reports what is still wrong.
   pool.on('error', () => undefined);
+  // Lost between two statements of a transaction: the next statement fails and tells.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return {
     async query<Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {
       try {

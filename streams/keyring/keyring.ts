@@ -5,7 +5,7 @@ import type { KeyObject } from 'node:crypto';
 import { randomBytes } from 'node:crypto';
 import { type Database, type DatabaseOptions, migrate, openDatabase } from './database.ts';
 import { createErasure, type Erasure } from './erasure.ts';
-import { KeyringUnavailable } from './errors.ts';
+import { KeyringDamaged } from './errors.ts';
 import { createMac } from './hmac.ts';
 import { createCustomerKeys, purposeKey, unwrap, wrap } from './keys.ts';
 import { createLinks, type Links } from './links.ts';
@@ -22,6 +22,8 @@ export interface IdentityRow extends CustomerRef, Identity {
 export interface KeyringOptions extends DatabaseOptions {
   /** The data directory's secret, 32 bytes. */
   kek: Uint8Array;
+  /** Only while the log is empty: a second id key would give every known order another hash. */
+  mayCreate?: boolean;
   now?: () => number;
 }
 
@@ -69,7 +71,7 @@ export async function openKeyring(options: KeyringOptions): Promise<Keyring> {
   const database = openDatabase(options);
   try {
     await migrate(database, 'keyring', KEYRING_MIGRATIONS);
-    const idKey = await secret(database, options.kek, 'id-key');
+    const idKey = await secret(database, options, 'id-key');
     return createKeyring(database, options, idKey);
   } catch (error) {
     await database[Symbol.asyncDispose]();
@@ -78,13 +80,17 @@ export async function openKeyring(options: KeyringOptions): Promise<Keyring> {
 }
 
 /** Created once, whoever comes first; everybody reads the one that was stored. */
-async function secret(database: Database, kek: Uint8Array, name: string): Promise<Buffer> {
-  await database.query(
-    'insert into secrets (name, generation, wrapped) select $1, 1, $2 where not exists (select from secrets where name = $1) on conflict do nothing',
-    [name, wrap(kek, name, randomBytes(32))],
-  );
+async function secret(database: Database, { kek, mayCreate = false }: KeyringOptions, name: string): Promise<Buffer> {
+  if (mayCreate)
+    await database.query(
+      'insert into secrets (name, generation, wrapped) select $1, 1, $2 where not exists (select from secrets where name = $1) on conflict do nothing',
+      [name, wrap(kek, name, randomBytes(32))],
+    );
   const [row] = await database.query<{ wrapped: Buffer }>('select wrapped from secrets where name = $1', [name]);
-  if (!row) throw new KeyringUnavailable(`secret '${name}' was not stored`);
+  if (!row)
+    throw new KeyringDamaged(
+      'keyring: its database is empty, but the log is not; restore the keyring that belongs to this log from its backup',
+    );
   return unwrap(kek, name, row.wrapped);
 }
 

@@ -16,7 +16,7 @@ const sidOf = async (id: string): Promise<Buffer> => (await keyring.resolve([kno
 
 beforeAll(async () => {
   engines = await startTestEngines();
-  keyring = await openKeyring({ url: engines.postgres.keyringUrl, kek, now: () => clock });
+  keyring = await openKeyring({ url: engines.postgres.keyringUrl, kek, mayCreate: true, now: () => clock });
 });
 afterAll(async () => {
   await keyring?.[Symbol.asyncDispose]();
@@ -225,6 +225,16 @@ describe('the keyring itself', () => {
       expect(other.idKey).toEqual(keyring.idKey);
       await other[Symbol.asyncDispose]();
     }
+  });
+
+  test('of an empty database is not made anew beside a log that has a history', async () => {
+    await keyring.database.query('alter table secrets rename to secrets_kept');
+    await keyring.database.query('create table secrets (like secrets_kept including all)');
+    const failure = await openKeyring({ url: engines.postgres.keyringUrl, kek }).catch((error) => error);
+    await keyring.database.query('drop table secrets');
+    await keyring.database.query('alter table secrets_kept rename to secrets');
+    expect(failure).toMatchObject({ code: 'keyring-damaged' });
+    expect(failure.message).toContain('restore the keyring that belongs to this log');
   });
 
   test('does not open with another secret', async () => {

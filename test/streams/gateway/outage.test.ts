@@ -1,0 +1,196 @@
+import { once } from 'node:events';
+import { createServer, type Server, type Socket, connect as tcpConnect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { jetstream } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/nats-core';
+import { pack } from 'msgpackr';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { DEFAULT_POLICY } from '#domain/policy.ts';
+import { type GatewayThread, startGatewayThread } from '#streams/gateway/thread.ts';
+import { createQuarantine } from '#streams/quarantine.ts';
+import { startTestEngines, type TestEngines } from '#test/support/engines.ts';
+import { configOf, type Log, openLog, order, request, silent, source } from './harness.ts';
+
+/** A line to the keyring's server that can be cut and mended. */
+async function createLine(target: URL): Promise<{ url: string; cut(): void; mend(): Promise<void>; close(): void }> {
+  const open = new Set<Socket>();
+  let server: Server;
+  let port = 0;
+  const mend = async () => {
+    server = createServer((near) => {
+      const far = tcpConnect(Number(target.port), target.hostname);
+      for (const [one, other] of [
+        [near, far],
+        [far, near],
+      ] as const) {
+        open.add(one);
+        one.on('error', () => other.destroy()).on('close', () => other.destroy());
+        one.pipe(other);
+      }
+    }).listen(port, '127.0.0.1');
+    await once(server, 'listening');
+    port = (server.address() as { port: number }).port;
+  };
+  const cut = () => {
+    server.close();
+    for (const socket of open) socket.destroy();
+    open.clear();
+  };
+  await mend();
+  const through = new URL(target);
+  through.hostname = '127.0.0.1';
+  through.port = String(port);
+  return { url: through.href, cut, mend, close: cut };
+}
+
+let engines: TestEngines;
+let log: Log;
+let line: Awaited<ReturnType<typeof createLine>>;
+let gateway: GatewayThread;
+let nc: NatsConnection;
+const plain = { ...DEFAULT_POLICY, orderIds: 'drop' } as const;
+
+beforeAll(async () => {
+  engines = await startTestEngines();
+  log = await openLog(engines);
+  line = await createLine(new URL(engines.postgres.keyringUrl));
+  const sources = [source('shop'), source('plain', { policy: plain })];
+  gateway = await startGatewayThread(configOf(engines, { keyringUrl: line.url, sources, inDoor: true }), silent);
+  nc = await engines.nats.connect('publisher');
+});
+afterAll(async () => {
+  await gateway?.[Symbol.asyncDispose]();
+  line?.close();
+  await nc?.close();
+  await log?.[Symbol.asyncDispose]();
+  await engines?.stop();
+});
+const until = async (condition: () => Promise<boolean>) => {
+  while (!(await condition())) await sleep(20);
+};
+const inEmpty = () => until(async () => (await log.messages('IN')).length === 0);
+const rows = async () => {
+  const quarantine = createQuarantine({ store: log.store, remove: async () => undefined });
+  return (await quarantine.list({ limit: 1_000 })).rows;
+};
+
+describe('the NATS door', () => {
+  test('takes JSON and msgpack, one event or many, and acknowledges what is stored', async () => {
+    const since = await log.last();
+    const js = jetstream(nc);
+    await js.publish('in.shop', JSON.stringify(order('n1', 'nats-1')));
+    await js.publish('in.shop', ` \n${JSON.stringify([order('n2', 'nats-1'), order('n3', 'nats-2')])}`);
+    await js.publish('in.shop', pack(order('n4', 'nats-3')));
+    await js.publish('in.plain', pack([order('n5', 'nats-1'), order('n6', 'nats-2')]));
+    await inEmpty();
+    const events = await log.events(since);
+    expect(events).toHaveLength(6);
+    expect(events.map((event) => event.source).sort()).toEqual(['plain', 'plain', 'shop', 'shop', 'shop', 'shop']);
+  });
+
+  test('poison goes to the quarantine with its reason and does not come again', async () => {
+    const js = jetstream(nc);
+    await js.publish('in.shop', '{"id": ');
+    await js.publish('in.nobody', JSON.stringify(order('x', 'y')));
+    await js.publish('in.shop', JSON.stringify([order('ok-1', 'nats-1'), { type: 'order.placed' }]));
+    await js.publish('in.shop', new Uint8Array([0xc1, 0xff]));
+    await inEmpty();
+    const reasons = (await rows()).map((row) => [row.source, row.reason]);
+    expect(reasons).toContainEqual(['shop', 'not-json']);
+    expect(reasons).toContainEqual(['nobody', 'unknown-source']);
+    expect(reasons).toContainEqual(['shop', 'missing-customer']);
+    expect(reasons.filter(([, reason]) => reason === 'not-json')).toHaveLength(2);
+    expect((await rows()).find((row) => row.reason === 'unknown-source')!.raw).toBe(JSON.stringify(order('x', 'y')));
+  });
+
+  test('sources can be added while it runs', async () => {
+    const since = await log.last();
+    await gateway.calls.setSources([source('shop'), source('plain', { policy: plain }), source('late')]);
+    await jetstream(nc).publish('in.late', JSON.stringify(order('l1', 'late-1')));
+    await inEmpty();
+    expect((await log.events(since)).map((event) => event.source)).toEqual(['late']);
+  });
+});
+
+describe('keyring down', () => {
+  test('known customers flow, unknown ones wait at the door, nothing is half-written, all arrives in the end', async () => {
+    const send = (value: unknown, from = 'plain') => gateway.calls.ingest(request(value, { source: from }));
+    await send([order('k1', 'known-1')]);
+    const since = await log.last();
+    const quarantinedBefore = (await rows()).length;
+    line.cut();
+
+    expect(await send([order('k2', 'known-1')])).toMatchObject({ accepted: 1 });
+    const mixed = [order('k3', 'known-1'), order('k4', 'stranger'), { type: 'nope' }];
+    await expect(send(mixed)).rejects.toMatchObject({ code: 'keyring-unavailable' });
+    // Sealing asks for the customer's key, and a minute has not passed since nobody asked for it.
+    await expect(send([order('k5', 'known-1', { order_id: 'o' })], 'shop')).rejects.toMatchObject({
+      code: 'keyring-unavailable',
+    });
+    expect(await gateway.calls.status()).toMatchObject({ keyringAvailable: false, storeAvailable: true });
+    await jetstream(nc).publish('in.plain', JSON.stringify([order('k6', 'stranger-2'), order('k7', 'known-1')]));
+    await sleep(1_500);
+    expect(await log.messages('IN')).toHaveLength(1);
+    expect(await log.events(since)).toHaveLength(1);
+    expect(await rows()).toHaveLength(quarantinedBefore);
+
+    await line.mend();
+    expect(await send(mixed)).toMatchObject({ accepted: 2, rejected: [{ index: 2 }] });
+    await inEmpty();
+    expect(await log.events(since)).toHaveLength(5);
+    expect(await gateway.calls.status()).toMatchObject({ keyringAvailable: true });
+  });
+
+  test('cut in the middle of new customers: each request is stored whole or refused whole, and a retry completes it', async () => {
+    const since = await log.last();
+    const batches = Array.from({ length: 40 }, (_, b) =>
+      Array.from({ length: 50 }, (_, i) => order(`cut-${b}-${i}`, `cut-${b}-${i}`)),
+    );
+    const send = (batch: unknown) => gateway.calls.ingest(request(batch, { source: 'plain' }));
+    const under = batches.map((batch, b) =>
+      sleep(b).then(() =>
+        send(batch).then(
+          (answer) => answer.accepted,
+          (error: { code: string }) => error.code,
+        ),
+      ),
+    );
+    await sleep(15);
+    line.cut();
+    const outcomes = await Promise.all(under);
+    expect(new Set(outcomes)).toContain('keyring-unavailable');
+    for (const outcome of outcomes) expect([50, 'keyring-unavailable']).toContain(outcome);
+    const stored = outcomes.filter((outcome) => outcome === 50).length;
+    expect(await log.events(since)).toHaveLength(stored * 50);
+    await line.mend();
+    for (const batch of batches) await send(batch);
+    expect(await log.events(since)).toHaveLength(2_000);
+  });
+});
+
+describe('store down', () => {
+  test('requests fail with store-unavailable, nothing is lost, and a retry is a duplicate', async () => {
+    await gateway.calls.ingest(request([order('st0', 'stall')], { source: 'plain' }));
+    const since = await log.last();
+    process.kill(engines.nats.pid()!, 'SIGSTOP');
+    try {
+      const answer = await gateway.calls.ingest(request([order('st1', 'stall')], { source: 'plain' })).catch((e) => e);
+      expect(answer).toMatchObject({ code: 'store-unavailable' });
+      const begun = performance.now();
+      const next = await gateway.calls.ingest(request([order('st2', 'stall')], { source: 'plain' })).catch((e) => e);
+      expect(next).toMatchObject({ code: 'store-unavailable' });
+      expect(performance.now() - begun).toBeLessThan(1_000);
+    } finally {
+      process.kill(engines.nats.pid()!, 'SIGCONT');
+    }
+    await until(async () => (await gateway.calls.status()).storeAvailable);
+    expect(await gateway.calls.ingest(request([order('st1', 'stall')], { source: 'plain' }))).toMatchObject({
+      accepted: 0,
+      duplicates: 1,
+    });
+    expect(await gateway.calls.ingest(request([order('st2', 'stall')], { source: 'plain' }))).toMatchObject({
+      accepted: 1,
+    });
+    expect(await log.events(since)).toHaveLength(2);
+  });
+});
