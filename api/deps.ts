@@ -1,6 +1,7 @@
 // Everything the API needs from the rest of the platform, as narrow interfaces: the composition root hands over the real ones, tests hand
 // over objects in memory. Nothing here is opened, started or closed by the API.
 import type { CustomerEntries } from '#domain/ledger.ts';
+import type { ClvColumnsAnswer, ClvColumnsRequest } from '#domain/models/clv-columns.ts';
 import type { ClvModel } from '#domain/models/clv-model.ts';
 import type { Result } from '#domain/result.ts';
 import type { Offsets } from '#domain/time.ts';
@@ -13,7 +14,6 @@ import type { Quarantine } from '#streams/quarantine.ts';
 import type { Remote } from '#streams/rpc.ts';
 import type { Limit } from './limiter.ts';
 import type { Metrics } from './metrics.ts';
-import type { ClvColumnsAnswer, ClvColumnsRequest } from './predict/columns.ts';
 import type { History } from './predict/history.ts';
 
 export interface Log {
@@ -87,7 +87,7 @@ export interface Ledgers {
 }
 
 export interface Pool {
-  /** Lifetime values of many customers in a worker (api/predict/columns.ts, `clvColumns`). */
+  /** Lifetime values of many customers in a worker (domain/models/clv-columns.ts, `clvColumns`). */
   clv(request: ClvColumnsRequest): Promise<ClvColumnsAnswer>;
 }
 

@@ -1,7 +1,8 @@
 // The worker pool (piscina) for what costs more than its own dispatch: fits, scoring the base, quantiles of many customers.
 // A closed-form prediction costs under a microsecond and is computed inline instead (a round trip here is 23–56 µs).
 import { Piscina } from 'piscina';
-import type { ClvModel, ClvOptions, ClvPrediction, CustomerHistory, Refusal } from '#domain/models/clv-model.ts';
+import type { ClvColumnsAnswer, ClvColumnsRequest } from '#domain/models/clv-columns.ts';
+import type { ClvModel } from '#domain/models/clv-model.ts';
 import type { Result } from '#domain/result.ts';
 import type { ScoreColumns, ScoreHorizons, ScoreInput } from './scoring/score-columns.ts';
 import type { ClvTraining, ClvTrainingData } from './training/fit-clv.ts';
@@ -10,11 +11,7 @@ import type { PoolTask } from './worker.ts';
 export interface Pool extends AsyncDisposable {
   fitClv(data: ClvTrainingData, unit: 'week' | 'day'): Promise<Result<ClvTraining, string>>;
   score(model: ClvModel, input: ScoreInput, horizons: ScoreHorizons): Promise<ScoreColumns>;
-  predictClv(
-    model: ClvModel,
-    customers: CustomerHistory[],
-    options: ClvOptions,
-  ): Promise<Result<ClvPrediction, Refusal>[]>;
+  clvColumns(request: ClvColumnsRequest): Promise<ClvColumnsAnswer>;
   /** Tasks waiting for a thread. */
   readonly queued: number;
 }
@@ -32,7 +29,7 @@ export function createPool(threads = 2): Pool {
   return {
     fitClv: (data, unit) => run({ kind: 'fit-clv', data, unit }),
     score: (model, input, horizons) => run({ kind: 'score', model, input, horizons }),
-    predictClv: (model, customers, options) => run({ kind: 'predict-clv', model, customers, options }),
+    clvColumns: (request) => run({ kind: 'clv-columns', request }),
     get queued() {
       return piscina.queueSize;
     },

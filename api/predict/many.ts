@@ -1,8 +1,9 @@
 // Lifetime values of many subjects at once through the worker pool: columns there and back, answers put together here.
+
+import { CLV_COLUMNS, type ClvColumnsAnswer } from '#domain/models/clv-columns.ts';
 import type { ClvPrediction, Refusal } from '#domain/models/clv-model.ts';
 import type { Pool } from '../deps.ts';
 import { Problem } from '../problem.ts';
-import { CLV_COLUMNS, type ClvColumnsAnswer } from './columns.ts';
 import { type ClvAsked, type Coordinate, orProblem, type Predictions, type Subject } from './service.ts';
 
 export async function clvColumnsOf(

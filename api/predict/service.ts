@@ -18,7 +18,8 @@ import { emptyHistory, type History, hasBought, isErased, scaleOf, toCustomer, U
 import { fromTransactions, type Transaction } from './transactions.ts';
 
 export const DEFAULT_HORIZON_DAYS = 90;
-export type Basis = 'history' | 'prior' | 'summary' | 'transactions';
+const BASES = ['history', 'prior', 'summary', 'transactions'] as const;
+export type Basis = (typeof BASES)[number];
 
 /** Whom a prediction is about, and what is known of them at the moment asked about. */
 export interface Subject {
@@ -227,17 +228,21 @@ export function createPredictions(deps: Deps) {
     subject.sid === null || moment.at === null
       ? null
       : scoreIds.sign({ digest: serving.digest, sid: subject.sid, seq: moment.seq, at: moment.at, horizonDays });
-  const counters = {
-    churn: (basis: Basis) => deps.metrics.predicted('churn', basis),
-    clv: (basis: Basis) => deps.metrics.predicted('clv', basis),
-  };
+  // Looked up once: a label look-up costs more than the count.
+  const counters = (kind: 'churn' | 'clv') =>
+    Object.fromEntries(BASES.map((basis) => [basis, deps.metrics.predicted(kind, basis)])) as Record<
+      Basis,
+      { inc(): void }
+    >;
+  const churnCounters = counters('churn');
+  const clvCounters = counters('clv');
 
   function churn(at: Coordinate, subject: Subject, horizonDays: number) {
     const result = predictChurn(at.serving.model, subject.customer, horizonDays);
     if (!result.ok) throw refusal(result.reason);
     const { pChurn, pAlive, expectedPurchases, band }: ChurnPrediction = result.value;
     finite([pChurn, pAlive, expectedPurchases]);
-    counters.churn(subject.basis).inc();
+    churnCounters[subject.basis].inc();
     return {
       customer_id: subject.customerId,
       p_churn: pChurn,
@@ -264,7 +269,7 @@ export function createPredictions(deps: Deps) {
   function clvAnswer(at: Coordinate, subject: Subject, value: ClvPrediction) {
     const [p05, p50, p95] = value.quantiles as [number, number, number];
     finite([value.clvMean, p05, p50, p95, value.expectedPurchases, value.expectedSpend, value.pAlive]);
-    counters.clv(subject.basis).inc();
+    clvCounters[subject.basis].inc();
     return {
       customer_id: subject.customerId,
       clv_mean: value.clvMean,

@@ -1,8 +1,8 @@
 // Many predictions at once: ids in, columns out, as JSON or as raw little-endian float64 (50 times the rate of one request each).
 import { z } from '@hono/zod-openapi';
+import { CLV_COLUMNS } from '#domain/models/clv-columns.ts';
 import { LONGEST_HORIZON_DAYS, predictChurn } from '#domain/models/clv-model.ts';
 import type { Deps } from '../deps.ts';
-import { CLV_COLUMNS } from '../predict/columns.ts';
 import { clvColumnsOf } from '../predict/many.ts';
 import { type Coordinate, DEFAULT_HORIZON_DAYS, type Predictions, type Subject } from '../predict/service.ts';
 import { Problem } from '../problem.ts';

@@ -1,8 +1,8 @@
 // Predictions out: churn and lifetime value by customer, by summary, by transactions, or many at once (interfaces.md, "Predictions out").
 import { z } from '@hono/zod-openapi';
+import { CLV_COLUMNS } from '#domain/models/clv-columns.ts';
 import { LONGEST_HORIZON_DAYS } from '#domain/models/clv-model.ts';
 import type { Deps } from '../deps.ts';
-import { CLV_COLUMNS } from '../predict/columns.ts';
 import { clvMany } from '../predict/many.ts';
 import { DEFAULT_HORIZON_DAYS, orProblem, type Predictions, type Question } from '../predict/service.ts';
 import { Problem } from '../problem.ts';

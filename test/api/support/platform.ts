@@ -6,7 +6,7 @@ import { type App, createApp } from '#api/app.ts';
 import { DEFAULT_LIMITS, type Deps, type ModelSummary, type ServingModel } from '#api/deps.ts';
 import { viewOf } from '#api/ledgers.ts';
 import { createMetrics } from '#api/metrics.ts';
-import { clvColumns } from '#api/predict/columns.ts';
+import { clvColumns } from '#domain/models/clv-columns.ts';
 import type { Role } from '#domain/access.ts';
 import { parseBatch } from '#domain/adapters/doors.ts';
 import type { Fact, StoredEvent } from '#domain/envelope.ts';
@@ -306,6 +306,7 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
     facts,
     logged,
     orders,
+    sidOf,
     fact,
     key,
     async deployCdnow() {

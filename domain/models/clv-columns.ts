@@ -1,6 +1,6 @@
 // Lifetime values of many customers at once, column in and column out: what the worker pool runs. Exact quantiles cost tens of µs each,
 // so a batch of them must not hold up the thread that answers single requests.
-import { type ClvModel, predictClv } from '#domain/models/clv-model.ts';
+import { type ClvModel, predictClv } from './clv-model.ts';
 
 export interface ClvColumnsRequest {
   model: ClvModel;
