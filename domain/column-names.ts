@@ -17,7 +17,7 @@ export type Role =
 
 const names = (list: string): readonly string[] => list.split(/\s+/);
 
-export const COLUMN_NAMES: Readonly<Record<Role, readonly string[]>> = {
+const COLUMN_NAMES: Readonly<Record<Role, readonly string[]>> = {
   customer: names(
     `customerid customer customerno customernumber custid cust clientid client userid user buyerid buyer memberid member
      accountid account subscriberid visitorid contactid cardid kundennummer kundeid kunde uid email customeremail id`,

@@ -124,7 +124,10 @@ export function guessMapping(
   }
   if (kind === 'order' || kind === 'subscription') {
     mapping.order = choose(kind === 'order' ? 'order' : 'subscription', wish.order);
-    chooseMoney(mapping, wish, choose);
+    const money = chooseMoney(mapping, wish, choose);
+    if (money !== null) return problem(money);
+    if (wish.refundPrefix !== undefined && wish.refundPrefix !== NONE && mapping.order === null)
+      return problem('--refund-prefix tells refunds by their order number: name its column with --order COL.');
     if (mapping.amount !== null) say('amount', mapping.amount);
     else if (mapping.quantity !== null) say('amount', `${mapping.quantity} × ${mapping.price}`);
     else say('amount', 'none: purchases without money, counted for frequency only');
@@ -158,17 +161,20 @@ export function guessMapping(
 
 type Choose = (role: Role, wished: string | undefined) => string | null;
 
-/** A total when there is one, else quantity × price when there are both, else the price alone. */
-function chooseMoney(mapping: ImportMapping, wish: Wish, choose: Choose): void {
+/** A total when there is one, else quantity × price when there are both, else the price alone. Null, or what is missing. */
+function chooseMoney(mapping: ImportMapping, wish: Wish, choose: Choose): string | null {
   const byLine = wish.quantity !== undefined || wish.price !== undefined;
   if (wish.amount !== undefined || !byLine) mapping.amount = choose('amount', wish.amount);
-  if (mapping.amount !== null || wish.amount === NONE) return;
+  if (mapping.amount !== null || wish.amount === NONE) return null;
   const quantity = choose('quantity', wish.quantity);
   const price = choose('price', wish.price);
   if (quantity !== null && price !== null) {
     mapping.quantity = quantity;
     mapping.price = price;
-  } else mapping.amount = price;
+  } else if (wish.quantity !== undefined && wish.quantity !== NONE)
+    return '--quantity needs a price beside it: name its column with --price COL.';
+  else mapping.amount = price;
+  return null;
 }
 
 /** Null, or what is wrong with --currency. */
@@ -280,6 +286,6 @@ function oddMoney(mapping: ImportMapping, at: (column: string) => string[], warn
 }
 
 /** Whether the header is that of events: the native ones, or the reference stack's. */
-export const holdsEvents = (header: readonly string[]): boolean =>
+const holdsEvents = (header: readonly string[]): boolean =>
   ['type', 'customer_id', 'at'].every((name) => header.includes(name)) ||
   ['event_type', 'user_id', 'event_time'].every((name) => header.includes(name));

@@ -21,7 +21,8 @@ export interface Row {
 
 export interface Money {
   minor: number | null;
-  currency: string;
+  /** As the row itself says it; null = the mapping's for all rows. */
+  stated: string | null;
   rounded: number;
 }
 
@@ -97,12 +98,13 @@ export function createCells(mapping: ImportMapping, header: readonly string[]) {
   function money(row: Row): Money | null {
     const code = currency(row);
     if (code === null) return null;
-    if (!hasMoney) return { minor: null, currency: code, rounded: 0 };
+    const stated = cell(row, columns.currency) === '' ? null : code;
+    if (!hasMoney) return { minor: null, stated, rounded: 0 };
     const exact = amount(row);
     if (exact === null) return null;
     const minor = roundHalfEven(exact, exponentOf(code) ?? 2);
     if (minor === null) return refuse(row, 'bad-amount', 'data.amount is too large: minor units must stay below 2⁵³');
-    return { minor: minor.integer, currency: code, rounded: minor.exact ? 0 : 1 };
+    return { minor: minor.integer, stated, rounded: minor.exact ? 0 : 1 };
   }
 
   const asObject = (cells: readonly string[]) => Object.fromEntries(header.map((name, i) => [name, cells[i] ?? '']));

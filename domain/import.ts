@@ -67,7 +67,7 @@ function readRow(row: Row, cells: Cells, mapping: ImportMapping, ctx: ParseConte
   const id = cell(row, columns.id);
   const at = cells.time(row);
   const channel = cell(row, columns.channel);
-  const paid = money.minor === null ? {} : { amount_minor: money.minor, currency: money.currency };
+  const paid = money.minor === null ? {} : { amount_minor: money.minor, currency: money.stated };
   switch (mapping.kind) {
     case 'order':
       if ((money.minor ?? 0) < 0)
@@ -80,7 +80,8 @@ function readRow(row: Row, cells: Cells, mapping: ImportMapping, ctx: ParseConte
       return;
     }
     case 'identified': {
-      const traits = Object.fromEntries(cells.traits.map(([name, column]) => [name, cell(row, column)]));
+      const said = cells.traits.map(([name, column]) => [name, cell(row, column)] as const);
+      const traits = Object.fromEntries(said.filter(([, text]) => text !== ''));
       push(take('customer.identified', at, id, { traits }, 1));
       return;
     }

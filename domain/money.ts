@@ -61,7 +61,7 @@ export function amountOfNumber(value: number, exponent: number): Result<Amount> 
     : toMinor(decimal, exponent, !Number.isInteger(value));
 }
 
-export function toMinor(decimal: Decimal, exponent: number, float: boolean): Result<Amount> {
+function toMinor(decimal: Decimal, exponent: number, float: boolean): Result<Amount> {
   const rounded = roundHalfEven(decimal, exponent);
   if (rounded === null) return refuse('is too large: minor units must stay below 2⁵³');
   return ok({ minor: rounded.integer === 0 ? 0 : rounded.integer, rounded: float || !rounded.exact });

@@ -38,16 +38,19 @@ const ORDER_SPACE: { [type: string]: string } = {
 
 /**
  * The mapped fields after parsing, before any clock correction: what a row without ids is recognised by.
- * @param time `timeText(written)`. @param extra further fields of the row, whatever the policy keeps of them.
+ * A currency that only the source's default supplied is no field of the row: the same file read again as USD instead of EUR is the same
+ * orders, amended or in conflict, never twice the revenue.
+ * @param time `timeText(written)`. @param stated the currency the row itself says, '' = none.
+ * @param extra further fields of the row, whatever the policy keeps of them.
  */
-export const canonicalRow = (event: InputEvent, time: string, extra?: unknown): string =>
+export const canonicalRow = (event: InputEvent, time: string, stated: string, extra?: unknown): string =>
   [
     event.type,
     event.anonymous ? 'anonymous' : '',
     event.customerId,
     time,
     event.minor ?? '',
-    event.currency ?? '',
+    stated,
     event.channel ?? '',
     event.name ?? '',
     event.refundedOrderId ?? '',

@@ -2,7 +2,7 @@
 import { ok, type Result, refuse } from './result.ts';
 import { cleanText, looksPersonal } from './text.ts';
 
-export type FieldRule = 'keep' | 'seal' | 'drop';
+type FieldRule = 'keep' | 'seal' | 'drop';
 
 /** Versioned per source; stored with every event as `policyVersion`. */
 export interface FieldPolicy {
@@ -37,8 +37,8 @@ export const createPolicyState = (names: Iterable<string> = [], channels: Iterab
 
 /** Distinct names (and channels) a source may have in the clear; a flood of them is data about persons, not an enum. */
 export const MAX_LABELS = 200;
-export const MAX_LABEL_LENGTH = 64;
-export const OTHER = 'other';
+const MAX_LABEL_LENGTH = 64;
+const OTHER = 'other';
 
 /**
  * A label in the clear, or 'other' once the source has used up its 200 (the caller seals the original).
@@ -116,7 +116,7 @@ export function plainValue(value: unknown): Result<string | number | boolean> {
 }
 
 /** Upper bound of a sealed part, characters of text in it: a pack must always find room for one event. */
-export const MAX_SEALED = 65_536;
+const MAX_SEALED = 65_536;
 
 /** Whether a value's texts, keys and numbers stay below `limit` characters (depth ≤ 32). Stops as soon as they do not. */
 export function isSmall(value: unknown, limit = MAX_SEALED): boolean {

@@ -89,7 +89,7 @@ export function daysFromCivil(year: number, month: number, day: number): number 
   );
 }
 
-export const isDate = (year: number, month: number, day: number): boolean =>
+const isDate = (year: number, month: number, day: number): boolean =>
   year >= 0 &&
   month >= 1 &&
   month <= 12 &&

@@ -80,8 +80,11 @@ export function parseNative(value: unknown, index: number, ctx: ParseContext, sh
   const problem = readData(event, data, ctx, sorted) ?? (known ? readLink(event, value, data, sorted) : null);
   if (problem !== null) return bad(problem.reason, problem.detail);
 
+  const stated = absent(data.currency) ? '' : (event.currency ?? '');
   const row =
-    id === null && event.orderId === null ? canonicalRow(event, timeText(written.value), ownFields(type, data)) : null;
+    id === null && event.orderId === null
+      ? canonicalRow(event, timeText(written.value), stated, ownFields(type, data))
+      : null;
   // Labels last: an event refused for something else must not use up a name.
   const label = admitLabels(event, ctx.policyState, sorted);
   if (label !== null) return bad('bad-field', label);

@@ -7,8 +7,8 @@ import { parseNative } from './native.ts';
 
 type Fields = { [field: string]: unknown };
 
-export const SEGMENT_CALLS = ['identify', 'track', 'page', 'screen', 'group', 'alias'] as const;
-export type SegmentCall = (typeof SEGMENT_CALLS)[number];
+const SEGMENT_CALLS = ['identify', 'track', 'page', 'screen', 'group', 'alias'] as const;
+type SegmentCall = (typeof SEGMENT_CALLS)[number];
 
 /** The messages of a body: one call, or `{batch: […], sentAt}` whose sentAt (and context's absence) the messages inherit. */
 export function segmentMessages(body: unknown): unknown[] {

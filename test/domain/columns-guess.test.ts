@@ -103,6 +103,8 @@ describe('guessing columns', () => {
     expect(problem('customer,what')).toMatch(/--time COL/);
     expect(problem('ID,frequency,recency,T')).toMatch(/looks like a summary/);
     expect(problem('customer,date,date')).toMatch(/there twice/);
+    expect(problem('customer,date,n', [], { quantity: 'n' })).toMatch(/--price COL/);
+    expect(problem('customer,date,amount', [], { refundPrefix: 'C' })).toMatch(/--order COL/);
   });
 
   test('order totals repeated on every line, and odd amounts, are warned about', () => {

@@ -84,6 +84,21 @@ describe('a table of orders', () => {
     });
   });
 
+  test('read again in another default currency, the rows are the same rows; a currency of their own tells them apart', () => {
+    const table = `
+      customer|date|amount
+      1|2026-01-01|10.00`;
+    const [euro, dollar] = [run(table), run(table, { currency: 'USD' })].map(({ events }) => events[0]!);
+    expect([euro!.currency, dollar!.currency]).toEqual(['EUR', 'USD']);
+    expect(dollar!.rowKey).toBe(euro!.rowKey);
+    const own = run(`
+      customer|date|amount|currency
+      1|2026-01-01|10.00|EUR
+      1|2026-01-01|10.00|USD`).events.map((event) => event.rowKey);
+    expect(own.map((key) => key?.slice(-2))).toEqual(['#1', '#1']);
+    expect(new Set([...own, euro!.rowKey]).size).toBe(3);
+  });
+
   test('an event id makes the row that event', () => {
     const { events } = run(`
       event_id|customer|date|amount
