@@ -38,7 +38,7 @@ export interface InDoor {
   close(): Promise<void>;
 }
 
-export const isOutage = (error: unknown): boolean =>
+const isOutage = (error: unknown): boolean =>
   ['keyring-unavailable', 'store-unavailable'].includes(String((error as { code?: unknown }).code));
 
 export function openInDoor({ nc, log, take, giveUp }: InDoorOptions): InDoor {

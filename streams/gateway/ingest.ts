@@ -15,7 +15,7 @@ export interface IngestDeps {
   now(): number;
 }
 
-export interface Taken {
+interface Taken {
   source: Source;
   door: Door;
   /** The parsed body. */

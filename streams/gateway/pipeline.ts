@@ -40,7 +40,7 @@ export interface Batch {
   traceId: string | null;
 }
 
-export interface Stored {
+interface Stored {
   appended: number;
   duplicates: number;
   rejected: Rejection[];

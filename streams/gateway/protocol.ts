@@ -72,14 +72,14 @@ export interface ImportRequest {
   events: Uint8Array;
 }
 
-export interface ImportAnswer {
+interface ImportAnswer {
   appended: number;
   /** `index` within the request; quarantining them with their raw rows is the importer's. */
   rejected: Rejection[];
   lastSeq: number;
 }
 
-export interface LinkRequest {
+interface LinkRequest {
   /** The anonymous id, or with `administrator` a known id. */
   anonymousId: string;
   customerId: string;

@@ -1,13 +1,11 @@
 // Starts the gateway thread and hands back its calls.
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { MessageChannel, Worker } from 'node:worker_threads';
 import type { StreamLog } from '../jetstream/link.ts';
 import { type Remote, remote } from '../rpc.ts';
 import type { GatewayConfig, GatewayHandlers, GatewayMessage, ImportRequest, IngestRequest } from './protocol.ts';
 
 export interface GatewayThread extends AsyncDisposable {
   readonly calls: Remote<GatewayHandlers>;
-  /** Another way in, for another thread: give it the port, there `gatewayCalls(port)`. */
-  connect(): MessagePort;
   /** Settles when the thread has ended: null when it was stopped, else why. */
   readonly ended: Promise<Error | null>;
 }
@@ -37,20 +35,15 @@ export async function startGatewayThread(config: GatewayConfig, log: StreamLog):
   }
   failed.catch(() => undefined);
 
-  const connect = (): MessagePort => {
-    const { port1, port2 } = new MessageChannel();
-    worker.postMessage(port2, [port2]);
-    return port1;
-  };
-  const calls = gatewayCalls(connect());
+  const { port1, port2 } = new MessageChannel();
+  worker.postMessage(port2, [port2]);
+  const calls = remote<GatewayHandlers>(port1, bodiesOf);
   const stop = async () => {
     await calls.stop();
     await ended;
   };
-  return { calls, connect, ended, [Symbol.asyncDispose]: stop };
+  return { calls, ended, [Symbol.asyncDispose]: stop };
 }
-
-export const gatewayCalls = (port: MessagePort): Remote<GatewayHandlers> => remote<GatewayHandlers>(port, bodiesOf);
 
 /** A body that owns its whole buffer moves to the thread; a view of a larger one (a socket's slab) is copied. */
 function bodiesOf(name: string, args: unknown[]): ArrayBuffer[] {

@@ -7,7 +7,7 @@ import { arrayOf, byteaText, type CustomerRef, uuidBytes } from './sid.ts';
 /** Resolving takes this lock shared, erasing takes it alone: nobody is created from a stale list of the erased. */
 export const ERASURE_LOCK = 470_047;
 
-export interface Erased {
+interface Erased {
   /** The fact to append; pending until `factStored`. */
   pending: PendingFact;
   /** What the id index must forget. */

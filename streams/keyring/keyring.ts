@@ -15,7 +15,7 @@ import { type SealContext, unseal } from './seal.ts';
 import { arrayOf, type CustomerRef, sidKey, sidOfText, sidText, uuidBytes, uuidText } from './sid.ts';
 
 /** A row of the tail: what the id index is filled with. */
-export interface IdentityRow extends CustomerRef, Identity {
+interface IdentityRow extends CustomerRef, Identity {
   createdNo: number;
 }
 

@@ -55,9 +55,13 @@ export function createLinks(database: Database): Links {
           if (to.anonymous || source.linked_to !== null) return refuse('link-conflict');
           if (!from.anonymous && (!administrator || target.linked_to === source.sid))
             return administrator ? ok(null) : refuse('link-conflict');
-          const fact: Fact = { type: 'customer.linked', anonymous: uuidBytes(source.sid), known: uuidBytes(target.sid) };
-        if (dry) return ok({ no: 0, fact });
-        await client.query('update identities set linked_to = $1 where sid = $2', [target.sid, source.sid]);
+          const fact: Fact = {
+            type: 'customer.linked',
+            anonymous: uuidBytes(source.sid),
+            known: uuidBytes(target.sid),
+          };
+          if (dry) return ok({ no: 0, fact });
+          await client.query('update identities set linked_to = $1 where sid = $2', [target.sid, source.sid]);
           return ok(await remember(client, fact));
         },
       ),

@@ -2,6 +2,8 @@
 // Bodies are JSON, made before the clock starts; this thread only hands them over. Figures, never assertions: `axiom47 bench gateway`.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { jetstream } from '@nats-io/jetstream';
+import { pack } from 'msgpackr';
+import type { InputEvent } from '#domain/events.ts';
 import { DEFAULT_POLICY } from '#domain/policy.ts';
 import { createIds } from '#streams/gateway/ids.ts';
 import type { GatewayConfig, IngestRequest } from '#streams/gateway/protocol.ts';
@@ -104,6 +106,33 @@ const throughput = (kind: Kind, from: 'plain' | 'sealed', size: number, target: 
     }),
 });
 
+const importedOrder = (n: number): InputEvent => ({
+  type: 'order.placed',
+  customerId: `imported-${n % 23_570}`,
+  anonymous: false,
+  linkAnonymousId: null,
+  id: null,
+  at: BEGIN + (n % 500) * 86_400_000,
+  dateOnly: true,
+  orderId: null,
+  refundedOrderId: null,
+  rowKey: `row ${n}#1`,
+  revision: 0,
+  minor: 1_000 + n,
+  currency: 'EUR',
+  channel: null,
+  name: null,
+  props: null,
+  sealed: null,
+  dropped: 0,
+  roundedFloats: 0,
+  producerNumber: n + 1,
+  lines: 1,
+  traceId: null,
+  correlationId: null,
+  causationId: null,
+});
+
 const perSecond = (times: number, work: () => void): number => {
   work();
   const begun = performance.now();
@@ -156,6 +185,27 @@ export const benchmarks: Benchmark[] = [
         }
         await Promise.all(open);
         return { 'p50 ms': round(quantile(waits, 0.5), 2), 'p99 ms': round(quantile(waits, 0.99), 2) };
+      }),
+  },
+  {
+    name: 'gateway: import of 70k orders of 23.5k new customers, 2,000 a request',
+    target: null,
+    run: () =>
+      withGateway(async (gateway) => {
+        const orders = Array.from({ length: 70_000 }, (_, n) => importedOrder(n));
+        const requests = Array.from(
+          { length: 35 },
+          (_, r) => new Uint8Array(pack(orders.slice(r * 2_000, (r + 1) * 2_000))),
+        );
+        const begun = performance.now();
+        let next = 0;
+        const senders = Array.from({ length: 4 }, async () => {
+          while (next < requests.length)
+            await gateway.calls.importEvents({ run: 'bench', source: 'plain', events: requests[next++]! });
+        });
+        await Promise.all(senders);
+        const seconds = (performance.now() - begun) / 1_000;
+        return { 'events/s': round(orders.length / seconds), seconds: round(seconds, 2) };
       }),
   },
   ...[100, 1].map(
