@@ -84,13 +84,15 @@ export function createListener(app: App, deps: Deps): RequestListener {
       const made = predictions.churnNow(question.customerId, question.horizonDays, question.strict);
       if (made === null) return false;
       const text = JSON.stringify(made);
+      const length = Buffer.byteLength(text);
       res.writeHead(200, {
         'content-type': 'application/json',
-        'content-length': Buffer.byteLength(text),
+        'content-length': length,
         'cache-control': 'no-store',
         'x-content-type-options': 'nosniff',
       });
-      res.end(text);
+      // All ASCII (an id may not be): latin1 says so, and is written without being encoded.
+      res.end(text, length === text.length ? 'latin1' : 'utf8');
     } catch (error) {
       const traceId = traceOf(req.headers.traceparent as string | undefined);
       const problem = problemFrom(error, traceId, deps);

@@ -1,5 +1,6 @@
 // How a route is declared: method, path, schemas and the permission it needs, in one place. The guard that enforces the permission is made
 // here and nowhere else, and an app with a route that has no guard does not boot: deny by default (OWASP API5).
+import { isUtf8 } from 'node:buffer';
 import { createRoute, OpenAPIHono, type RouteConfig } from '@hono/zod-openapi';
 import type { Context, MiddlewareHandler } from 'hono';
 import type { Permission } from '#domain/access.ts';
@@ -84,16 +85,12 @@ const cacheOf = (c: Context<Env>) =>
 
 /** A JSON body is JSON whatever the client called it (curl -d says form): what protects a browser session is the Origin check. */
 async function takeJson(c: Context<Env>, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    throw new Problem('not-json', 'the body is not UTF-8');
-  }
+  if (!isUtf8(bytes)) throw new Problem('not-json', 'the body is not UTF-8; send JSON as UTF-8');
+  const text = Buffer.from(bytes.buffer).toString('utf8');
   refuseDeep(text);
   parseJson(text);
   cacheOf(c).text = Promise.resolve(text);
-  c.req.raw.headers.set('content-type', 'application/json');
+  if (c.req.header('content-type') !== 'application/json') c.req.raw.headers.set('content-type', 'application/json');
 }
 
 function guard(access: Access, bodyLimit: number, json: boolean): MiddlewareHandler<Env> {

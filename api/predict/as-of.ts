@@ -18,7 +18,17 @@ export interface Moment {
 }
 
 export const isoOf = (ms: number): string => new Date(ms).toISOString();
-export const dayText = (day: number): string => isoOf(day * DAY_MS).slice(0, 10);
+const dayTexts = new Map<number, string>();
+/** YYYY-MM-DD. A workspace has some thousands of days, and each is asked for often. */
+export function dayText(day: number): string {
+  let text = dayTexts.get(day);
+  if (text === undefined) {
+    if (dayTexts.size > 50_000) dayTexts.clear();
+    text = isoOf(day * DAY_MS).slice(0, 10);
+    dayTexts.set(day, text);
+  }
+  return text;
+}
 
 /** The present, by the workspace's clock: the largest event time, or the wall. */
 export function present(

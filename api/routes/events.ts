@@ -1,5 +1,6 @@
 // Events in over HTTP: the native door, and Segment's calls word for word. The bytes go to the gateway as they are; it parses, names,
 // seals and appends, and only then is an event acknowledged.
+import { isUtf8 } from 'node:buffer';
 import { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import type { Deps } from '../deps.ts';
@@ -57,13 +58,8 @@ function msgpackLength(bytes: Uint8Array): number {
 }
 
 function jsonOf(bytes: Uint8Array): unknown {
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    throw new Problem('not-json', 'the body is not UTF-8');
-  }
-  return parseJson(text);
+  if (!isUtf8(bytes)) throw new Problem('not-json', 'the body is not UTF-8; send JSON as UTF-8');
+  return parseJson(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8'));
 }
 
 export function eventRoutes(deps: Deps) {
