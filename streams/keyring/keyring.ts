@@ -22,8 +22,8 @@ interface IdentityRow extends CustomerRef, Identity {
 export interface KeyringOptions extends DatabaseOptions {
   /** The data directory's secret, 32 bytes. */
   kek: Uint8Array;
-  /** Only while the log is empty: a second id key would give every known order another hash. */
-  mayCreate?: boolean;
+  /** True only while the log (EVT) is empty: a second id key would give every known order another hash. */
+  mayCreate: boolean;
   now?: () => number;
 }
 
@@ -80,7 +80,7 @@ export async function openKeyring(options: KeyringOptions): Promise<Keyring> {
 }
 
 /** Created once, whoever comes first; everybody reads the one that was stored. */
-async function secret(database: Database, { kek, mayCreate = false }: KeyringOptions, name: string): Promise<Buffer> {
+async function secret(database: Database, { kek, mayCreate }: KeyringOptions, name: string): Promise<Buffer> {
   if (mayCreate)
     await database.query(
       'insert into secrets (name, generation, wrapped) select $1, 1, $2 where not exists (select from secrets where name = $1) on conflict do nothing',

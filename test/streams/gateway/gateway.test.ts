@@ -217,7 +217,7 @@ describe('personal data', () => {
       expect(raw.join()).not.toContain(secret);
     }
     const config = configOf(engines);
-    await using keyring = await openKeyring({ url: config.keyringUrl, kek: config.kek });
+    await using keyring = await openKeyring({ url: config.keyringUrl, kek: config.kek, mayCreate: false });
     const events = await log.events(since);
     const opened = await Promise.all(events.map((event) => keyring.unseal(event.sealed!, event)));
     expect(opened).toContainEqual({ order_id: 'ORDER-4711-XYZ' });
@@ -270,7 +270,7 @@ describe('identity', () => {
   test('a link decided before a crash is said at the next start', async () => {
     await calls.ingest(request([order('p1', 'pending-known')]));
     const config = configOf(engines);
-    const keyring = await openKeyring({ url: config.keyringUrl, kek: config.kek });
+    const keyring = await openKeyring({ url: config.keyringUrl, kek: config.kek, mayCreate: false });
     await keyring.resolve([{ id: 'pending-device', anonymous: true, at: 1 }]);
     const from = { id: 'pending-device', anonymous: true };
     await keyring.link(from, { id: 'pending-known', anonymous: false }, false);

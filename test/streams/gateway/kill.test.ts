@@ -78,7 +78,7 @@ const hashes = (events: StoredEvent[]): Map<string, number> => {
 };
 async function hashOf(): Promise<(id: string) => string> {
   const config = configOf(engines);
-  await using keyring = await openKeyring({ url: config.keyringUrl, kek: config.kek });
+  await using keyring = await openKeyring({ url: config.keyringUrl, kek: config.kek, mayCreate: false });
   const ids = createIds(keyring.idKey);
   return (id) => Buffer.from(ids.eventHash(`i\0shop\0${id}`)).toString('hex');
 }

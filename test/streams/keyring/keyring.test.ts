@@ -208,7 +208,12 @@ describe('sealing and erasure', () => {
   });
 
   test('another process forgets the key within a minute', async () => {
-    await using second = await openKeyring({ url: engines.postgres.keyringUrl, kek, now: () => clock });
+    await using second = await openKeyring({
+      url: engines.postgres.keyringUrl,
+      kek,
+      mayCreate: false,
+      now: () => clock,
+    });
     const sid = await sidOf('c');
     const { c, bytes } = await sealFor(sid, { email: 'x' });
     expect(await second.unseal(bytes, c)).toEqual({ email: 'x' });
@@ -220,7 +225,9 @@ describe('sealing and erasure', () => {
 
 describe('the keyring itself', () => {
   test('has one id key, the same for whoever opens it', async () => {
-    const others = await Promise.all([1, 2, 3].map(() => openKeyring({ url: engines.postgres.keyringUrl, kek })));
+    const others = await Promise.all(
+      [1, 2, 3].map(() => openKeyring({ url: engines.postgres.keyringUrl, kek, mayCreate: false })),
+    );
     for (const other of others) {
       expect(other.idKey).toEqual(keyring.idKey);
       await other[Symbol.asyncDispose]();
@@ -230,7 +237,9 @@ describe('the keyring itself', () => {
   test('of an empty database is not made anew beside a log that has a history', async () => {
     await keyring.database.query('alter table secrets rename to secrets_kept');
     await keyring.database.query('create table secrets (like secrets_kept including all)');
-    const failure = await openKeyring({ url: engines.postgres.keyringUrl, kek }).catch((error) => error);
+    const failure = await openKeyring({ url: engines.postgres.keyringUrl, kek, mayCreate: false }).catch(
+      (error) => error,
+    );
     await keyring.database.query('drop table secrets');
     await keyring.database.query('alter table secrets_kept rename to secrets');
     expect(failure).toMatchObject({ code: 'keyring-damaged' });
@@ -238,9 +247,9 @@ describe('the keyring itself', () => {
   });
 
   test('does not open with another secret', async () => {
-    await expect(openKeyring({ url: engines.postgres.keyringUrl, kek: randomBytes(32) })).rejects.toThrow(
-      'use the secret file this keyring was made with',
-    );
+    await expect(
+      openKeyring({ url: engines.postgres.keyringUrl, kek: randomBytes(32), mayCreate: false }),
+    ).rejects.toThrow('use the secret file this keyring was made with');
   });
 
   test('verify counts sids of the log that nobody stands for', async () => {
@@ -254,12 +263,14 @@ describe('the keyring itself', () => {
 
   test('a database of a newer version is refused', async () => {
     await keyring.database.query(`insert into migrations (part, number) values ('keyring', 999)`);
-    await expect(openKeyring({ url: engines.postgres.keyringUrl, kek })).rejects.toThrow('start the newer version');
+    await expect(openKeyring({ url: engines.postgres.keyringUrl, kek, mayCreate: false })).rejects.toThrow(
+      'start the newer version',
+    );
     await keyring.database.query('delete from migrations where number = 999');
   });
 
   test('a server that is not there is keyring-unavailable', async () => {
-    await expect(openKeyring({ url: 'postgres://x@127.0.0.1:1/none', kek })).rejects.toMatchObject({
+    await expect(openKeyring({ url: 'postgres://x@127.0.0.1:1/none', kek, mayCreate: false })).rejects.toMatchObject({
       code: 'keyring-unavailable',
     });
   });
