@@ -1,14 +1,12 @@
 // How a command reaches the installation of a data directory: the server that runs there, or one started for the time.
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Io } from './commands/command.ts';
 import { UsageError } from './commands/command.ts';
 import { readConfig } from './config.ts';
 import { defaultDataDir, findRunning } from './data-dir.ts';
 import { createLog } from './log.ts';
-
-export const projectRoot = fileURLToPath(new URL('..', import.meta.url));
+import { projectRoot } from './project.ts';
 
 /** The directory a command means: `--data-dir`, else AXIOM47_DATA_DIR, else data/main when it exists, else the demo. */
 export const dataDirOf = (option: string | undefined): string =>

@@ -3,11 +3,11 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { projectRoot } from '../client.ts';
 import { startServer } from '../compose.ts';
 import { readConfig } from '../config.ts';
 import { defaultDataDir } from '../data-dir.ts';
 import { createLog } from '../log.ts';
+import { projectRoot } from '../project.ts';
 import { type Command, UsageError } from './command.ts';
 import { parseCommand } from './options.ts';
 

@@ -1,0 +1,353 @@
+// The composition root: opens the data directory, starts engines and threads, and hands every part what it needs. What was opened last closes
+// first when the server is disposed.
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { serve as listenHono } from '@hono/node-server';
+import type { Logger } from 'pino';
+import { createApp } from '#api/app.ts';
+import { DEFAULT_LIMITS, type Deps } from '#api/deps.ts';
+import { createHttpServer } from '#api/hot.ts';
+import { createMetrics, createMetricsApp } from '#api/metrics.ts';
+import { createTables } from '#api/tables.ts';
+import { createPool } from '#processors/pool.ts';
+import { openTables } from '#projections/catalogue.ts';
+import { openColumns } from '#projections/memory/columns.ts';
+import type { FoldMessage } from '#projections/memory/protocol.ts';
+import { startFoldThread } from '#projections/memory/thread.ts';
+import { startProjectorThread } from '#projections/thread.ts';
+import type { SourceConfig } from '#streams/gateway/protocol.ts';
+import { startGatewayThread } from '#streams/gateway/thread.ts';
+import { openIdIndex } from '#streams/id-index.ts';
+import { createJetStreamStore, eraseMessage } from '#streams/jetstream/store.ts';
+import { ensureTopology } from '#streams/jetstream/topology.ts';
+import { createAccessStore } from '#streams/keyring/access-store.ts';
+import { openKeyring } from '#streams/keyring/keyring.ts';
+import { createQuarantine } from '#streams/quarantine.ts';
+import { openArtefacts } from './artefacts.ts';
+import type { Config } from './config.ts';
+import { openDataDir } from './data-dir.ts';
+import { seedDemo } from './demo/seed.ts';
+import { startEngines } from './engines/supervisor.ts';
+import { packageVersion, projectRoot } from './project.ts';
+import { createRefold } from './refold.ts';
+import { createRegistry } from './registry.ts';
+import { createServing } from './serving.ts';
+import { createSources, knownSources, sourceConfig, zoneTable } from './sources.ts';
+import { createTraining } from './training.ts';
+
+export interface ServerOptions {
+  config: Config;
+  dataDir: string;
+  /** Makes the workspace when there is none; null: it must be there. */
+  create: { name: string; currency?: string; zone?: string } | null;
+  log: Logger;
+  /** One line for people, as the start goes on. */
+  progress?: (text: string) => void;
+}
+
+export interface Server extends AsyncDisposable {
+  url: string;
+  /** The command line's credential of this start. */
+  token: string;
+  /** While there is no administrator. */
+  setupUrl: string | null;
+  metricsUrl: string;
+  nats: string;
+  postgres: string;
+  dataDir: string;
+  workspace: string;
+  /** Settles with what ended a part that cannot be restarted; never while all is well. */
+  failed: Promise<Error>;
+}
+
+const TENANT = 'main';
+const GATEWAY = 'g1';
+const LANES = 4;
+/** Sources every workspace has: events posted without naming one, and the demo's own. */
+const BUILT_IN_SOURCES = ['api'];
+
+export async function startServer(options: ServerOptions): Promise<Server> {
+  const { config, log, progress = () => undefined } = options;
+  await using opening = new AsyncDisposableStack();
+  const dir = opening.use(
+    await openDataDir(options.dataDir, options.create ? { create: true, name: options.create.name } : {}),
+  );
+  progress('starting nats-server and PostgreSQL …');
+  const engines = opening.use(await startEngines(config, dir, log));
+  const nc = await engines.nats.connect('axiom47 main');
+  opening.defer(() => nc.close());
+  const store = createJetStreamStore(nc, { log });
+  const kek = Buffer.from(dir.secret('kek.key'), 'base64');
+  await ensureTopology(nc, { log });
+  const mayCreate = (await store.lastSequence('EVT')) === 0;
+  const keyring = opening.use(
+    await openKeyring({ url: engines.postgres.keyringUrl, kek, mayCreate, name: 'axiom47 main' }),
+  );
+  const access = await createAccessStore(keyring.database);
+
+  progress('reading the log …');
+  const currency = (options.create?.currency ?? 'EUR').toUpperCase();
+  let hear: (message: FoldMessage) => void = () => undefined;
+  const foldFailed = new Promise<Error>((resolve) => {
+    hear = (message) => message.event === 'failed' && resolve(new Error(message.message));
+  });
+  const fold = opening.use(
+    await startFoldThread(
+      { nats: engines.nats.options, snapshotDir: dir.folders.snapshots, ledger: { reportingCurrency: currency } },
+      logOf(log),
+      (message) => hear(message),
+    ),
+  );
+  await fold.calls.waitFor(await store.lastSequence('EVT'));
+  const facts = await fold.calls.facts();
+  const fresh = facts.workspaceId === null;
+  const workspace = {
+    reportingCurrency: fresh ? currency : facts.reportingCurrency,
+    zone: fresh ? (options.create?.zone ?? 'UTC') : facts.zone,
+  };
+  const now = Date.now();
+  const sourceConfigs: SourceConfig[] = (await knownSources(store)).map((each) =>
+    sourceConfig(each, workspace.reportingCurrency, now),
+  );
+  const gateway = opening.use(
+    await startGatewayThread(
+      {
+        nats: engines.nats.options,
+        keyringUrl: engines.postgres.keyringUrl,
+        kek,
+        gateway: GATEWAY,
+        tenant: TENANT,
+        lanes: LANES,
+        idIndexPath: join(dir.folders.snapshots, 'customer-ids.sealed'),
+        sources: sourceConfigs,
+        zone: { version: facts.zoneVersion, offsets: facts.offsets },
+        inDoor: true,
+      },
+      log,
+    ),
+  );
+  const projector = opening.use(
+    await startProjectorThread(
+      {
+        nats: engines.nats.options,
+        databaseUrl: engines.postgres.url,
+        keyringUrl: engines.postgres.keyringUrl,
+        fold: fold.connect(),
+      },
+      logOf(log),
+      { onFailure: ({ code, message }) => log.error({ code, reason: message }, 'read models stand still') },
+    ),
+  );
+
+  if (fresh) {
+    await gateway.calls.appendFact({
+      type: 'workspace.created',
+      workspaceId: dir.workspace.workspaceId,
+      name: dir.workspace.name,
+      ...workspace,
+    });
+  }
+  if (facts.zoneVersion === 0)
+    await fold.calls.waitFor(
+      await gateway.calls.appendFact({
+        type: 'zone.set',
+        version: 1,
+        zone: workspace.zone,
+        offsets: zoneTable(workspace.zone, now),
+      }),
+    );
+
+  const pool = opening.use(createPool());
+  const columns = openColumns(fold.columns);
+  const applied = async (seq: number): Promise<void> => {
+    await fold.calls.waitFor(seq);
+    await serving.refresh();
+  };
+  const registry = createRegistry({
+    store,
+    artefacts: openArtefacts(dir.folders.artefacts),
+    appendFact: (fact) => gateway.calls.appendFact(fact),
+    applied,
+    deployments: () => serving.deployments(),
+    now: Date.now,
+  });
+  const serving = await createServing({
+    calls: fold.calls,
+    columns,
+    modelOf: (deployment) => registry.serving(deployment),
+    pool,
+    projector: projector.calls,
+    log,
+  });
+  opening.use(serving);
+  const failing = hear;
+  hear = (message) => {
+    failing(message);
+    serving.hear(message);
+  };
+  await serving.refresh();
+  await registry.repair();
+
+  const sources = createSources({
+    store,
+    workspace,
+    now: Date.now,
+    setSources: (next) => gateway.calls.setSources(next),
+    natsUser: async (name) => {
+      if (config.nats.url !== undefined) return null;
+      const { seed, url } = await engines.nats.addSourceUser(name);
+      return { url, creds: seed };
+    },
+  });
+  for (const name of BUILT_IN_SOURCES)
+    if (!sourceConfigs.some((each) => each.name === name)) {
+      const added = await sources.add({ name, ordersAs: null, coverage: 'complete', by: 'system' });
+      if (!added.ok) throw new Error(`source ${name}: ${added.reason}`);
+    }
+
+  const tables = opening.use(openTables(engines.postgres.url));
+  const refold = createRefold(store, workspace.reportingCurrency);
+  const metrics = createMetrics({ version: packageVersion, runtime: true });
+  const token = randomBytes(32).toString('base64url');
+  const demo = dir.workspace.name === 'demo';
+  const seeding = demo ? seedDemo({ dir, gateway: gateway.calls, log }) : null;
+  const quarantine = createQuarantine({ store, remove: (seq) => eraseMessage(nc, 'QUA', seq), tenant: TENANT });
+
+  const deps: Deps = {
+    access,
+    signingKey: Buffer.from(dir.secret('instance.key'), 'base64'),
+    localToken: token,
+    publicUrl: config.publicUrl ?? null,
+    log,
+    metrics,
+    now: Date.now,
+    version: packageVersion,
+    servedBy: 'main',
+    workspace: { id: dir.workspace.workspaceId, name: dir.workspace.name, demo, ...workspace },
+    limits: DEFAULT_LIMITS,
+    gateway: gateway.calls,
+    columns,
+    ids: openIdIndex(await gateway.calls.idIndex()),
+    ledgers: serving.ledgers(refold),
+    pool: { clv: (request) => pool.clvColumns(request) },
+    fold: fold.calls,
+    tables: createTables(tables.db, (seq) => projector.calls.waitFor(seq)),
+    keyring,
+    models: registry,
+    sources,
+    quarantine,
+    fit: createTraining({
+      statistics: (asOf) => serving.statistics(asOf, refold),
+      pool,
+      registry,
+      currency: () => workspace.reportingCurrency,
+      codeVersion: packageVersion,
+    }),
+    portableDigest: () => serving.portableDigest(keyring),
+    truth: seeding?.truth ?? null,
+    uiDir: join(projectRoot, 'ui', 'dist'),
+    clock: serving.clock,
+    deployedModels: serving.models,
+    checks: {
+      log: async () => {
+        const status = await gateway.calls.status();
+        if (!status.storeAvailable) throw new Error('the log does not accept events');
+        return `position ${status.lastSeq}`;
+      },
+      keyring: async () => {
+        const status = await gateway.calls.status();
+        if (!status.keyringAvailable) throw new Error('the keyring does not answer');
+        return `${status.customers} customers`;
+      },
+      fold: async () => `position ${columns.state().seq}`,
+      tables: async () => {
+        const status = await projector.calls.status();
+        const trouble = status.failure?.message ?? status.trouble;
+        if (trouble) throw new Error(trouble);
+        return `positions ${status.events}, ${status.customers}`;
+      },
+    },
+  };
+  const app = createApp(deps);
+  const http = createHttpServer(app, deps);
+  http.listen(config.port, config.host);
+  await Promise.race([
+    once(http, 'listening'),
+    once(http, 'error').then(([error]) => Promise.reject(portError(error, config))),
+  ]);
+  opening.defer(
+    () =>
+      new Promise<void>((done) => {
+        http.close(() => done());
+        http.closeAllConnections();
+      }),
+  );
+  const { port } = http.address() as AddressInfo;
+  const host = config.host === '0.0.0.0' || config.host === '::' ? '127.0.0.1' : config.host;
+  const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const metricsServer = listenHono({
+    fetch: createMetricsApp(metrics).fetch,
+    port: config.metricsPort,
+    hostname: '127.0.0.1',
+  });
+  await once(metricsServer, 'listening');
+  opening.defer(() => new Promise<void>((done) => metricsServer.close(() => done())));
+  const metricsUrl = `http://127.0.0.1:${(metricsServer.address() as AddressInfo).port}/metrics`;
+
+  const setupUrl = (await access.hasAdmin())
+    ? null
+    : `${config.publicUrl ?? url}/setup?token=${await access.createSetupToken(Date.now())}`;
+  dir.writeRunFile({ startedAt: new Date().toISOString(), url, metricsUrl, natsUrl: engines.nats.url, token });
+  if (seeding)
+    await seeding.run({
+      fit: deps.fit,
+      held: async (seq) => {
+        await fold.calls.waitFor(seq);
+        await projector.calls.waitFor(seq);
+      },
+      settle: serving.settle,
+      progress,
+    });
+
+  const closing = opening.move();
+  return {
+    url,
+    token,
+    setupUrl,
+    metricsUrl,
+    nats: engines.nats.url,
+    postgres: `postgres://127.0.0.1:${engines.postgres.port}`,
+    dataDir: dir.path,
+    workspace: dir.workspace.name,
+    failed: firstFailure([gateway.ended, fold.ended, projector.ended, foldFailed]),
+    [Symbol.asyncDispose]: () => closing.disposeAsync(),
+  };
+}
+
+/** The first thread that ends with an error; one that was stopped says nothing. */
+const firstFailure = (threads: Promise<Error | null>[]): Promise<Error> =>
+  new Promise((resolve) => {
+    for (const ended of threads) void ended.then((error) => error && resolve(error));
+  });
+
+/** pino's methods want their receiver; threads are handed bare functions. */
+const logOf = (log: Logger) => ({
+  info: (fields: object, message: string) => log.info(fields, message),
+  warn: (fields: object, message: string) => log.warn(fields, message),
+  error: (fields: object, message: string) => log.error(fields, message),
+});
+
+function portError(error: NodeJS.ErrnoException, config: Config): Error {
+  if (error.code === 'EADDRINUSE')
+    return new Error(
+      `port ${config.port} is taken: choose another with --port (0: any free one) or AXIOM47_PORT, or stop what listens there`,
+      { cause: error },
+    );
+  if (error.code === 'EACCES')
+    return new Error(`port ${config.port} needs privileges this user lacks: choose one above 1023 with --port`, {
+      cause: error,
+    });
+  return error;
+}

@@ -1,0 +1,134 @@
+// What the serving side knows besides the columns: the models that were ever in force, the workspace's clock and rates, ledgers of the present
+// and of the past; and the scores table, kept current in the background.
+import type { ClockInfo, Deployment, FitRequest, Ledgers, LedgerView, ServingModel } from '#api/deps.ts';
+import { ratesOf, viewOf } from '#api/ledgers.ts';
+import type { CustomerEntries } from '#domain/ledger.ts';
+import { exponentOf } from '#domain/money.ts';
+import type { Rates } from '#domain/rates.ts';
+import { DAY_MS, offsetAt } from '#domain/time.ts';
+import type { Pool } from '#processors/pool.ts';
+import { createScorer } from '#processors/scoring/scorer.ts';
+import { type Columns, createCustomerColumns } from '#projections/memory/columns.ts';
+import type { FoldHandlers, FoldMessage } from '#projections/memory/protocol.ts';
+import { summarize } from '#projections/memory/summary.ts';
+import type { WorkspaceFacts } from '#projections/memory/workspace.ts';
+import type { ProjectorHandlers } from '#projections/protocol.ts';
+import type { Keyring } from '#streams/keyring/keyring.ts';
+import type { Remote } from '#streams/rpc.ts';
+import type { Refold } from './refold.ts';
+
+interface ServingDeps {
+  calls: Remote<FoldHandlers>;
+  columns: Columns;
+  /** The model behind a deployment, from its artefact. */
+  modelOf(deployment: Deployment): ServingModel;
+  pool: Pool;
+  projector: Remote<ProjectorHandlers>;
+  log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
+}
+
+export async function createServing({ calls, columns, modelOf, pool, projector, log }: ServingDeps) {
+  let facts: WorkspaceFacts = await calls.facts();
+  let clock: ClockInfo = clockOf(facts);
+  let rates: Rates = ratesOf(facts.reportingCurrency, facts.rates);
+  const deployments: Deployment[] = [];
+  const models: ServingModel[] = [];
+
+  const adopt = (next: WorkspaceFacts): void => {
+    facts = next;
+    clock = clockOf(next);
+    rates = ratesOf(next.reportingCurrency, next.rates);
+  };
+  const deploy = (deployment: Deployment): void => {
+    if (deployments.some((known) => known.seq === deployment.seq)) return;
+    models.push(modelOf(deployment));
+    deployments.push(deployment);
+    log.info({ model: deployment.model, version: deployment.version, seq: deployment.seq }, 'model in force');
+  };
+  /** After a position was waited for: what it said has arrived here too. */
+  async function refresh(): Promise<void> {
+    adopt(await calls.facts());
+    for (const deployment of await calls.deployments()) deploy(deployment);
+  }
+  await refresh();
+
+  const dayOfClock = (): { day: number; at: number } => {
+    const { clockAt, clockDay } = columns.state();
+    if (clock.mode === 'log') return { day: clockDay, at: clockAt };
+    const at = Date.now();
+    return { day: Math.floor((at + offsetAt(at, clock.offsets) * 60_000) / DAY_MS), at };
+  };
+
+  const scorer = createScorer({
+    dirtyRows: (since, limit) => calls.dirtyRows(since, limit),
+    score: (model, input, horizons) => pool.score(model, input, horizons),
+    writeScores: (batch) => projector.writeScores(batch),
+    model: () => models.at(-1) ?? null,
+    clock: dayOfClock,
+    majorPerMinor: () => 10 ** -(exponentOf(facts.reportingCurrency) ?? 2),
+    reportingCurrency: () => facts.reportingCurrency,
+    log,
+  });
+
+  function ledgers(refold: Refold): Ledgers {
+    const row = createCustomerColumns();
+    const view = (sid: Uint8Array, entries: CustomerEntries | null, used: Rates): LedgerView | null => {
+      if (entries === null) return null;
+      const at = columns.rowOf(sid);
+      const flags = at >= 0 && columns.read(at, row) ? row.flags : 0;
+      return viewOf(entries, used, flags);
+    };
+    return {
+      async present(sids) {
+        const entries = await calls.entriesOf(sids);
+        return sids.map((sid, i) => view(sid, entries[i] ?? null, rates));
+      },
+      async past(sids, seq) {
+        const ledger = await refold.at(seq);
+        return sids.map((sid) => view(sid, ledger.entries(sid), ledger.workspace.rates));
+      },
+      async clockAt(seq) {
+        const { clockAt, clockDay } = await refold.at(seq);
+        return { clockAt, clockDay };
+      },
+    };
+  }
+
+  return {
+    refresh,
+    /** What the fold thread says by itself. */
+    hear(message: FoldMessage): void {
+      if (message.event === 'clock') adopt(message.facts);
+      else if (message.event === 'model.deployed') deploy(message.deployment);
+    },
+    deployments: (): readonly Deployment[] => deployments,
+    models: (): readonly ServingModel[] => models,
+    clock: (): ClockInfo => clock,
+    ledgers,
+    settle: () => scorer.settle(),
+    /** Statistics for a fit: of now, or as the log stood at `seq`, up to a local day. */
+    async statistics(asOf: FitRequest['asOf'], refold: Refold) {
+      const present = asOf === null || asOf.seq >= columns.state().seq;
+      const summary = present
+        ? await calls.summary(asOf?.day ?? dayOfClock().day)
+        : summarize(await refold.at(asOf.seq), asOf.day);
+      const { histories, spend, seq, day, clockAt: at, firstDay } = summary;
+      return { data: { histories, spend }, seq, day, at, firstDay };
+    },
+    async portableDigest(keyring: Pick<Keyring, 'idsOf'>): Promise<string> {
+      const ids = new Map<string, string>();
+      const rows = columns.rows();
+      for (let from = 0; from < rows; from += PAGE) {
+        const sids = Array.from({ length: Math.min(PAGE, rows - from) }, (_, i) => columns.sidOf(from + i));
+        const names = await keyring.idsOf(sids);
+        for (const [i, name] of names.entries())
+          if (name !== null) ids.set(Buffer.from(sids[i]!).toString('hex'), name);
+      }
+      return (await calls.portableDigest(ids)).portable;
+    },
+    [Symbol.asyncDispose]: () => scorer[Symbol.asyncDispose](),
+  };
+}
+
+const PAGE = 10_000;
+const clockOf = ({ clock, offsets }: WorkspaceFacts): ClockInfo => ({ mode: clock, offsets });
