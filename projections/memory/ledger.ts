@@ -40,8 +40,6 @@ const TYPE = Object.fromEntries(EVENT_TYPES.map((type, i) => [type, i + 1])) as 
   number
 >;
 const { accepted, duplicate, ignored } = CODE as { accepted: number; duplicate: number; ignored: number };
-/** Present once packs carry it; until then anonymous sids are known by their links only. */
-const ANONYMOUS = (FLAG as { anonymous?: number }).anonymous ?? 0;
 
 export class Ledger {
   readonly rows: RowTable;
@@ -65,12 +63,12 @@ export class Ledger {
   repeated = 0;
   /** Events of a type that a newer version has written. */
   unknownTypes = 0;
-  readonly #options: LedgerOptions;
+  readonly options: LedgerOptions;
   readonly #hooks: IdentityHooks;
   #seq = 0;
 
   constructor(options: LedgerOptions = {}) {
-    this.#options = options;
+    this.options = options;
     this.rows = new RowTable(options.maxCustomers ?? 1 << 25);
     this.store = new EntryStore(this.rows);
     this.workspace = new Workspace(options.reportingCurrency ?? 'EUR');
@@ -148,10 +146,15 @@ export class Ledger {
     return row;
   }
 
+  #markAnonymous(row: number): void {
+    const marks = this.rows.get(row, WORD.marks);
+    if ((marks & MARK.anonymous) === 0) this.rows.set(row, WORD.marks, marks | MARK.anonymous);
+  }
+
   #applyPack(seq: number, pack: PackView): void {
     const next = this.counters.open(seq, pack);
     const { rows, runs } = this;
-    const known = this.#options.knownUpTo;
+    const known = this.options.knownUpTo;
     let run: string | null = null;
     let tally = runs.of(null);
     for (let i = 0; i < pack.count; i++) {
@@ -177,7 +180,7 @@ export class Ledger {
       const [w1, w2, w3] = [pack.sidWord(i, 1) | 0, pack.sidWord(i, 2) | 0, pack.sidWord(i, 3) | 0];
       let row = rows.find(w0, w1, w2, w3);
       if (row < 0) row = this.#newRow(w0, w1, w2, w3);
-      if ((pack.flags(i) & ANONYMOUS) !== 0) rows.set(row, WORD.marks, rows.get(row, WORD.marks) | MARK.anonymous);
+      if ((pack.flags(i) & FLAG.anonymous) !== 0) this.#markAnonymous(row);
       row = rows.canonical(row);
       const verdict =
         (rows.get(row, WORD.marks) & MARK.erased) !== 0 ? ignored : this.#applyEvent(pack, i, row, day, at, tally);
@@ -187,7 +190,7 @@ export class Ledger {
   }
 
   #dayOf(pack: PackView, i: number, at: number): number {
-    const zone = this.#options.zone;
+    const zone = this.options.zone;
     if (!zone || (pack.flags(i) & FLAG.dateOnly) !== 0 || pack.zoneVersion(i) >= zone.version) return pack.day(i);
     return dayOf(at, zone.offsets);
   }

@@ -1,8 +1,13 @@
 // The fold alone: events a second into ledgers and columns, memory a customer and an order, snapshot out and in at 1M customers.
 // Packs are made beforehand, as a log reader would hand them over; nothing else runs on the thread meanwhile.
 import { hash, randomFillSync } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { PARTITIONS } from '#domain/envelope.ts';
 import { createLedger, type Ledger } from '#projections/memory/ledger.ts';
+import { openSnapshots } from '#projections/memory/snapshot.ts';
 import { decodeMessage, PackWriter } from '#streams/pack.ts';
 
 export interface BenchResult {
@@ -14,7 +19,7 @@ export interface BenchResult {
 }
 export interface Benchmark {
   name: string;
-  run(): Promise<BenchResult>;
+  run(): Promise<BenchResult | BenchResult[]>;
 }
 
 /** Packs of `size` events: customers at random, days mostly forward, one order each. */
@@ -35,6 +40,7 @@ export function makePacks(customers: number, events: number, size = 500): Uint8A
       const partition = sid[0]! & (PARTITIONS - 1);
       writer.add({
         sid,
+        anonymous: false,
         counter: counters[partition]!++,
         eventHash,
         type: 'order.placed',
@@ -67,14 +73,150 @@ export function makePacks(customers: number, events: number, size = 500): Uint8A
   return packs;
 }
 
-/** Folds the packs with a flush of the columns after every `batch` messages; events a second. */
-export function foldPacks(ledger: Ledger, packs: Uint8Array[], batch = 8): number {
+export interface Rate {
+  /** Events a second by the clock on the wall, and by the CPU time of this thread: equal on a machine with nothing else to do. */
+  wall: number;
+  cpu: number;
+}
+
+/** Folds the packs with a flush of the columns after every `batch` messages. */
+export function foldPacks(ledger: Ledger, packs: Uint8Array[], batch = 8): Rate {
   const before = ledger.events;
   const start = performance.now();
+  const cpu = process.threadCpuUsage();
   packs.forEach((bytes, i) => {
     ledger.applyMessage(ledger.position + 1, decodeMessage(bytes));
     if (i % batch === batch - 1) ledger.flushColumns();
   });
   ledger.flushColumns();
-  return ((ledger.events - before) / (performance.now() - start)) * 1000;
+  const used = process.threadCpuUsage(cpu);
+  const events = ledger.events - before;
+  return { wall: (events / (performance.now() - start)) * 1e3, cpu: (events / (used.user + used.system)) * 1e6 };
 }
+
+/** Reading the packs alone (decode, sid, key, day and amount of every event): the floor under the fold. */
+function readPacks(packs: Uint8Array[]): number {
+  let events = 0;
+  let sum = 0;
+  const start = performance.now();
+  for (const bytes of packs) {
+    const message = decodeMessage(bytes);
+    if (message.kind !== 'pack') continue;
+    const { pack } = message;
+    for (let i = 0; i < pack.count; i++, events++)
+      sum += pack.sidWord(i, 0) + pack.sidWord(i, 3) + pack.orderHashWord(i, 0) + pack.day(i) + pack.minor(i);
+  }
+  const rate = (events / (performance.now() - start)) * 1000;
+  if (Number.isNaN(sum)) throw new Error('a pack holds no numbers');
+  return rate;
+}
+
+const MILLION = 1_000_000;
+const target = (name: string, value: number, unit: string, goal: number, against: string): BenchResult => ({
+  name,
+  value,
+  unit,
+  ratio: value / goal,
+  against,
+});
+const quiet = { info: () => {}, warn: () => {} };
+
+async function foldRate(): Promise<BenchResult[]> {
+  const packs = makePacks(100_000, MILLION);
+  foldPacks(createLedger(), packs); // the compiler's turn
+  const rates = [1, 2, 3].map(() => foldPacks(createLedger(), packs));
+  const wall = Math.max(...rates.map((rate) => rate.wall));
+  const cpu = Math.max(...rates.map((rate) => rate.cpu));
+  const floor = readPacks(packs);
+  return [
+    target('fold, 100k customers, 1M events', wall, 'events/s', 300_000, 'target 300k/s'),
+    target('the same by CPU time of the thread', cpu, 'events/s of a core', 300_000, 'target 300k/s'),
+    { name: 'reading the packs alone', value: floor, unit: 'events/s', ratio: floor / wall, against: 'the fold' },
+  ];
+}
+
+async function heavyCustomer(): Promise<BenchResult> {
+  const { wall } = foldPacks(createLedger({ maxCustomers: 1 << 10 }), makePacks(1, 100_000), 40);
+  return { name: 'fold, one customer with 100k orders, flush every 20k events', value: wall, unit: 'events/s' };
+}
+
+async function atAMillion(): Promise<BenchResult[]> {
+  const events = 5 * MILLION;
+  const ledger = createLedger();
+  const packs = makePacks(MILLION, events);
+  const { wall, cpu } = foldPacks(ledger, packs);
+  const customer = ledger.rows.bytes / MILLION;
+  const order = ledger.store.orders.bytes / ledger.store.orders.live;
+  const dir = mkdtempSync(join(tmpdir(), 'axiom47-bench-'));
+  try {
+    let start = performance.now();
+    const entry = await openSnapshots(dir, quiet).save(ledger, packs.at(-1)!);
+    const saved = performance.now() - start;
+    const bytes = entry!.ledger.bytes + entry!.ids.bytes;
+    start = performance.now();
+    const restored = await openSnapshots(dir, quiet).restore({});
+    const loaded = performance.now() - start;
+    if (restored.position !== ledger.position) throw new Error('bench: the snapshot was not restored');
+    return [
+      target('fold, 1M customers, 5M events from nothing', wall, 'events/s', 300_000, 'target 300k/s'),
+      target('the same by CPU time of the thread', cpu, 'events/s of a core', 300_000, 'target 300k/s'),
+      target('columns and hash at 1M customers', customer, 'B/customer', 200, 'limit 200 B'),
+      target('order entry and index', order, 'B/order', 40, 'limit 40 B'),
+      { name: 'snapshot of 1M customers, 5M orders: size', value: bytes / MILLION, unit: 'MB' },
+      { name: 'snapshot written and synced while the fold may go on', value: saved, unit: 'ms' },
+      target('snapshot restored, every digest verified', loaded, 'ms', 2_000, 'target 2 s'),
+    ];
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+/** Longest stop of the fold while a snapshot of 300k customers is written: batch after batch, the slowest one. */
+async function stopWhileSaving(): Promise<BenchResult[]> {
+  const ledger = createLedger();
+  const packs = makePacks(300_000, 2 * MILLION);
+  const half = packs.length >> 1;
+  foldPacks(ledger, packs.slice(0, half));
+  const dir = mkdtempSync(join(tmpdir(), 'axiom47-bench-'));
+  const step = async (i: number) => {
+    const start = performance.now();
+    ledger.applyMessage(ledger.position + 1, decodeMessage(packs[i]!));
+    ledger.flushColumns();
+    await setImmediate();
+    return performance.now() - start;
+  };
+  try {
+    const plain: number[] = [];
+    for (let i = half; i < half + 400; i++) plain.push(await step(i));
+    let saving = true;
+    const save = openSnapshots(dir, quiet)
+      .save(ledger, packs[half]!)
+      .finally(() => {
+        saving = false;
+      });
+    const during: number[] = [];
+    for (let i = half + 400; saving && i < packs.length; i++) during.push(await step(i));
+    await save;
+    const p99 = (list: number[]) => list.sort((a, b) => a - b)[Math.floor(list.length * 0.99)]!;
+    const [before, meanwhile] = [p99(plain), p99(during)];
+    return [
+      {
+        name: 'turn of 500 events while a snapshot is written, p99',
+        value: meanwhile,
+        unit: 'ms',
+        ratio: meanwhile / before,
+        against: 'the same without a snapshot',
+      },
+      { name: 'the slowest such turn', value: Math.max(...during), unit: 'ms' },
+    ];
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+export const benchmarks: Benchmark[] = [
+  { name: 'fold-rate', run: foldRate },
+  { name: 'fold-heavy-customer', run: heavyCustomer },
+  { name: 'fold-million', run: atAMillion },
+  { name: 'fold-snapshot-stop', run: stopWhileSaving },
+];

@@ -1,0 +1,169 @@
+// The loop of the fold thread, without the thread: restore, follow the log, flush, tell who waits, save. worker.ts gives it its connections.
+import { hash } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { EventStore } from '#streams/event-store.ts';
+import { decodeMessage } from '#streams/pack.ts';
+import { DirtyRows } from './dirty-rows.ts';
+import type { Ledger, LedgerOptions } from './ledger.ts';
+import type { FoldHandlers, FoldMessage, FoldPosition } from './protocol.ts';
+import { openSnapshots, type SnapshotEntry, type SnapshotLog } from './snapshot.ts';
+import { portableDigest, StateDigest } from './state-digest.ts';
+import { summarize } from './summary.ts';
+
+export interface FoldDeps {
+  store: Pick<EventStore, 'follow' | 'read' | 'lastSequence'>;
+  snapshotDir: string;
+  ledger: LedgerOptions;
+  snapshotAfterMs?: number;
+  log: SnapshotLog;
+  say: (message: FoldMessage) => void;
+}
+
+export interface Fold {
+  ledger: Ledger;
+  handlers: FoldHandlers;
+  /** Resolved when the fold has stopped; rejects with what ended it. */
+  done: Promise<void>;
+}
+
+const SNAPSHOT_AFTER_MS = 5_000;
+/** Small enough that a batch stops neither questions nor the columns for long; about 2,500 events. */
+const BATCH_BYTES = 256 << 10;
+const PROGRESS_EVERY_MS = 250;
+
+export async function startFold(deps: FoldDeps): Promise<Fold> {
+  const { store, log, say } = deps;
+  const snapshots = openSnapshots(deps.snapshotDir, log);
+  const ledger = await snapshots.restore(deps.ledger, (entry) => holds(store, entry));
+  const digest = new StateDigest(ledger);
+  const dirty = new DirtyRows(ledger);
+  const stopping = new AbortController();
+  let failure: FoldPosition['failure'] = null;
+  let waiting: { seq: number; resolve: () => void; reject: (error: Error) => void }[] = [];
+  let lastMessage: Uint8Array = new Uint8Array(0);
+  /** Time the fold has worked since the last snapshot: what its replay would take. */
+  let workedMs = 0;
+  let saidAt = 0;
+  let saving: Promise<SnapshotEntry | null> = Promise.resolve(null);
+
+  const position = (): FoldPosition => ({
+    seq: ledger.position,
+    snapshotSeq: snapshots.seq,
+    clockAt: ledger.clockAt,
+    clockDay: ledger.clockDay,
+    customers: ledger.customers,
+    orders: ledger.store.orders.live,
+    events: ledger.events,
+    repeated: ledger.repeated,
+    unknownTypes: ledger.unknownTypes,
+    conflicts: ledger.conflicts.total,
+    failure,
+  });
+
+  const save = (): Promise<SnapshotEntry | null> => {
+    workedMs = 0;
+    const attempt = saving.then(() => snapshots.save(ledger, lastMessage));
+    saving = attempt.catch((error: Error) => {
+      log.warn(
+        { seq: ledger.position, reason: error.message },
+        'snapshot not saved; a restart replays more of the log',
+      );
+      return null;
+    });
+    return attempt;
+  };
+
+  const settle = () => {
+    const ready = waiting.filter((entry) => entry.seq <= ledger.position);
+    if (ready.length === 0) return;
+    waiting = waiting.filter((entry) => entry.seq > ledger.position);
+    for (const entry of ready) entry.resolve();
+  };
+
+  async function run(): Promise<void> {
+    const { signal } = stopping;
+    for await (const batch of store.follow('EVT', { from: ledger.position + 1, signal, maxBytes: BATCH_BYTES })) {
+      const start = performance.now();
+      const deployed = ledger.workspace.deployments.length;
+      let facts = false;
+      for (const { seq, bytes } of batch) {
+        const message = decodeMessage(bytes);
+        ledger.applyMessage(seq, message);
+        lastMessage = bytes;
+        facts ||= message.kind === 'fact' && /^(workspace|currency|clock|zone|fx)\./.test(message.fact.type);
+      }
+      ledger.flushColumns();
+      const now = performance.now();
+      workedMs += now - start;
+      settle();
+      if (facts) say({ event: 'clock', facts: ledger.workspace.facts });
+      for (const deployment of ledger.workspace.deployments.slice(deployed))
+        say({ event: 'model.deployed', deployment });
+      if (now - saidAt > PROGRESS_EVERY_MS) {
+        saidAt = now;
+        say({ event: 'progress', position: position() });
+      }
+      if (workedMs > (deps.snapshotAfterMs ?? SNAPSHOT_AFTER_MS)) save().catch(() => {}); // `saving` has logged it
+      // Questions are answered between batches.
+      await nextTurn();
+    }
+  }
+
+  const ended = (error: Error & { code?: string }) => {
+    for (const entry of waiting) entry.reject(error);
+    waiting = [];
+  };
+  const done = run().then(
+    () => ended(new Error('the fold has stopped')),
+    (error: Error & { code?: string }) => {
+      failure = { code: error.code ?? 'fold-failed', message: error.message };
+      ended(error);
+      say({ event: 'failed', ...failure });
+      throw error;
+    },
+  );
+  done.catch(() => {}); // `failed` has been said; whoever awaits `done` sees it too
+
+  const handlers: FoldHandlers = {
+    columns: () => ledger.rows.handle,
+    position,
+    waitFor: (seq) =>
+      new Promise((resolve, reject) => {
+        if (seq <= ledger.position) resolve();
+        else if (failure) reject(Object.assign(new Error(failure.message), { code: failure.code }));
+        else if (stopping.signal.aborted) reject(new Error('the fold has stopped'));
+        else waiting.push({ seq, resolve, reject });
+      }),
+    entries: (sid) => ledger.entries(sid),
+    entriesOf: (sids) => sids.map((sid) => ledger.entries(sid)),
+    runStats: (run) => ledger.runs.stats(run),
+    runs: () => ledger.runs.list(),
+    conflicts: (after, limit) => ledger.conflicts.after(after, limit),
+    dirtyRows: (sinceSeq, limit) => dirty.after(sinceSeq, limit),
+    digest: () => ({ state: digest.value(), seq: ledger.position }),
+    portableDigest: (customerIds) => ({
+      portable: portableDigest(ledger, (sid) => customerIds.get(Buffer.from(sid).toString('hex')) ?? null),
+      seq: ledger.position,
+    }),
+    summary: (day) => summarize(ledger, day),
+    deployments: () => ledger.workspace.deployments,
+    facts: () => ledger.workspace.facts,
+    erasedTotals: () => ledger.erasedTotals.save(),
+    snapshot: save,
+    async stop() {
+      stopping.abort();
+      await done.catch(() => {}); // said already
+      // Also after a failure: everything up to the position is right.
+      await save().catch(() => {});
+    },
+  };
+  return { ledger, handlers, done };
+}
+
+/** Does the log hold the very message at which the snapshot was taken? A log restored from an older backup does not. */
+async function holds(store: FoldDeps['store'], entry: SnapshotEntry): Promise<boolean> {
+  if ((await store.lastSequence('EVT')) < entry.seq) return false;
+  for await (const { bytes } of store.read('EVT', { from: entry.seq, to: entry.seq }))
+    return hash('sha256', bytes, 'hex') === entry.messageSha256;
+  return false;
+}

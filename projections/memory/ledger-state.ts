@@ -1,0 +1,92 @@
+// A ledger taken apart for a snapshot and put together again. No customer ids: rows are known by sid.
+import type { Conflict } from './conflicts.ts';
+import type { MonthTotal } from './erased-totals.ts';
+import { createLedger, type Ledger, type LedgerOptions } from './ledger.ts';
+import type { Frozen, ReadSection } from './pages.ts';
+import type { Runs } from './runs.ts';
+import type { Workspace } from './workspace.ts';
+
+/** Grows when rows, records or the meaning of either change: an older snapshot is then passed over and the log replayed. */
+export const LEDGER_FORMAT = 1;
+
+interface LedgerMeta extends Record<string, unknown> {
+  format: number;
+  zoneVersion: number | null;
+  position: number;
+  clockAt: number;
+  clockDay: number;
+  customers: number;
+  events: number;
+  repeated: number;
+  unknownTypes: number;
+  counters: [string, number[]][];
+  runs: ReturnType<Runs['save']>;
+  conflicts: { total: number; list: Conflict[] };
+  erasedTotals: { customers: number; months: MonthTotal[] };
+  workspace: ReturnType<Workspace['save']>;
+  rows: Record<string, unknown>;
+  store: Record<string, unknown>;
+}
+
+/** The ledger at its position; columns must be flushed. It may go on at once. */
+export function freezeLedger(ledger: Ledger): Frozen {
+  const rows = ledger.rows.freeze();
+  const store = ledger.store.freeze();
+  const meta: LedgerMeta = {
+    format: LEDGER_FORMAT,
+    zoneVersion: ledger.options.zone?.version ?? null,
+    position: ledger.position,
+    clockAt: ledger.clockAt,
+    clockDay: ledger.clockDay,
+    customers: ledger.customers,
+    events: ledger.events,
+    repeated: ledger.repeated,
+    unknownTypes: ledger.unknownTypes,
+    counters: ledger.counters.save(),
+    runs: ledger.runs.save(),
+    conflicts: ledger.conflicts.save(),
+    erasedTotals: ledger.erasedTotals.save(),
+    workspace: ledger.workspace.save(),
+    rows: rows.meta,
+    store: store.meta,
+  };
+  return {
+    meta,
+    sections: [...rows.sections, ...store.sections],
+    release: () => {
+      rows.release();
+      store.release();
+    },
+  };
+}
+
+/** A new ledger as it was frozen; its columns are published. @throws when the snapshot is of another format or zone table. */
+export function restoreLedger(
+  options: LedgerOptions,
+  ledgerPart: { meta: Record<string, unknown>; read: ReadSection },
+  windowPart: { meta: Record<string, unknown>; read: ReadSection },
+): Ledger {
+  const meta = ledgerPart.meta as LedgerMeta;
+  if (meta.format !== LEDGER_FORMAT)
+    throw new RangeError(`ledger format ${meta.format}, this version reads ${LEDGER_FORMAT}`);
+  if (meta.zoneVersion !== (options.zone?.version ?? null))
+    throw new RangeError('it was folded with another zone table; days have to be computed anew');
+  const ledger = createLedger(options);
+  ledger.position = meta.position;
+  ledger.clockAt = meta.clockAt;
+  ledger.clockDay = meta.clockDay;
+  ledger.customers = meta.customers;
+  ledger.events = meta.events;
+  ledger.repeated = meta.repeated;
+  ledger.unknownTypes = meta.unknownTypes;
+  ledger.counters.restore(meta.counters);
+  ledger.runs.restore(meta.runs);
+  ledger.conflicts.restore(meta.conflicts);
+  ledger.erasedTotals.restore(meta.erasedTotals);
+  ledger.workspace.restore(meta.workspace);
+  ledger.rows.restore(meta.rows, ledgerPart.read);
+  ledger.store.restore(meta.store, ledgerPart.read);
+  ledger.window.restore(windowPart.meta, windowPart.read);
+  ledger.flushColumns();
+  return ledger;
+}

@@ -1,0 +1,80 @@
+// What the fold thread is given and answers: structured-cloneable types only. Served with streams/rpc.ts on each port it is sent.
+import type { CustomerEntries } from '#domain/ledger.ts';
+import type { NatsOptions } from '#streams/jetstream/connection.ts';
+import type { CustomerState } from '../customers.ts';
+import type { Conflict } from './conflicts.ts';
+import type { MonthTotal } from './erased-totals.ts';
+import type { LedgerOptions } from './ledger.ts';
+import type { ColumnsHandle } from './row-layout.ts';
+import type { RunStats } from './runs.ts';
+import type { SnapshotEntry } from './snapshot.ts';
+import type { PopulationSummary } from './summary.ts';
+import type { Deployment, WorkspaceFacts } from './workspace.ts';
+
+/** Travels as workerData. `nats` may hold a secret: never log it. */
+export interface FoldConfig {
+  nats: NatsOptions;
+  /** Folder of the snapshots, of this log alone. */
+  snapshotDir: string;
+  ledger: LedgerOptions;
+  /** Save when replaying what came since the last snapshot would take longer than about this; 5 s. */
+  snapshotAfterMs?: number;
+}
+
+export interface FoldPosition {
+  /** Everything up to here is in the ledger and the columns. */
+  seq: number;
+  /** Position of the last snapshot. */
+  snapshotSeq: number;
+  clockAt: number;
+  clockDay: number;
+  customers: number;
+  orders: number;
+  events: number;
+  /** Events of packs that were sent again, and events of a type that only a newer version knows. */
+  repeated: number;
+  unknownTypes: number;
+  conflicts: number;
+  /** What ended the fold for good (a hole in the log, bytes of a newer version); null while it works. */
+  failure: { code: string; message: string } | null;
+}
+
+export type FoldHandlers = {
+  /** For `openColumns`; stays valid as the table grows. */
+  columns(): ColumnsHandle;
+  position(): FoldPosition;
+  /** Resolves when everything up to `seq` is in the columns; rejects when the fold has ended. */
+  waitFor(seq: number): Promise<void>;
+  /** The customer this sid belongs to, links followed; null when unknown. */
+  entries(sid: Uint8Array): CustomerEntries | null;
+  entriesOf(sids: Uint8Array[]): (CustomerEntries | null)[];
+  /** By the fold's verdicts; null for a run that the log does not know. */
+  runStats(run: string): RunStats | null;
+  /** All runs; live input under the name ''. */
+  runs(): RunStats[];
+  /** Conflicts after number `after` (facts §2), oldest first, for the quarantine. */
+  conflicts(after: number, limit: number): Conflict[];
+  dirtyRows(sinceSeq: number, limit: number): { rows: CustomerState; seq: number };
+  digest(): { state: string; seq: number };
+  /** Digest across workspaces; `customerIds` by canonical sid (hex), from the keyring. Costs a pass over all customers. */
+  portableDigest(customerIds: Map<string, string>): { portable: string; seq: number };
+  summary(day?: number): PopulationSummary;
+  deployments(): Deployment[];
+  facts(): WorkspaceFacts;
+  erasedTotals(): { customers: number; months: MonthTotal[] };
+  /** Saves now; null when nothing has changed since the last one or a save is under way. */
+  snapshot(): Promise<SnapshotEntry | null>;
+  /** Stops reading, saves, closes. */
+  stop(): Promise<void>;
+};
+
+/** What the thread says by itself, to who started it. */
+export type FoldMessage =
+  /** The ledger is restored and the thread answers; it still reads what came since. */
+  | { event: 'ready'; columns: ColumnsHandle; position: FoldPosition }
+  | { event: 'log'; level: 'info' | 'warn' | 'error'; fields: object; message: string }
+  | { event: 'progress'; position: FoldPosition }
+  /** Clock, zone, reporting currency or rates were set. */
+  | { event: 'clock'; facts: WorkspaceFacts }
+  | { event: 'model.deployed'; deployment: Deployment }
+  | { event: 'failed'; code: string; message: string };

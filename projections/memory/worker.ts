@@ -1,0 +1,46 @@
+// The fold thread: its config is the workerData, each port it is sent is another caller.
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { connectNats } from '#streams/jetstream/connection.ts';
+import { createJetStreamStore } from '#streams/jetstream/store.ts';
+import { serve, withTransfer } from '#streams/rpc.ts';
+import { startFold } from './fold.ts';
+import type { FoldConfig, FoldMessage } from './protocol.ts';
+
+const parent = parentPort;
+if (parent === null) throw new Error('projections/memory/worker.ts is a thread: start it with startFoldThread');
+const say = (message: FoldMessage): void => parent.postMessage(message);
+const log = {
+  info: (fields: object, message: string) => say({ event: 'log', level: 'info', fields, message }),
+  warn: (fields: object, message: string) => say({ event: 'log', level: 'warn', fields, message }),
+};
+
+try {
+  const config = workerData as FoldConfig;
+  const nats = await connectNats(config.nats, { name: 'axiom47 fold' });
+  const { handlers } = await startFold({ ...config, store: createJetStreamStore(nats, { log }), log, say });
+  const callers: MessagePort[] = [];
+  const stop = async () => {
+    await handlers.stop();
+    await nats.close();
+    // Let the answer leave first; then nothing keeps the thread.
+    setImmediate(() => {
+      for (const port of [...callers, parent]) port.close();
+    });
+  };
+  const dirtyRows = (sinceSeq: number, limit: number) => {
+    const answer = handlers.dirtyRows(sinceSeq, limit);
+    const { currencies: _, ...columns } = answer.rows;
+    return withTransfer(
+      answer,
+      Object.values(columns).map((column) => column.buffer as ArrayBuffer),
+    );
+  };
+  parent.on('message', (port: MessagePort) => {
+    callers.push(port);
+    serve(port, { ...handlers, dirtyRows, stop });
+  });
+  say({ event: 'ready', columns: handlers.columns(), position: handlers.position() });
+} catch (error) {
+  const { message, code } = error as { message: string; code?: string };
+  say({ event: 'failed', code: code ?? 'fold-failed', message });
+}

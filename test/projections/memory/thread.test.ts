@@ -1,0 +1,73 @@
+// The fold as it runs: a thread with its own connection, following JetStream, called over ports, its columns read from here.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { createCustomerColumns, openColumns } from '#projections/memory/columns.ts';
+import type { FoldMessage } from '#projections/memory/protocol.ts';
+import { foldCalls, startFoldThread } from '#projections/memory/thread.ts';
+import { createJetStreamStore } from '#streams/jetstream/store.ts';
+import { ensureTopology } from '#streams/jetstream/topology.ts';
+import { startNatsServer } from '../../support/nats-server.ts';
+import { createWriter, hex, order, sidOf } from './scenario.ts';
+
+test('events acknowledged by JetStream are in the columns; a second thread goes on from the snapshot of the first', async () => {
+  await using server = await startNatsServer();
+  const dir = mkdtempSync(join(tmpdir(), 'axiom47-fold-thread-'));
+  const nc = await server.connect();
+  await ensureTopology(nc);
+  const store = createJetStreamStore(nc);
+  const writer = createWriter();
+  await store.append('evt.0.main', writer.pack([order('ann', '1', 10, 100), order('bob', '2', 11, 300)]));
+  const lines: { level: string; message: string }[] = [];
+  const keep = (level: string) => (fields: object, message: string) => void lines.push({ level, message, ...fields });
+  const log = { info: keep('info'), warn: keep('warn'), error: keep('error') };
+  const heard: FoldMessage[] = [];
+  const config = {
+    nats: { servers: [server.url] },
+    snapshotDir: dir,
+    ledger: { maxCustomers: 1 << 12, reportingCurrency: 'EUR' },
+  };
+  try {
+    let digest: unknown;
+    {
+      await using fold = await startFoldThread(config, log, (message) => heard.push(message));
+      const columns = openColumns(fold.columns);
+      const out = createCustomerColumns();
+      await fold.calls.waitFor(1);
+      expect(columns.read(columns.rowOf(sidOf('ann')), out)).toBe(true);
+      expect(out).toMatchObject({ firstDay: 10, orders: 1, netMinor: 100, seq: 1 });
+
+      const { seq } = await store.append('evt.1.main', writer.pack([order('ann', '3', 20, 50)]));
+      await fold.calls.waitFor(seq);
+      columns.read(columns.rowOf(sidOf('ann')), out);
+      expect(out).toMatchObject({ frequency: 1, moneyMinor: 50, netMinor: 150, seq: 2 });
+
+      const other = foldCalls(fold.connect());
+      const { rows, seq: complete } = await other.dirtyRows(0, 10);
+      expect(complete).toBe(2);
+      expect(rows.seqs).toHaveLength(2);
+      expect((await other.entries(sidOf('ann')))!.orders.map((o) => o.day)).toEqual([10, 20]);
+      expect(await other.summary()).toMatchObject({ day: 20, firstDay: 10, currency: 'EUR' });
+      const ids = new Map(['ann', 'bob'].map((id) => [hex(sidOf(id)), id]));
+      expect((await other.portableDigest(ids)).portable).toMatch(/^[0-9a-f]{32}$/);
+      digest = await fold.calls.digest();
+    }
+    expect(lines.map((line) => line.message)).toContain('snapshot saved');
+    expect(heard[0]).toMatchObject({ event: 'ready', position: { seq: 0 } });
+    {
+      await using fold = await startFoldThread(config, log);
+      expect(await fold.calls.position()).toMatchObject({ seq: 2, snapshotSeq: 2, customers: 2 });
+      expect(await fold.calls.digest()).toEqual(digest);
+    }
+    expect(lines.filter((line) => line.level !== 'info')).toEqual([]);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+});
+
+test('a thread that cannot start says why', async () => {
+  const log = { info: () => {}, warn: () => {}, error: () => {} };
+  const config = { nats: { servers: ['127.0.0.1:9'] }, snapshotDir: join(tmpdir(), 'never'), ledger: {} };
+  await expect(startFoldThread(config, log)).rejects.toThrow(/ECONNREFUSED|refused/i);
+});
