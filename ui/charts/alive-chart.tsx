@@ -1,0 +1,90 @@
+// Draws P(alive) of one customer: saw-tooth, orders as ticks above, the as-of hairline, and beyond it what happens if no order comes.
+import { useId } from 'react';
+import { day, percent } from '../format.ts';
+import { type AlivePoint, aliveGeometry, aliveInWords, type OrderTick } from './alive.ts';
+import { Frame, Hatch, Readable } from './cursor.tsx';
+
+export function AliveChart(props: {
+  points: readonly AlivePoint[];
+  orders: readonly OrderTick[];
+  forecast: readonly AlivePoint[];
+  range: { from: string; until: string; asOf: string };
+  width: number;
+  height: number;
+  /** The figure leans on other customers more than on this one. */
+  hollow: boolean;
+}) {
+  const { points, orders, forecast, width, height } = props;
+  const hatch = useId();
+  const drawn = aliveGeometry({ points, orders, forecast }, props.range, { width, height });
+  const { plot, now } = drawn;
+  const last = points.at(-1);
+  const early = now !== null && now.x < plot.left + 60;
+  return (
+    <Readable
+      label="P(alive) over time"
+      positions={drawn.x}
+      width={width}
+      top={plot.bottom - 70}
+      tip={(index) => ({
+        title: day(points[index]!.day),
+        rows: [{ name: 'P(alive)', value: percent(points[index]!.p_alive), swatch: 'solid' }],
+      })}
+    >
+      {(index) => (
+        <svg
+          className="ch"
+          width={width}
+          height={height}
+          viewBox={`0 0 ${width} ${height}`}
+          role="img"
+          aria-label={aliveInWords(points, orders.length, percent)}
+        >
+          <Hatch id={hatch} />
+          <rect
+            x={drawn.hatch.x}
+            y={plot.top}
+            width={drawn.hatch.width}
+            height={plot.bottom - plot.top}
+            fill={`url(#${hatch})`}
+          />
+          <Frame plot={plot} xTicks={drawn.xTicks} yTicks={drawn.yTicks} />
+          <text x={plot.left - 6} y={14} textAnchor="end">
+            {width < 480 ? '' : 'orders'}
+          </text>
+          {drawn.ticks.map((tick, i) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: two orders of one day are two equal ticks.
+            <path key={i} className="tick" d={`M${tick.x} ${tick.y1}V${tick.y2}`} />
+          ))}
+          {drawn.path && <path className="ln s1" d={drawn.path} data-series="p-alive" />}
+          {drawn.forecast && <path className="ln s6 dot" d={drawn.forecast} data-series="forecast" />}
+          <path className="asof" d={`M${drawn.asOfX} ${plot.top - 6}V${plot.bottom}`} />
+          {drawn.forecastEnd && drawn.hatch.width > 66 && (
+            <text className="halo l" x={plot.right - 4} y={plot.top + 12} textAnchor="end">
+              if no order
+            </text>
+          )}
+          {now && last && (
+            <g>
+              <circle className={props.hollow ? 'pt s1 hollow' : 'pt s1'} cx={now.x} cy={now.y} r={4} />
+              <text
+                className="k halo"
+                x={early ? now.x + 8 : now.x - 8}
+                y={Math.min(plot.bottom - 6, now.y + 15)}
+                textAnchor={early ? 'start' : 'end'}
+              >
+                {percent(last.p_alive, 0)}
+              </text>
+            </g>
+          )}
+          {index !== null && (
+            <g>
+              <path className="cursor" d={`M${drawn.x[index]} ${plot.top}V${plot.bottom}`} />
+              <circle className="pt s1" cx={drawn.x[index]} cy={drawn.y[index]} r={3.5} />
+            </g>
+          )}
+        </svg>
+      )}
+    </Readable>
+  );
+}

@@ -1,0 +1,95 @@
+// The API as typed functions (Hono's `hc` over the type of the app) and its refusals as one error class. What comes back is either the answer
+// or a problem+json with a title, a detail and a trace id to quote.
+import { hc } from 'hono/client';
+import type { App } from '#api/app.ts';
+
+export const api = hc<App>('/');
+
+export class Refused extends Error {
+  readonly status: number;
+  readonly title: string;
+  readonly reason: string;
+  readonly traceId: string | null;
+  readonly fields: { pointer: string; detail: string }[];
+  /** Seconds, when the server says how long to wait. */
+  readonly retryAfter: number | null;
+  constructor(problem: {
+    status: number;
+    title: string;
+    detail: string;
+    reason: string;
+    traceId?: string | null;
+    fields?: { pointer: string; detail: string }[];
+    retryAfter?: number | null;
+  }) {
+    super(problem.detail);
+    this.name = 'Refused';
+    this.status = problem.status;
+    this.title = problem.title;
+    this.reason = problem.reason;
+    this.traceId = problem.traceId ?? null;
+    this.fields = problem.fields ?? [];
+    this.retryAfter = problem.retryAfter ?? null;
+  }
+}
+
+interface ProblemBody {
+  title?: string;
+  detail?: string;
+  reason?: string;
+  trace_id?: string;
+  errors?: { pointer: string; detail: string }[];
+}
+
+async function refusalOf(response: { status: number; headers: Headers; text(): Promise<string> }): Promise<Refused> {
+  const text = await response.text();
+  let body: ProblemBody = {};
+  try {
+    body = JSON.parse(text) as ProblemBody;
+  } catch {
+    // Not ours: a proxy's page. Its status is all there is to say.
+  }
+  const wait = Number(response.headers.get('retry-after') ?? Number.NaN);
+  return new Refused({
+    status: response.status,
+    title: body.title ?? `The server answered ${response.status}`,
+    detail: body.detail ?? 'no further word from the server',
+    reason: body.reason ?? `http-${response.status}`,
+    traceId: body.trace_id ?? null,
+    fields: body.errors ?? [],
+    retryAfter: Number.isFinite(wait) ? wait : null,
+  });
+}
+
+/** What an `hc` call promises: a response of one of several statuses, whose 200 or 201 carries the answer. */
+interface Answerable {
+  ok: boolean;
+  status: number;
+  headers: Headers;
+  text(): Promise<string>;
+  json(): Promise<unknown>;
+}
+type AnswerOf<R extends Answerable> = Awaited<ReturnType<Extract<R, { status: 200 | 201 }>['json']>>;
+
+/** The answer of a call, or the refusal thrown; a network without answer is a refusal too. */
+export async function answer<R extends Answerable>(call: Promise<R>): Promise<AnswerOf<R>> {
+  let response: R;
+  try {
+    response = await call;
+  } catch (error) {
+    throw new Refused({
+      status: 0,
+      title: 'The server does not answer',
+      detail: `${error instanceof Error ? error.message : String(error)}; is it running?`,
+      reason: 'unreachable',
+    });
+  }
+  if (!response.ok) throw await refusalOf(response);
+  return (await response.json()) as AnswerOf<R>;
+}
+
+/** For calls that answer without a body. */
+export async function done(call: Promise<Answerable>): Promise<void> {
+  const response = await call;
+  if (!response.ok) throw await refusalOf(response);
+}

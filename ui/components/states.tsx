@@ -1,0 +1,103 @@
+// The states a panel can be in when it has no figures: loading (same size), empty (why, and what next), failed (what, and the trace to quote),
+// not allowed (who may). A blank without a reason is never shown.
+import { Link } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
+import { Refused } from '../client.ts';
+import { CopyButton } from './copy.tsx';
+import { Icon, type IconName } from './icon.tsx';
+
+export function State(props: {
+  icon: IconName;
+  bad?: boolean;
+  title: string;
+  children?: ReactNode;
+  actions?: ReactNode;
+}) {
+  return (
+    <div className="state">
+      <span className={props.bad ? 'si bad' : 'si'}>
+        <Icon name={props.icon} />
+      </span>
+      <h3>{props.title}</h3>
+      {props.children}
+      {props.actions && <div className="sa">{props.actions}</div>}
+    </div>
+  );
+}
+
+export function SignInState({ what }: { what: string }) {
+  return (
+    <State
+      icon="lock"
+      title={`Sign in to see ${what}`}
+      actions={
+        <Link className="ctl pri" to="/login" search={{ next: location.pathname + location.search }}>
+          Sign in
+        </Link>
+      }
+    >
+      <p>Without an account only the demo’s totals are shown, and nothing of anybody.</p>
+    </State>
+  );
+}
+
+export function ErrorState({ error, retry }: { error: Error; retry?: (() => void) | undefined }) {
+  const refused = error instanceof Refused ? error : null;
+  if (refused?.status === 401) return <SignInState what="this" />;
+  if (refused?.status === 403)
+    return (
+      <State icon="lock" title="Your role may not see this">
+        <p>{refused.message}</p>
+      </State>
+    );
+  return (
+    <div role="alert">
+      <State
+        icon="warning"
+        bad
+        title={refused?.title ?? 'This could not be shown'}
+        actions={
+          <>
+            {retry && (
+              <button type="button" className="ctl" onClick={retry}>
+                <Icon name="retry" small />
+                Retry
+              </button>
+            )}
+            {refused?.traceId && <CopyButton text={refused.traceId} label="Copy trace id" ghost />}
+          </>
+        }
+      >
+        <p className="mono">{refused ? `${refused.status || 'no answer'} ${refused.reason}` : error.name}</p>
+        <p>{error.message}</p>
+      </State>
+    </div>
+  );
+}
+
+/** Grey shapes of the size of what will stand there. */
+export function Skeleton({ height, rows }: { height?: number; rows?: number }) {
+  if (rows !== undefined)
+    return (
+      <div className="sk" role="status" aria-label="Loading">
+        {Array.from({ length: rows }, (_, index) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: grey rows have no identity.
+          <i key={index} style={{ width: `${90 - ((index * 17) % 40)}%` }} />
+        ))}
+      </div>
+    );
+  return (
+    <div className="sk" role="status" aria-label="Loading">
+      <i style={{ height }} />
+    </div>
+  );
+}
+
+export function Note({ tone, children }: { tone?: 'warn'; children: ReactNode }) {
+  return (
+    <div className={tone ? `note ${tone}` : 'note'} role="note">
+      <Icon name={tone === 'warn' ? 'warning' : 'info'} small />
+      <span>{children}</span>
+    </div>
+  );
+}

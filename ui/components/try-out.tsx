@@ -1,0 +1,62 @@
+// The API from a terminal, ready to copy.
+import { useState } from 'react';
+import { curlPost } from '../curl.ts';
+import { Command } from './copy.tsx';
+import { Choice, Panel } from './panel.tsx';
+
+const OPTIONS = [
+  ['churn', 'Churn'],
+  ['clv', 'CLV'],
+  ['event', 'Event'],
+  ['totals', 'Totals'],
+] as const;
+type Option = (typeof OPTIONS)[number][0];
+
+const commands: Record<Option, () => { text: string; note: string }> = {
+  churn: () => ({
+    text: curlPost('/api/predict/churn', { summary: { frequency: 3, recency: 20, T: 30 } }),
+    note: 'Three repeat purchases, the last at week 20 of 30. With a customer_id the log knows the rest.',
+  }),
+  clv: () => ({
+    text: curlPost('/api/predict/clv', {
+      summary: { frequency: 3, recency: 20, T: 30, monetary_value: 42 },
+      months: 12,
+    }),
+    note: 'Mean with p05, p50 and p95 of spend over twelve months.',
+  }),
+  event: () => ({
+    text: curlPost('/api/events', {
+      id: 'e-1',
+      type: 'order.placed',
+      customer_id: 'c-1',
+      at: new Date().toISOString().replace(/\.\d+Z$/, 'Z'),
+      data: { order_id: 'o-1', amount: '42.00', currency: 'EUR' },
+    }),
+    note: 'Sent twice it counts once; the customer’s answer changes within a second.',
+  }),
+  totals: () => ({
+    text: `curl '${location.origin}/api/home'`,
+    note: 'What this page shows; in the demo no key is needed.',
+  }),
+};
+
+export function TryOut() {
+  const [option, setOption] = useState<Option>('churn');
+  const { text, note } = commands[option]();
+  return (
+    <Panel
+      title="Try the API"
+      span="c4"
+      tools={<Choice label="Request" options={OPTIONS} value={option} onChange={setOption} />}
+      foot={
+        <>
+          <span className="t3">Key: </span>
+          <span className="mono">axiom47 key create --role analyst</span>
+        </>
+      }
+    >
+      <p className="lead">{note}</p>
+      <Command text={text} label="Copy" />
+    </Panel>
+  );
+}

@@ -1,0 +1,23 @@
+// Tables as CSV (RFC 4180): the raw figures, so that what is read in a spreadsheet is what the chart was drawn from.
+export type Cell = string | number | null;
+
+function field(value: Cell): string {
+  if (value === null) return '';
+  if (typeof value === 'number') return Number.isFinite(value) ? String(value) : '';
+  // A leading sign that a spreadsheet would run as a formula is disarmed by an apostrophe.
+  const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+export const csv = (head: readonly string[], rows: readonly (readonly Cell[])[]): string =>
+  `${[head, ...rows].map((row) => row.map(field).join(',')).join('\r\n')}\r\n`;
+
+export function download(name: string, text: string): void {
+  const url = URL.createObjectURL(new Blob([text], { type: 'text/csv;charset=utf-8' }));
+  const link = document.createElement('a');
+  link.href = url;
+  link.download = name;
+  link.click();
+  // The click has taken the blob by the next turn.
+  setTimeout(() => URL.revokeObjectURL(url), 0);
+}

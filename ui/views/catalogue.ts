@@ -1,0 +1,60 @@
+// Every page of the console: its address, what its address carries, and where it stands in the rail. To add one, write its file and list it here.
+import { createRoute, lazyRouteComponent } from '@tanstack/react-router';
+import type { IconName } from '../components/icon.tsx';
+import { SORTS, type Sort } from '../queries.ts';
+import { rootRoute, shellRoute, textOf } from '../routes.ts';
+import { HomeView } from './home.tsx';
+
+const homeRoute = createRoute({ getParentRoute: () => shellRoute, path: '/', component: HomeView });
+
+const customersRoute = createRoute({
+  getParentRoute: () => shellRoute,
+  path: '/customers',
+  validateSearch: (search): { q?: string | undefined; sort?: Sort | undefined; cursor?: string | undefined } => ({
+    q: textOf(search.q),
+    sort: SORTS.find((sort): sort is Sort => sort === search.sort),
+    cursor: textOf(search.cursor),
+  }),
+  component: lazyRouteComponent(() => import('./customers.tsx'), 'CustomersView'),
+});
+
+const customerRoute = createRoute({
+  getParentRoute: () => shellRoute,
+  path: '/customers/$id',
+  validateSearch: (search): { as_of?: string | undefined } => ({ as_of: textOf(search.as_of) }),
+  component: lazyRouteComponent(() => import('./customer.tsx'), 'CustomerView'),
+});
+
+const loginRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/login',
+  validateSearch: (search): { next?: string | undefined } => ({ next: textOf(search.next) }),
+  component: lazyRouteComponent(() => import('./login.tsx'), 'LoginView'),
+});
+
+const setupRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/setup',
+  validateSearch: (search): { token?: string | undefined } => ({ token: textOf(search.token) }),
+  component: lazyRouteComponent(() => import('./setup.tsx'), 'SetupView'),
+});
+
+export const routeTree = rootRoute.addChildren([
+  shellRoute.addChildren([homeRoute, customersRoute, customerRoute]),
+  loginRoute,
+  setupRoute,
+]);
+
+export interface RailEntry {
+  title: string;
+  to: '/' | '/customers';
+  icon: IconName;
+  group: 'see' | 'act' | 'build' | 'govern';
+  /** `g` and then this. */
+  key: string;
+}
+/** In the order of the product; a group without pages leaves no line. */
+export const rail: readonly RailEntry[] = [
+  { title: 'Home', to: '/', icon: 'home', group: 'see', key: 'h' },
+  { title: 'Customers', to: '/customers', icon: 'customers', group: 'act', key: 'c' },
+];

@@ -1,0 +1,232 @@
+// What it is, whether it is alive, and one plot that shows whether the model can be believed. Visitors of a demo see it too: totals only.
+import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { useMay, useMe } from '../account.ts';
+import { trackingError } from '../charts/tracking.ts';
+import { TrackingChart } from '../charts/tracking-chart.tsx';
+import { ChartPanel } from '../components/chart-panel.tsx';
+import { Icon } from '../components/icon.tsx';
+import { Kpi, Panel } from '../components/panel.tsx';
+import { ErrorState, Note, SignInState, Skeleton } from '../components/states.tsx';
+import { TryOut } from '../components/try-out.tsx';
+import { ABSENT, asOf, clock, count, day, percent, perSecond, position, splitUnit } from '../format.ts';
+import { useOnAdvance, useTitle } from '../hooks.ts';
+import { type Counters, useLive } from '../live.ts';
+import { type Home, homeQuery, queryClient, readyQuery } from '../queries.ts';
+import { NoData, Seeding } from './seeding.tsx';
+
+/** The API computes the totals at most this often; asking sooner gives the same answer. */
+const HOME_MS = 5_000;
+const PLOT_HEIGHT = 300;
+
+function Figures({ home, counters }: { home: Home; counters: Counters | null }) {
+  const { events, orders, seq, at } = counters ?? { ...home, seq: home.as_of.seq, at: home.as_of.at };
+  const customers = counters && home.customers !== null ? counters.customers : home.customers;
+  const zone = useMe()?.workspace.zone ?? 'UTC';
+  return (
+    <section className="panel c12" aria-label="Counters">
+      <div className="kpis k5">
+        <Kpi name="Events" unit="in the log" value={splitUnit(count(events))} interval={`${count(orders)} orders`} />
+        <Kpi
+          name="Events per second"
+          value={[perSecond(counters?.events_per_second ?? home.events_per_second), '']}
+          interval="arriving now"
+        />
+        <Kpi
+          name="Customers"
+          value={splitUnit(customers === null ? '< 10' : count(customers))}
+          interval={customers === null ? 'fewer than ten are not counted out' : 'known by an event'}
+        />
+        <Kpi
+          name="Churn rate"
+          unit={`${home.horizon_days} d, expected`}
+          value={splitUnit(percent(home.churn_rate))}
+          title={`Mean of P(no purchase within ${home.horizon_days} days) over all customers`}
+          interval={
+            home.churn_rate === null
+              ? home.model
+                ? 'fewer than ten customers'
+                : 'no model is in force yet'
+              : `n ${count(home.customers)} · interval not estimated`
+          }
+        />
+        <Kpi
+          name="Log position"
+          value={[position(seq), '']}
+          interval={at === null ? 'the log is empty' : asOf(seq, at, zone).split(' · ')[1]}
+        />
+      </div>
+    </section>
+  );
+}
+
+function TrackingPanel({ home }: { home: Home }) {
+  const { tracking, model } = home;
+  const off = trackingError(tracking);
+  const until = home.as_of.at?.slice(0, 10) ?? tracking.days.at(-1) ?? new Date().toISOString().slice(0, 10);
+  const columns = [
+    { name: 'week to', values: tracking.days },
+    { name: 'actual', values: tracking.actual },
+    ...(tracking.expected ? [{ name: 'expected', values: tracking.expected }] : []),
+    ...(tracking.truth ? [{ name: 'truth', values: tracking.truth }] : []),
+  ];
+  return (
+    <ChartPanel
+      title="Does the model track?"
+      unit="cumulative repeat purchases, weekly"
+      span="c8"
+      height={PLOT_HEIGHT}
+      file="tracking.csv"
+      definition={`Repeat purchases since the first customer, counted at the end of each whole week. Expected: what the purchase model in force says of the same customers from their first day on, knowing nothing else of them.${tracking.truth ? ' Truth: the same with the parameters the demo was generated from, which no model has seen.' : ''} Weeks with fewer than ten customers are left out.`}
+      table={{
+        head: columns.map(({ name }) => name),
+        rows: tracking.days.map((_, week) => columns.map(({ values }) => values[week] ?? null)),
+        show: (value) => (typeof value === 'string' ? day(value) : count(value)),
+      }}
+      note={tracking.days.length === 0 && <Note>No whole week has passed since the first purchase.</Note>}
+      chart={(width) => <TrackingChart data={tracking} asOf={until} width={width} height={PLOT_HEIGHT} />}
+      foot={
+        <>
+          <span>
+            {off === null ? (
+              'No model is in force yet'
+            ) : (
+              <>
+                Model <b className="m">{percent(Math.abs(off))}</b> {off < 0 ? 'below' : 'above'} actual at the last
+                whole week
+              </>
+            )}
+          </span>
+          <span className="sp" />
+          {model && <span className="t3 mono">{`${model.id} v${model.version}`}</span>}
+          <span className="t3">n {home.customers === null ? '< 10' : count(home.customers)}</span>
+        </>
+      }
+    />
+  );
+}
+
+function Status({ home }: { home: Home }) {
+  const ready = useQuery(readyQuery);
+  const { state } = useLive();
+  const version = useMe()?.version;
+  const word = ready.isError ? 'does not answer' : ready.data?.status === 'ready' ? 'ready' : 'not ready';
+  return (
+    <Panel title="Status" span="c4" className="snug">
+      <dl className="kv">
+        <dt>Service</dt>
+        <dd className={ready.data?.status === 'ready' ? 'good' : 'warn'}>{ready.isPending ? '…' : word}</dd>
+        <dt>Live stream</dt>
+        <dd>{state}</dd>
+        <dt>Model in force</dt>
+        <dd className="mono">{home.model ? `${home.model.id} v${home.model.version}` : ABSENT}</dd>
+        <dt>Clock</dt>
+        <dd>{home.clock === 'log' ? 'the log’s' : 'the wall’s'}</dd>
+        <dt>Version</dt>
+        <dd className="mono">{version ?? ABSENT}</dd>
+      </dl>
+    </Panel>
+  );
+}
+
+function Content() {
+  const home = useQuery(homeQuery);
+  const { counters } = useLive();
+  const demo = useMe()?.workspace.demo ?? false;
+  useOnAdvance(() => void queryClient.invalidateQueries({ queryKey: homeQuery.queryKey }), HOME_MS);
+  if (home.isPending)
+    return (
+      <div className="grid">
+        <section className="panel c12" aria-label="Loading">
+          <div className="body">
+            <Skeleton height={62} />
+          </div>
+        </section>
+        <section className="panel c8" aria-label="Loading">
+          <div className="body">
+            <Skeleton height={PLOT_HEIGHT + 40} />
+          </div>
+        </section>
+      </div>
+    );
+  if (!home.data)
+    return (
+      <section className="panel" aria-label="Totals">
+        <ErrorState error={home.error} retry={() => void home.refetch()} />
+      </section>
+    );
+  const { data } = home;
+  const events = counters?.events ?? data.events;
+  const seeding = demo && (data.model === null || data.churn_rate === null);
+  return (
+    <>
+      {home.isError && (
+        <Note tone="warn">
+          <b>Stale since {clock(home.dataUpdatedAt)}.</b> {home.error.message}; the older figures stay.
+        </Note>
+      )}
+      <div className="grid">
+        <Figures home={data} counters={counters} />
+        {seeding ? (
+          <Seeding home={data} counters={counters} />
+        ) : events === 0 ? (
+          <NoData />
+        ) : (
+          <TrackingPanel home={data} />
+        )}
+        <div className="c4 stack">
+          <TryOut />
+          <Status home={data} />
+        </div>
+      </div>
+    </>
+  );
+}
+
+export function HomeView() {
+  useTitle('Home');
+  const me = useMe();
+  const mayRead = useMay('demo:read');
+  const maySee = useMay('customer:read');
+  return (
+    <>
+      <div className="hero">
+        <div>
+          <h1>Churn and customer lifetime value, from one event log.</h1>
+          <p className="t2">
+            Every figure is a fold of the log: it is drawn with its interval and its n, and can be asked again as of any
+            moment.
+          </p>
+        </div>
+        <div className="acts">
+          {maySee ? (
+            <Link className="ctl pri" to="/customers">
+              Open customers
+            </Link>
+          ) : (
+            <Link className="ctl pri" to="/login">
+              Sign in
+            </Link>
+          )}
+          <a className="ctl" href="/docs">
+            <Icon name="docs" small />
+            API documentation
+          </a>
+        </div>
+      </div>
+      {me?.needs_setup && !me.user && (
+        <Note>
+          <b>No Administrator yet.</b> Open the set-up link that the server printed when it started; there is no default
+          account.
+        </Note>
+      )}
+      {me && !mayRead ? (
+        <section className="panel" aria-label="Totals">
+          <SignInState what={`the workspace ${me.workspace.name}`} />
+        </section>
+      ) : (
+        <Content />
+      )}
+    </>
+  );
+}
