@@ -9,7 +9,7 @@ import { CopyBuffer } from './copy-binary.ts';
 import * as customers from './customers.ts';
 import { grantViews } from './identified-views.ts';
 import type { Position, ProjectorHandlers, ProjectorStatus } from './protocol.ts';
-import { createWriter, isFinal, type LogLine, WriterStopped } from './runner.ts';
+import { createWriter, isFinal, type LogLine, Rewound, WriterStopped } from './runner.ts';
 import * as scores from './scores.ts';
 import { tableCounts } from './stats.ts';
 import { digestOfTable } from './transactions-digest.ts';
@@ -63,11 +63,13 @@ export function startProjector(options: ProjectorOptions): Projector {
   const batch = new Batch(options.zone);
   const position: Position = { events: 0, customers: 0 };
   let failure: ProjectorStatus['failure'] = null;
+  let opened = false;
   let waiting: { seq: number; resolve: (position: Position) => void; reject: (error: Error) => void }[] = [];
   let hurry: () => void = () => undefined;
   let wakeSync: () => void = () => undefined;
 
   function moved(): void {
+    if (!opened) return;
     options.onProgress?.({ ...position });
     const reached = Math.min(position.events, options.fold ? position.customers : Number.POSITIVE_INFINITY);
     for (const one of waiting) if (one.seq <= reached) one.resolve({ ...position });
@@ -77,7 +79,7 @@ export function startProjector(options: ProjectorOptions): Projector {
   async function flush(): Promise<void> {
     if (batch.empty) return;
     let windowStart = batch.windowStart;
-    await writer.commit('events', batch.seq, 'once', async (client) => {
+    await writer.commit('events', { from: position.events, to: batch.seq }, async (client) => {
       windowStart = await batch.write(client, window, now());
     });
     position.events = batch.seq;
@@ -133,6 +135,12 @@ export function startProjector(options: ProjectorOptions): Projector {
           next = messages.next();
         }
       } catch (error) {
+        if (error instanceof Rewound) {
+          log('warn', { events: error.found }, error.message);
+          batch.clear();
+          position.events = error.found;
+          continue;
+        }
         // Anything else (a hole in the log, bytes of a newer version, fenced) does not get better by trying again.
         if (!(error instanceof StoreUnavailable)) throw error;
         log('warn', { error: error.message }, 'log unavailable, trying again');
@@ -147,6 +155,7 @@ export function startProjector(options: ProjectorOptions): Projector {
 
   async function syncCustomers(fold: customers.FoldState): Promise<void> {
     const rows = new CopyBuffer();
+    let committed = position.customers;
     while (!stopping.signal.aborted) {
       let count = 0;
       try {
@@ -154,13 +163,22 @@ export function startProjector(options: ProjectorOptions): Projector {
         count = answer.rows.sids.length / 16;
         if (count > 0) {
           customers.encodeCustomers(rows, answer.rows);
-          await writer.commit('customers', answer.seq, 'latest', (client) => customers.mergeCustomers(client, rows));
+          await writer.commit('customers', { from: committed, to: answer.seq }, (client) =>
+            customers.mergeCustomers(client, rows),
+          );
+          committed = answer.seq;
         }
         if (answer.seq > position.customers) {
           position.customers = answer.seq;
           moved();
         }
       } catch (error) {
+        if (error instanceof Rewound) {
+          log('warn', { customers: error.found }, error.message);
+          committed = error.found;
+          position.customers = error.found;
+          continue;
+        }
         if (stopping.signal.aborted || isFinal(error)) throw error;
         log('warn', { error: (error as Error).message }, 'state of the fold thread not read, trying again');
       }
@@ -182,6 +200,7 @@ export function startProjector(options: ProjectorOptions): Projector {
     await writer.read((client) => checkWorkspace(client, store));
     const { keyringUrl } = options;
     if (keyringUrl !== undefined) await writer.read((client) => grantViews(client, { keyringUrl, log }));
+    opened = true;
     moved();
     await Promise.all([followLog(), options.fold ? syncCustomers(options.fold) : undefined]);
   }
@@ -225,7 +244,7 @@ export function startProjector(options: ProjectorOptions): Projector {
       const count = scores.scoreCount(given);
       const rows = new CopyBuffer();
       for (let from = 0; from < count; from += SYNC_ROWS)
-        await writer.commit('scores', given.seq, 'latest', (client) =>
+        await writer.commit('scores', { from: null, to: given.seq }, (client) =>
           scores.mergeScores(client, rows, given, from, Math.min(count, from + SYNC_ROWS)),
         );
       return count;

@@ -17,6 +17,17 @@ export class Fenced extends Error {
   }
 }
 
+/** The tables stand elsewhere than this writer left them: PostgreSQL came back from a crash, a failover or a backup. Go on from there. */
+export class Rewound extends Error {
+  readonly code = 'rewound';
+  readonly found: number;
+  constructor(projection: string, found: number) {
+    super(`read models: '${projection}' stands at ${found} again; it is filled on from there`);
+    this.name = 'Rewound';
+    this.found = found;
+  }
+}
+
 export class WriterStopped extends Error {
   readonly code = 'stopped';
   constructor() {
@@ -25,8 +36,8 @@ export class WriterStopped extends Error {
   }
 }
 
-/** Codes of our own errors that do not get better by trying again (PostgreSQL's are five characters). */
-const FINAL = new Set(['fenced', 'schema-newer', 'foreign-tables', 'stopped']);
+/** Codes of our own errors that the same attempt again does not heal (PostgreSQL's are five characters). */
+const FINAL = new Set(['fenced', 'schema-newer', 'foreign-tables', 'stopped', 'rewound']);
 export const isFinal = (error: unknown): boolean => FINAL.has((error as { code?: string }).code ?? '');
 
 export type LogLine = (level: 'info' | 'warn' | 'error', fields: Record<string, unknown>, message: string) => void;
@@ -44,13 +55,13 @@ export interface Writer extends AsyncDisposable {
   /** Takes the tables over (migrates, raises the epochs) and answers where each projection stands. */
   open(): Promise<Record<ProjectionName, number>>;
   /**
-   * Runs `work` and moves the checkpoint to `seq` in one transaction; tries again for ever. `once`: `seq` names this very input, so a repeat
-   * (the answer to the commit was lost) is recognised and not applied twice. `latest`: the work is idempotent and `seq` may repeat.
+   * Runs `work` and moves the checkpoint from `from` to `to` in one transaction; tries again for ever. A repeat (the answer to the commit was
+   * lost) is recognised by the checkpoint and not applied twice; a checkpoint that is neither is Rewound. `from` null: wherever it stands,
+   * for work that is idempotent and that nobody can repeat from the log; only such a commit waits for the disk.
    */
   commit(
     projection: ProjectionName,
-    seq: number,
-    mode: 'once' | 'latest',
+    step: { from: number | null; to: number },
     work: (client: pg.Client) => Promise<void>,
   ): Promise<void>;
   /** Reads between the transactions, on the same connection; tries again for ever. */
@@ -93,8 +104,9 @@ export function createWriter(options: WriterOptions): Writer {
         if (emptied.length > 0) log('info', { emptied }, 'read models have a new definition and are filled again');
         epochs = await takeEpochs(fresh);
       }
-      // JIT costs more than these statements take, and estimates of staging tables would trigger it.
-      await fresh.query(['set jit = off', ...options.session].join(';'));
+      // JIT costs more than these statements take, and estimates of staging tables would trigger it. Commits need not wait for the disk:
+      // rows and checkpoint are lost together or not at all, and a lost commit is noticed (Rewound) and made again from the log.
+      await fresh.query(['set jit = off', 'set synchronous_commit = off', ...options.session].join(';'));
       await options.onConnect?.(fresh);
     } catch (error) {
       discard(fresh);
@@ -143,23 +155,27 @@ export function createWriter(options: WriterOptions): Writer {
     return mine;
   }
 
-  async function advance(one: pg.Client, projection: ProjectionName, seq: number, mode: 'once' | 'latest') {
+  /** False when this very step was committed before. First in its transaction, so that a second writer waits here instead of merging beside. */
+  async function advance(
+    one: pg.Client,
+    projection: ProjectionName,
+    { from, to }: { from: number | null; to: number },
+  ) {
     const mine = epochs!.get(projection)!;
-    // First, so that a second writer waits on this row instead of merging beside us.
     const { rowCount } = await one.query({
-      name: `advance-${mode}`,
-      text:
-        mode === 'once'
-          ? 'update rm.checkpoints set seq = $2, updated_at = now() where projection = $1 and epoch = $3 and seq < $2'
-          : 'update rm.checkpoints set seq = greatest(seq, $2), updated_at = now() where projection = $1 and epoch = $3',
-      values: [projection, seq, mine],
+      name: from === null ? 'advance-latest' : 'advance',
+      text: `update rm.checkpoints set seq = ${from === null ? 'greatest(seq, $2)' : '$2'}, updated_at = now()
+        where projection = $1 and epoch = $3 ${from === null ? '' : 'and seq = $4'}`,
+      values: [projection, to, mine, ...(from === null ? [] : [from])],
     });
     if (rowCount === 1) return true;
-    const { rows } = await one.query<{ epoch: string }>('select epoch from rm.checkpoints where projection = $1', [
-      projection,
-    ]);
-    const found = Number(rows[0]?.epoch ?? 0);
-    if (found !== mine) throw new Fenced(projection, mine, found);
+    const { rows } = await one.query<{ epoch: string; seq: string }>(
+      'select epoch, seq from rm.checkpoints where projection = $1',
+      [projection],
+    );
+    const found = { epoch: Number(rows[0]?.epoch ?? 0), seq: Number(rows[0]?.seq ?? 0) };
+    if (found.epoch !== mine) throw new Fenced(projection, mine, found.epoch);
+    if (found.seq !== to) throw new Rewound(projection, found.seq);
     return false;
   }
 
@@ -177,14 +193,15 @@ export function createWriter(options: WriterOptions): Writer {
           return { events: seqOf('events'), customers: seqOf('customers'), scores: seqOf('scores') };
         }),
       ),
-    commit: (projection, seq, mode, work) =>
+    commit: (projection, step, work) =>
       inTurn(() =>
         untilDone(async (one) => {
           await one.query('begin');
-          if (!(await advance(one, projection, seq, mode))) {
+          if (!(await advance(one, projection, step))) {
             await one.query('rollback');
             return;
           }
+          if (step.from === null) await one.query('set local synchronous_commit = on');
           await work(one);
           await one.query('commit');
         }),

@@ -37,7 +37,7 @@ select distinct on (sid_key) ${COLUMNS} from ${STAGE} s
 where not exists (select from rm.erasures e where e.sid_key = s.sid_key)
   and not exists (select from rm.links l where l.sid_key = s.sid_key and l.canonical_key <> l.sid_key)
 order by sid_key
-on conflict (model_id, sid_key) do update set ${COLUMNS.split(', ')
+on conflict (sid_key, model_id) do update set ${COLUMNS.split(', ')
   .slice(2)
   .map((column) => `${column} = excluded.${column}`)
   .join(', ')}

@@ -103,6 +103,25 @@ test('PostgreSQL away: it waits, says why, and loses nothing', async () => {
   }
 });
 
+test('tables that come back older (a crash before the disk, a failover) are filled on from where they stand', async () => {
+  const url = await createDatabase(engines, 'rewound');
+  const store = await logOf([[event({ sid: sid(1) })], [event({ sid: sid(2) })]]);
+  const { log, lines } = keepLog();
+  await using projector = start(url, { store, log });
+  await projector.waitFor(2);
+  await withClient(url, (client) =>
+    client.query(
+      `begin; update rm.checkpoints set seq = 1 where projection = 'events'; delete from rm.transactions where seq = 2; commit`,
+    ),
+  );
+  await logOf([[event({ sid: sid(3) })]], store);
+  await projector.waitFor(3);
+  expect(await projector.counts()).toMatchObject({ orders: 3 });
+  expect(lines.filter((line) => line.level === 'warn')).toEqual([
+    expect.objectContaining({ fields: { events: 1 }, message: expect.stringMatching(/stands at 1 again/) }),
+  ]);
+});
+
 test('a second projector takes over: the first stops with a clear message and writes no more', async () => {
   const url = await createDatabase(engines, 'fence');
   const store = await logOf([[event({ sid: sid(1) })]]);
