@@ -1,5 +1,6 @@
 // The one path from a question to a prediction, whoever asks (hot route, Hono routes, batches, customer page): find the moment, the model
 // in force then, the customer's history at that moment, pass the guard, compute inline. Knows nothing of HTTP but its problems.
+import { NO_DAY } from '#domain/documents.ts';
 import type { CustomerEntries } from '#domain/ledger.ts';
 import {
   type ChurnPrediction,
@@ -127,7 +128,8 @@ export function createPredictions(deps: Deps) {
       sid,
       customer: toCustomer(history, day, scale),
       basis: 'history',
-      knownAt: { seq: history.seq, day: dayText(history.changeDay) },
+      // Named somewhere, but nothing dated is known of them.
+      knownAt: history.changeDay === NO_DAY ? null : { seq: history.seq, day: dayText(history.changeDay) },
     };
   };
 

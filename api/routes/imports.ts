@@ -1,8 +1,6 @@
 // File imports, as the command line drives them: start a run, append parsed rows in batches, hand over what could not be parsed, finish.
 // Every step may be repeated: a run and a batch carry their own names, and the same name again gets the same answer.
 import { z } from '@hono/zod-openapi';
-import { unpack } from 'msgpackr';
-import type { InputEvent } from '#domain/events.ts';
 import { formatMinor } from '#domain/money.ts';
 import { DAY_MS } from '#domain/time.ts';
 import type { RunStats } from '#projections/memory/runs.ts';
@@ -74,12 +72,6 @@ export function importRoutes(deps: Deps, predictions: Predictions) {
     }
     runs.set(id, run);
   };
-
-  /** Rows behind refused events: an event may stand for many grouped lines. */
-  function rejectedRows(bytes: Uint8Array, rejected: { index: number; reason: string; detail: string }[]) {
-    const events = unpack(bytes) as InputEvent[];
-    return rejected.map((refusal) => ({ ...refusal, rows: events[refusal.index]?.lines ?? 1 }));
-  }
 
   async function summarise(id: string, run: Run, told: { rows: number; events: number; quarantinedRows: number }) {
     const seq = await gateway.appendFact({ type: 'import.finished', run: id, ...told });
@@ -185,9 +177,8 @@ export function importRoutes(deps: Deps, predictions: Predictions) {
         if (before) return c.json(before, 200);
         const events = new Uint8Array(await c.req.arrayBuffer());
         const stored = await gateway.importEvents({ run: id, source: run.source, events });
-        const rejected = stored.rejected.length === 0 ? [] : rejectedRows(events, stored.rejected);
         run.lastSeq = Math.max(run.lastSeq, stored.lastSeq);
-        const answer = { appended: stored.appended, rejected, seq: stored.lastSeq };
+        const answer = { appended: stored.appended, rejected: stored.rejected, seq: stored.lastSeq };
         if (batch !== undefined) run.batches.set(batch, answer);
         return c.json(answer, 200);
       },

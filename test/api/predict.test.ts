@@ -140,6 +140,25 @@ describe('churn by id', () => {
     });
   });
 
+  test('somebody who was only named is not a customer either, on any page', async () => {
+    const own = await createPlatform();
+    await own.deployCdnow();
+    own.orders([{ customer: 'buyer', day: '2025-01-01' }]);
+    const named = {
+      id: 'i-1',
+      type: 'customer.identified',
+      customer_id: 'named',
+      at: '2025-05-01T00:00:00Z',
+      data: {},
+    };
+    expect((await own.as('data-engineer', 'POST', '/api/events', named)).status).toBe(202);
+    const answer = await own.as('analyst', 'POST', '/api/predict/churn', { customer_id: 'named' });
+    expect(answer.status).toBe(422);
+    expect(await answer.json()).toMatchObject({ applicable: 'not-a-customer' });
+    expect((await own.as('analyst', 'GET', '/api/customers')).status).toBe(200);
+    expect((await own.as('analyst', 'GET', '/api/customers/named')).status).toBe(200);
+  });
+
   test('somebody who never bought is not a customer of this model', async () => {
     const sent = await platform.as('data-engineer', 'POST', '/api/events', {
       id: 'e-1',
