@@ -11,7 +11,7 @@ export interface FeatureContext {
   rates: Rates;
 }
 
-export interface CurrencyTotals {
+interface CurrencyTotals {
   currency: string;
   /** Σ of orders, minor units. */
   gross: number;
@@ -22,7 +22,7 @@ export interface CurrencyTotals {
   net: number;
 }
 
-export interface ActivityFeatures {
+interface ActivityFeatures {
   kind: string;
   count: number;
   days: number;
@@ -102,7 +102,7 @@ function documentsOf(entries: readonly (OrderEntry | RefundEntry)[], currencies:
 }
 
 /** Appends one entry; new currencies get the next code. */
-export function addDocument(documents: Documents, entry: OrderEntry | RefundEntry, currencies: string[]): void {
+function addDocument(documents: Documents, entry: OrderEntry | RefundEntry, currencies: string[]): void {
   if (documents.count === documents.day.length) growDocuments(documents);
   const at = documents.count++;
   const currency = entry.currency ?? '';

@@ -36,7 +36,7 @@ export interface SubscriptionEntry {
   revision: number;
 }
 
-export interface ConsentEntry {
+interface ConsentEntry {
   purpose: string;
   granted: boolean;
   /** Instant of the last change, ms; at the same instant a withdrawal wins. */
@@ -104,13 +104,13 @@ export function judge(known: Content, incoming: Content): { verdict: Verdict; re
   return { verdict: 'conflict', replaces: difference > 0 };
 }
 
-/** Which of two changes of one purpose's consent stands: the later; at the same instant the withdrawal. */
-export const consentStands = (known: ConsentEntry, incoming: ConsentEntry): boolean =>
-  incoming.at > known.at || (incoming.at === known.at && known.granted && !incoming.granted);
+/** Does an incoming change of one purpose's consent take the known one's place? The later; at the same instant the withdrawal. */
+export const consentReplaces = (knownAt: number, knownGranted: boolean, at: number, granted: boolean): boolean =>
+  at > knownAt || (at === knownAt && knownGranted && !granted);
 
 /**
- * Deduction: may an activity be a repeat of one the window has already forgotten? The publisher's `at` is at most
- * `lead` ms ahead of the moment it was first taken in; if even that moment is inside the window, it would be known.
+ * Can it be told whether an activity is a repeat, although the window has forgotten some? The publisher's `at` is at most
+ * `leadMs` ahead of the moment it was first taken in; if even that moment is inside the window, it would be known.
  */
 export const isVerifiable = (at: number, forgottenBefore: number | null, leadMs = 86_400_000): boolean =>
   forgottenBefore === null || at - leadMs >= forgottenBefore;

@@ -1,6 +1,6 @@
 // The entries of all customers as integer records, and how two entries of one key become one (domain/ledger.ts has the rules).
 import { type Documents, growDocuments } from '#domain/documents.ts';
-import { judge } from '#domain/ledger.ts';
+import { consentReplaces, judge } from '#domain/ledger.ts';
 import type { Frozen, ReadSection } from './pages.ts';
 import { ACTIVITY, CODE, CONSENT, DOCUMENT, Names, orderKeyText, SUBSCRIPTION, swap } from './record-layout.ts';
 import { RecordPool } from './record-pool.ts';
@@ -174,9 +174,8 @@ export class EntryStore {
       record = pool.insert(row, purpose, 0, this.rows.get(row, WORD.consentHead));
       this.rows.set(row, WORD.consentHead, record + 1);
     } else {
-      const knownAt = pool.double(record, CONSENT.at);
-      const stands = at > knownAt || (at === knownAt && pool.word(record, CONSENT.granted) === 1 && !granted);
-      if (!stands) return false;
+      const knownGranted = pool.word(record, CONSENT.granted) === 1;
+      if (!consentReplaces(pool.double(record, CONSENT.at), knownGranted, at, granted)) return false;
     }
     pool.setDouble(record, CONSENT.at, at);
     pool.setWord(record, CONSENT.granted, granted ? 1 : 0);

@@ -17,7 +17,7 @@ import { eraseRow, type IdentityHooks, linkRows } from './identity.ts';
 import { CODE } from './record-layout.ts';
 import { MARK, WORD } from './row-layout.ts';
 import { RowTable } from './rows.ts';
-import { LIVE, Runs, type RunTally } from './runs.ts';
+import { Runs, type RunTally } from './runs.ts';
 import { Workspace } from './workspace.ts';
 
 export interface LedgerOptions {
@@ -284,4 +284,3 @@ export class Ledger {
 }
 
 export const createLedger = (options: LedgerOptions = {}): Ledger => new Ledger(options);
-export { LIVE };

@@ -2,7 +2,7 @@
 // just before its first change, so the file holds exactly one position and the writer never waits for the disk.
 
 /** A part of the state as it was at the freeze: `take` gives page after page, each once. */
-export interface FrozenSection {
+interface FrozenSection {
   name: string;
   /** Bytes of each page. */
   lengths: number[];

@@ -34,7 +34,7 @@ export interface RunStats {
 }
 
 /** Live input has no run; its tally stands under this name. */
-export const LIVE = '';
+const LIVE = '';
 
 export class RunTally {
   readonly run: string;

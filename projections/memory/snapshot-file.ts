@@ -25,7 +25,7 @@ export interface StateFile {
   bytes: number;
 }
 
-export class SnapshotDamaged extends Error {
+class SnapshotDamaged extends Error {
   readonly code = 'snapshot-damaged';
   constructor(file: string, what: string, cause?: unknown) {
     super(`${file}: ${what}`, { cause });

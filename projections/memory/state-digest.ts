@@ -5,7 +5,7 @@ import { entriesOfRow } from './entries.ts';
 import type { Ledger } from './ledger.ts';
 import { WORD } from './row-layout.ts';
 
-export const sha256Hex = (text: string): string => hash('sha256', text, 'hex');
+const sha256Hex = (text: string): string => hash('sha256', text, 'hex');
 
 /** 16 bytes a customer, taken at the first question; later ones cost only what has changed since (≈ 5 µs a customer). */
 export class StateDigest {

@@ -7,9 +7,8 @@ import { decodeMessage, encodeFact, PackWriter } from '#streams/pack.ts';
 const digest = (text: string, bytes: number) =>
   Uint8Array.from(createHash('sha256').update(text).digest().subarray(0, bytes));
 export const sidOf = (id: string): Uint8Array => digest(`sid ${id}`, 16);
-export const keyOf = (key: string): Uint8Array => digest(`key ${key}`, 8);
+const keyOf = (key: string): Uint8Array => digest(`key ${key}`, 8);
 export const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
-export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 export const DAY = 86_400_000;
 let events = 0;
