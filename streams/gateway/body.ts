@@ -41,5 +41,12 @@ export function decodeBody(body: Uint8Array, contentType: 'json' | 'msgpack'): u
   }
 }
 
+/** A batch of prepared events (msgpack array). Throws BadBody. */
+export function decodeBatch(body: Uint8Array): unknown[] {
+  const values = decodeBody(body, 'msgpack');
+  if (!Array.isArray(values)) throw new BadBody('bad-json', 'the batch is not a msgpack array');
+  return values;
+}
+
 /** JSON begins with an ASCII character; a msgpack map or array never does. */
 export const contentTypeOf = (body: Uint8Array): 'json' | 'msgpack' => (body[0]! < 0x80 ? 'json' : 'msgpack');

@@ -1,8 +1,8 @@
 // The gateway: every fact comes in through here (architecture.md "The path of a fact"). Opens its own connections; one a thread.
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
-import { Unpackr } from 'msgpackr';
-import type { InputEvent } from '#domain/events.ts';
+import { type InputEvent, REJECT_AFTER_MS, type Rejection } from '#domain/events.ts';
+import { parsePrepared } from '#domain/prepared.ts';
 import { ok } from '#domain/result.ts';
 import { type EventStore, StoreUnavailable } from '../event-store.ts';
 import type { IdIndex } from '../id-index.ts';
@@ -15,7 +15,7 @@ import { createJetStreamStore } from '../jetstream/store.ts';
 import { type Keyring, openKeyring } from '../keyring/keyring.ts';
 import { decodeMessage } from '../pack.ts';
 import { createQuarantine, type Quarantine } from '../quarantine.ts';
-import { BadBody, contentTypeOf, decodeBody, MAX_BODY_BYTES, MAX_BODY_EVENTS } from './body.ts';
+import { BadBody, contentTypeOf, decodeBatch, decodeBody, MAX_BODY_BYTES, MAX_BODY_EVENTS } from './body.ts';
 import { type Counters, createCounters } from './counters.ts';
 import { createDedupe, type Dedupe } from './dedupe.ts';
 import { createErase } from './erase.ts';
@@ -157,8 +157,6 @@ async function warm(dedupe: Dedupe, store: EventStore): Promise<void> {
   }
 }
 
-const unpackr = new Unpackr({ mapsAsObjects: true, int64AsType: 'number' });
-
 function createGateway(parts: Parts, opened: AsyncDisposableStack): Gateway {
   const { config, log, keyring, index, position, publisher, quarantine, sources, resolver, linker, counters } = parts;
   const { pipeline, now } = parts;
@@ -260,16 +258,33 @@ function createGateway(parts: Parts, opened: AsyncDisposableStack): Gateway {
 
     importEvents: ({ run, source, events }) =>
       underWay(async () => {
-        const input = unpackr.unpack(events) as InputEvent[];
+        const input = decodeBatch(events);
         const from = sourceOf(source);
+        const context = {
+          policy: from.config.policy,
+          policyState: from.labels,
+          now: now(),
+          rejectAfterMs: REJECT_AFTER_MS,
+        };
+        const accepted: InputEvent[] = [];
+        const positions: number[] = [];
+        const refused: Rejection[] = [];
+        input.forEach((value, index) => {
+          const parsed = parsePrepared(value, index, context);
+          if (parsed.ok) {
+            accepted.push(parsed.value);
+            positions.push(index);
+          } else refused.push(parsed.reason);
+        });
         const stored = await pipeline({
           source: from,
           run,
-          events: input,
-          positions: null,
+          events: accepted,
+          positions,
           strict: false,
           traceId: null,
         });
+        stored.rejected.push(...refused);
         for (const rejection of stored.rejected) counters.reject(rejection.reason);
         return { appended: stored.appended, rejected: stored.rejected, lastSeq: stored.lastSeq };
       }),
