@@ -25,6 +25,7 @@ import { modelRoutes } from './routes/models.ts';
 import { predictRoutes } from './routes/predict.ts';
 import { sourceRoutes } from './routes/sources.ts';
 import { streamRoutes } from './routes/stream.ts';
+import { userRoutes } from './routes/users.ts';
 import { ProblemSchema } from './schemas.ts';
 
 /** What the hot route shares with the app: the same judge, the same buckets, the same predictions. */
@@ -99,6 +100,7 @@ export function createApp(deps: Deps) {
     .route('/', healthRoutes(deps))
     .route('/', accountRoutes(deps))
     .route('/', keyRoutes(deps))
+    .route('/', userRoutes(deps))
     .route('/', eventRoutes(deps))
     .route('/', predictRoutes(deps, predictions))
     .route('/', batchRoutes(deps, predictions))

@@ -27,6 +27,7 @@ import { openKeyring } from '#streams/keyring/keyring.ts';
 import { createQuarantine } from '#streams/quarantine.ts';
 import { openArtefacts } from './artefacts.ts';
 import type { Config } from './config.ts';
+import { startConflictWriter } from './conflicts.ts';
 import { openDataDir } from './data-dir.ts';
 import { seedDemo } from './demo/seed.ts';
 import { startEngines } from './engines/supervisor.ts';
@@ -214,6 +215,15 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const demo = dir.workspace.name === 'demo';
   const seeding = demo ? seedDemo({ dir, gateway: gateway.calls, log }) : null;
   const quarantine = createQuarantine({ store, remove: (seq) => eraseMessage(nc, 'QUA', seq), tenant: TENANT });
+
+  opening.use(
+    await startConflictWriter({
+      conflicts: (after, limit) => fold.calls.conflicts(after, limit),
+      quarantine,
+      now: Date.now,
+      log,
+    }),
+  );
 
   const deps: Deps = {
     access,

@@ -25,7 +25,7 @@ const Login = z.object({
   user: User,
 });
 
-const setupRefusals: Record<AccessRefusal, string> = {
+export const accessRefusals: Record<AccessRefusal, string> = {
   'setup-token-invalid': 'start the server again: it prints a new setup link while there is no Administrator',
   'already-set-up': 'sign in instead',
   'password-too-short': `choose at least ${MIN_PASSWORD} characters`,
@@ -111,8 +111,8 @@ export function accountRoutes(deps: Deps) {
         const created = await oneOfFew(() => access.completeSetup({ ...input, now: now() }));
         if (!created.ok) {
           const pointer = pointers[created.reason];
-          throw new Problem(created.reason, setupRefusals[created.reason], {
-            fields: pointer ? [{ pointer, detail: setupRefusals[created.reason] }] : [],
+          throw new Problem(created.reason, accessRefusals[created.reason], {
+            fields: pointer ? [{ pointer, detail: accessRefusals[created.reason] }] : [],
           });
         }
         deps.log.info({ user: created.value.id }, 'first administrator created');

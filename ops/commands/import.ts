@@ -76,6 +76,8 @@ Example: axiom47 import orders.csv --source shop --order order_id --currency EUR
     if (files.length === 0) throw new UsageError('import needs a file: axiom47 import orders.csv');
     if (values.kind !== undefined && !IMPORT_KINDS.some((kind) => kind === values.kind))
       throw new UsageError(`--kind ${values.kind}: one of ${IMPORT_KINDS.join(', ')}`);
+    if (values['date-order'] !== undefined && !['iso', 'dmy', 'mdy'].includes(values['date-order']))
+      throw new UsageError(`--date-order ${values['date-order']}: iso, dmy or mdy`);
     if (values.coverage !== undefined && values.coverage !== 'complete' && !/^\d{4}-\d\d-\d\d$/.test(values.coverage))
       throw new UsageError(`--coverage ${values.coverage}: 'complete', or the first day of the data as YYYY-MM-DD`);
     const prepared: Prepared[] = [];

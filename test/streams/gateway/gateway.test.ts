@@ -370,6 +370,19 @@ describe('imports', () => {
     expect(new Set(stored.map((event) => event.producerNumber)).size).toBe(500);
   });
 
+  test('what a prepared batch may not hold is refused with its place in the batch, and the rest is stored', async () => {
+    const good = input(1, 'prepared-good');
+    const events = pack([{ ...good, minor: 1.5 }, good, 'no event', { ...good, at: (Math.floor(Date.now() / 86_400_000) + 3) * 86_400_000 }]);
+    const answer = await calls.importEvents({ run: 'run-p', source: 'shop', events });
+    expect(answer.appended).toBe(1);
+    expect(answer.rejected.map(({ index, reason }) => [index, reason]).sort()).toEqual([
+      [0, 'bad-amount'],
+      [2, 'not-an-object'],
+      [3, 'future'],
+    ]);
+    await expect(calls.importEvents({ run: 'run-p', source: 'shop', events: pack({ a: 1 }) })).rejects.toThrow('array');
+  });
+
   test('rows refused by the importer are listed by run', async () => {
     const row = { rowNumber: 7, reason: 'bad-time', column: 'date', detail: 'is not a time', raw: '1,x,2', rows: 2 };
     await calls.quarantineRows({ run: 'run-q', source: 'shop', rows: [row] });
