@@ -55,13 +55,17 @@ export function createLinks(database: Database): Links {
           if (to.anonymous || source.linked_to !== null) return refuse('link-conflict');
           if (!from.anonymous && (!administrator || target.linked_to === source.sid))
             return administrator ? ok(null) : refuse('link-conflict');
+          // Between two known customers the smaller sid stays (facts §7), whichever was named first.
+          const swap = !from.anonymous && source.sid < target.sid;
+          const [joins, stays] = swap ? [target, source] : [source, target];
+          if (swap && target.linked_to !== null) return refuse('link-conflict');
           const fact: Fact = {
             type: 'customer.linked',
-            anonymous: uuidBytes(source.sid),
-            known: uuidBytes(target.sid),
+            anonymous: uuidBytes(joins.sid),
+            known: uuidBytes(stays.sid),
           };
           if (dry) return ok({ no: 0, fact });
-          await client.query('update identities set linked_to = $1 where sid = $2', [target.sid, source.sid]);
+          await client.query('update identities set linked_to = $1 where sid = $2', [stays.sid, joins.sid]);
           return ok(await remember(client, fact));
         },
       ),
