@@ -46,12 +46,12 @@ export const stageTable = `create temp table if not exists ${STAGE} (
   sid_key bigint, sid uuid, anonymous boolean, first_day integer, last_day integer, change_day integer, orders integer, frequency integer,
   money_days integer, money_minor bigint, net_minor bigint, currency text collate "C", seq bigint, gone boolean) on commit delete rows`;
 
-export function encodeCustomers(out: CopyBuffer, state: CustomerState): void {
+/** Rows [from, to) into the emptied buffer. */
+export function encodeCustomers(out: CopyBuffer, state: CustomerState, from: number, to: number): void {
   const sids = new DataView(state.sids.buffer, state.sids.byteOffset, state.sids.byteLength);
-  const count = state.sids.length / 16;
   const day = (value: number) => (value === NO_DAY ? out.null() : out.int4(value));
   out.clear();
-  for (let i = 0; i < count; i++) {
+  for (let i = from; i < to; i++) {
     const [w0, w1] = [sids.getUint32(i * 16, true), sids.getUint32(i * 16 + 4, true)];
     out.row(COLUMN_COUNT);
     out.words2(w0, w1);

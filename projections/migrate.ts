@@ -1,7 +1,7 @@
 // Brings the schema of the read models to this program's version: forward only, one transaction, one at a time.
 import type { ClientBase } from 'pg';
 import { EVENT_TYPES } from '#domain/envelope.ts';
-import { type Projection, projections } from './catalogue.ts';
+import { type Projection, type ProjectionName, projections } from './catalogue.ts';
 import { tables } from './migrations/0001-tables.ts';
 import { amountFunction, views } from './migrations/0002-views.ts';
 
@@ -68,8 +68,20 @@ export async function migrateTables(client: ClientBase): Promise<{ applied: stri
   }
 }
 
+/** `axiom47 rebuild`: from here on the next projector fills it again; one that runs now is fenced and stops. */
+export async function rebuildProjection(client: ClientBase, name: ProjectionName): Promise<void> {
+  await client.query('begin');
+  try {
+    await emptyProjection(client, projections.find((projection) => projection.name === name)!);
+    await client.query('commit');
+  } catch (error) {
+    await client.query('rollback');
+    throw error;
+  }
+}
+
 /** Empties a projection's tables and sets it back to the start of its input, in the caller's transaction. */
-export async function emptyProjection(client: ClientBase, projection: Projection): Promise<void> {
+async function emptyProjection(client: ClientBase, projection: Projection): Promise<void> {
   await client.query(`truncate ${projection.tables.map((table) => `rm.${table}`).join(', ')}`);
   if (projection.name === 'events')
     await client.query(

@@ -161,12 +161,13 @@ export function startProjector(options: ProjectorOptions): Projector {
       try {
         const answer = await fold.dirtyRows(position.customers, SYNC_ROWS);
         count = answer.rows.sids.length / 16;
-        if (count > 0) {
-          customers.encodeCustomers(rows, answer.rows);
-          await writer.commit('customers', { from: committed, to: answer.seq }, (client) =>
-            customers.mergeCustomers(client, rows),
-          );
-          committed = answer.seq;
+        // A fact that concerns everybody (rates, a currency) comes in one piece; the position moves with its last slice.
+        for (let from = 0; from < count; from += SYNC_ROWS) {
+          const to = Math.min(count, from + SYNC_ROWS);
+          customers.encodeCustomers(rows, answer.rows, from, to);
+          const step = { from: committed, to: to === count ? answer.seq : committed };
+          await writer.commit('customers', step, (client) => customers.mergeCustomers(client, rows));
+          committed = step.to;
         }
         if (answer.seq > position.customers) {
           position.customers = answer.seq;

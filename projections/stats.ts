@@ -112,9 +112,32 @@ export const weeklyRepeatQuery = ({ from, to, until }: { from: number; to: numbe
       and c.first_day between ${from}::integer and ${to}::integer and t.day > c.first_day) d
   group by week order by week`;
 
-/** What is left of erased customers, by month (first day, UTC), kind and currency. */
-export async function erasedTotals(db: Tables) {
-  return db.selectFrom('rm.erased_totals').selectAll().orderBy('month').orderBy('kind').orderBy('currency').execute();
+export interface ErasedTotal {
+  /** YYYY-MM of the documents' own days. */
+  month: string;
+  kind: 'order' | 'refund';
+  /** '' = documents without money. */
+  currency: string;
+  rows: number;
+  minor: string;
+}
+
+/** What is left of erased customers. */
+export async function erasedTotals(db: Tables): Promise<ErasedTotal[]> {
+  const rows = await db
+    .selectFrom('rm.erased_totals')
+    .select([sql<string>`to_char(month, 'YYYY-MM')`.as('label'), 'kind', 'currency', 'rows', 'minor'])
+    .orderBy('month')
+    .orderBy('kind')
+    .orderBy('currency')
+    .execute();
+  return rows.map(({ label, kind, currency, rows: count, minor }) => ({
+    month: label,
+    kind: kind === ORDER ? 'order' : 'refund',
+    currency,
+    rows: Number(count),
+    minor,
+  }));
 }
 
 export async function tableCounts(db: Tables): Promise<TableCounts> {

@@ -2,14 +2,16 @@
 
 import type pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openTables } from '#projections/catalogue.ts';
 import { CopyBuffer } from '#projections/copy-binary.ts';
 import { encodeCustomers, mergeCustomers, stageTable } from '#projections/customers.ts';
+import { deployedModel } from '#projections/deployments.ts';
 import { grantViews } from '#projections/identified-views.ts';
-import { migrateTables } from '#projections/migrate.ts';
+import { migrateTables, rebuildProjection } from '#projections/migrate.ts';
 import { startProjector } from '#projections/projector.ts';
 import { startTestEngines, type TestEngines } from '../support/engines.ts';
 import { customerState } from './state.ts';
-import { createDatabase, event, keepLog, logOf, sid, uuidOf, withClient } from './support.ts';
+import { createDatabase, event, keepLog, logOf, rowsOf, sid, uuidOf, withClient } from './support.ts';
 
 let engines: TestEngines;
 let url: string;
@@ -120,6 +122,8 @@ beforeAll(async () => {
           seq: 2,
         },
       ]),
+      0,
+      2,
     );
     await client.query('begin');
     await mergeCustomers(client, rows);
@@ -290,4 +294,32 @@ test('a changed definition empties the projection and starts it anew', async () 
   await projector.waitFor(1);
   expect(lines.map((line) => line.fields)).toContainEqual({ emptied: ['events'] });
   expect(await projector.counts()).toMatchObject({ orders: 1 });
+});
+
+test('a rebuild fences the running projector, and the next one fills the same rows again', async () => {
+  const other = await createDatabase(engines, 'rebuild');
+  const store = await logOf([[event({ sid: sid(1), id: 'one' }), event({ sid: sid(2), id: 'two' })]]);
+  const rows = () => withClient(other, (client) => rowsOf(client, 'transactions', 'sid_key'));
+  const first = startProjector({ databaseUrl: other, store, log: keepLog().log, lingerMs: 1 });
+  await first.waitFor(1);
+  const before = await rows();
+  await withClient(other, (client) => rebuildProjection(client, 'events'));
+  expect(await rows()).toEqual([]);
+  await logOf([[event({ sid: sid(1), id: 'one' })]], store);
+  await first.done;
+  expect(first.status().failure?.code).toBe('fenced');
+  await first.stop();
+  await using second = startProjector({ databaseUrl: other, store, log: keepLog().log, lingerMs: 1 });
+  await second.waitFor(2);
+  expect(await rows()).toEqual(before);
+});
+
+test('the model in force is the last deployed of its type', async () => {
+  await using tables = openTables(url);
+  expect(await deployedModel(tables.db, 'clv')).toMatchObject({
+    model_id: 'bg-nbd@3',
+    digest: 'ab',
+    ctl_sequence: '1',
+  });
+  expect(await deployedModel(tables.db, 'churn')).toBeNull();
 });
