@@ -372,7 +372,12 @@ describe('imports', () => {
 
   test('what a prepared batch may not hold is refused with its place in the batch, and the rest is stored', async () => {
     const good = input(1, 'prepared-good');
-    const events = pack([{ ...good, minor: 1.5 }, good, 'no event', { ...good, at: (Math.floor(Date.now() / 86_400_000) + 3) * 86_400_000 }]);
+    const events = pack([
+      { ...good, minor: 1.5 },
+      good,
+      'no event',
+      { ...good, at: (Math.floor(Date.now() / 86_400_000) + 3) * 86_400_000 },
+    ]);
     const answer = await calls.importEvents({ run: 'run-p', source: 'shop', events });
     expect(answer.appended).toBe(1);
     expect(answer.rejected.map(({ index, reason }) => [index, reason]).sort()).toEqual([
