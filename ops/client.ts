@@ -81,10 +81,11 @@ const causeOf = (error: unknown): string => {
  * Runs `work` against the server of the data directory: the running one, else one started for the time and stopped after.
  *
  * @param options.create makes the workspace when there is none yet (`import` does), under the given name.
+ * @param options.settle a server started for the time stops only when every customer has a score.
  */
 export async function withServer<T>(
   dataDir: string,
-  options: { create?: { name: string; currency?: string; zone?: string } | undefined; io: Io },
+  options: { create?: { name: string; currency?: string; zone?: string } | undefined; settle?: boolean; io: Io },
   work: (client: Client) => Promise<T>,
 ): Promise<T> {
   const running = findRunning(dataDir);
@@ -103,5 +104,10 @@ export async function withServer<T>(
     log,
     progress: (text) => options.io.stderr(`${text}\n`),
   });
-  return await work(createClient(server.url, server.token));
+  const answer = await work(createClient(server.url, server.token));
+  if (options.settle) {
+    options.io.stderr('scoring every customer …\n');
+    await server.settled();
+  }
+  return answer;
 }

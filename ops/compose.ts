@@ -61,6 +61,8 @@ export interface Server extends AsyncDisposable {
   workspace: string;
   /** Settles with what ended a part that cannot be restarted; never while all is well. */
   failed: Promise<Error>;
+  /** Resolves when every customer has a score by the model in force. */
+  settled(): Promise<void>;
 }
 
 const TENANT = 'main';
@@ -332,6 +334,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     dataDir: dir.path,
     workspace: dir.workspace.name,
     failed: firstFailure([gateway.ended, fold.ended, projector.ended, foldFailed]),
+    settled: serving.settle,
     [Symbol.asyncDispose]: () => closing.disposeAsync(),
   };
 }

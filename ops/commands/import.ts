@@ -88,12 +88,17 @@ Example: axiom47 import orders.csv --source shop --order order_id --currency EUR
     }
     const dataDir = resolve(values['data-dir'] ?? readConfig().dataDir ?? join(projectRoot, 'data', 'main'));
     const currency = prepared[0]!.mapping.currency;
-    const summaries = await withServer(dataDir, { create: { name: 'main', currency }, io }, async (client) => {
-      const results: ImportSummary[] = [];
-      for (const each of prepared) results.push(await importOne(client, each, values, io));
-      if (!values['no-fit']) await fitAndDeploy(client, io);
-      return results;
-    });
+    const summaries = await withServer(
+      dataDir,
+      { create: { name: 'main', currency }, settle: true, io },
+      async (client) => {
+        const results: ImportSummary[] = [];
+        for (const each of prepared) results.push(await importOne(client, each, values, io));
+        const brought = results.some((summary) => summary.accepted > 0);
+        if (!values['no-fit'] && (brought || !(await hasModel(client)))) await fitAndDeploy(client, io);
+        return results;
+      },
+    );
     if (values.json) io.stdout(`${JSON.stringify(summaries.length === 1 ? summaries[0] : summaries)}\n`);
     else for (const [i, summary] of summaries.entries()) io.stdout(`${describe(prepared[i]!.table.path, summary)}\n`);
     return 0;
@@ -173,6 +178,9 @@ interface FitAnswer {
   id?: string;
   diagnostics?: { code: string; message: string }[];
 }
+
+const hasModel = async (client: Client): Promise<boolean> =>
+  (await client.call<{ items: { in_force: boolean }[] }>('GET', '/api/models')).items.some((each) => each.in_force);
 
 /** A refusal is news for the user, not a failure of the import. */
 async function fitAndDeploy(client: Client, io: Io): Promise<void> {
