@@ -32,14 +32,14 @@ export const REFUND = 1;
 type Int8 = string;
 type Uuid = string;
 
-export interface CheckpointRow {
+interface CheckpointRow {
   projection: ProjectionName;
   version: number;
   seq: Int8;
   epoch: Int8;
   updated_at: Generated<Date>;
 }
-export interface MetaRow {
+interface MetaRow {
   one: Generated<boolean>;
   workspace_id: string | null;
   reporting_currency: string | null;
@@ -48,7 +48,7 @@ export interface MetaRow {
   clock_day: number | null;
   window_start: number;
 }
-export interface CustomerRow {
+interface CustomerRow {
   sid_key: Int8;
   sid: Uuid;
   anonymous: boolean;
@@ -63,7 +63,7 @@ export interface CustomerRow {
   currency: string | null;
   seq: Int8;
 }
-export interface TransactionRow {
+interface TransactionRow {
   sid_key: Int8;
   order_key: Int8;
   event_hash: Uuid;
@@ -80,7 +80,7 @@ export interface TransactionRow {
   run: string | null;
   props: Record<string, string | number | boolean> | null;
 }
-export interface EventRow {
+interface EventRow {
   day: number;
   event_hash: Uuid;
   sid_key: Int8;
@@ -95,7 +95,7 @@ export interface EventRow {
   run: string | null;
   props: Record<string, string | number | boolean> | null;
 }
-export interface LinkRow {
+interface LinkRow {
   sid_key: Int8;
   sid: Uuid;
   known: boolean;
@@ -103,14 +103,14 @@ export interface LinkRow {
   canonical: Uuid;
   seq: Int8;
 }
-export interface ErasedTotalRow {
+interface ErasedTotalRow {
   month: Date;
   kind: number;
   currency: string;
   rows: Int8;
   minor: Int8;
 }
-export interface ScoreRow {
+interface ScoreRow {
   sid_key: Int8;
   model_id: string;
   p_churn: number | null;
@@ -124,7 +124,7 @@ export interface ScoreRow {
   seq: Int8;
   ts: Date;
 }
-export interface ModelRow {
+interface ModelRow {
   model_id: string;
   type: string;
   model: string;
@@ -141,14 +141,14 @@ export interface DeploymentRow {
   digest: string;
   deployed_at: Date;
 }
-export interface ExperimentRow {
+interface ExperimentRow {
   exp_id: string;
   name: string;
   variants: unknown;
   status: string;
   created_at: Date;
 }
-export interface ObservationRow {
+interface ObservationRow {
   event_hash: Uuid;
   sid_key: Int8;
   exp_id: string;

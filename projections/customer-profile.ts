@@ -6,7 +6,7 @@ import type { Database, Tables } from './catalogue.ts';
 export const CUSTOMER_SORTS = ['clv', 'p_churn', 'last_day', 'orders', 'net'] as const;
 export type CustomerSort = (typeof CUSTOMER_SORTS)[number];
 
-export interface CustomerFilter {
+interface CustomerFilter {
   /** Only these (a search by id, resolved by the keyring). */
   sidKeys?: readonly bigint[];
   anonymous?: boolean;
@@ -150,7 +150,7 @@ export function valuedQuery(db: Tables, page: CustomerPage, limit: number): Quer
     .limit(limit) as unknown as Query;
 }
 
-export function valuelessQuery(db: Tables, page: CustomerPage, limit: number): Query {
+function valuelessQuery(db: Tables, page: CustomerPage, limit: number): Query {
   let query = filtered(db, page).where(sql<boolean>`${sql.ref(VALUE[page.sort].column)} is null`);
   if (page.cursor?.value === null) query = query.where(sql<boolean>`c.sid_key > ${page.cursor.sidKey}::bigint`);
   return query.select(sql<null>`null`.as('value')).orderBy(sql`c.sid_key`).limit(limit) as unknown as Query;

@@ -6,7 +6,7 @@ import type { DeploymentRow, Tables } from './catalogue.ts';
 export type Deployed = Extract<Fact, { type: 'model.deployed' }>;
 
 /** The id scores carry: one trained version of one model. */
-export const modelId = (model: string, version: number): string => `${model}@${version}`;
+const modelId = (model: string, version: number): string => `${model}@${version}`;
 
 export async function applyDeployments(
   client: ClientBase,

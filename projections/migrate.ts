@@ -13,7 +13,7 @@ const migrations: readonly (readonly [name: string, sql: string])[] = [
 const ADVISORY_LOCK = 4_700_001;
 
 /** The database was written by a later version: starting would misread it. */
-export class SchemaNewer extends Error {
+class SchemaNewer extends Error {
   readonly code = 'schema-newer';
   constructor(found: number) {
     super(

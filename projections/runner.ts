@@ -6,7 +6,7 @@ import { type ProjectionName, projections } from './catalogue.ts';
 import { migrateTables } from './migrate.ts';
 
 /** Somebody else writes these tables now (a second process on the same database, or a rebuild). */
-export class Fenced extends Error {
+class Fenced extends Error {
   readonly code = 'fenced';
   constructor(projection: string, mine: number, found: number) {
     super(

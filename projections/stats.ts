@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import { ORDER, REFUND, type Tables } from './catalogue.ts';
 import type { TableCounts } from './protocol.ts';
 
-export interface MoneyTotal {
+interface MoneyTotal {
   currency: string;
   orders: number;
   /** Σ of orders, minor units, as text: it may exceed 2⁵³. */

@@ -70,7 +70,7 @@ const rest = COLUMNS.split(', ').filter((column) => !['sid_key', 'order_key', 'k
  * @param rows a select of COLUMNS, sid_key already canonical. Of equal content the first in the log stays (duplicate); else the greatest
  * (revision, content).
  */
-export const mergeTransactions = (rows: string): string => `
+const mergeTransactions = (rows: string): string => `
 insert into rm.transactions as t (${COLUMNS})
 select distinct on (sid_key, order_key, kind) ${COLUMNS} from (${rows}) s
 order by sid_key, order_key, kind, ${rankOf('s')

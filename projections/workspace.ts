@@ -15,7 +15,7 @@ export interface MetaChange {
 }
 
 /** The tables hold another workspace's log. */
-export class ForeignTables extends Error {
+class ForeignTables extends Error {
   readonly code = 'foreign-tables';
   constructor(found: string, wanted: string) {
     super(

@@ -9,7 +9,7 @@ export interface CustomerNaming {
   name: string;
   join: string;
 }
-export const MASKED: CustomerNaming = { schema: 'masked', name: 'c.sid::text', join: '' };
+const MASKED: CustomerNaming = { schema: 'masked', name: 'c.sid::text', join: '' };
 
 /** Roles of the views; they cannot log in: grant them to those who can. */
 export const ROLE_OF = { masked: 'axiom47_analyst', identified: 'axiom47_analyst_identified' } as const;
