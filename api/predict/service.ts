@@ -51,9 +51,6 @@ export interface Question {
   transactions?: Transaction[] | undefined;
 }
 
-export type ChurnAnswer = ReturnType<Predictions['churn']>;
-export type ClvAnswer = ReturnType<Predictions['clv']>;
-
 const refusal = ({ reason, message }: Refusal): Problem => {
   const field = reason.startsWith('horizon') ? [{ pointer: '/horizon_days', detail: message }] : [];
   return new Problem('not-applicable', message, { fields: field, extra: { applicable: reason } });

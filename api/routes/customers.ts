@@ -70,7 +70,6 @@ const Detail = z.object({
   not_applicable: z.object({ churn: Refused.nullable(), clv: Refused.nullable() }),
   ...Provenance,
 });
-export type CustomerDetail = z.infer<typeof Detail>;
 
 const isInteger = /^\d{1,16}$/;
 const AsOfQuery = z

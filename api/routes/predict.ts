@@ -287,5 +287,3 @@ export function predictRoutes(deps: Deps, predictions: Predictions) {
       },
     );
 }
-
-export { CLV_COLUMNS };
