@@ -1,0 +1,129 @@
+// Online Retail as it is published, without hand-editing and without an option but the currency: to the line and to the penny (facts §2, §6).
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { ImportSummary } from '#ops/import/run-import.ts';
+import { type Program, removeFolders, runJson, serve, temporaryFolder } from '#test/support/program.ts';
+import { describeShared, sharedPath } from '#test/support/shared.ts';
+
+const FILE = 'data/online_retail.csv.gz';
+
+interface Row {
+  customer: string;
+  kind: number;
+  day: number;
+  minor: number;
+}
+
+/**
+ * The matching rule of refunds once more (facts §6; no refund of this file names its order): by day, each takes the customer's latest order
+ * of exactly the same amount that is not refunded yet. Then the repeat days with money left, and their sum.
+ */
+function matchRefunds(rows: Row[]) {
+  const found = { matched: 0, matchedMinor: 0, moneyDays: 0, moneyMinor: 0 };
+  for (const [, own] of Map.groupBy(rows, (row) => row.customer)) {
+    const orders = own.filter((row) => row.kind === 0).map((row) => ({ ...row, left: row.minor, refundedOn: null }));
+    for (const refund of own.filter((row) => row.kind === 1).sort((a, b) => a.day - b.day)) {
+      const candidates = orders.filter((o) => o.minor === refund.minor && o.day <= refund.day && o.left === o.minor);
+      const order = candidates.filter((o) => o.minor > 0).sort((a, b) => b.day - a.day)[0];
+      if (!order) continue;
+      order.left = 0;
+      found.matched++;
+      found.matchedMinor += refund.minor;
+    }
+    const days = new Map<number, number>();
+    for (const { day, left } of orders) days.set(day, (days.get(day) ?? 0) + left);
+    const first = Math.min(...days.keys());
+    for (const [day, minor] of days) {
+      if (day === first || minor <= 0) continue;
+      found.moneyDays++;
+      found.moneyMinor += minor;
+    }
+  }
+  return found;
+}
+
+describeShared('Online Retail, 541,909 lines, through the whole program', [FILE], () => {
+  const folder = temporaryFolder('retail');
+  let program: Program;
+  let summary: ImportSummary;
+  beforeAll(async () => {
+    const begun = performance.now();
+    summary = await runJson<ImportSummary>([
+      'import',
+      sharedPath(FILE),
+      '--currency',
+      'GBP',
+      '--data-dir',
+      join(folder, 'main'),
+    ]);
+    const whole = (performance.now() - begun) / 1000;
+    console.info(
+      `online_retail.csv.gz: ${summary.seconds} s to the tables, ${whole.toFixed(1)} s with engines, fit, scores`,
+    );
+    program = await serve(['--data-dir', join(folder, 'main')]);
+  });
+  afterAll(removeFolders);
+
+  test('the printed summary reconciles to the line and to the penny', () => {
+    expect(summary).toMatchObject({
+      rows: 541_909,
+      events: 18_536 + 3_654,
+      accepted: 406_829,
+      duplicates: 0,
+      quarantined: 135_080,
+      reasons: { 'missing-customer': 135_080 },
+      gross: { GBP: '8911407.90' },
+      refunds: { GBP: '611342.09' },
+    });
+    expect(summary.accepted + summary.duplicates + summary.quarantined).toBe(summary.rows);
+  });
+
+  test('the tables hold 18,536 orders of 4,339 buyers, four worth nothing, and 3,654 refunds', async () => {
+    const [totals] = await program.sql(`
+      select count(*) filter (where kind = 0)::int as orders, sum(minor) filter (where kind = 0)::text as gross,
+        count(distinct sid_key) filter (where kind = 0)::int as buyers, count(*) filter (where kind = 0 and minor = 0)::int as worthless,
+        count(*) filter (where kind = 1)::int as refunds, sum(minor) filter (where kind = 1)::text as refunded
+      from rm.transactions`);
+    expect(totals).toEqual({
+      orders: 18_536,
+      gross: '891140790',
+      buyers: 4_339,
+      worthless: 4,
+      refunds: 3_654,
+      refunded: '61134209',
+    });
+    const [customers] = await program.sql(`
+      select count(*) filter (where orders > 0)::int as buyers, sum(frequency)::int as frequency, sum(orders)::int as orders,
+        sum(net_minor)::text as net from rm.customers`);
+    expect(customers).toEqual({
+      buyers: 4_339,
+      frequency: 12_427,
+      orders: 18_536,
+      net: String(891_140_790 - 61_134_209),
+    });
+  });
+
+  test('197 refunds match an order, and only those lower the money of repeat days', async () => {
+    const rows = await program.sql<Row>(
+      'select sid_key::text as customer, kind::int, day, minor::int from rm.transactions',
+    );
+    const { matched, matchedMinor, ...money } = matchRefunds(rows);
+    expect({ matched, matchedMinor }).toEqual({ matched: 197, matchedMinor: 39_423_881 });
+    const [kept] = await program.sql(
+      'select sum(money_days)::int as "moneyDays", sum(money_minor)::float8 as "moneyMinor" from rm.customers where orders > 0',
+    );
+    expect(kept).toEqual(money);
+  });
+
+  test('every line without a customer is in the quarantine with its reason, and shown as it was sent', async () => {
+    const page = await program.json<{
+      items: { id: string; row: number; reason: string; column: string | null }[];
+      reasons: Record<string, number>;
+    }>(['quarantine', 'list', '--limit', '1']);
+    expect(page.reasons).toEqual({ 'missing-customer': 135_080 });
+    const [refused] = page.items;
+    expect(refused).toMatchObject({ reason: 'missing-customer', column: 'CustomerID' });
+    const shown = await program.json<{ raw: string }>(['quarantine', 'show', refused!.id]);
+    expect(JSON.parse(shown.raw)).toMatchObject({ CustomerID: '', InvoiceNo: expect.any(String) });
+  });
+});
