@@ -87,8 +87,11 @@ export function money(value: number | null, currency: string, style: MoneyStyle 
 export function moneyInterval(lower: number, upper: number, currency: string, style: MoneyStyle = 'estimate'): string {
   if (!Number.isFinite(lower) || !Number.isFinite(upper)) return ABSENT;
   if (lower < 0 || upper < 0) return `${money(lower, currency, style)} to ${money(upper, currency, style)}`;
-  const { digits } = currencyOf(currency);
-  return `${money(lower, currency, style)}–${amount(upper, style, digits)}`;
+  const { symbol, digits } = currencyOf(currency);
+  // Both bounds to the precision of the larger one: cents beside thousands say nothing.
+  const whole = style === 'estimate' && upper >= 99.995;
+  const bound = (value: number) => (whole ? grouped(value, 0) : amount(value, style, digits));
+  return `${symbol}${bound(lower)}–${bound(upper)}`;
 }
 
 /** Bounds of a share without their unit, which the value beside them carries. */

@@ -2,17 +2,23 @@
 import { useEffect, useRef, useState } from 'react';
 import { useLive } from './live.ts';
 
-/** The width of an element: charts lay out again instead of being scaled. */
-export function useWidth<E extends HTMLElement>(): [ref: (element: E | null) => void, width: number] {
+export interface Size {
+  width: number;
+  height: number;
+}
+/** The room an element has, 0 × 0 until it is known: charts lay out again instead of being scaled. */
+export function useSize<E extends HTMLElement>(): [ref: (element: E | null) => void, size: Size] {
   const [element, setElement] = useState<E | null>(null);
-  const [width, setWidth] = useState(0);
+  const [size, setSize] = useState<Size>({ width: 0, height: 0 });
   useEffect(() => {
     if (!element) return;
-    const observer = new ResizeObserver(([entry]) => entry && setWidth(Math.floor(entry.contentRect.width)));
+    const observer = new ResizeObserver(([entry]) => {
+      if (entry) setSize({ width: Math.floor(entry.contentRect.width), height: Math.floor(entry.contentRect.height) });
+    });
     observer.observe(element);
     return () => observer.disconnect();
   }, [element]);
-  return [setElement, width];
+  return [setElement, size];
 }
 
 /** Calls `refresh` when the log has grown, at most every `everyMs`; the last growth is never missed. */

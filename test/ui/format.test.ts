@@ -27,6 +27,8 @@ test('an interval does not repeat the unit, and never sets a dash beside a minus
   expect(format.percentInterval(0.324, 0.34)).toBe('32.4–34.0');
   expect(format.percentInterval(-0.064, -0.024)).toBe('\u22126.4 to \u22122.4');
   expect(format.moneyInterval(0, 1074.4, 'EUR')).toBe('€0–1,074');
+  expect(format.moneyInterval(35.74, 2764, 'EUR')).toBe('€36–2,764');
+  expect(format.moneyInterval(0, 35.74, 'EUR')).toBe('€0–35.74');
   expect(format.moneyInterval(-6, 2, 'EUR')).toBe('\u2212€6.00 to €2.00');
 });
 

@@ -4,7 +4,7 @@ import { ABSENT, count, day, percent } from '../format.ts';
 import { Frame, Hatch, Readable } from './cursor.tsx';
 import { type SeriesName, type Tracking, trackingGeometry, trackingInWords } from './tracking.ts';
 
-const STROKE: Record<SeriesName, string> = { actual: 'ln s1', expected: 'ln s1 dot', truth: 'ln s6 dash' };
+const STROKE: Record<SeriesName, string> = { actual: 'ln s1', expected: 'ln s2 dot', truth: 'ln s6 dash' };
 const SWATCH: Record<SeriesName, string> = { actual: 'solid', expected: 'dotted', truth: 'dashed' };
 const WORDS: Record<SeriesName, string> = {
   actual: 'Actual',
@@ -57,7 +57,7 @@ export function TrackingChart(props: { data: Tracking; asOf: string; width: numb
           <text className="asoft" x={drawn.asOfX} y={plot.top - 9} textAnchor="middle">
             as of
           </text>
-          {drawn.hatch.width > 40 && (
+          {drawn.hatch.width > 62 && (
             <text className="halo" x={drawn.hatch.x + drawn.hatch.width / 2} y={plot.bottom - 8} textAnchor="middle">
               no data yet
             </text>
@@ -80,7 +80,7 @@ export function TrackingChart(props: { data: Tracking; asOf: string; width: numb
                 return typeof value === 'number' ? (
                   <circle
                     key={name}
-                    className={name === 'truth' ? 'pt s6' : 'pt s1'}
+                    className={`pt ${{ actual: 's1', expected: 's2', truth: 's6' }[name]}`}
                     cx={drawn.x[index]}
                     cy={drawn.y(value)}
                     r={3.5}

@@ -37,9 +37,10 @@ export interface TrackingGeometry {
   hatch: { x: number; width: number };
 }
 
-const TITLES: Record<SeriesName, string> = { actual: 'actual', expected: 'expected', truth: 'truth' };
+/** Below this many pixels the labels carry no figures. */
+const NARROW = 480;
 /** Room beyond the moment, as a share of the time seen: enough to show that the future is empty. */
-const BEYOND = 0.07;
+const BEYOND = 0.12;
 
 export function trackingGeometry(
   data: Tracking,
@@ -48,7 +49,7 @@ export function trackingGeometry(
   label: (value: number) => string,
 ): TrackingGeometry {
   const { width, height } = size;
-  const plot = { left: 44, right: width - (width < 480 ? 58 : 66), top: 22, bottom: height - 22 };
+  const plot = { left: 44, right: width - (width < NARROW ? 58 : 104), top: 22, bottom: height - 22 };
   const times = data.days.map(dayMs);
   const first = times[0] ?? dayMs(asOf);
   const last = Math.max(times.at(-1) ?? first, dayMs(asOf));
@@ -86,7 +87,11 @@ export function trackingGeometry(
     y,
     xTicks: timeTicks(first, until, scaleX),
     yTicks: axis.ticks.map((tick) => ({ ...tick, at: plot.top + tick.at })),
-    series: drawn.map((series, index) => ({ ...series, label: TITLES[series.name], labelY: labels[index]! })),
+    series: drawn.map((series, index) => ({
+      ...series,
+      label: width < NARROW ? series.name : `${series.name} ${label(series.last)}`,
+      labelY: labels[index]!,
+    })),
     asOfX,
     hatch: { x: asOfX, width: Math.max(0, plot.right - asOfX) },
   };

@@ -4,7 +4,7 @@ import type { OrderTick } from '../charts/alive.ts';
 import { dayMs, timeTicks } from '../charts/axes.ts';
 import { dayAt, shareOf, stepTo, stopsOf } from '../charts/slider.ts';
 import { day } from '../format.ts';
-import { useWidth } from '../hooks.ts';
+import { useSize } from '../hooks.ts';
 
 const COMMIT_MS = 120;
 const INSET = 8;
@@ -19,7 +19,7 @@ export function AsOfSlider(props: {
   onChange: (day: string) => void;
 }) {
   const { from, until, value } = props;
-  const [ref, width] = useWidth<HTMLDivElement>();
+  const [ref, { width }] = useSize<HTMLDivElement>();
   // While it is being moved the thumb runs ahead of the page, which follows when the hand rests.
   const [moving, setMoving] = useState<string | null>(null);
   const shown = moving ?? value;

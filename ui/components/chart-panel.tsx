@@ -1,7 +1,7 @@
 // A panel with a chart that can also be read as a table and taken along as CSV: the same data, in the same order.
 import { type ReactNode, useId, useState } from 'react';
 import { type Cell, csv, download } from '../download.ts';
-import { useWidth } from '../hooks.ts';
+import { type Size, useSize } from '../hooks.ts';
 import { Icon } from './icon.tsx';
 import { Panel } from './panel.tsx';
 
@@ -21,12 +21,13 @@ export function ChartPanel(props: {
   span?: 'c6' | 'c7' | 'c8' | 'c12';
   foot?: ReactNode;
   note?: ReactNode;
+  /** At least this high; the panel's neighbours may make it higher. */
   height: number;
-  chart: (width: number) => ReactNode;
+  chart: (size: Size) => ReactNode;
 }) {
   const [asTable, setAsTable] = useState(false);
   const [defined, setDefined] = useState(false);
-  const [ref, width] = useWidth<HTMLDivElement>();
+  const [ref, size] = useSize<HTMLDivElement>();
   const definitionId = useId();
   const { head, rows, show } = props.table;
   const tools = (
@@ -70,12 +71,12 @@ export function ChartPanel(props: {
       {...(props.span && { span: props.span })}
       {...(props.foot !== undefined && { foot: props.foot })}
       tools={tools}
+      className="charted"
     >
       <p id={definitionId} className="definition" hidden={!defined}>
         {props.definition}
       </p>
       {props.note}
-      <div ref={ref} className="measure" />
       {asTable ? (
         <section
           className="tscroll"
@@ -108,7 +109,9 @@ export function ChartPanel(props: {
           </table>
         </section>
       ) : (
-        <div style={{ minHeight: props.height }}>{width > 0 && props.chart(width)}</div>
+        <div ref={ref} className="plot" style={{ minHeight: `min(${props.height}px, 68vw)` }}>
+          {size.width > 0 && props.chart(size)}
+        </div>
       )}
     </Panel>
   );

@@ -191,6 +191,8 @@ export function CustomerTable(props: {
             return (
               <tr
                 key={row.original.ref}
+                ref={virtual.measureElement}
+                data-index={item.index}
                 aria-rowindex={item.index + 2}
                 className={item.index === at ? 'hl' : undefined}
                 title={last && today ? `last purchase ${daysBetween(last, today)} days ago` : undefined}

@@ -32,8 +32,10 @@ function AsOfChip() {
       data-seq={counters.seq}
       title={`Everything up to event pack ${counters.seq} is counted; ${counters.at === null ? 'the log is empty' : `the log’s clock stands at ${time(counters.at, zone)} (${zone})`}`}
     >
-      <span className="wide">as of </span>
-      {asOf(counters.seq, counters.at, zone)}
+      <span>
+        <span className="wide">as of </span>
+        {asOf(counters.seq, counters.at, zone)}
+      </span>
     </span>
   );
 }

@@ -50,8 +50,8 @@ export function TryOut() {
       tools={<Choice label="Request" options={OPTIONS} value={option} onChange={setOption} />}
       foot={
         <>
-          <span className="t3">Key: </span>
-          <span className="mono">axiom47 key create --role analyst</span>
+          <span className="t3">A key</span>
+          <span className="mono">npm run -s axiom47 -- key create --role analyst</span>
         </>
       }
     >

@@ -1,7 +1,7 @@
 // Lifetime value, taken apart: how many orders, worth how much, and how likely nothing at all. Spend has an atom at 0, and the panel says so.
 import { SpendInterval } from '../charts/spend-interval.tsx';
 import { decimal, money, moneyInterval, percent } from '../format.ts';
-import { useWidth } from '../hooks.ts';
+import { useSize } from '../hooks.ts';
 import type { Customer } from '../queries.ts';
 import { Panel } from './panel.tsx';
 import { State } from './states.tsx';
@@ -14,7 +14,7 @@ export function ValuePanel(props: {
   currency: string;
   hollow: boolean;
 }) {
-  const [ref, width] = useWidth<HTMLDivElement>();
+  const [ref, { width }] = useSize<HTMLDivElement>();
   const { clv, currency } = props;
   if (!clv)
     return (

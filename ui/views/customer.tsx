@@ -135,14 +135,13 @@ function AlivePanel({ customer, present, hollow }: { customer: Customer; present
         show: (value, column) =>
           typeof value === 'string' ? day(value) : column === 3 ? count(value) : percent(value),
       }}
-      chart={(width) => (
+      chart={(size) => (
         <AliveChart
           points={customer.p_alive_series}
           orders={orders}
           forecast={forecast}
           range={{ from: present.first_day ?? first, until, asOf }}
-          width={width}
-          height={PLOT_HEIGHT}
+          {...size}
           hollow={hollow}
         />
       )}
@@ -182,7 +181,7 @@ function Provenance({ customer, past }: { customer: Customer; past: boolean }) {
           {customer.as_of.at ? `${day(dayOf(customer))}${past ? '' : `, ${clock(customer.as_of.at, zone)}`}` : ABSENT}
         </dd>
         <dt>Model</dt>
-        <dd className="mono">{customer.model ? `${customer.model.id} v${customer.model.version}` : ABSENT}</dd>
+        <dd className="mono">{customer.model?.id ?? ABSENT}</dd>
         <dt>Repeat days x</dt>
         <dd>{count(customer.frequency)}</dd>
         <dt>Recency t_x</dt>

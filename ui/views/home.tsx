@@ -17,7 +17,7 @@ import { NoData, Seeding } from './seeding.tsx';
 
 /** The API computes the totals at most this often; asking sooner gives the same answer. */
 const HOME_MS = 5_000;
-const PLOT_HEIGHT = 300;
+const PLOT_HEIGHT = 380;
 
 function Figures({ home, counters }: { home: Home; counters: Counters | null }) {
   const { events, orders, seq, at } = counters ?? { ...home, seq: home.as_of.seq, at: home.as_of.at };
@@ -84,7 +84,7 @@ function TrackingPanel({ home }: { home: Home }) {
         show: (value) => (typeof value === 'string' ? day(value) : count(value)),
       }}
       note={tracking.days.length === 0 && <Note>No whole week has passed since the first purchase.</Note>}
-      chart={(width) => <TrackingChart data={tracking} asOf={until} width={width} height={PLOT_HEIGHT} />}
+      chart={(size) => <TrackingChart data={tracking} asOf={until} {...size} />}
       foot={
         <>
           <span>
@@ -98,7 +98,7 @@ function TrackingPanel({ home }: { home: Home }) {
             )}
           </span>
           <span className="sp" />
-          {model && <span className="t3 mono">{`${model.id} v${model.version}`}</span>}
+          {model && <span className="t3 mono">{model.id}</span>}
           <span className="t3">n {home.customers === null ? '< 10' : count(home.customers)}</span>
         </>
       }
@@ -119,7 +119,7 @@ function Status({ home }: { home: Home }) {
         <dt>Live stream</dt>
         <dd>{state}</dd>
         <dt>Model in force</dt>
-        <dd className="mono">{home.model ? `${home.model.id} v${home.model.version}` : ABSENT}</dd>
+        <dd className="mono">{home.model?.id ?? ABSENT}</dd>
         <dt>Clock</dt>
         <dd>{home.clock === 'log' ? 'the log’s' : 'the wall’s'}</dd>
         <dt>Version</dt>

@@ -1,0 +1,92 @@
+// Components as the markup they become: what is said in words, and what is never colour alone.
+import { renderToStaticMarkup } from 'react-dom/server';
+import { expect, test } from 'vitest';
+import { AliveChart } from '#ui/charts/alive-chart.tsx';
+import { aliveForecast, purchaseModelOf } from '#ui/charts/forecast.ts';
+import { SpendInterval } from '#ui/charts/spend-interval.tsx';
+import { TrackingChart } from '#ui/charts/tracking-chart.tsx';
+import { Refused } from '#ui/client.ts';
+import { Kpi } from '#ui/components/panel.tsx';
+import { BANDS, Risk } from '#ui/components/risk.tsx';
+import { ErrorState } from '#ui/components/states.tsx';
+
+test('every band has its own glyph and its word', () => {
+  const seen = BANDS.map((band) => renderToStaticMarkup(<Risk band={band} />));
+  expect(new Set(seen).size).toBe(4);
+  expect(seen.map((markup) => markup.match(/class="o"/g)?.length ?? 0)).toEqual([3, 2, 1, 0]);
+  expect(seen[3]).toContain('Severe');
+});
+
+test('a headline does not fade before it has changed', () => {
+  expect(renderToStaticMarkup(<Kpi name="CLV" value={['€433', '']} interval="€0–1,074" />)).not.toContain('flash');
+});
+
+test('the tracking plot says its result in words and hatches what has no data yet', () => {
+  const data = { days: ['2026-01-04', '2026-01-11'], actual: [10, 30], expected: [11, 27], truth: null };
+  const markup = renderToStaticMarkup(<TrackingChart data={data} asOf="2026-01-13" width={600} height={300} />);
+  expect(markup).toContain('The model expects 27, 10.0\u202f% fewer than came');
+  expect(markup).toContain('<pattern');
+  expect(markup).toContain('data-series="expected"');
+  expect(markup).not.toContain('data-series="truth"');
+  expect(markup).not.toContain('NaN');
+});
+
+test('P(alive) of a customer who leans on others is a hollow mark', () => {
+  const draw = (hollow: boolean) =>
+    renderToStaticMarkup(
+      <AliveChart
+        points={[
+          { day: '2026-01-01', p_alive: 1 },
+          { day: '2026-02-01', p_alive: 0.7 },
+        ]}
+        orders={[{ day: '2026-01-01', amount: 12 }]}
+        forecast={[]}
+        range={{ from: '2026-01-01', until: '2026-05-01', asOf: '2026-02-01' }}
+        width={500}
+        height={220}
+        hollow={hollow}
+      />,
+    );
+  expect(draw(true)).toContain('hollow');
+  expect(draw(false)).not.toContain('hollow');
+});
+
+test('an interval has its words for those who hear it', () => {
+  const spend = { mean: 10, p05: 0, p50: 8, p95: 30 };
+  const markup = renderToStaticMarkup(<SpendInterval spend={spend} width={200} label={String} words="Mean 10" />);
+  expect(markup).toContain('aria-label="Mean 10"');
+});
+
+test('a failure names its reason and the trace to quote', () => {
+  const error = new Refused({
+    status: 503,
+    title: 'The read models do not answer',
+    detail: 'connection refused',
+    reason: 'tables-unavailable',
+    traceId: 'abc',
+  });
+  const markup = renderToStaticMarkup(<ErrorState error={error} retry={() => undefined} />);
+  for (const words of ['503 tables-unavailable', 'connection refused', 'Retry', 'Copy trace id'])
+    expect(markup).toContain(words);
+});
+
+// probabilityAlive of the CDNOW fit (Fader, Hardie & Lee 2005) for x = 2, t_x = 30.43, T = 38.86 weeks is 0.7266.
+test('the forecast in the browser is the server’s kernel', () => {
+  const params = { r: 0.243, alpha: 4.414, a: 0.793, b: 2.426 };
+  const model = purchaseModelOf({ model: 'clv', unit: 'week', bgNbd: { params } })!;
+  expect(model).toEqual({ kind: 'bgNbd', daysPerUnit: 7, params });
+  const history = { firstDay: '2026-01-01', lastDay: '2026-08-02', frequency: 2 };
+  const points = aliveForecast(model, history, '2026-08-02', '2026-09-30');
+  // T = 272 days = 38.857 weeks; t_x = 213 days = 30.43 weeks.
+  expect(points.at(-1)!.day).toBe('2026-09-30');
+  expect(points.at(-1)!.p_alive).toBeCloseTo(0.7266, 3);
+  for (let i = 1; i < points.length; i++) expect(points[i]!.p_alive).toBeLessThan(points[i - 1]!.p_alive);
+});
+
+test('a stored file of another kind gets no forecast', () => {
+  expect(purchaseModelOf({ model: 'gamma-gamma', params: { p: 1, q: 2, v: 3 } })).toBeNull();
+  expect(purchaseModelOf(null)).toBeNull();
+  expect(purchaseModelOf([{ model: 'mbg-nbd', unit: 'day', params: { r: 1, alpha: 2, a: 3, b: 4 } }])?.kind).toBe(
+    'mbgNbd',
+  );
+});
