@@ -1,4 +1,5 @@
 // The environment, read once: parsed, checked and frozen. The only reader of process.env (the install and bin scripts aside).
+import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 
 const url = (protocols: string[]) =>
@@ -23,6 +24,8 @@ const port = z
 
 const Environment = z.object({
   DATABASE_URL: oneUrl(['postgres', 'postgresql']).optional(),
+  /** A file that holds DATABASE_URL: container secrets come as files. */
+  DATABASE_URL_FILE: z.string().optional(),
   AXIOM47_KEYRING_URL: oneUrl(['postgres', 'postgresql']).optional(),
   AXIOM47_POSTGRES_BIN: z.string().optional(),
   AXIOM47_NATS_URL: url(['nats', 'tls']).optional(),
@@ -66,8 +69,19 @@ export function readConfig(environment: Record<string, string | undefined> = pro
   const set = Object.fromEntries(
     Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
   );
+  const unread: string[] = [];
+  if (set.DATABASE_URL_FILE !== undefined && set.DATABASE_URL === undefined) {
+    try {
+      set.DATABASE_URL = readFileSync(set.DATABASE_URL_FILE, 'utf8').trim();
+    } catch (error) {
+      unread.push(`DATABASE_URL_FILE cannot be read (${(error as NodeJS.ErrnoException).code})`);
+    }
+  }
   const parsed = Environment.safeParse(set);
-  const problems = (parsed.error?.issues ?? []).map((issue) => `${issue.path.join('.')} ${issue.message}`);
+  const problems = [
+    ...unread,
+    ...(parsed.error?.issues ?? []).map((issue) => `${issue.path.join('.')} ${issue.message}`),
+  ];
   if (set.AXIOM47_NATS_CREDS !== undefined && set.AXIOM47_NATS_URL === undefined) {
     problems.push(
       'AXIOM47_NATS_CREDS is for a server named in AXIOM47_NATS_URL; the embedded one makes its own identities',

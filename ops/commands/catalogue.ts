@@ -1,6 +1,7 @@
 // Every command, in plain sight.
 import { admin } from './admin.ts';
 import type { Command } from './command.ts';
+import { dockerSecrets } from './docker-secrets.ts';
 import { fit } from './fit.ts';
 import { importCommand } from './import.ts';
 import { key } from './key.ts';
@@ -22,4 +23,5 @@ export const catalogue: readonly Command[] = [
   source,
   key,
   admin,
+  dockerSecrets,
 ];

@@ -1,16 +1,18 @@
-// `axiom47 fit`: a model from a summary file or from transactions, without a server.
+// `axiom47 fit`: a model from a summary file or from transactions, without a server; or from the log, as it stood at any moment.
 import { parseArgs } from 'node:util';
 import { isModelName, type ModelName, models } from '#domain/models/catalogue.ts';
 import { RowError, type TimeUnit } from '#domain/models/fit.ts';
+import { ApiError, dataDirOf, withServer } from '../client.ts';
 import { type Histories, readSummary, readTransactions } from '../summary-input.ts';
-import { type Command, UsageError } from './command.ts';
+import { type Command, type Io, UsageError } from './command.ts';
 import { timeUnit } from './rfm.ts';
 
 export const fit: Command = {
   name: 'fit',
-  summary: `fit ${Object.keys(models).join(', ')} to a file`,
+  summary: `fit ${Object.keys(models).join(', ')} to a file, or from the log`,
   help: `axiom47 fit MODEL --data FILE [--columns frequency=x,recency=t_x,T=T,monetary=zbar,weight=w] [--unit week|day] [--json]
 axiom47 fit MODEL --transactions FILE [--customer COL --time COL --amount COL --until DATE --grain day|week] [--unit week|day] [--json]
+axiom47 fit MODEL --from-log [--as-of DATE|TIME|SEQUENCE] [--data-dir DIR] [--json]
 
 MODEL:
 ${Object.values(models)
@@ -18,11 +20,13 @@ ${Object.values(models)
   .join('\n')}
 
 --data reads one customer per row; --unit says in which unit its recency and T are (week). --transactions summarises first, as \`axiom47 rfm\`.
+--from-log takes the customers of the workspace, in weeks: now, or as the log knew them at --as-of (a date, a time or a log sequence).
 --json prints parameters, standard errors, log-likelihood and diagnostics: a file for \`axiom47 predict --params\` and \`axiom47 model import\`.
 
 Examples:
   axiom47 fit bg-nbd --data cdnow_summary.csv --json > bg.json
-  axiom47 fit gamma-gamma --transactions orders.csv --amount amount --until 1997-09-30`,
+  axiom47 fit gamma-gamma --transactions orders.csv --amount amount --until 1997-09-30
+  axiom47 fit bg-nbd --from-log --as-of 2026-06-30 --json`,
 
   async run(argv, io) {
     const { values, positionals } = parseArgs({
@@ -36,17 +40,27 @@ Examples:
         time: { type: 'string' },
         amount: { type: 'string' },
         until: { type: 'string' },
-        unit: { type: 'string', default: 'week' },
+        unit: { type: 'string' },
         grain: { type: 'string', default: 'day' },
+        'from-log': { type: 'boolean', default: false },
+        'as-of': { type: 'string' },
+        'data-dir': { type: 'string' },
         json: { type: 'boolean', default: false },
       },
     });
     const model = positionals[0];
     if (model === undefined || positionals.length > 1 || !isModelName(model))
       throw new UsageError(`fit needs one model of ${Object.keys(models).join(', ')}; got '${positionals.join(' ')}'`);
+    if (values['from-log']) {
+      const other = (['data', 'transactions', 'columns', 'until', 'unit'] as const).find((name) => values[name]);
+      if (other !== undefined)
+        throw new UsageError(`--from-log takes the workspace's own customers, in weeks: leave --${other} out`);
+      return fitFromLog(model, values, io);
+    }
+    if (values['as-of'] !== undefined) throw new UsageError('--as-of goes with --from-log; a file ends at --until');
     if (values.data === undefined)
-      throw new UsageError('fit needs --data FILE or --transactions FILE; see axiom47 fit --help');
-    const unit = timeUnit('--unit', values.unit);
+      throw new UsageError('fit needs --data FILE, --transactions FILE or --from-log; see axiom47 fit --help');
+    const unit = timeUnit('--unit', values.unit ?? 'week');
     const rows = values.transactions
       ? fromTransactions(values.data, { ...values, unit, grain: timeUnit('--grain', values.grain) }, model)
       : readSummary(
@@ -61,12 +75,45 @@ Examples:
       return 1;
     }
     const { ok: _, ...fitted } = result;
-    io.stdout(values.json ? `${JSON.stringify(fitted)}\n` : describe(fitted));
-    if (!values.json)
-      for (const { code, message } of fitted.diagnostics) io.stderr(`axiom47: warning: ${code}: ${message}\n`);
+    say(fitted, values.json, io);
     return 0;
   },
 };
+
+function say(fitted: Omit<Fitted, 'ok'>, json: boolean, io: Io): void {
+  io.stdout(json ? `${JSON.stringify(fitted)}\n` : describe(fitted));
+  if (json) return;
+  for (const { code, message } of fitted.diagnostics) io.stderr(`axiom47: warning: ${code}: ${message}\n`);
+}
+
+/** The server's own fit, from its compressed statistics: what the log knew at a moment, and nothing later. */
+async function fitFromLog(
+  model: ModelName,
+  values: { 'as-of'?: string; 'data-dir'?: string; json: boolean },
+  io: Io,
+): Promise<number> {
+  const asked = values['as-of'];
+  // As in the API: up to seven digits are a sequence, eight a date without dashes.
+  const asOf = asked !== undefined && /^\d{1,7}$/.test(asked) ? Number(asked) : asked;
+  type Answer = (Omit<Fitted, 'ok'> & { ok: true; asOf: object }) | { ok: false; reason: string; message: string };
+  const answer = await withServer(dataDirOf(values['data-dir']), { io }, (client) =>
+    client
+      .call<Answer>('POST', '/api/fit', { kind: model, ...(asOf === undefined ? {} : { as_of: asOf }) })
+      .catch((error: unknown) => {
+        throw error instanceof ApiError && error.status < 500 && asked !== undefined
+          ? new UsageError(`--as-of ${asked}: ${error.message}`)
+          : error;
+      }),
+  );
+  if (!answer.ok) {
+    if (values.json) io.stdout(`${JSON.stringify({ ...answer, converged: false })}\n`);
+    io.stderr(`axiom47: ${model} was not fitted (${answer.reason}): ${answer.message}\n`);
+    return 1;
+  }
+  const { ok: _, ...fitted } = answer;
+  say(fitted, values.json, io);
+  return 0;
+}
 
 /** `--transactions FILE` as well as `--transactions --data FILE`. */
 export const fileAfterTransactions = (argv: readonly string[]): string[] =>
