@@ -1,6 +1,5 @@
 // Predictions out: churn and lifetime value by customer, by summary, by transactions, or many at once (interfaces.md, "Predictions out").
 import { z } from '@hono/zod-openapi';
-import { CLV_COLUMNS } from '#domain/models/clv-columns.ts';
 import { LONGEST_HORIZON_DAYS } from '#domain/models/clv-model.ts';
 import type { Deps } from '../deps.ts';
 import { clvMany } from '../predict/many.ts';
