@@ -73,6 +73,10 @@ const BUILT_IN_SOURCES = ['api'];
 
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { config, log, progress = () => undefined } = options;
+  if (!isLoopback(config.host) && config.publicUrl === undefined)
+    throw new Error(
+      `AXIOM47_HOST ${config.host} is reachable from other machines, and this server speaks plain HTTP: put TLS in front and name its address in AXIOM47_PUBLIC_URL, or leave AXIOM47_HOST at 127.0.0.1`,
+    );
   await using opening = new AsyncDisposableStack();
   const dir = opening.use(
     await openDataDir(options.dataDir, options.create ? { create: true, name: options.create.name } : {}),
@@ -338,6 +342,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     [Symbol.asyncDispose]: () => closing.disposeAsync(),
   };
 }
+
+const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127\./.test(host);
 
 /** The first thread that ends with an error; one that was stopped says nothing. */
 const firstFailure = (threads: Promise<Error | null>[]): Promise<Error> =>
