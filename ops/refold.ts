@@ -1,5 +1,6 @@
 // The past: the log folded again up to a position, for the customers asked about (facts §4). The whole log is read, which is exact and simple;
 // a position's clock, facts and statistics come from the same fold.
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { CustomerEntries } from '#domain/ledger.ts';
 import { createLedger, type Ledger } from '#projections/memory/ledger.ts';
 import type { EventStore } from '#streams/event-store.ts';
@@ -13,15 +14,23 @@ export interface Refold {
 
 /** Positions kept at hand: a page that asks twice about one moment folds once. */
 const KEPT = 2;
+const TURN_MS = 5;
 
 export function createRefold(store: EventStore, reportingCurrency: string): Refold {
   const kept = new Map<number, Promise<Ledger>>();
 
   async function fold(seq: number): Promise<Ledger> {
     const ledger = createLedger({ reportingCurrency });
+    let turn = performance.now();
     if (seq > 0)
-      for await (const { seq: position, bytes } of store.read('EVT', { from: 1, to: seq }))
+      for await (const { seq: position, bytes } of store.read('EVT', { from: 1, to: seq })) {
         ledger.applyMessage(position, decodeMessage(bytes));
+        // Requests of the present go on being answered meanwhile.
+        if (performance.now() - turn > TURN_MS) {
+          await nextTurn();
+          turn = performance.now();
+        }
+      }
     ledger.flushColumns();
     return ledger;
   }
