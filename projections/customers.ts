@@ -75,12 +75,11 @@ const SET = COLUMNS.split(', ')
   .slice(1)
   .map((column) => `${column} = excluded.${column}`)
   .join(', ');
-// The projector may have seen an erasure or a link before or after the fold that answered: neither brings a row back.
+// An erasure that the fold has not seen yet must not bring a row back. Who is linked away the fold says itself.
 const MERGE = `insert into rm.customers as t (${COLUMNS})
 select distinct on (sid_key) ${COLUMNS} from ${STAGE} s
 where not s.gone
   and not exists (select from rm.erasures e where e.sid_key = s.sid_key)
-  and not exists (select from rm.links l where l.sid_key = s.sid_key and l.canonical_key <> l.sid_key)
 order by sid_key, seq desc
 on conflict (sid_key) do update set ${SET} where excluded.seq >= t.seq`;
 const DELETE = `delete from rm.customers t using ${STAGE} s where s.gone and t.sid_key = s.sid_key`;

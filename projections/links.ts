@@ -36,7 +36,8 @@ export async function applyLinks(client: ClientBase, links: readonly Link[]): Pr
   await client.query(
     `insert into rm.links as l (sid_key, sid, known, canonical_key, canonical, seq)
      select * from unnest($1::bigint[], $2::uuid[], $3::boolean[], $4::bigint[], $5::uuid[], $6::bigint[])
-     on conflict (sid_key) do update set known = excluded.known, canonical_key = excluded.canonical_key, canonical = excluded.canonical`,
+     on conflict (sid_key) do update
+       set known = excluded.known, canonical_key = excluded.canonical_key, canonical = excluded.canonical, seq = excluded.seq`,
     [
       rows.map((row) => keyOf(row.sid)),
       rows.map((row) => row.sid),
@@ -53,9 +54,13 @@ export async function applyLinks(client: ClientBase, links: readonly Link[]): Pr
     `update rm.observations o set sid_key = l.canonical_key from rm.links l where o.sid_key = any($1::bigint[]) and l.sid_key = o.sid_key`,
     moving,
   );
-  // State of the canonical customer comes from the fold thread, which has seen the same link.
-  await client.query('delete from rm.customers where sid_key = any($1::bigint[])', moving);
-  await client.query('delete from rm.scores where sid_key = any($1::bigint[])', moving);
+  // Scores of an earlier state; later ones know the link. rm.customers is left to the fold, which may be ahead and already know better
+  // who is canonical: it names those that were linked away.
+  await client.query(
+    `delete from rm.scores s using rm.links l
+     where s.sid_key = any($1::bigint[]) and l.sid_key = s.sid_key and s.seq < l.seq`,
+    moving,
+  );
 }
 
 /** Sid → its group, for everybody in the groups these links touch. */
@@ -87,12 +92,14 @@ function join(groups: Map<string, Group>, link: Link): void {
   let into = groupOf(known);
   let from = groupOf(anonymous);
   for (const member of into) if (member.sid === known) member.known = true;
-  if (from === into) return;
-  if (from.size > into.size) [into, from] = [from, into];
-  for (const member of from) {
-    into.add(member);
-    groups.set(member.sid, into);
+  if (from !== into) {
+    if (from.size > into.size) [into, from] = [from, into];
+    for (const member of from) {
+      into.add(member);
+      groups.set(member.sid, into);
+    }
   }
+  for (const member of into) member.seq = link.seq;
 }
 
 /** The smallest by bytes of the sids that some link calls known. */

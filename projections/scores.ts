@@ -35,7 +35,7 @@ export const stageTable = `create temp table if not exists ${STAGE} (
 const MERGE = `insert into rm.scores as t (${COLUMNS})
 select distinct on (sid_key) ${COLUMNS} from ${STAGE} s
 where not exists (select from rm.erasures e where e.sid_key = s.sid_key)
-  and not exists (select from rm.links l where l.sid_key = s.sid_key and l.canonical_key <> l.sid_key)
+  and not exists (select from rm.links l where l.sid_key = s.sid_key and l.canonical_key <> l.sid_key and l.seq > s.seq)
 order by sid_key
 on conflict (sid_key, model_id) do update set ${COLUMNS.split(', ')
   .slice(2)

@@ -104,7 +104,7 @@ create table rm.links (
   known boolean not null,
   canonical_key bigint not null,
   canonical uuid not null,
-  -- Log position of the first link that names it.
+  -- Log position of the last link of the group.
   seq bigint not null
 );
 create index links_canonical on rm.links (canonical_key);

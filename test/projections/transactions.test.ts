@@ -144,7 +144,7 @@ test('the first of equal events in the log stays, in whichever batch it comes an
       const rows = await rowsOf(client, 'transactions', '1', 'channel, seq, sid_key');
       expect(rows).toHaveLength(1);
       expect(rows[0]).toMatchObject({ channel: 'web', seq: '1' });
-      expect(await rowsOf(client, 'links', 'seq, known', 'sid, known, canonical')).toEqual([
+      expect(await rowsOf(client, 'links', 'known', 'sid, known, canonical')).toEqual([
         { sid: uuidOf(sid(2)), known: false, canonical: uuidOf(sid(1)) },
         { sid: uuidOf(sid(1)), known: true, canonical: uuidOf(sid(1)) },
       ]);
