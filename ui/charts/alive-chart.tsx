@@ -19,7 +19,6 @@ export function AliveChart(props: {
   const drawn = aliveGeometry({ points, orders, forecast }, props.range, { width, height });
   const { plot, now } = drawn;
   const last = points.at(-1);
-  const early = now !== null && now.x < plot.left + 60;
   return (
     <Readable
       label="P(alive) over time"
@@ -67,12 +66,7 @@ export function AliveChart(props: {
           {now && last && (
             <g>
               <circle className={props.hollow ? 'pt s1 hollow' : 'pt s1'} cx={now.x} cy={now.y} r={4} />
-              <text
-                className="k halo"
-                x={early ? now.x + 8 : now.x - 8}
-                y={Math.min(plot.bottom - 6, now.y + 15)}
-                textAnchor={early ? 'start' : 'end'}
-              >
+              <text className="k halo" x={now.x + 8} y={now.y > plot.top + 16 ? now.y - 7 : now.y + 16}>
                 {percent(last.p_alive, 0)}
               </text>
             </g>

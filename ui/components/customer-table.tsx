@@ -6,20 +6,13 @@ import { useEffect, useRef, useState } from 'react';
 import { ABSENT, count, day, daysBetween, money, moneyInterval, percent } from '../format.ts';
 import { inField } from '../hooks.ts';
 import type { CustomerRow, Sort } from '../queries.ts';
+import { reasonWords } from '../reasons.ts';
 import { Icon } from './icon.tsx';
 import { isBand, Risk, RiskBar } from './risk.tsx';
 
 const features = tableFeatures({});
 const helper = createColumnHelper<typeof features, CustomerRow>();
-const REASONS: Record<string, string> = {
-  'no-model': 'no model is in force',
-  'not-a-customer': 'never bought',
-  'left-truncated': 'may have bought before the data begin',
-  'no-money-model': 'the model has no money part',
-  'without-rate': 'some money has no exchange rate',
-};
-const reasonOf = (row: CustomerRow) =>
-  row.not_applicable === null ? undefined : (REASONS[row.not_applicable] ?? row.not_applicable);
+const reasonOf = (row: CustomerRow) => (row.not_applicable === null ? undefined : reasonWords(row.not_applicable));
 const Missing = ({ row }: { row: CustomerRow }) => (
   <span className="t3" title={reasonOf(row)}>
     {ABSENT}

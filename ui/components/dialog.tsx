@@ -14,7 +14,8 @@ export function Dialog(props: { label: string; className?: string; onClose: () =
       ref={ref}
       className={`dlg ${props.className ?? ''}`}
       aria-label={props.label}
-      onClose={props.onClose}
+      // Closing is told late: a window that was opened again meanwhile stays.
+      onClose={() => !ref.current?.open && props.onClose()}
       onClick={(event) => event.target === ref.current && props.onClose()}
     >
       {props.children}

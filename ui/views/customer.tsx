@@ -32,6 +32,7 @@ import {
 } from '../format.ts';
 import { useOnAdvance, useTitle } from '../hooks.ts';
 import { type Customer, customerQuery, modelQuery, queryClient, scoreQuery } from '../queries.ts';
+import { reasonWords } from '../reasons.ts';
 import { PriorView } from './prior.tsx';
 
 const PLOT_HEIGHT = 236;
@@ -49,10 +50,16 @@ function ordersOf(customer: Customer) {
     .map((entry) => ({ day: entry.day, amount: entry.amount === null ? null : Number(entry.amount) }));
 }
 
+function lastOrder(customer: Customer): string {
+  if (customer.last_day === null) return 'no order';
+  const ago = daysBetween(customer.last_day, dayOf(customer));
+  return ago === 0 ? 'last order on this day' : `last order ${days(ago)} ago`;
+}
+
 function Figures({ customer, past }: { customer: Customer; past: boolean }) {
   const { churn, clv, currency } = customer;
   const fades = !past;
-  const refused = customer.not_applicable.churn?.reason ?? 'no model';
+  const refused = reasonWords(customer.not_applicable.churn?.reason ?? 'no-model');
   const none: readonly [string, string] = [ABSENT, ''];
   return (
     <div className="kpis top">
@@ -76,7 +83,9 @@ function Figures({ customer, past }: { customer: Customer; past: boolean }) {
         unit={`${clv?.months ?? 12} mo, p05–p95`}
         value={clv ? splitUnit(money(clv.clv_mean, currency, 'figure')) : none}
         interval={
-          clv ? moneyInterval(clv.clv_p05, clv.clv_p95, currency) : (customer.not_applicable.clv?.reason ?? refused)
+          clv
+            ? moneyInterval(clv.clv_p05, clv.clv_p95, currency)
+            : reasonWords(customer.not_applicable.clv?.reason ?? 'no-model')
         }
         fades={fades}
       />
@@ -98,9 +107,7 @@ function Figures({ customer, past }: { customer: Customer; past: boolean }) {
         name="Net revenue"
         unit="so far"
         value={splitUnit(money(customer.net, currency, 'figure'))}
-        interval={
-          customer.last_day ? `last order ${days(daysBetween(customer.last_day, dayOf(customer)))} ago` : 'no order'
-        }
+        interval={lastOrder(customer)}
         fades={fades}
       />
     </div>
@@ -111,14 +118,15 @@ function AlivePanel({ customer, present, hollow }: { customer: Customer; present
   const model = useQuery(modelQuery(customer.model?.id));
   const asOf = dayOf(customer);
   const horizon = customer.churn?.horizon_days ?? 90;
-  const until = dayOfMs(Math.max(dayMs(dayOf(present)), dayMs(asOf)) + horizon * DAY_MS);
+  const ahead = dayOfMs(dayMs(asOf) + horizon * DAY_MS);
+  const until = dayOfMs(Math.max(dayMs(dayOf(present)) + horizon * DAY_MS, dayMs(ahead)));
   const { first_day: first, last_day: last, frequency } = customer;
   const forecast = useMemo(() => {
     const purchases = model.data && purchaseModelOf(model.data.artefact);
     return purchases && first && last
-      ? aliveForecast(purchases, { firstDay: first, lastDay: last, frequency }, asOf, until)
+      ? aliveForecast(purchases, { firstDay: first, lastDay: last, frequency }, asOf, ahead)
       : [];
-  }, [model.data, first, last, frequency, asOf, until]);
+  }, [model.data, first, last, frequency, asOf, ahead]);
   const orders = ordersOf(customer);
   if (!first) return null;
   return (

@@ -1,0 +1,12 @@
+// Why a prediction is missing, in words for people. A reason without words here is shown as it is: it is never hidden.
+const WORDS: Record<string, string> = {
+  'no-model': 'no model is in force',
+  'not-a-customer': 'no purchase on record',
+  contractual: 'under contract',
+  'left-truncated': 'may have bought before the data begin',
+  'no-money-model': 'the model has no money part',
+  'without-rate': 'some money has no exchange rate',
+  'infinite-mean': 'the mean of spend is not finite',
+  'invalid-history': 'the history contradicts itself',
+};
+export const reasonWords = (reason: string): string => WORDS[reason] ?? reason;
