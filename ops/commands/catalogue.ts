@@ -1,5 +1,6 @@
 // Every command, in plain sight.
 import { admin } from './admin.ts';
+import { bench } from './bench.ts';
 import type { Command } from './command.ts';
 import { dockerSecrets } from './docker-secrets.ts';
 import { fit } from './fit.ts';
@@ -23,5 +24,6 @@ export const catalogue: readonly Command[] = [
   source,
   key,
   admin,
+  bench,
   dockerSecrets,
 ];

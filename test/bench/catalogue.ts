@@ -1,0 +1,21 @@
+// Every benchmark, by what it measures: from the kernels to the whole program.
+import type { Benchmark } from './benchmark.ts';
+import { benchmarks as fold } from './fold.ts';
+import { benchmarks as gateway } from './gateway.ts';
+import { benchmarks as input } from './input.ts';
+import { benchmarks as log } from './log.ts';
+import { benchmarks as models } from './models.ts';
+import { benchmarks as program } from './program.ts';
+import { benchmarks as serving } from './serving.ts';
+import { benchmarks as tables } from './tables.ts';
+
+export const catalogue: Readonly<Record<string, readonly Benchmark[]>> = {
+  models,
+  input,
+  log,
+  gateway,
+  fold,
+  tables,
+  serving,
+  program,
+};
