@@ -1,8 +1,7 @@
 // Who is looking, and signing out.
 import { useQuery } from '@tanstack/react-query';
 import { api, done } from './client.ts';
-import { feed } from './live.ts';
-import { meQuery, queryClient } from './queries.ts';
+import { meQuery } from './queries.ts';
 
 export type Permission = NonNullable<ReturnType<typeof useMe>>['permissions'][number];
 export const useMe = () => useQuery(meQuery).data;
@@ -11,16 +10,10 @@ export function useMay(permission: Permission): boolean {
   return useMe()?.permissions.includes(permission) ?? false;
 }
 
-/** After signing in or out nothing that was read under other rights may stay. */
-export async function rightsChanged(): Promise<void> {
-  queryClient.removeQueries({ predicate: (query) => query.queryKey[0] !== 'me' });
-  await queryClient.refetchQueries({ queryKey: ['me'] });
-  feed.start();
-}
-
+/** Signing in and out load the page anew: nothing that was read under other rights stays in memory. */
 export async function signOut(): Promise<void> {
   await done(api.api.logout.$post());
-  await rightsChanged();
+  location.reload();
 }
 
 const ROLE_WORDS: Record<string, string> = {

@@ -21,6 +21,10 @@ export function count(value: number | null): string {
 }
 const short = (value: number) => grouped(value, value < 10 ? 2 : value < 100 ? 1 : 0);
 
+/** `1 order`, `19,224 orders`. */
+export const counted = (value: number, one: string, many = `${one}s`): string =>
+  `${count(value)} ${value === 1 ? one : many}`;
+
 /** A share in [0, 1]. One decimal for rates, none on axes; what would round to nothing or to everything says so. */
 export function percent(share: number | null, digits = 1): string {
   if (share === null || !Number.isFinite(share)) return ABSENT;

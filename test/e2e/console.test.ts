@@ -96,6 +96,18 @@ describe.skipIf(without !== '')(`console${without}`, () => {
     expect(heard).toEqual([]);
   });
 
+  test('a visitor may watch the demo being filled, and the plot comes by itself', async () => {
+    await open('/');
+    const plot = page.getByRole('img', { name: /^Cumulative repeat purchases by week/ });
+    const filling = page.getByRole('heading', { name: 'Filling the demo' });
+    await plot.or(filling).waitFor();
+    const seen = await filling.isVisible();
+    if (seen)
+      expect(await page.locator('.steps').innerText()).toMatch(/Events[\s\S]*Ledgers[\s\S]*Models[\s\S]*Scores/);
+    console.log(seen ? 'the demo was still being filled' : 'the demo was full already');
+    await plot.waitFor({ timeout: 60_000 });
+  });
+
   test('a visitor sees the demo’s totals, live, and nothing of anybody', async () => {
     await open('/');
     await page.getByText('Live', { exact: true }).waitFor();

@@ -85,6 +85,7 @@ test('a value axis starts at zero and ends at a round value above the largest', 
   expect(top).toBeGreaterThanOrEqual(14_203);
   expect(ticks[0]).toEqual({ at: 200, label: '0' });
   expect(valueAxis(0, 200, plain).top).toBeGreaterThan(0);
+  expect(valueAxis(2, 200, plain).ticks.map(({ label }) => label)).toEqual(['0', '1', '2']);
 });
 
 test('spread keeps order and bounds', () => {

@@ -10,6 +10,8 @@ test('counts are exact to six digits, then three significant', () => {
   expect(format.count(1_204_331)).toBe(`1.20${thin}M`);
   expect(format.count(-3)).toBe('\u22123');
   expect(format.count(null)).toBe('–');
+  expect(format.counted(1, 'order')).toBe('1 order');
+  expect(format.counted(19_224, 'order')).toBe('19,224 orders');
   expect(format.count(Number.NaN)).toBe('–');
 });
 

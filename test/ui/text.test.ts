@@ -40,20 +40,19 @@ test('CSV quotes what must be quoted, leaves absent figures empty, and disarms f
   expect(text).toBe('id,net\r\n"a,""b""",1.5\r\n\'=1+1,\r\n\'-x,\r\nplain,-2\r\n');
 });
 
-test('the demo’s steps are done by what stands behind them', () => {
-  const nothing = { model: null, churn_rate: null, customers: null };
-  const counters = { events: 0, customers: 0, orders: 0 };
-  expect(stepsOf(nothing, counters).map(({ done }) => done)).toEqual([false, false, false, false]);
-  expect(stepsOf(nothing, { events: 9, customers: 3, orders: 4 }).map(({ done }) => done)).toEqual([
-    true,
-    true,
+test('the demo’s steps are done by what stands behind them, and not while events still come in', () => {
+  const none = { model: null, churn_rate: null, customers: null };
+  const some = { events: 9, customers: 3, orders: 4, events_per_second: 0 };
+  const done = (...given: Parameters<typeof stepsOf>) => stepsOf(...given).map((step) => step.done);
+  expect(done(none, { events: 0, customers: 0, orders: 0, events_per_second: 0 })).toEqual([
+    false,
+    false,
     false,
     false,
   ]);
+  expect(done(none, { ...some, events_per_second: 8_000 })).toEqual([false, false, false, false]);
+  expect(done(none, some)).toEqual([true, true, false, false]);
   const model = { id: 'clv@1', version: 1 };
-  expect(
-    stepsOf({ model, churn_rate: 0.5, customers: 30 }, { events: 9, customers: 30, orders: 40 }).every(
-      ({ done }) => done,
-    ),
-  ).toBe(true);
+  expect(done({ model, churn_rate: null, customers: 30 }, some)).toEqual([true, true, true, false]);
+  expect(done({ model, churn_rate: 0.5, customers: 30 }, some)).toEqual([true, true, true, true]);
 });

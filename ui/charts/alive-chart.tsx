@@ -17,7 +17,8 @@ export function AliveChart(props: {
   const { points, orders, forecast, width, height } = props;
   const hatch = useId();
   const drawn = aliveGeometry({ points, orders, forecast }, props.range, { width, height });
-  const { plot, now } = drawn;
+  const { plot, now, forecastEnd: end } = drawn;
+  const roomy = end !== null && plot.right - end.x > 72;
   const last = points.at(-1);
   return (
     <Readable
@@ -58,15 +59,20 @@ export function AliveChart(props: {
           {drawn.path && <path className="ln s1" d={drawn.path} data-series="p-alive" />}
           {drawn.forecast && <path className="ln s6 dot" d={drawn.forecast} data-series="forecast" />}
           <path className="asof" d={`M${drawn.asOfX} ${plot.top - 6}V${plot.bottom}`} />
-          {drawn.forecastEnd && drawn.hatch.width > 66 && (
-            <text className="halo l" x={plot.right - 4} y={plot.top + 12} textAnchor="end">
+          {end && drawn.hatch.width > 66 && (
+            <text
+              className="halo l"
+              x={roomy ? end.x + 7 : plot.right - 4}
+              y={roomy ? end.y + 4 : plot.top + 12}
+              textAnchor={roomy ? 'start' : 'end'}
+            >
               if no order
             </text>
           )}
           {now && last && (
             <g>
               <circle className={props.hollow ? 'pt s1 hollow' : 'pt s1'} cx={now.x} cy={now.y} r={4} />
-              <text className="k halo" x={now.x + 8} y={now.y > plot.top + 16 ? now.y - 7 : now.y + 16}>
+              <text className="k halo" x={now.x + 8} y={Math.max(plot.top + 9, now.y - 7)}>
                 {percent(last.p_alive, 0)}
               </text>
             </g>

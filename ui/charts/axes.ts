@@ -48,7 +48,7 @@ export function timeTicks(from: number, until: number, scale: Scale): Tick[] {
   }
 }
 
-/** Four or five round values from zero. @returns the ticks and the top of the scale. */
+/** Four or five round values from zero; of counts, whole ones only. @returns the ticks and the top of the scale. */
 export function valueAxis(
   max: number,
   height: number,
@@ -58,7 +58,10 @@ export function valueAxis(
     .domain([0, max > 0 ? max : 1])
     .nice(4)
     .range([height, 0]);
-  const ticks = linear.ticks(4).map((value) => ({ at: linear(value), label: label(value) }));
+  const ticks = linear
+    .ticks(4)
+    .filter(Number.isInteger)
+    .map((value) => ({ at: linear(value), label: label(value) }));
   return { top: linear.domain()[1]!, scale: linear, ticks };
 }
 

@@ -20,7 +20,6 @@ export function ChartPanel(props: {
   file: string;
   span?: 'c6' | 'c7' | 'c8' | 'c12';
   foot?: ReactNode;
-  note?: ReactNode;
   /** At least this high; the panel's neighbours may make it higher. */
   height: number;
   chart: (size: Size) => ReactNode;
@@ -76,7 +75,6 @@ export function ChartPanel(props: {
       <p id={definitionId} className="definition" hidden={!defined}>
         {props.definition}
       </p>
-      {props.note}
       {asTable ? (
         <section
           className="tscroll"

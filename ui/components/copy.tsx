@@ -51,7 +51,7 @@ export function CopyButton(props: {
 /** A command to copy, readable as it stands. */
 export function Command({ text, label }: { text: string; label: string }) {
   return (
-    <div className="cmd">
+    <div className={text.length < 64 && !text.includes('\n') ? 'cmd short' : 'cmd'}>
       <pre>
         <code>{text}</code>
       </pre>

@@ -6,7 +6,6 @@ const TONES: Record<Band, string> = { low: 'low', moderate: 'watch', high: 'high
 const WORDS: Record<Band, string> = { low: 'Low', moderate: 'Moderate', high: 'High', severe: 'Severe' };
 
 export const isBand = (band: string | null | undefined): band is Band => BANDS.includes(band as Band);
-export const toneOf = (band: Band): string => TONES[band];
 
 export function Glyph({ band }: { band: Band }) {
   const level = BANDS.indexOf(band);

@@ -5,6 +5,7 @@ import { roleWord, useMe } from '../account.ts';
 import { count } from '../format.ts';
 import { inField } from '../hooks.ts';
 import { feed, useLive } from '../live.ts';
+import { queryClient } from '../queries.ts';
 import { type RailEntry, rail } from '../views/catalogue.ts';
 import { Icon } from './icon.tsx';
 import { JumpDialog } from './jump.tsx';
@@ -143,6 +144,11 @@ export function Shell() {
     feed.start();
     return () => feed.stop();
   }, [mayWatch]);
+  const { model } = useLive();
+  useEffect(() => {
+    // Another model in force: every prediction on the page is another one.
+    if (model !== null) void queryClient.invalidateQueries();
+  }, [model]);
   const close = () => setDialog(null);
   return (
     <>

@@ -1,7 +1,7 @@
 // What happened to a customer, newest first; only the rows in view exist.
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useRef, useState } from 'react';
-import { count, day, money } from '../format.ts';
+import { count, counted, day, money } from '../format.ts';
 import type { Customer } from '../queries.ts';
 import { Icon } from './icon.tsx';
 import { Choice, Panel } from './panel.tsx';
@@ -56,9 +56,7 @@ export function Timeline({ entries, total }: { entries: readonly Entry[]; total:
     <Panel
       title="Timeline"
       unit={
-        entries.length < total
-          ? `newest ${count(entries.length)} of ${count(total)} events`
-          : `${count(total)} ${total === 1 ? 'event' : 'events'}`
+        entries.length < total ? `newest ${count(entries.length)} of ${count(total)} events` : counted(total, 'event')
       }
       span="c8"
       tools={<Choice label="Events shown" options={FILTERS} value={filter} onChange={setFilter} />}

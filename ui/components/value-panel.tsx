@@ -3,6 +3,7 @@ import { SpendInterval } from '../charts/spend-interval.tsx';
 import { decimal, money, moneyInterval, percent } from '../format.ts';
 import { useSize } from '../hooks.ts';
 import type { Customer } from '../queries.ts';
+import { reasonWords } from '../reasons.ts';
 import { Panel } from './panel.tsx';
 import { State } from './states.tsx';
 
@@ -20,7 +21,7 @@ export function ValuePanel(props: {
     return (
       <Panel title="Lifetime value" span="c4">
         <State icon="info" title="No figure for this customer">
-          <p>{props.refused ? `The model does not apply: ${props.refused.detail}.` : 'No model is in force.'}</p>
+          <p>Because {reasonWords(props.refused?.reason ?? 'no-model')}.</p>
         </State>
       </Panel>
     );

@@ -12,7 +12,7 @@ import { ChartPanel } from '../components/chart-panel.tsx';
 import { CopyButton } from '../components/copy.tsx';
 import { Kpi, Panel } from '../components/panel.tsx';
 import { isBand, Risk } from '../components/risk.tsx';
-import { ErrorState, Note, SignInState, Skeleton } from '../components/states.tsx';
+import { ErrorState, Note, SignInState, Skeleton, State } from '../components/states.tsx';
 import { Timeline } from '../components/timeline.tsx';
 import { ValuePanel } from '../components/value-panel.tsx';
 import { curlGet } from '../curl.ts';
@@ -20,6 +20,7 @@ import {
   ABSENT,
   clock,
   count,
+  counted,
   day,
   days,
   daysBetween,
@@ -100,7 +101,7 @@ function Figures({ customer, past }: { customer: Customer; past: boolean }) {
         name="Orders"
         unit="so far"
         value={[count(customer.orders), '']}
-        interval={`${count(customer.frequency)} repeat days`}
+        interval={counted(customer.frequency, 'repeat day')}
         fades={fades}
       />
       <Kpi
@@ -129,6 +130,14 @@ function AlivePanel({ customer, present, hollow }: { customer: Customer; present
   }, [model.data, first, last, frequency, asOf, ahead]);
   const orders = ordersOf(customer);
   if (!first) return null;
+  if (customer.p_alive_series.length === 0)
+    return (
+      <Panel title="P(alive)" span="c8">
+        <State icon="info" title="No curve for this customer">
+          <p>Because {reasonWords(customer.not_applicable.churn?.reason ?? 'no-model')}.</p>
+        </State>
+      </Panel>
+    );
   return (
     <ChartPanel
       title="P(alive)"
@@ -263,7 +272,7 @@ function Content({
         />
       </div>
       {stale}
-      {bought && customer.frequency < SETTLED && (
+      {customer.churn && customer.frequency < SETTLED && (
         <Note>
           <b>Prior-led, n {customer.frequency + 1}.</b>{' '}
           {customer.frequency === 0 ? 'One purchase day' : 'Two purchase days'} so far; the figures lean on what other

@@ -10,11 +10,13 @@ import { Icon } from '../components/icon.tsx';
 import { ErrorState, Note, SignInState, Skeleton, State } from '../components/states.tsx';
 import { curlGet } from '../curl.ts';
 import { csv, download } from '../download.ts';
-import { clock, count } from '../format.ts';
-import { useDebounced, useTitle } from '../hooks.ts';
+import { clock, count, counted } from '../format.ts';
+import { useDebounced, useOnAdvance, useTitle } from '../hooks.ts';
 import { useLive } from '../live.ts';
 import { type CustomerPage, customersQuery, PAGE_ROWS } from '../queries.ts';
 import { stringifySearch } from '../routes.ts';
+
+const EMPTY_MS = 1_000;
 
 /** What is typed, and what is asked: the address follows when typing rests. */
 function SearchField({ q, onSearch }: { q: string | undefined; onSearch: (q: string | undefined) => void }) {
@@ -125,6 +127,8 @@ export function CustomersView() {
   const maySee = useMay('customer:read');
   const page = useQuery({ ...customersQuery({ q, sort, cursor }), enabled: maySee });
   const newer = useNewer(page.dataUpdatedAt);
+  // An empty page has no rows that could move: it follows by itself.
+  useOnAdvance(() => void page.refetch(), EMPTY_MS, !q && page.data?.items.length === 0);
   const [onSearch] = useState(
     () => (next: string | undefined) =>
       void navigate({ search: (old) => ({ ...old, q: next, cursor: undefined }), replace: true }),
@@ -159,7 +163,7 @@ export function CustomersView() {
         {data && !data.model && <span className="chip warn">No model is in force</span>}
         {newer > 0 && (
           <button type="button" className="chip on" onClick={() => void page.refetch()}>
-            {count(newer)} new {newer === 1 ? 'event' : 'events'}, show
+            {counted(newer, 'new event')}, show
           </button>
         )}
         <span className="sp" />

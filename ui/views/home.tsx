@@ -9,14 +9,13 @@ import { Icon } from '../components/icon.tsx';
 import { Kpi, Panel } from '../components/panel.tsx';
 import { ErrorState, Note, SignInState, Skeleton } from '../components/states.tsx';
 import { TryOut } from '../components/try-out.tsx';
-import { ABSENT, asOf, clock, count, day, percent, perSecond, position, splitUnit } from '../format.ts';
-import { useOnAdvance, useTitle } from '../hooks.ts';
+import { ABSENT, asOf, clock, count, counted, day, percent, perSecond, position, splitUnit } from '../format.ts';
+import { useTitle } from '../hooks.ts';
 import { type Counters, useLive } from '../live.ts';
-import { type Home, homeQuery, queryClient, readyQuery } from '../queries.ts';
-import { NoData, Seeding } from './seeding.tsx';
+import { type Home, homeQuery, readyQuery } from '../queries.ts';
+import { NoData, Seeding, TooEarly } from './seeding.tsx';
 
-/** The API computes the totals at most this often; asking sooner gives the same answer. */
-const HOME_MS = 5_000;
+const CATCH_UP_MS = 2_000;
 const PLOT_HEIGHT = 380;
 
 function Figures({ home, counters }: { home: Home; counters: Counters | null }) {
@@ -26,7 +25,7 @@ function Figures({ home, counters }: { home: Home; counters: Counters | null }) 
   return (
     <section className="panel c12" aria-label="Counters">
       <div className="kpis k5">
-        <Kpi name="Events" unit="in the log" value={splitUnit(count(events))} interval={`${count(orders)} orders`} />
+        <Kpi name="Events" unit="in the log" value={splitUnit(count(events))} interval={counted(orders, 'order')} />
         <Kpi
           name="Events per second"
           value={[perSecond(counters?.events_per_second ?? home.events_per_second), '']}
@@ -83,7 +82,6 @@ function TrackingPanel({ home }: { home: Home }) {
         rows: tracking.days.map((_, week) => columns.map(({ values }) => values[week] ?? null)),
         show: (value) => (typeof value === 'string' ? day(value) : count(value)),
       }}
-      note={tracking.days.length === 0 && <Note>No whole week has passed since the first purchase.</Note>}
       chart={(size) => <TrackingChart data={tracking} asOf={until} {...size} />}
       foot={
         <>
@@ -130,10 +128,16 @@ function Status({ home }: { home: Home }) {
 }
 
 function Content() {
-  const home = useQuery(homeQuery);
   const { counters } = useLive();
   const demo = useMe()?.workspace.demo ?? false;
-  useOnAdvance(() => void queryClient.invalidateQueries({ queryKey: homeQuery.queryKey }), HOME_MS);
+  const isFilling = (data: Home | undefined) =>
+    demo && data !== undefined && (data.model === null || data.churn_rate === null);
+  const home = useQuery({
+    ...homeQuery,
+    // The API keeps its totals for some seconds, so an answer may be older than the log: it is asked again until it has caught up.
+    refetchInterval: ({ state: { data } }) =>
+      isFilling(data) || (data && counters && data.as_of.seq < counters.seq) ? CATCH_UP_MS : false,
+  });
   if (home.isPending)
     return (
       <div className="grid">
@@ -157,7 +161,6 @@ function Content() {
     );
   const { data } = home;
   const events = counters?.events ?? data.events;
-  const seeding = demo && (data.model === null || data.churn_rate === null);
   return (
     <>
       {home.isError && (
@@ -167,10 +170,12 @@ function Content() {
       )}
       <div className="grid">
         <Figures home={data} counters={counters} />
-        {seeding ? (
+        {isFilling(data) ? (
           <Seeding home={data} counters={counters} />
         ) : events === 0 ? (
           <NoData />
+        ) : data.tracking.actual.every((value) => value === null) ? (
+          <TooEarly customers={data.customers} />
         ) : (
           <TrackingPanel home={data} />
         )}
@@ -204,9 +209,11 @@ export function HomeView() {
               Open customers
             </Link>
           ) : (
-            <Link className="ctl pri" to="/login">
-              Sign in
-            </Link>
+            mayRead && (
+              <Link className="ctl pri" to="/login">
+                Sign in
+              </Link>
+            )
           )}
           <a className="ctl" href="/docs">
             <Icon name="docs" small />

@@ -1,6 +1,6 @@
 // Sign in, and back to where one was.
-import { Link, useRouter, useSearch } from '@tanstack/react-router';
-import { rightsChanged, safeNext, useMe } from '../account.ts';
+import { Link, useSearch } from '@tanstack/react-router';
+import { safeNext, useMe } from '../account.ts';
 import { answer, api } from '../client.ts';
 import { useTitle } from '../hooks.ts';
 import { Alone, CredentialsForm } from './credentials.tsx';
@@ -8,7 +8,6 @@ import { Alone, CredentialsForm } from './credentials.tsx';
 export function LoginView() {
   useTitle('Sign in');
   const { next } = useSearch({ from: '/login' });
-  const router = useRouter();
   const me = useMe();
   return (
     <Alone
@@ -24,8 +23,7 @@ export function LoginView() {
         newPassword={false}
         send={async (credentials) => {
           await answer(api.api.login.$post({ json: credentials }));
-          await rightsChanged();
-          router.history.push(safeNext(next));
+          location.assign(safeNext(next));
         }}
       />
       <p className="t3 s12">

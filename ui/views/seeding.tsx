@@ -3,7 +3,7 @@ import { Command } from '../components/copy.tsx';
 import { Icon } from '../components/icon.tsx';
 import { Panel } from '../components/panel.tsx';
 import { State } from '../components/states.tsx';
-import { count } from '../format.ts';
+import { count, counted } from '../format.ts';
 import type { Counters } from '../live.ts';
 import type { Home } from '../queries.ts';
 
@@ -13,17 +13,19 @@ interface Step {
   done: boolean;
 }
 
-/** The demo's way from events to answers. A step is done when something stands behind it, and running when the one before is. */
+/** The demo's way from events to answers. The first step that is not done is running. */
 export function stepsOf(
   home: Pick<Home, 'model' | 'churn_rate' | 'customers'>,
-  counters: Pick<Counters, 'events' | 'customers' | 'orders'>,
+  counters: Pick<Counters, 'events' | 'customers' | 'orders' | 'events_per_second'>,
 ): Step[] {
+  // While no model is in force and events come in, the log is still being filled.
+  const arriving = home.model === null && counters.events_per_second > 0;
   return [
-    { name: 'Events', detail: `${count(counters.events)} in the log`, done: counters.events > 0 },
+    { name: 'Events', detail: `${count(counters.events)} in the log`, done: counters.events > 0 && !arriving },
     {
       name: 'Ledgers',
-      detail: `${count(counters.customers)} customers, ${count(counters.orders)} orders`,
-      done: counters.customers > 0,
+      detail: `${counted(counters.customers, 'customer')}, ${counted(counters.orders, 'order')}`,
+      done: counters.customers > 0 && !arriving,
     },
     {
       name: 'Models',
@@ -39,7 +41,7 @@ export function stepsOf(
 }
 
 export function Seeding({ home, counters }: { home: Home; counters: Counters | null }) {
-  const steps = stepsOf(home, counters ?? { events: home.events, customers: home.customers ?? 0, orders: home.orders });
+  const steps = stepsOf(home, counters ?? { ...home, customers: home.customers ?? 0 });
   const current = steps.findIndex((step) => !step.done);
   return (
     <Panel title="Filling the demo" unit="events → ledgers → models → scores" span="c8">
@@ -54,6 +56,20 @@ export function Seeding({ home, counters }: { home: Home; counters: Counters | n
           </li>
         ))}
       </ol>
+    </Panel>
+  );
+}
+
+export function TooEarly({ customers }: { customers: number | null }) {
+  return (
+    <Panel title="Does the model track?" unit="cumulative repeat purchases, weekly" span="c8">
+      <State icon="chart" title="Too early for the plot">
+        <p>
+          {customers === null
+            ? 'It begins with ten customers: a count of fewer people is not shown.'
+            : 'It begins when a whole week has passed since the first purchase.'}
+        </p>
+      </State>
     </Panel>
   );
 }

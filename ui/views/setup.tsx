@@ -1,6 +1,6 @@
 // The one-time link the server prints while there is no Administrator: choose an address and a password, and be signed in.
-import { Link, useNavigate, useSearch } from '@tanstack/react-router';
-import { rightsChanged, useMe } from '../account.ts';
+import { Link, useSearch } from '@tanstack/react-router';
+import { useMe } from '../account.ts';
 import { answer, api } from '../client.ts';
 import { State } from '../components/states.tsx';
 import { useTitle } from '../hooks.ts';
@@ -9,7 +9,6 @@ import { Alone, CredentialsForm } from './credentials.tsx';
 export function SetupView() {
   useTitle('First set-up');
   const { token } = useSearch({ from: '/setup' });
-  const navigate = useNavigate();
   const me = useMe();
   if (me && !me.needs_setup)
     return (
@@ -41,9 +40,8 @@ export function SetupView() {
         hint={<p className="t3 s12">At least 12 characters; a few unrelated words do well.</p>}
         send={async ({ email, password }) => {
           await answer(api.api.setup.$post({ json: { token, email, password } }));
-          await rightsChanged();
-          // The token must not stay in the history of the tab.
-          await navigate({ to: '/', replace: true });
+          // Replaced, so that the token does not stay in the history of the tab.
+          location.replace('/');
         }}
       />
     </Alone>
