@@ -106,8 +106,8 @@ export async function withServer<T>(
   });
   const answer = await work(createClient(server.url, server.token));
   if (options.settle) {
-    options.io.stderr('scoring every customer …\n');
-    await server.settled();
+    const patience = setTimeout(() => options.io.stderr('scoring every customer …\n'), 500);
+    await server.settled().finally(() => clearTimeout(patience));
   }
   return answer;
 }

@@ -289,10 +289,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const app = createApp(deps);
   const http = createHttpServer(app, deps);
   http.listen(config.port, config.host);
-  await Promise.race([
-    once(http, 'listening'),
-    once(http, 'error').then(([error]) => Promise.reject(portError(error, config))),
-  ]);
+  // `once` rejects with an error that comes before the event.
+  await once(http, 'listening').catch((error: NodeJS.ErrnoException) => Promise.reject(portError(error, config)));
   opening.defer(
     () =>
       new Promise<void>((done) => {

@@ -82,7 +82,6 @@ export type Supervised = {
  * doubling to 5 s while it keeps failing. The first start's failure is the caller's; later ones are logged and tried again.
  */
 export async function supervise(
-  name: string,
   start: () => Promise<Child>,
   log: Logger,
   onState: (state: EngineState) => void,
@@ -106,7 +105,7 @@ export async function supervise(
         child = undefined;
         if (stopping.signal.aborted) return;
         enter('down');
-        log.error({ engine: name, pid, ...exit }, 'engine died, starting it again');
+        log.error({ pid, ...exit }, 'engine died, starting it again');
         if (performance.now() - up > 30_000) delayMs = 0;
       }
       try {
@@ -120,11 +119,11 @@ export async function supervise(
         child = await start();
         if (stopping.signal.aborted) return void (await child.stop());
         enter('ready');
-        log.info({ engine: name, pid: child.pid }, 'engine runs again');
+        log.info({ pid: child.pid }, 'engine runs again');
       } catch (error) {
         if (stopping.signal.aborted) return;
         enter('down');
-        log.error({ engine: name, reason: reasonOf(error), retryMs: delayMs }, 'engine did not start');
+        log.error({ reason: reasonOf(error), retryMs: delayMs }, 'engine did not start');
       }
     }
   };

@@ -122,7 +122,7 @@ async function natsVersion(path: string): Promise<string> {
     throw new EngineError(
       'nats-server',
       'missing',
-      `${path} does not run as nats-server (${reasonOf(error)}). ${WAYS_OUT}`,
+      `${path} does not run as nats-server (${reasonOf(error).trim()}). ${WAYS_OUT}`,
       { cause: error },
     );
   }

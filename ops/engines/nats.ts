@@ -103,7 +103,7 @@ async function startEmbedded(
   };
   // A restart must come back where its clients look for it, so only the first start may choose another port.
   let begun = false;
-  const server = await supervise('nats-server', () => (begun ? start() : startAnywhere()), log, onState);
+  const server = await supervise(() => (begun ? start() : startAnywhere()), log, onState);
   begun = true;
   rememberPort(dataDir.path, 'nats', port);
 

@@ -124,7 +124,7 @@ async function startEmbedded(
     }
   };
   let begun = false;
-  const server = await supervise('postgres', () => (begun ? start() : startAnywhere()), log, onState);
+  const server = await supervise(() => (begun ? start() : startAnywhere()), log, onState);
   begun = true;
   try {
     rememberPort(dataDir.path, 'postgres', port);

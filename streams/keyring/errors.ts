@@ -19,8 +19,9 @@ export class KeyringDamaged extends Error {
   }
 }
 
-// SQLSTATE classes that say "not now": connection, resources, operator intervention, system, internal; and a read-only standby.
-const NOT_NOW = /^(08|53|57|58|XX|25006)/;
+// SQLSTATE classes that say "not now": connection, refused log-in, no such database, resources, not in the state for it (a database closed
+// to connections), operator intervention, system, internal; and a read-only standby.
+const NOT_NOW = /^(08|28|3D|53|55|57|58|XX|25006)/;
 
 /** An error of the database driver as ours: without an SQLSTATE it is the network's. */
 export function asKeyringError(error: unknown): Error {

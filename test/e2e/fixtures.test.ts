@@ -24,6 +24,10 @@ import {
   holdoutSuite,
 } from './model-suites.ts';
 
+type Values = Omit<ClvGolden, 'customers'> & {
+  customers: (ClvGolden['customers'][number] & { customer_id: string })[];
+};
+
 const FILE = fixture('clv_transactions.csv');
 const CALIBRATION_END = '2024-09-30';
 const END = '2025-06-30';
@@ -33,7 +37,7 @@ describe('the fixtures through the whole program', () => {
   const rows = csvRows(new URL('../golden/rfm_summary_all.csv', import.meta.url).pathname);
   const ids = rows.map((row) => row.customer_id!);
   const calibration = golden<CalibrationGolden>('calibration_holdout.json');
-  const values = golden<ClvGolden & { customers: { customer_id: string }[] }>('clv.json');
+  const values = golden<Values>('clv.json');
   let program: Program;
   beforeAll(async () => {
     program = await serve(['--empty', '--data-dir', `${folder}/main`]);
