@@ -11,7 +11,7 @@ import { Icon } from './icon.tsx';
 import { isBand, Risk, RiskBar } from './risk.tsx';
 
 const features = tableFeatures({});
-const helper = createColumnHelper<typeof features, CustomerRow>();
+const column = createColumnHelper<typeof features, CustomerRow>();
 const reasonOf = (row: CustomerRow) => (row.not_applicable === null ? undefined : reasonWords(row.not_applicable));
 const Missing = ({ row }: { row: CustomerRow }) => (
   <span className="t3" title={reasonOf(row)}>
@@ -19,8 +19,8 @@ const Missing = ({ row }: { row: CustomerRow }) => (
   </span>
 );
 
-const columns = helper.columns([
-  helper.accessor('customer_id', {
+const columns = column.columns([
+  column.accessor('customer_id', {
     header: 'Customer',
     cell: ({ row: { original: row } }) => (
       <Link
@@ -33,17 +33,17 @@ const columns = helper.columns([
       </Link>
     ),
   }),
-  helper.accessor('last_day', { header: 'Last purchase', cell: (cell) => day(cell.getValue()) }),
-  helper.accessor('orders', { header: 'Orders', cell: (cell) => count(cell.getValue()) }),
-  helper.accessor('net', {
+  column.accessor('last_day', { header: 'Last purchase', cell: (cell) => day(cell.getValue()) }),
+  column.accessor('orders', { header: 'Orders', cell: (cell) => count(cell.getValue()) }),
+  column.accessor('net', {
     header: 'Net',
     cell: ({ row: { original: row } }) => money(row.net, row.currency),
   }),
-  helper.accessor('p_alive', {
+  column.accessor('p_alive', {
     header: 'P(alive)',
     cell: ({ row: { original: row } }) => (row.p_alive === null ? <Missing row={row} /> : percent(row.p_alive, 0)),
   }),
-  helper.accessor('p_churn', {
+  column.accessor('p_churn', {
     header: 'Churn risk, 90 d',
     cell: ({ row: { original: row } }) =>
       row.p_churn === null || !isBand(row.band) ? (
@@ -56,7 +56,7 @@ const columns = helper.columns([
         </span>
       ),
   }),
-  helper.accessor('clv_mean', {
+  column.accessor('clv_mean', {
     header: 'CLV, 12 months p05–p95',
     cell: ({ row: { original: row } }) =>
       row.clv_mean === null || row.clv_p05 === null || row.clv_p95 === null ? (
