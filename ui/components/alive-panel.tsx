@@ -64,8 +64,7 @@ export function AlivePanel({ customer, present, hollow }: { customer: Customer; 
       foot={
         <>
           <span>
-            <span className="key tickkey" /> {count(orders.length)} {orders.length === 1 ? 'order' : 'orders'}, height
-            by amount
+            <span className="key tickkey" /> {counted(orders.length, 'order')}, height by amount
           </span>
           {forecast.length > 0 && (
             <span>

@@ -12,7 +12,9 @@ const INSET = 8;
 export function AsOfSlider(props: {
   from: string;
   until: string;
+  /** The day the page shows, and the moment its address asks for; they differ while the answer is on its way. */
   value: string;
+  asked: string;
   /** Days something happened on. */
   events: readonly string[];
   orders: readonly OrderTick[];
@@ -25,14 +27,23 @@ export function AsOfSlider(props: {
   const shown = moving ?? value;
   const commit = useRef(props.onChange);
   commit.current = props.onChange;
+  const committed = useRef(props.asked);
   useEffect(() => {
     if (moving === null) return;
-    const timer = setTimeout(() => commit.current(moving), COMMIT_MS);
+    const timer = setTimeout(() => {
+      committed.current = moving;
+      commit.current(moving);
+    }, COMMIT_MS);
     return () => clearTimeout(timer);
   }, [moving]);
   useEffect(() => {
     if (moving === value) setMoving(null);
   }, [moving, value]);
+  useEffect(() => {
+    // Something else asked for another moment: a movement that was still waiting must not overrule it.
+    if (props.asked !== committed.current) setMoving(null);
+    committed.current = props.asked;
+  }, [props.asked]);
 
   const stops = stopsOf([from, ...props.events], until);
   const track = Math.max(0, width - 2 * INSET);

@@ -104,6 +104,7 @@ function Content({
               from={begin}
               until={now}
               value={at}
+              asked={asOf ?? now}
               events={eventDays}
               orders={presentOrders}
               onChange={(to) =>
