@@ -1,15 +1,12 @@
 // The composition root: opens the data directory, starts engines and threads, and hands every part what it needs. What was opened last closes
 // first when the server is disposed.
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { serve as listenHono } from '@hono/node-server';
 import type { Logger } from 'pino';
 import { createApp } from '#api/app.ts';
 import { DEFAULT_LIMITS, type Deps } from '#api/deps.ts';
 import { createHttpServer } from '#api/hot.ts';
-import { createMetrics, createMetricsApp } from '#api/metrics.ts';
+import { createMetrics } from '#api/metrics.ts';
 import { createTables } from '#api/tables.ts';
 import { createPool } from '#processors/pool.ts';
 import { openTables } from '#projections/catalogue.ts';
@@ -26,11 +23,13 @@ import { createAccessStore } from '#streams/keyring/access-store.ts';
 import { openKeyring } from '#streams/keyring/keyring.ts';
 import { createQuarantine } from '#streams/quarantine.ts';
 import { openArtefacts } from './artefacts.ts';
+import { createChecks } from './checks.ts';
 import type { Config } from './config.ts';
 import { startConflictWriter } from './conflicts.ts';
 import { openDataDir } from './data-dir.ts';
 import { seedDemo } from './demo/seed.ts';
 import { startEngines } from './engines/supervisor.ts';
+import { checkListen, closeServer, listen, listenMetrics } from './listen.ts';
 import { packageVersion, projectRoot } from './project.ts';
 import { createRefold } from './refold.ts';
 import { createRegistry } from './registry.ts';
@@ -73,10 +72,7 @@ const BUILT_IN_SOURCES = ['api'];
 
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { config, log, progress = () => undefined } = options;
-  if (!isLoopback(config.host) && config.publicUrl === undefined)
-    throw new Error(
-      `AXIOM47_HOST ${config.host} is reachable from other machines, and this server speaks plain HTTP: put TLS in front and name its address in AXIOM47_PUBLIC_URL, or leave AXIOM47_HOST at 127.0.0.1`,
-    );
+  checkListen(config);
   await using opening = new AsyncDisposableStack();
   const dir = opening.use(
     await openDataDir(options.dataDir, options.create ? { create: true, name: options.create.name } : {}),
@@ -266,49 +262,14 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     uiDir: join(projectRoot, 'ui', 'dist'),
     clock: serving.clock,
     deployedModels: serving.models,
-    checks: {
-      log: async () => {
-        const status = await gateway.calls.status();
-        if (!status.storeAvailable) throw new Error('the log does not accept events');
-        return `position ${status.lastSeq}`;
-      },
-      keyring: async () => {
-        const status = await gateway.calls.status();
-        if (!status.keyringAvailable) throw new Error('the keyring does not answer');
-        return `${status.customers} customers`;
-      },
-      fold: async () => `position ${columns.state().seq}`,
-      tables: async () => {
-        const status = await projector.calls.status();
-        const trouble = status.failure?.message ?? status.trouble;
-        if (trouble) throw new Error(trouble);
-        return `positions ${status.events}, ${status.customers}`;
-      },
-    },
+    checks: createChecks(gateway.calls, columns, projector.calls),
   };
-  const app = createApp(deps);
-  const http = createHttpServer(app, deps);
-  http.listen(config.port, config.host);
-  // `once` rejects with an error that comes before the event.
-  await once(http, 'listening').catch((error: NodeJS.ErrnoException) => Promise.reject(portError(error, config)));
-  opening.defer(
-    () =>
-      new Promise<void>((done) => {
-        http.close(() => done());
-        http.closeAllConnections();
-      }),
-  );
-  const { port } = http.address() as AddressInfo;
-  const host = config.host === '0.0.0.0' || config.host === '::' ? '127.0.0.1' : config.host;
-  const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
-  const metricsServer = listenHono({
-    fetch: createMetricsApp(metrics).fetch,
-    port: config.metricsPort,
-    hostname: '127.0.0.1',
-  });
-  await once(metricsServer, 'listening');
-  opening.defer(() => new Promise<void>((done) => metricsServer.close(() => done())));
-  const metricsUrl = `http://127.0.0.1:${(metricsServer.address() as AddressInfo).port}/metrics`;
+  const http = createHttpServer(createApp(deps), deps);
+  const url = await listen(http, config);
+  opening.defer(() => closeServer(http));
+  const metricsServer = await listenMetrics(metrics, config.metricsPort);
+  opening.defer(() => metricsServer.close());
+  const metricsUrl = metricsServer.url;
 
   const setupUrl = (await access.hasAdmin())
     ? null
@@ -341,8 +302,6 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   };
 }
 
-const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127\./.test(host);
-
 /** The first thread that ends with an error; one that was stopped says nothing. */
 const firstFailure = (threads: Promise<Error | null>[]): Promise<Error> =>
   new Promise((resolve) => {
@@ -355,16 +314,3 @@ const logOf = (log: Logger) => ({
   warn: (fields: object, message: string) => log.warn(fields, message),
   error: (fields: object, message: string) => log.error(fields, message),
 });
-
-function portError(error: NodeJS.ErrnoException, config: Config): Error {
-  if (error.code === 'EADDRINUSE')
-    return new Error(
-      `port ${config.port} is taken: choose another with --port (0: any free one) or AXIOM47_PORT, or stop what listens there`,
-      { cause: error },
-    );
-  if (error.code === 'EACCES')
-    return new Error(`port ${config.port} needs privileges this user lacks: choose one above 1023 with --port`, {
-      cause: error,
-    });
-  return error;
-}
