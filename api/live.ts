@@ -17,7 +17,7 @@ export interface LiveMessage {
   data: unknown;
 }
 
-const TICK_MS = 1_000;
+const TICK_MS = 250;
 /** Messages kept for those who come back. */
 const KEPT = 100;
 

@@ -275,7 +275,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     ? null
     : `${config.publicUrl ?? url}/setup?token=${await access.createSetupToken(Date.now())}`;
   dir.writeRunFile({ startedAt: new Date().toISOString(), url, metricsUrl, natsUrl: engines.nats.url, token });
-  if (seeding)
+  if (seeding) {
+    progress(`console  ${url} (the demo fills while you look)`);
     await seeding.run({
       fit: deps.fit,
       held: async (seq) => {
@@ -285,6 +286,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       settle: serving.settle,
       progress,
     });
+  }
 
   const closing = opening.move();
   return {

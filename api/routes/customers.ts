@@ -71,13 +71,13 @@ const Detail = z.object({
   ...Provenance,
 });
 
-const isInteger = /^\d{1,16}$/;
+const isSequence = /^\d{1,12}$/;
 const AsOfQuery = z
   .string()
   .max(40)
   .optional()
-  .describe('A sequence (digits) or a time')
-  .transform((text) => (text !== undefined && isInteger.test(text) && text.length < 8 ? Number(text) : text));
+  .describe('A sequence (up to 12 digits), or a time (ISO 8601, or 13 digits of ms)')
+  .transform((text) => (text !== undefined && isSequence.test(text) ? Number(text) : text));
 
 export function customerRoutes(deps: Deps, predictions: Predictions) {
   const scale = scaleOf(deps.workspace.reportingCurrency);

@@ -27,6 +27,8 @@ export interface CursorDeps {
   get: DirectGet;
   log: StreamLog;
   lastSequence: (stream: StreamName) => Promise<number>;
+  /** POLL_MS, unless a test shows that the bell alone wakes. */
+  pollMs?: number | undefined;
 }
 
 /** Throws SequenceGap unless `messages` continue right after `position`. */
@@ -148,7 +150,7 @@ export async function* followStream(
         }
         // Rung, yet nothing there: a replica that lags. Ask again soon, but not in a spin.
         if (rung > position) await pause(5, signal);
-        else await doorbell(POLL_MS);
+        else await doorbell(deps.pollMs ?? POLL_MS);
         if (performance.now() - heardAt > SILENCE_MS) await inspect();
       } catch (error) {
         if (signal.aborted) return [];

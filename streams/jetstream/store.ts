@@ -51,7 +51,10 @@ export async function eraseMessage(nc: NatsConnection, stream: 'QUA' | 'IN', seq
   await jsm.streams.deleteMessage(stream, seq, true);
 }
 
-export function createJetStreamStore(nc: NatsConnection, options: { log?: StreamLog } = {}): EventStore {
+export function createJetStreamStore(
+  nc: NatsConnection,
+  options: { log?: StreamLog; pollMs?: number } = {},
+): EventStore {
   const js = jetstream(nc, { timeout: ACK_TIMEOUT_MS });
   const manager = jetstreamManager(nc, { checkAPI: false, timeout: 3_000 });
   const get = createDirectGet(nc);
@@ -86,7 +89,7 @@ export function createJetStreamStore(nc: NatsConnection, options: { log?: Stream
     const message = await jsm.direct.getMessage(streamOf(subject), query);
     return message?.header.get('Nats-Msg-Id') === messageId ? message.seq : 0;
   };
-  const deps: CursorDeps = { nc, get, log: options.log ?? silent, lastSequence };
+  const deps: CursorDeps = { nc, get, log: options.log ?? silent, lastSequence, pollMs: options.pollMs };
 
   return {
     async append(subject: string, bytes: Uint8Array, wanted: AppendOptions = {}) {
