@@ -1,4 +1,5 @@
 // Events while the program runs: every door changes the answer, and nothing acknowledged is lost or doubled when processes are killed.
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
@@ -300,5 +301,31 @@ describe('kill -9', () => {
     expect(await program.stop()).toBe(0);
     program = await serve(['--data-dir', dataDir]);
     expect(await answers()).toEqual({ ...before, state, portable });
+  });
+});
+
+describe('what is left behind', () => {
+  test('no customer id and no order id in logs, metrics, snapshots, artefacts or the log’s own files', async () => {
+    const names = ['k-59-139', 'o-again', 'c-segment', 'C0402', 'c-refund'];
+    const { metricsUrl } = JSON.parse(readFileSync(join(dataDir, 'run.json'), 'utf8')) as { metricsUrl: string };
+    const metrics = await (await fetch(metricsUrl)).text();
+    expect(metrics).toMatch(/^# TYPE /m);
+    const texts: [string, Buffer][] = [
+      ['metrics', Buffer.from(metrics)],
+      ['stderr', Buffer.from(program.stderr)],
+    ];
+    for (const kept of ['logs', 'nats', 'snapshots', 'artefacts'])
+      for (const entry of readdirSync(join(dataDir, kept), { recursive: true, withFileTypes: true }))
+        if (entry.isFile()) texts.push([join(kept, entry.name), readFileSync(join(entry.parentPath, entry.name))]);
+    expect(texts.length).toBeGreaterThan(20);
+    const found = texts.flatMap(([where, bytes]) =>
+      names.filter((name) => bytes.includes(name)).map((name) => `${name} in ${where}`),
+    );
+    expect(found).toEqual([]);
+    // The keyring is where ids are, and only there.
+    const [known] = await program.sql<{ n: number }>(
+      `select count(*)::int as n from information_schema.columns where table_schema = 'rm' and column_name in ('customer_id', 'order_id')`,
+    );
+    expect(known!.n).toBe(0);
   });
 });
