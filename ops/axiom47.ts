@@ -1,4 +1,5 @@
 // The command line. One place turns errors into exit codes: 0 done, 1 failed, 2 wrong usage or bad input.
+import { ApiError } from './client.ts';
 import { catalogue } from './commands/catalogue.ts';
 import { type Io, UsageError } from './commands/command.ts';
 
@@ -39,7 +40,7 @@ async function main(argv: string[]): Promise<number> {
   try {
     return await command.run(rest, io);
   } catch (error) {
-    if (error instanceof UsageError || isParseArgsError(error)) {
+    if (error instanceof UsageError || isParseArgsError(error) || isBadInput(error)) {
       io.stderr(`axiom47: ${(error as Error).message}\n`);
       return 2;
     }
@@ -52,6 +53,10 @@ async function main(argv: string[]): Promise<number> {
 
 const isParseArgsError = (error: unknown): boolean =>
   error instanceof Error && String((error as { code?: string }).code).startsWith('ERR_PARSE_ARGS');
+
+/** The server's word that what it was asked is wrong, or is not there; a missing right or a full house is a failure. */
+const isBadInput = (error: unknown): boolean =>
+  error instanceof ApiError && [400, 404, 409, 413, 415, 422].includes(error.status);
 
 // A reader that goes away early (`| head`) ends the output, not the work's exit code.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

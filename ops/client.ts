@@ -101,6 +101,7 @@ export async function withServer<T>(
     config: { ...config, port: 0 },
     dataDir,
     create: options.create ?? null,
+    still: true,
     log,
     progress: (text) => options.io.stderr(`${text}\n`),
   });

@@ -27,7 +27,8 @@ import { createChecks } from './checks.ts';
 import type { Config } from './config.ts';
 import { startConflictWriter } from './conflicts.ts';
 import { openDataDir } from './data-dir.ts';
-import { seedDemo } from './demo/seed.ts';
+import { playDemo } from './demo/play.ts';
+import { DEMO_SOURCE, seedDemo } from './demo/seed.ts';
 import { startEngines } from './engines/supervisor.ts';
 import { checkListen, closeServer, listen, listenMetrics } from './listen.ts';
 import { packageVersion, projectRoot } from './project.ts';
@@ -42,6 +43,8 @@ export interface ServerOptions {
   dataDir: string;
   /** Makes the workspace when there is none; null: it must be there. */
   create: { name: string; currency?: string; zone?: string } | null;
+  /** The demo does not go on by itself after its seeding. */
+  still?: boolean;
   log: Logger;
   /** One line for people, as the start goes on. */
   progress?: (text: string) => void;
@@ -286,6 +289,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       settle: serving.settle,
       progress,
     });
+    if (!options.still) opening.use(playDemo({ dir, gateway: gateway.calls, source: DEMO_SOURCE, log }));
   }
 
   const closing = opening.move();

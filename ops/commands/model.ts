@@ -1,6 +1,6 @@
 // Models from the command line: import a parameter file, put a version in force, list.
 import { readFileSync } from 'node:fs';
-import { dataDirOf, withServer } from '../client.ts';
+import { ApiError, dataDirOf, withServer } from '../client.ts';
 import { type Command, UsageError } from './command.ts';
 import { parseCommand, print, table } from './options.ts';
 
@@ -55,10 +55,16 @@ Example: axiom47 model import bg-nbd.json gamma-gamma.json && axiom47 model depl
         return 0;
       }
       if (verb === 'deploy') {
-        const deployed = await client.call<{ id: string; version: number; digest: string; seq: number }>(
-          'POST',
-          `/api/models/${encodeURIComponent(rest[0]!)}/deploy`,
-        );
+        const deployed = await client
+          .call<{ id: string; version: number; digest: string; seq: number }>(
+            'POST',
+            `/api/models/${encodeURIComponent(rest[0]!)}/deploy`,
+          )
+          .catch((error: unknown) => {
+            throw error instanceof ApiError && [404, 409].includes(error.status)
+              ? new UsageError(`${error.message}; \`axiom47 model list\` shows what there is`)
+              : error;
+          });
         print(io, values.json, deployed, () => `${deployed.id} answers from log position ${deployed.seq} on.`);
         return 0;
       }

@@ -15,10 +15,10 @@ export const serve: Command = {
   name: 'serve',
   summary: 'start everything: engines, log, API and console (npm start)',
   help: `
-axiom47 serve [--data-dir DIR] [--port 8047] [--demo] [--empty] [--currency EUR] [--zone UTC] [--open] [--json]
+axiom47 serve [--data-dir DIR] [--port 8047] [--demo [--still]] [--empty] [--currency EUR] [--zone UTC] [--open] [--json]
 
 Serves data/main when it exists, else the demo workspace in data/demo, which is filled on the first start.
---demo serves the demo; --empty makes a workspace without demo data; --port 0 takes any free port.
+--demo serves the demo, which goes on living at an event a second (--still: it does not); --empty makes a workspace without demo data; --port 0 takes any free port.
 --currency and --zone are those of a new workspace. --open opens the console in a browser.
 --json prints {"url", "setupUrl"?, "nats", "postgres", "dataDir", "workspace"} once ready.
 
@@ -29,6 +29,7 @@ Example: axiom47 serve --empty --data-dir /var/lib/axiom47 --currency GBP --zone
       port: { type: 'string' },
       demo: { type: 'boolean' },
       empty: { type: 'boolean' },
+      still: { type: 'boolean' },
       currency: { type: 'string' },
       zone: { type: 'string' },
       open: { type: 'boolean' },
@@ -70,7 +71,14 @@ Example: axiom47 serve --empty --data-dir /var/lib/axiom47 --currency GBP --zone
     process.on('SIGINT', onSignal);
     process.on('SIGTERM', onSignal);
 
-    const server = await startServer({ config: { ...config, port }, dataDir, create, log, progress: say });
+    const server = await startServer({
+      config: { ...config, port },
+      dataDir,
+      create,
+      still: values.still ?? false,
+      log,
+      progress: say,
+    });
     try {
       const { url, setupUrl, nats, postgres, workspace } = server;
       if (values.json)

@@ -10,7 +10,7 @@ import { replaceFile } from '../engines/durable-file.ts';
 import { DEMO, generateDemo } from './generator.ts';
 
 const BATCH = 500;
-const SOURCE = 'api';
+export const DEMO_SOURCE = 'api';
 
 export interface SeedDeps {
   dir: DataDir;
@@ -50,7 +50,7 @@ export function seedDemo({ dir, gateway, log }: SeedDeps): Seeding {
       const body = new TextEncoder().encode(JSON.stringify(events.slice(from, from + BATCH)));
       const answer = await gateway.ingest({
         door: 'http',
-        source: SOURCE,
+        source: DEMO_SOURCE,
         body,
         contentType: 'json',
         strict: false,

@@ -41,7 +41,7 @@ start() {
   local begun line
   begun="$(now)"
   : >"$folder/out"
-  "$node" ops/axiom47.ts serve --demo --port 0 --json --data-dir "$data" >"$folder/out" 2>>"$folder/err" &
+  "$node" ops/axiom47.ts serve --demo --still --port 0 --json --data-dir "$data" >"$folder/out" 2>>"$folder/err" &
   server=$!
   until line="$(head -n 1 "$folder/out")" && [ -n "$line" ]; do
     kill -0 "$server" 2>/dev/null || fail 'the server ended before it answered'
