@@ -131,6 +131,10 @@ describe('a file', () => {
       code: 2,
       stderr: expect.stringContaining('--colour'),
     });
+    const model = await run(['model', 'deploy', 'clv_model@99', '--data-dir', dataDir]);
+    expect(model).toMatchObject({ code: 2, stderr: expect.stringContaining('`axiom47 model list` shows') });
+    const fit = await run(['fit', 'bg-nbd', '--from-log', '--as-of', '9999999', '--data-dir', dataDir]);
+    expect(fit).toMatchObject({ code: 2, stderr: expect.stringMatching(/--as-of 9999999: the log ends at sequence/) });
     expect(await run(['serve'], { env: { AXIOM47_PORT: 'eighty' } })).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('AXIOM47_PORT must be a port number'),

@@ -144,6 +144,33 @@ describe('what an event means', () => {
     expect(await detail('c-again')).toMatchObject({ orders: 2, frequency: 1 });
   });
 
+  test('one order told in two ways at one revision is a conflict: one content stays, the other is in the quarantine', async () => {
+    await post(order('c-conflict', '2026-01-10', { order_id: 'o-conflict', amount: '12.00' }));
+    await post(order('c-conflict', '2026-01-10', { order_id: 'o-conflict', amount: '10.00' }));
+    const { items } = await until('the conflict is listed', async () => {
+      const page = await program.call<{ items: { detail: string }[] }>('GET', '/api/quarantine?reason=conflict');
+      return page.items.length > 0 && page;
+    });
+    expect(items).toHaveLength(1);
+    expect(items[0]!.detail).toContain('10.00 EUR');
+    expect(await detail('c-conflict')).toMatchObject({ orders: 1, net: 12 });
+  });
+
+  test('what comes later changes no old answer: the same as_of gives the same text', async () => {
+    await post([order('c-past', '2026-01-10'), order('c-past', '2026-02-10')]);
+    await frequencyOf('c-past', 1);
+    const { seq } = await program.call<{ seq: number }>('GET', '/api/log');
+    const ask = (as_of: object) =>
+      program.request<Churn>('POST', '/api/predict/churn', { body: { customer_id: 'c-past', as_of } });
+    const before = await ask({ seq, at: '2026-03-01' });
+    // Late, and older than everything known.
+    await post(order('c-past', '2025-12-01'));
+    await frequencyOf('c-past', 2);
+    expect((await ask({ seq, at: '2026-03-01' })).text).toBe(before.text);
+    const now = await ask({ at: '2026-03-01' });
+    expect([before.body.features.T_days, now.body.features.T_days]).toEqual([50, 90]);
+  });
+
   test('a refund lowers money from its own day on and never a purchase day', async () => {
     await post([
       order('c-refund', '2026-01-10', { order_id: 'r-1' }),
