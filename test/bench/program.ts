@@ -6,7 +6,6 @@ import { fileURLToPath } from 'node:url';
 import type { ImportSummary } from '#ops/import/run-import.ts';
 import { freePort, type Program, removeFolders, runJson, serve, temporaryFolder } from '#test/support/program.ts';
 import {
-  atLeast,
   atMost,
   type Benchmark,
   CannotRun,
@@ -55,7 +54,7 @@ async function importCdnow(folder: string): Promise<Measurement[]> {
 
 async function demo(folder: string): Promise<Measurement[]> {
   const begun = performance.now();
-  await using program = await serve(['--demo', '--data-dir', join(folder, 'demo')]);
+  await using program = await serve(['--demo', '--still', '--data-dir', join(folder, 'demo')]);
   const { items } = await program.call<{ items: { customer_id: string }[] }>('GET', '/api/customers?limit=1');
   const answer = await program.call<{ basis: string }>('POST', '/api/predict/clv', {
     customer_id: items[0]!.customer_id,
@@ -220,15 +219,15 @@ async function settled(program: Program, customers: number, progress: Progress):
   }
 }
 
-/** Seconds from the start to each line of the log, by its own time. */
+/** Where the time went, by the log's own clock. */
 function phases(program: Program, startedAt: number, what: string): Measurement[] {
   return program.stderr.split('\n').flatMap((line) => {
     if (!line.startsWith('{')) return [];
-    const { time, msg } = JSON.parse(line) as { time: string; msg: string };
-    const value = (Date.parse(time) - startedAt) / 1_000;
-    return ['snapshot restored', 'gateway open', 'model in force'].includes(msg)
-      ? [{ name: `${what}: until “${msg}”`, value, unit: 's' }]
-      : [];
+    const { time, msg, ms } = JSON.parse(line) as { time: string; msg: string; ms?: number };
+    const until = { name: `${what}: until “${msg}”`, value: (Date.parse(time) - startedAt) / 1_000, unit: 's' };
+    if (msg === 'gateway open' || msg === 'model in force') return [until];
+    if (msg !== 'snapshot restored') return [];
+    return [until, { name: `${what}: the snapshot alone`, value: (ms ?? Number.NaN) / 1_000, unit: 's' }];
   });
 }
 
@@ -277,18 +276,19 @@ async function restart(folder: string, progress: Progress): Promise<Measurement[
   program = killed.started;
   await program.stop();
 
-  const what = 'program: restart with 1M customers, 1.2M orders';
+  const what = 'program: start with 1M customers, 1.2M orders';
+  const [afterStop, afterKill] = [`${what}, after a clean stop`, `${what}, after kill -9`];
   return [
-    atMost(`${what}, to the first answer after a clean stop`, clean.after, 's', 3),
-    ...phases(clean.started, clean.startedAt, `${what}, after a clean stop`),
+    atMost(`${afterStop}, to the first answer`, clean.after, 's', 3),
+    ...phases(clean.started, clean.startedAt, afterStop),
     {
-      ...atMost(`${what}, to the first answer after kill -9, a tail of ${TAIL / 1_000}k events`, killed.after, 's', 3),
+      ...atMost(`${afterKill} with a tail of ${TAIL / 1_000}k events, to the first answer`, killed.after, 's', 3),
       against: '< 3 s, plus the tail',
     },
-    ...phases(killed.started, killed.startedAt, `${what}, after kill -9`),
+    ...phases(killed.started, killed.startedAt, afterKill),
     { name: 'program: clean stop with 1M customers', value: stopped, unit: 's' },
-    atLeast('program: 1M new customers by HTTP, 2,000 a request', MILLION / filled, 'new customers/s', 30_000),
-    { name: 'program: 1M customers, 1.2M orders until in the tables and scored', value: inTables, unit: 's' },
+    { name: 'program: 1M new customers by HTTP, 2,000 a request', value: MILLION / filled, unit: 'events/s' },
+    { name: 'program: those, and 200k orders more, until in the tables and scored', value: inTables, unit: 's' },
   ];
 }
 
