@@ -11,8 +11,8 @@ const [name] = process.argv.slice(2);
 const benchmark = Object.values(catalogue)
   .flat()
   .find((each) => each.name === name);
-// The parent went away: nobody wants the figures.
-process.on('disconnect', () => process.exit(1));
+// Stopped, or the parent went away: nobody wants the figures. An orderly exit ends the programs this one has started.
+for (const event of ['disconnect', 'SIGTERM', 'SIGINT'] as const) process.on(event, () => process.exit(1));
 try {
   if (!benchmark) throw new Error(`there is no benchmark '${name}'`);
   const measurements = await benchmark.run((progress) => void tell({ progress }));

@@ -28,9 +28,12 @@ export async function runIsolated(name: string, progress: Progress, signal: Abor
     if ('progress' in told) progress(told.progress);
     else outcome = told;
   });
+  let killing: NodeJS.Timeout | undefined;
   const end = (why: string) => {
     outcome ??= { failed: why };
-    child.kill('SIGKILL');
+    child.kill('SIGTERM');
+    // Busy in a loop, it hears nothing.
+    killing = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS);
   };
   const timer = setTimeout(() => end(`not done after ${LIMIT_MS / 60_000} minutes`), LIMIT_MS);
   const interrupted = () => end('interrupted');
@@ -41,6 +44,7 @@ export async function runIsolated(name: string, progress: Progress, signal: Abor
     return outcome ?? { failed: `ended with ${killedBy ?? code} and no figures` };
   } finally {
     clearTimeout(timer);
+    clearTimeout(killing);
     signal.removeEventListener('abort', interrupted);
     await endAllBelow(folder);
     rmSync(folder, { recursive: true, force: true });
