@@ -27,7 +27,7 @@ export interface Purchases extends Matching {
   netMinor: number;
   /** Code of the currency of `netMinor`: reporting, or the customer's only one when a rate is missing, or 0 when mixed. */
   currency: number;
-  /** Some money has no rate to the reporting currency. */
+  /** Some money has no rate to the reporting currency, or the sums leave the exact integers (beyond 2^53 − 1 minor units). */
   noRate: boolean;
 }
 
@@ -97,6 +97,8 @@ export function countPurchases(orders: Documents, refunds: Documents, day: numbe
     netMinor += sum;
   }
   if (n === 0) out.firstDay = out.lastDay = NO_DAY;
+  // Every summand was ≥ 0, so a sum within the exact integers had no rounding on its way.
+  if (netMinor > Number.MAX_SAFE_INTEGER) noRate = true;
   for (let i = 0; i < refundOrder.length; ) {
     const today = refunds.day[refundOrder[i]!]!;
     const sums = new Map<number, number>();
@@ -109,6 +111,7 @@ export function countPurchases(orders: Documents, refunds: Documents, day: numbe
     if (converted === null) noRate = true;
     else netMinor -= converted;
   }
+  if (netMinor < Number.MIN_SAFE_INTEGER) noRate = true;
   out.days = days;
   out.noRate = noRate;
   out.moneyDays = noRate ? 0 : moneyDays;
@@ -149,7 +152,7 @@ function convert(own: number, foreign: Map<number, number>, day: number, money: 
   return money.rates.convert(sums, day);
 }
 
-/** Without a rate: net money in the customer's only currency, or nothing when there are several. */
+/** Without a rate: net money in the customer's only currency, or nothing when there are several or it is beyond 2^53 − 1. */
 function inOwnCurrency(orders: Documents, n: number, refunds: Documents, refundOrder: number[], out: Purchases): void {
   let code = -1;
   let net = 0;
@@ -162,7 +165,9 @@ function inOwnCurrency(orders: Documents, n: number, refunds: Documents, refundO
     const at = sortKeys[i]! % POSITIONS;
     take(orders.currency[at]!, out.left[at]!);
   }
+  const exact = net <= Number.MAX_SAFE_INTEGER;
   for (const at of refundOrder) take(refunds.currency[at]!, -out.unmatched[at]!);
+  if (!exact || net < Number.MIN_SAFE_INTEGER) code = 0;
   out.currency = Math.max(0, code);
   out.netMinor = code > 0 ? net : 0;
 }

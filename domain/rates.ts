@@ -15,7 +15,7 @@ export interface Rates {
   set(day: number, rates: Readonly<Record<string, string>>): void;
   /**
    * The sums of one day in minor units of the reporting currency, rounded half-even once;
-   * null when a non-zero sum has no rate. @throws RangeError when the result exceeds 2^53 − 1.
+   * null when a non-zero sum has no rate, or the result exceeds 2^53 − 1: one absurd amount must not stop a fold.
    */
   convert(sums: readonly CurrencySum[], day: number): number | null;
   list(): [number, Record<string, string>][];
@@ -54,9 +54,7 @@ export function createRates(reportingCurrency: string): Rates {
         if (!rate) return null;
         total = add(total, multiply({ units: minor, scale: exponentOf(currency) ?? 2 }, rate));
       }
-      const rounded = roundHalfEven(total, exponentOf(reportingCurrency) ?? 2);
-      if (!rounded) throw new RangeError('fx: a converted day-sum exceeds 2^53 minor units');
-      return rounded.integer;
+      return roundHalfEven(total, exponentOf(reportingCurrency) ?? 2)?.integer ?? null;
     },
     list: () => [...facts].sort(([a], [b]) => a - b),
   };

@@ -204,16 +204,23 @@ export class Ledger {
       return ignored;
     }
     const name = this.store.names.code(pack.activityName(i));
-    if (!this.#isNewId(pack, i, type, name, at)) return duplicate;
-    if (!isVerifiable(at, this.window.forgottenBefore)) tally.unverifiable++;
-    if (type === TYPE['activity.recorded']) this.store.addActivity(row, day, name, 1);
-    else if (type === TYPE['consent.changed'])
-      this.store.putConsent(row, name, at, pack.extra(i)?.props?.granted !== false);
-    else {
-      const step = SUBSCRIPTION_STEPS.findIndex((s) => TYPE[`subscription.${s}`] === type);
-      if (step >= 0) return this.#applySubscription(pack, i, row, day, step | (name << 2));
-      if (type !== TYPE['customer.identified']) return accepted;
+    const isNew = this.#isNewId(pack, i, type, name, at);
+    // Marks and consents are sets by themselves: one id with two contents is joined, whichever came first. The window only says duplicate.
+    const step = SUBSCRIPTION_STEPS.findIndex((s) => TYPE[`subscription.${s}`] === type);
+    if (step >= 0) return this.#applySubscription(pack, i, row, day, step | (name << 2));
+    if (type === TYPE['consent.changed']) {
+      const changed = this.store.putConsent(row, name, at, pack.extra(i)?.props?.granted !== false);
+      if (changed) this.columns.mark(row, this.#seq);
+      return changed || isNew ? accepted : duplicate;
     }
+    if (!isNew) return duplicate;
+    if (!isVerifiable(at, this.window.forgottenBefore)) {
+      // The window has forgotten, but the same file was finished once: all of it is known (facts §2).
+      if (tally.repeats) return duplicate;
+      tally.unverifiable++;
+    }
+    if (type === TYPE['activity.recorded']) this.store.addActivity(row, day, name, 1);
+    else if (type !== TYPE['customer.identified']) return accepted;
     this.columns.mark(row, this.#seq);
     return accepted;
   }

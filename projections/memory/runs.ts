@@ -40,6 +40,10 @@ export class RunTally {
   readonly run: string;
   source: string | null = null;
   startedAt: number | null = null;
+  /** Names file and mapping. */
+  digest: string | null = null;
+  /** A run of the same file and mapping had been finished when this one began. */
+  repeats = false;
   backfill = false;
   finished = false;
   events = new Float64Array(VERDICTS.length);
@@ -114,6 +118,8 @@ const save = (t: RunTally) => ({
   run: t.run,
   source: t.source,
   startedAt: t.startedAt,
+  digest: t.digest,
+  repeats: t.repeats,
   backfill: t.backfill,
   finished: t.finished,
   events: [...t.events],
@@ -143,6 +149,10 @@ export class Runs {
     tally.source = fact.source;
     tally.startedAt = fact.startedAt;
     tally.backfill = fact.backfill;
+    tally.digest = fact.digest;
+    for (const other of this.#tallies.values())
+      if (other !== tally && other.finished && other.source === fact.source && other.digest === fact.digest)
+        tally.repeats = true;
   }
 
   finished(run: string): void {
@@ -169,6 +179,8 @@ export class Runs {
       const tally = this.of(s.run);
       tally.source = s.source;
       tally.startedAt = s.startedAt;
+      tally.digest = s.digest;
+      tally.repeats = s.repeats;
       tally.backfill = s.backfill;
       tally.finished = s.finished;
       tally.events.set(s.events);

@@ -87,6 +87,21 @@ describe('features(ledger, D)', () => {
     expect(mixed).toMatchObject({ noRate: true, netMinor: 0, currency: null, frequency: 1 });
   });
 
+  test('money beyond the exact integers is refused like money without a rate; purchases still count', () => {
+    const huge = Number.MAX_SAFE_INTEGER;
+    const rates = createRates('EUR');
+    rates.set(0, { USD: '1.08' });
+    for (const entries of [
+      ledger([order(1, 10, 100), order(2, 20, huge), order(3, 30, huge - 1)]),
+      ledger([order(1, 10, 100), order(2, 20, huge, 'USD')]),
+      ledger([order(1, 10, 100)], [refund(2, 20, huge), refund(3, 20, huge)]),
+    ]) {
+      const seen = features(entries, 40, { rates });
+      expect(seen).toMatchObject({ noRate: true, moneyDays: 0, moneyMinor: 0, netMinor: 0, currency: null });
+      expect(seen.frequency).toBe(entries.orders.length - 1);
+    }
+  });
+
   test('a rate that is no positive decimal is refused', () => {
     expect(() => createRates('EUR').set(0, { USD: '1e3' })).toThrow(/USD is not a positive decimal/);
     expect(() => createRates('EUR').set(0, { USD: '0' })).toThrow(RangeError);

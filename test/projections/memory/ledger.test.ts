@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { Fact } from '#domain/envelope.ts';
 import { features } from '#domain/features.ts';
 import { createRates } from '#domain/rates.ts';
 import { COLUMN_FLAG, createCustomerColumns, openColumns } from '#projections/memory/columns.ts';
@@ -124,6 +125,45 @@ describe('activities', () => {
     ]);
   });
 
+  test('an identical file is all duplicates, also when the window has forgotten its ids', () => {
+    const writer = createWriter();
+    const t0 = writer.ingestedAt;
+    const day0 = Math.floor(t0 / DAY);
+    const started = (name: string, digest: string): Fact => ({
+      type: 'import.started',
+      run: name,
+      source: 'shop',
+      digest,
+      backfill: true,
+      amend: false,
+      startedAt: writer.ingestedAt,
+      coverage: 'complete',
+    });
+    const finished = (name: string): Fact => ({
+      type: 'import.finished',
+      run: name,
+      rows: 2,
+      events: 2,
+      quarantinedRows: 0,
+    });
+    const file = (name: string) =>
+      ['1', '2'].map((hash) => activity('ann', hash, day0, 'login', { at: day0 * DAY, ...run(name) }));
+    const ledger = apply(small({ idWindow: { maxIds: 1000, maxHours: 48 } }), [
+      writer.fact(started('first', 'd1')),
+      writer.pack(file('first')),
+      writer.fact(finished('first')),
+    ]);
+    const before = new StateDigest(ledger).value();
+    writer.ingestedAt = t0 + 3 * DAY;
+    apply(ledger, [writer.fact(started('again', 'd1')), writer.pack(file('again')), writer.fact(finished('again'))]);
+    expect(ledger.runs.stats('again')).toMatchObject({ acceptedEvents: 0, duplicateEvents: 2, unverifiableEvents: 0 });
+    expect(new StateDigest(ledger).value()).toBe(before);
+    // Another file with the same ids cannot be told from news any more: applied and counted.
+    writer.ingestedAt = t0 + 6 * DAY;
+    apply(ledger, [writer.fact(started('other', 'd2')), writer.pack(file('other'))]);
+    expect(ledger.runs.stats('other')).toMatchObject({ acceptedEvents: 2, unverifiableEvents: 2 });
+  });
+
   test('the window never holds more than its limit', () => {
     const writer = createWriter();
     const events = Array.from({ length: 200 }, (_, i) => activity('ann', `${i}`, 1, 'view'));
@@ -145,6 +185,29 @@ describe('activities', () => {
 });
 
 describe('subscriptions, consent, identification', () => {
+  test('one event id with two contents is joined the same way, whichever came first', () => {
+    const eventHash = new Uint8Array(16).fill(7);
+    const renewed = (revision: number, minor: number) => ({
+      ...order('ann', 'sub-1', 10, minor),
+      type: 'subscription.renewed' as const,
+      eventHash,
+      revision,
+    });
+    const consent = (granted: boolean) =>
+      event('ann', { type: 'consent.changed', name: 'email', at: 5, eventHash, props: { granted } });
+    for (const [a, b] of [
+      [renewed(0, 100), renewed(1, 200)],
+      [renewed(0, 100), renewed(0, 200)],
+      [consent(true), consent(false)],
+    ] as const) {
+      const digests = [
+        [a, b],
+        [b, a, b],
+      ].map((events) => new StateDigest(apply(small(), [createWriter().pack([...events])])).value());
+      expect(digests[0]).toBe(digests[1]);
+    }
+  });
+
   test('marks are joined by subscription, step and day; the later consent stands, a withdrawal at a tie', () => {
     const writer = createWriter();
     const mark = (type: 'subscription.started' | 'subscription.cancelled', day: number) => ({
