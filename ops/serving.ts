@@ -66,7 +66,6 @@ export async function createServing({ calls, columns, modelOf, pool, projector, 
     model: () => models.at(-1) ?? null,
     clock: dayOfClock,
     majorPerMinor: () => 10 ** -(exponentOf(facts.reportingCurrency) ?? 2),
-    reportingCurrency: () => facts.reportingCurrency,
     log,
   });
 

@@ -22,7 +22,9 @@ export const hasBought = (history: History): boolean => history.orders > 0 && hi
 /** What the kernels are asked with. @param day the day asked about, ≥ firstDay. @param scale minor units in one major unit. */
 export function toCustomer(history: History, day: number, scale: number): CustomerHistory {
   const { flags, firstDay } = history;
-  if (!hasBought(history) || isErased(history)) return { frequency: 0, recency: 0, T: 0, notACustomer: true };
+  // An anonymous id is nobody's until it is linked: never scored (facts §7).
+  if (!hasBought(history) || (flags & (COLUMN_FLAG.erased | COLUMN_FLAG.anonymous)) !== 0)
+    return { frequency: 0, recency: 0, T: 0, notACustomer: true };
   return {
     frequency: history.frequency,
     recency: history.lastDay - firstDay,

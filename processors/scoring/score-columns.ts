@@ -10,6 +10,8 @@ export interface ScoreInput {
   moneyDays: Float64Array;
   /** Mean net money of those days, major units of the reporting currency; NaN = without a rate. */
   monetaryValue: Float64Array;
+  /** 1 = the first purchase may lie before the data begin. */
+  leftTruncated: Uint8Array;
 }
 
 export interface ScoreColumns {
@@ -44,6 +46,8 @@ export function scoreColumns(model: ClvModel, input: ScoreInput, horizons: Score
     refused: {},
   };
   const seen = new Map<string, number>();
+  /** Of rows that were computed: the guard's reason, so that their twins count too. */
+  const refusals = new Map<number, Refusal['reason']>();
   const refuse = (reason: Refusal['reason']) => {
     out.refused[reason] = (out.refused[reason] ?? 0) + 1;
   };
@@ -54,11 +58,12 @@ export function scoreColumns(model: ClvModel, input: ScoreInput, horizons: Score
       refuse('not-a-customer');
       continue;
     }
-    const key = `${frequency}|${input.recencyDays[i]}|${input.ageDays[i]}|${input.moneyDays[i]}|${money}`;
+    const key = `${frequency}|${input.recencyDays[i]}|${input.ageDays[i]}|${input.moneyDays[i]}|${money}|${input.leftTruncated[i]}`;
     const twin = seen.get(key);
     if (twin !== undefined) {
       for (const name of COLUMNS) out[name][i] = out[name][twin]!;
-      if (Number.isNaN(money)) refuse('without-rate');
+      const reason = refusals.get(twin);
+      if (reason !== undefined) refuse(reason);
       continue;
     }
     seen.set(key, i);
@@ -69,9 +74,11 @@ export function scoreColumns(model: ClvModel, input: ScoreInput, horizons: Score
       moneyDays: input.moneyDays[i]!,
       monetaryValue: Number.isNaN(money) ? null : money,
       withoutRate: Number.isNaN(money),
+      leftTruncated: input.leftTruncated[i] === 1,
     };
     const churn = predictChurn(model, history, horizons.churnDays);
     if (!churn.ok) {
+      refusals.set(i, churn.reason.reason);
       refuse(churn.reason.reason);
       continue;
     }
@@ -79,6 +86,7 @@ export function scoreColumns(model: ClvModel, input: ScoreInput, horizons: Score
     out.pAlive[i] = churn.value.pAlive;
     const clv = predictClv(model, history, { months: horizons.clvMonths, discountMonthly: horizons.discountMonthly });
     if (!clv.ok) {
+      refusals.set(i, clv.reason.reason);
       refuse(clv.reason.reason);
       out.expectedPurchases[i] = churn.value.expectedPurchases;
       continue;

@@ -23,8 +23,6 @@ export interface ScorerDeps {
   clock(): { day: number; at: number };
   /** Major units per minor unit of the reporting currency, e.g. 0.01. */
   majorPerMinor(): number;
-  /** Index of the reporting currency in a batch's `currencies`; money in others has no rate here. */
-  reportingCurrency(): string;
   log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
 }
 
@@ -137,12 +135,14 @@ function inputOf(rows: CustomerState, day: number, deps: ScorerDeps): ScoreInput
     ageDays: new Float64Array(n),
     moneyDays: new Float64Array(n),
     monetaryValue: new Float64Array(n),
+    leftTruncated: new Uint8Array(n),
   };
   const scale = deps.majorPerMinor();
-  const reporting = rows.currencies.indexOf(deps.reportingCurrency());
+  const { erased, linked, anonymous, noRate, leftTruncated } = CUSTOMER_FLAG;
   for (let i = 0; i < n; i++) {
     const never = rows.firstDay[i]! === NO_DAY || rows.orders[i]! === 0;
-    if (never || (rows.flags[i]! & (CUSTOMER_FLAG.erased | CUSTOMER_FLAG.anonymous)) !== 0) {
+    const flags = rows.flags[i]!;
+    if (never || (flags & (erased | linked | anonymous)) !== 0) {
       input.frequency[i] = -1;
       continue;
     }
@@ -151,8 +151,9 @@ function inputOf(rows: CustomerState, day: number, deps: ScorerDeps): ScoreInput
     input.recencyDays[i] = rows.lastDay[i]! - rows.firstDay[i]!;
     input.ageDays[i] = Math.max(day, rows.lastDay[i]!) - rows.firstDay[i]!;
     input.moneyDays[i] = moneyDays;
-    const foreign = rows.currency[i]! !== 0 && rows.currency[i]! !== reporting;
-    input.monetaryValue[i] = foreign ? Number.NaN : moneyDays > 0 ? (rows.moneyMinor[i]! * scale) / moneyDays : 0;
+    input.leftTruncated[i] = (flags & leftTruncated) === 0 ? 0 : 1;
+    const mean = moneyDays > 0 ? (rows.moneyMinor[i]! * scale) / moneyDays : 0;
+    input.monetaryValue[i] = (flags & noRate) === 0 ? mean : Number.NaN;
   }
   return input;
 }

@@ -1,0 +1,100 @@
+// The scores table says what the API says: the same guard, the same digits, for every kind of customer.
+import { expect, test } from 'vitest';
+import { toCustomer } from '#api/predict/history.ts';
+import type { Fact } from '#domain/envelope.ts';
+import { type ClvModel, predictChurn, predictClv } from '#domain/models/clv-model.ts';
+import { scoreColumns } from '#processors/scoring/score-columns.ts';
+import { createScorer, SCORE_HORIZONS } from '#processors/scoring/scorer.ts';
+import { createCustomerColumns, openColumns } from '#projections/memory/columns.ts';
+import { DirtyRows } from '#projections/memory/dirty-rows.ts';
+import { createLedger } from '#projections/memory/ledger.ts';
+import type { ScoreBatch } from '#projections/scores.ts';
+import { apply, createWriter, order, sidOf } from '../projections/memory/scenario.ts';
+
+const model: ClvModel = {
+  model: 'clv',
+  unit: 'week',
+  bgNbd: { r: 0.24, alpha: 4.4, a: 0.8, b: 2.4 },
+  gammaGamma: { p: 6.2, q: 3.7, v: 15.4 },
+};
+
+test('left-truncated, anonymous, linked, erased customers and money without a rate are refused as the API refuses them', async () => {
+  const writer = createWriter();
+  const facts: Fact[] = [
+    {
+      type: 'import.started',
+      run: 'r',
+      source: 'shop',
+      digest: 'd',
+      backfill: true,
+      amend: false,
+      startedAt: 0,
+      coverage: 10,
+    },
+    { type: 'customer.linked', anonymous: sidOf('linked'), known: sidOf('repeat') },
+    { type: 'customer.erased', sids: [sidOf('gone')], at: 1 },
+  ];
+  const usd = { currency: 'USD' };
+  const ledger = apply(createLedger({ maxCustomers: 1 << 10 }), [
+    ...facts.map((fact) => writer.fact(fact)),
+    writer.pack([
+      order('repeat', 'a', 20, 1000),
+      order('repeat', 'b', 40, 3000),
+      order('linked', 'c', 60, 2000),
+      order('once', 'd', 30, 500),
+      order('old', 'e', 5, 1000),
+      order('old', 'f', 40, 1000),
+      order('dollars', 'g', 20, 1000, usd),
+      order('dollars', 'h', 40, 1000, usd),
+      order('mixed', 'i', 20, 1000, usd),
+      order('mixed', 'j', 40, 1000),
+      order('nobody', 'k', 20, 1000, { anonymous: true }),
+      order('gone', 'l', 20, 1000),
+    ]),
+  ]);
+  const dirty = new DirtyRows(ledger);
+  const written = new Map<string, Record<string, number>>();
+  const day = 70;
+  await using scorer = createScorer({
+    dirtyRows: async (since, limit) => dirty.after(since, limit),
+    score: async (chosen, input, horizons) => scoreColumns(chosen, input, horizons),
+    async writeScores(batch: ScoreBatch) {
+      const n = batch.sids.length / 16;
+      for (let i = 0; i < n; i++)
+        written.set(Buffer.from(batch.sids.subarray(i * 16, i * 16 + 16)).toString('hex'), {
+          pChurn: batch.pChurn[i]!,
+          clvMean: batch.clvMean[i]!,
+        });
+      return n;
+    },
+    model: () => ({ id: 'clv@1', model }),
+    clock: () => ({ day, at: day * 86_400_000 }),
+    majorPerMinor: () => 0.01,
+    log: { info() {}, warn() {} },
+  });
+  await scorer.settle();
+
+  const columns = openColumns(ledger.rows.handle);
+  const row = createCustomerColumns();
+  const seen: Record<string, [string, string]> = {};
+  for (const id of ['repeat', 'once', 'old', 'dollars', 'mixed', 'nobody', 'gone']) {
+    columns.read(columns.rowOf(sidOf(id)), row);
+    const customer = toCustomer(row, day, 100);
+    const churn = predictChurn(model, customer, SCORE_HORIZONS.churnDays);
+    const clv = predictClv(model, customer, { months: SCORE_HORIZONS.clvMonths });
+    const scores = written.get(Buffer.from(sidOf(id)).toString('hex'))!;
+    expect(scores.pChurn, `${id} churn`).toBe(churn.ok ? churn.value.pChurn : Number.NaN);
+    expect(scores.clvMean, `${id} value`).toBe(clv.ok ? clv.value.clvMean : Number.NaN);
+    seen[id] = [churn.ok ? 'ok' : churn.reason.reason, clv.ok ? 'ok' : clv.reason.reason];
+  }
+  expect(seen).toEqual({
+    repeat: ['ok', 'ok'],
+    once: ['ok', 'ok'],
+    old: ['left-truncated', 'left-truncated'],
+    dollars: ['ok', 'without-rate'],
+    mixed: ['ok', 'without-rate'],
+    nobody: ['not-a-customer', 'not-a-customer'],
+    gone: ['not-a-customer', 'not-a-customer'],
+  });
+  expect(written.get(Buffer.from(sidOf('linked')).toString('hex'))!.pChurn).toBeNaN();
+});
