@@ -82,5 +82,15 @@ function rowOf(conflict: Conflict) {
 
 async function lastWritten(quarantine: Pick<Quarantine, 'list'>): Promise<number> {
   const { rows } = await quarantine.list({ reason: REASON, limit: 100 });
-  return Math.max(0, ...rows.map((row) => Number((JSON.parse(row.raw) as { number?: number }).number ?? 0)));
+  return Math.max(0, ...rows.map((row) => numberOf(row.raw)));
+}
+
+/** 0 for a row that is not one of ours. */
+function numberOf(raw: string): number {
+  try {
+    const { number, key } = JSON.parse(raw) as { number?: unknown; key?: unknown };
+    return Number.isSafeInteger(number) && typeof key === 'string' ? (number as number) : 0;
+  } catch {
+    return 0;
+  }
 }

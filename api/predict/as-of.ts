@@ -73,7 +73,8 @@ export function parseInstant(value: string | number, offsets: Offsets, pointer: 
     throw new Problem('bad-field', `${pointer} ${detail}`, { fields: [{ pointer, detail }] });
   }
   const { kind, wall } = time.value;
-  if (kind === 'date') return { at: wall, day: Math.floor(wall / DAY_MS) };
+  // The day's own beginning: answers say `at`, and asking again with it must name the same day in every zone.
+  if (kind === 'date') return { at: resolveLocal(wall, offsets), day: Math.floor(wall / DAY_MS) };
   const at = instantOf(time.value, offsets);
   return { at, day: dayOf(at, offsets) };
 }

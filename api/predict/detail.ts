@@ -128,8 +128,9 @@ export function customerDetail(
     last_day: bought ? dayText(history.lastDay) : null,
     orders: history.orders,
     frequency: history.frequency,
-    net: history.netMinor / scale,
-    currency,
+    // Without a rate the money is in the customer's own currency.
+    net: history.netMinor / scaleOf(history.currency || currency),
+    currency: history.currency || currency,
     anonymous: view.entries.anonymous,
     linked: view.entries.linked.length,
     timeline: timeline.slice(0, asked.timeline).map((entry) => ({ ...entry, day: dayText(entry.day) })),

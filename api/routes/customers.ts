@@ -80,7 +80,6 @@ const AsOfQuery = z
   .transform((text) => (text !== undefined && isSequence.test(text) ? Number(text) : text));
 
 export function customerRoutes(deps: Deps, predictions: Predictions) {
-  const scale = scaleOf(deps.workspace.reportingCurrency);
   const currency = deps.workspace.reportingCurrency;
 
   /** The row of a list: present columns, and what the model in force makes of them. */
@@ -92,6 +91,8 @@ export function customerRoutes(deps: Deps, predictions: Predictions) {
   ) {
     const columnsRow = deps.columns.rowOf(sid);
     const history = predictions.historyOf(columnsRow);
+    // Without a rate the money is in the customer's own currency.
+    const own = history?.currency || currency;
     const blank = { p_alive: null, p_churn: null, band: null, clv_mean: null, clv_p05: null, clv_p95: null };
     const subject = at && predictions.subjectOfSid(named.customer_id, sid, moment, false);
     const churn = at && subject ? orProblem(() => predictions.churn(at, subject, DEFAULT_HORIZON_DAYS)) : null;
@@ -103,8 +104,8 @@ export function customerRoutes(deps: Deps, predictions: Predictions) {
       last_day: history && hasBought(history) ? dayText(history.lastDay) : null,
       orders: history?.orders ?? 0,
       frequency: history?.frequency ?? 0,
-      net: (history?.netMinor ?? 0) / scale,
-      currency,
+      net: (history?.netMinor ?? 0) / scaleOf(own),
+      currency: own,
       ...blank,
       ...(churn && !(churn instanceof Problem) && { p_alive: churn.p_alive, p_churn: churn.p_churn, band: churn.band }),
       ...(clv && !(clv instanceof Problem) && { clv_mean: clv.clv_mean, clv_p05: clv.clv_p05, clv_p95: clv.clv_p95 }),

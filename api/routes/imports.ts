@@ -1,6 +1,7 @@
 // File imports, as the command line drives them: start a run, append parsed rows in batches, hand over what could not be parsed, finish.
 // Every step may be repeated: a run and a batch carry their own names, and the same name again gets the same answer.
 import { z } from '@hono/zod-openapi';
+import { REASON_CODES } from '#domain/events.ts';
 import { formatMinor } from '#domain/money.ts';
 import { DAY_MS } from '#domain/time.ts';
 import type { RunStats } from '#projections/memory/runs.ts';
@@ -24,6 +25,8 @@ const Appended = z.object({
   seq: z.number(),
 });
 const Reasons = z.record(z.string().max(40), z.number().int().min(0));
+/** Conflicts are the fold's to find. */
+const Refused = z.enum(REASON_CODES).exclude(['conflict']);
 const Money = z.record(z.string(), z.string());
 const Summary = z.object({
   run: z.string(),
@@ -200,7 +203,7 @@ export function importRoutes(deps: Deps, predictions: Predictions) {
                 .array(
                   z.strictObject({
                     rowNumber: z.number().int().min(0),
-                    reason: z.string().max(40),
+                    reason: Refused,
                     column: z.string().max(200).optional(),
                     detail: z.string().max(1000),
                     raw: z.string().max(64 * 1024),
@@ -223,7 +226,12 @@ export function importRoutes(deps: Deps, predictions: Predictions) {
           await gateway.quarantineRows({
             run: id,
             source: run.source,
-            rows: rows.map(({ column, ...row }) => (column === undefined ? row : { ...row, column })),
+            // An erased person's data is not kept anew.
+            rows: rows.map(({ column, raw, ...row }) => ({
+              ...row,
+              raw: row.reason === 'erased' ? '' : raw,
+              ...(column === undefined ? {} : { column }),
+            })),
           });
           if (batch !== undefined) run.quarantined.add(batch);
         }

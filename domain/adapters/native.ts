@@ -37,7 +37,9 @@ export function parseNative(value: unknown, index: number, ctx: ParseContext, sh
   if (absent(value.at)) return bad('missing-time', 'at is missing');
   const written = parseTime(value.at);
   if (!written.ok) return bad('bad-time', `at ${written.reason}`);
-  const at = instantOf(written.value, ctx.zoneOffsets) + shiftMs;
+  // A date without a time is that date, whatever the device's clock says (facts §3).
+  const dateOnly = written.value.kind === 'date';
+  const at = instantOf(written.value, ctx.zoneOffsets) + (dateOnly ? 0 : shiftMs);
   if (at > ctx.now + ctx.rejectAfterMs)
     return bad('future', `at is ${((at - ctx.now) / 3_600_000).toFixed(1)} hours ahead of this system's clock`);
   if (!absent(value.data) && !isFields(value.data)) return bad('not-an-object', 'data is a JSON object');
@@ -52,7 +54,7 @@ export function parseNative(value: unknown, index: number, ctx: ParseContext, sh
     linkAnonymousId: null,
     id,
     at,
-    dateOnly: written.value.kind === 'date',
+    dateOnly,
     orderId: null,
     refundedOrderId: null,
     rowKey: null,

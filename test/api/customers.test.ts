@@ -34,6 +34,22 @@ describe('the list', () => {
     expect(body.items[0].clv_p05).toBeLessThanOrEqual(body.items[0].clv_p95);
   });
 
+  test('money without a rate is shown in the customer’s own currency', async () => {
+    const own = await createPlatform();
+    await own.deployCdnow();
+    const event = {
+      type: 'order.placed',
+      customer_id: 'yen',
+      at: '2026-05-01',
+      data: { order_id: 'y1', amount: '5000', currency: 'JPY' },
+    };
+    expect((await own.as('data-engineer', 'POST', '/api/events', event)).status).toBe(202);
+    const list = (await (await own.as('analyst', 'GET', '/api/customers')).json()) as { items: object[] };
+    expect(list.items[0]).toMatchObject({ net: 5000, currency: 'JPY', not_applicable: 'without-rate' });
+    const page = await (await own.as('analyst', 'GET', '/api/customers/yen')).json();
+    expect(page).toMatchObject({ net: 5000, currency: 'JPY', not_applicable: { clv: { reason: 'without-rate' } } });
+  });
+
   test('masks them for everybody else, and the ref still leads to the page', async () => {
     const list = await get('data-engineer', '/api/customers');
     expect(JSON.stringify(list.body)).not.toContain('customer-0001');

@@ -51,6 +51,13 @@ test('start, append, quarantine, finish; repeated steps change nothing', async (
     reasons: { 'bad-amount': 1, erased: 2 },
   });
   expect(await (await platform.as('analyst', 'GET', '/api/quarantine/1-0')).json()).toMatchObject({ raw: 'x,y' });
+  // Of an erased person nothing is kept anew.
+  expect(await (await platform.as('analyst', 'GET', '/api/quarantine/1-1')).json()).toMatchObject({ raw: '' });
+  for (const reason of ['conflict', 'resolved', 'No Such Reason'])
+    expect(
+      await json(`/api/imports/${start.run}/quarantine`, { rows: [{ ...rows[0], reason }] }),
+      reason,
+    ).toMatchObject({ status: 400, body: { errors: [{ pointer: '/rows/0/reason' }] } });
 
   const told = { rows: 11, events: 4, quarantinedRows: 3 };
   const summary = await json(`/api/imports/${start.run}/finish`, told);

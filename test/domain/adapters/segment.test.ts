@@ -119,6 +119,12 @@ describe('Segment', () => {
     );
   });
 
+  test('a date without a time is that date, whatever the clock of the device says', () => {
+    const dated = { ...completed, timestamp: '2026-11-19', sentAt: '2026-11-20T18:00:00Z' };
+    for (const now of [NOW, NOW + 12 * 3_600_000, NOW - 12 * 3_600_000])
+      expect(one(dated, { now })).toMatchObject({ dateOnly: true, at: Date.UTC(2026, 10, 19) });
+  });
+
   test('without a timestamp it happened when it came', () => {
     expect(one({ type: 'track', userId: 'u-1', event: 'Opened' }).at).toBe(NOW);
   });
