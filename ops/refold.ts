@@ -1,5 +1,5 @@
 // The past: the log folded again up to a position, for the customers asked about (facts §4). The whole log is read, which is exact and simple;
-// a position's clock, facts and statistics come from the same fold.
+// a position's clock, facts and statistics come from the same fold. Whoever was erased since has no past either (facts §8).
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { CustomerEntries } from '#domain/ledger.ts';
 import { createLedger, type Ledger } from '#projections/memory/ledger.ts';
@@ -15,11 +15,15 @@ export interface Refold {
 /** Positions kept at hand: a page that asks twice about one moment folds once. */
 const KEPT = 2;
 const TURN_MS = 5;
+/** Subjects of what concerns every customer. */
+const FACTS = 'evt.all.*';
 
 export function createRefold(store: EventStore, reportingCurrency: string): Refold {
-  const kept = new Map<number, Promise<Ledger>>();
+  /** A fold and the position up to which later erasures are in it. */
+  type Past = { ledger: Ledger; forgotTo: number };
+  const kept = new Map<number, Promise<Past>>();
 
-  async function fold(seq: number): Promise<Ledger> {
+  async function fold(seq: number): Promise<Past> {
     const ledger = createLedger({ reportingCurrency });
     let turn = performance.now();
     if (seq > 0)
@@ -31,18 +35,29 @@ export function createRefold(store: EventStore, reportingCurrency: string): Refo
           turn = performance.now();
         }
       }
+    return { ledger, forgotTo: seq };
+  }
+
+  async function forgetErased(past: Past): Promise<Ledger> {
+    const { ledger } = past;
+    const last = await store.lastSequence('EVT');
+    for await (const { bytes } of store.read('EVT', { from: past.forgotTo + 1, to: last, subject: FACTS })) {
+      const message = decodeMessage(bytes);
+      if (message.kind === 'fact' && message.fact.type === 'customer.erased') ledger.forget(message.fact.sids);
+    }
+    past.forgotTo = Math.max(past.forgotTo, last);
     ledger.flushColumns();
     return ledger;
   }
 
-  function at(seq: number): Promise<Ledger> {
+  async function at(seq: number): Promise<Ledger> {
     const known = kept.get(seq);
-    if (known) return known;
+    if (known) return forgetErased(await known);
     const folding = fold(seq);
     folding.catch(() => kept.delete(seq));
     kept.set(seq, folding);
     for (const old of [...kept.keys()].slice(0, -KEPT)) kept.delete(old);
-    return folding;
+    return forgetErased(await folding);
   }
 
   return {

@@ -71,20 +71,21 @@ export async function createServing({ calls, columns, modelOf, pool, projector, 
 
   function ledgers(refold: Refold): Ledgers {
     const row = createCustomerColumns();
-    const view = (sid: Uint8Array, entries: CustomerEntries | null, used: Rates): LedgerView | null => {
-      if (entries === null) return null;
+    const view = (entries: CustomerEntries | null, used: Rates, flags: number): LedgerView | null =>
+      entries && viewOf(entries, used, flags);
+    const flagsNow = (sid: Uint8Array): number => {
       const at = columns.rowOf(sid);
-      const flags = at >= 0 && columns.read(at, row) ? row.flags : 0;
-      return viewOf(entries, used, flags);
+      return at >= 0 && columns.read(at, row) ? row.flags : 0;
     };
     return {
       async present(sids) {
         const entries = await calls.entriesOf(sids);
-        return sids.map((sid, i) => view(sid, entries[i] ?? null, rates));
+        return sids.map((sid, i) => view(entries[i] ?? null, rates, flagsNow(sid)));
       },
+      // Identity and coverage as the log had them then: nothing imported later changes an old answer.
       async past(sids, seq) {
         const ledger = await refold.at(seq);
-        return sids.map((sid) => view(sid, ledger.entries(sid), ledger.workspace.rates));
+        return sids.map((sid) => view(ledger.entries(sid), ledger.workspace.rates, ledger.flags(sid)));
       },
       async clockAt(seq) {
         const { clockAt, clockDay } = await refold.at(seq);

@@ -109,6 +109,20 @@ export class Ledger {
     });
   }
 
+  /** What an erasure after the position leaves of the past: for refolds, because an erased customer has none (facts §8). */
+  forget(sids: readonly Uint8Array[]): void {
+    for (const sid of sids) {
+      const row = this.rows.findSid(sid);
+      if (row >= 0 && eraseRow(this.store, row, this.#hooks)) this.erasedTotals.customers++;
+    }
+  }
+
+  /** `COLUMN_FLAG` bits of the customer this sid belongs to, as last flushed; 0 when it is unknown. */
+  flags(sid: Uint8Array): number {
+    const row = this.rows.findSid(sid);
+    return row < 0 ? 0 : this.rows.get(this.rows.canonical(row), WORD.currencyAndFlags) >>> 24;
+  }
+
   /** Entries of the customer this sid belongs to, links followed; null when the sid is unknown. */
   entries(sid: Uint8Array): CustomerEntries | null {
     const row = this.rows.findSid(sid);
