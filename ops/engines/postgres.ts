@@ -65,7 +65,10 @@ const SETTINGS: Record<string, string> = {
   timezone: 'UTC',
   log_timezone: 'UTC',
   log_line_prefix: '%m [%p] ',
-  // Statements may hold personal data: a failing one is reported to its client, not to this log.
+  // Statements and the values they fail at may hold personal data: an error is told to its client, not to this log, which keeps what
+  // concerns the server (in its order of levels 'log' lies above 'error').
+  log_min_messages: 'log',
+  log_error_verbosity: 'terse',
   log_min_error_statement: 'panic',
   log_statement: 'none',
 };

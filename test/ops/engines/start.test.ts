@@ -35,6 +35,17 @@ describe('starting the engines', () => {
     await connection.close();
     await query(engines.postgres.url, 'create table kept as select 47 as n');
 
+    // Neither a failing statement nor the value it failed at may be written down: both can name a customer.
+    await query(
+      engines.postgres.url,
+      `create table named (id text unique, n int); insert into named values ('ann-4711')`,
+    );
+    await expect(query(engines.postgres.url, `insert into named values ('ann-4711')`)).rejects.toThrow('duplicate key');
+    await expect(query(engines.postgres.url, `select 'ann-4711'::int`)).rejects.toThrow('ann-4711');
+    const said = readFileSync(join(dataDir.folders.logs, 'postgres.log'), 'utf8');
+    expect(said).not.toContain('ann-4711');
+    await query(engines.postgres.url, 'drop table named');
+
     for (const url of [engines.postgres.url, engines.postgres.keyringUrl]) {
       const [row] = await query<Record<string, string>>(
         url,
