@@ -36,6 +36,7 @@ import { createRefold } from './refold.ts';
 import { createRegistry } from './registry.ts';
 import { createServing } from './serving.ts';
 import { createSources, knownSources, sourceConfig, zoneTable } from './sources.ts';
+import { watchStore } from './store-watch.ts';
 import { createTraining } from './training.ts';
 
 export interface ServerOptions {
@@ -134,6 +135,16 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       log,
     ),
   );
+  if (engines.nats.managed)
+    opening.use(
+      watchStore({
+        status: () => gateway.calls.status(),
+        engineRuns: () => engines.state('nats') === 'ready',
+        restart: () => engines.nats.restart(),
+        folder: dir.folders.nats,
+        log,
+      }),
+    );
   const projector = opening.use(
     await startProjectorThread(
       {

@@ -63,8 +63,7 @@ export async function startProjectorThread(
     connect,
     ended,
     async [Symbol.asyncDispose]() {
-      await calls.stop();
-      await ended;
+      await calls.stop().finally(() => ended);
     },
   };
 }

@@ -33,12 +33,15 @@ const handlers: ProjectorHandlers = {
   writeScores: projector.writeScores,
   digest: projector.digest,
   async stop() {
-    await projector.stop();
-    await nats.close();
-    // The answer leaves first; then nothing keeps the thread.
-    setImmediate(() => {
-      for (const port of [...callers, config.fold, parent]) port.close();
-    });
+    try {
+      await projector.stop();
+    } finally {
+      await nats.close();
+      // The answer leaves first; then nothing keeps the thread.
+      setImmediate(() => {
+        for (const port of [...callers, config.fold, parent]) port.close();
+      });
+    }
   },
 };
 parent.on('message', (port: MessagePort) => {

@@ -65,6 +65,7 @@ export async function openExternalNats(
     connect: (name) => connectNats(options, name === undefined ? {} : { name }),
     addSourceUser: notOurs,
     removeSourceUser: notOurs,
+    restart: async () => undefined,
     stop: async () => onState('stopped'),
   };
 }

@@ -38,6 +38,8 @@ export type NatsEngine = {
   /** A new identity that may publish `in.<source>` and nothing else. Calling it again replaces the source's key. */
   addSourceUser(source: string): Promise<{ seed: string; url: string }>;
   removeSourceUser(source: string): Promise<void>;
+  /** Ends the embedded server, which is then started again at the same address; nothing is done to one of somebody else's. */
+  restart(): Promise<void>;
   stop(): Promise<void>;
 };
 
@@ -168,6 +170,10 @@ async function startEmbedded(
         deleteSourceUser(sourcesFile, source);
         await reload();
       }),
+    restart: async () => {
+      const pid = server.pid();
+      if (pid !== undefined) await endProcesses([pid], STOP_STEPS);
+    },
     stop: server.stop,
   };
 }

@@ -1,5 +1,6 @@
 // Keeps the scores table current: the whole base when a model comes into force, then whoever changed, and everybody again when the workspace's
 // day has moved on. Works on state (rows changed since a position), so it is bounded however long it was away.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClvModel } from '#domain/models/clv-model.ts';
 import type { CustomerState } from '#projections/customers.ts';
 import { CUSTOMER_FLAG, NO_DAY } from '#projections/customers.ts';
@@ -37,6 +38,8 @@ const CHUNK = 5_000;
 const EVERY_MS = 1_000;
 /** A day's passing changes every score a little; a base is not scored again for it more often than this. */
 const FULL_EVERY_MS = 60_000;
+/** What a stop waits for the chunk under way. */
+const LAST_WRITE_MS = 2_000;
 
 export function createScorer(deps: ScorerDeps): Scorer {
   let scoredModel: string | null = null;
@@ -122,7 +125,8 @@ export function createScorer(deps: ScorerDeps): Scorer {
     async [Symbol.asyncDispose]() {
       stopped = true;
       clearInterval(timer);
-      await running?.catch(() => undefined);
+      // A write that waits for the database (down, its disk full) ends when the projector stops, which is after us.
+      await Promise.race([running?.catch(() => undefined), sleep(LAST_WRITE_MS, undefined, { ref: false })]);
     },
   };
 }

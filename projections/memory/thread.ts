@@ -64,8 +64,7 @@ export async function startFoldThread(
   };
   const calls = foldCalls(connect());
   const stop = async () => {
-    await calls.stop();
-    await ended;
+    await calls.stop().finally(() => ended);
   };
   return { calls, columns, connect, ended, [Symbol.asyncDispose]: stop };
 }

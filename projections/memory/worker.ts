@@ -20,12 +20,15 @@ try {
   const { handlers } = await startFold({ ...config, store: createJetStreamStore(nats, { log }), log, say });
   const callers: MessagePort[] = [];
   const stop = async () => {
-    await handlers.stop();
-    await nats.close();
-    // Let the answer leave first; then nothing keeps the thread.
-    setImmediate(() => {
-      for (const port of [...callers, parent]) port.close();
-    });
+    try {
+      await handlers.stop();
+    } finally {
+      await nats.close();
+      // Let the answer leave first; then nothing keeps the thread, also after a snapshot that could not be written.
+      setImmediate(() => {
+        for (const port of [...callers, parent]) port.close();
+      });
+    }
   };
   const dirtyRows = (sinceSeq: number, limit: number) => {
     const answer = handlers.dirtyRows(sinceSeq, limit);

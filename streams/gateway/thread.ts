@@ -39,8 +39,7 @@ export async function startGatewayThread(config: GatewayConfig, log: StreamLog):
   worker.postMessage(port2, [port2]);
   const calls = remote<GatewayHandlers>(port1, bodiesOf);
   const stop = async () => {
-    await calls.stop();
-    await ended;
+    await calls.stop().finally(() => ended);
   };
   return { calls, ended, [Symbol.asyncDispose]: stop };
 }

@@ -17,11 +17,14 @@ try {
   const { handlers } = await openGateway(workerData as GatewayConfig, log);
   const callers: MessagePort[] = [];
   const stop = async () => {
-    await handlers.stop();
-    // Let the answer leave first.
-    setImmediate(() => {
-      for (const port of [...callers, parent]) port.close();
-    });
+    try {
+      await handlers.stop();
+    } finally {
+      // Let the answer leave first; a stop that failed (a log that does not answer) ends the thread all the same.
+      setImmediate(() => {
+        for (const port of [...callers, parent]) port.close();
+      });
+    }
   };
   parent.on('message', (port: MessagePort) => {
     callers.push(port);
