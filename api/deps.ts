@@ -136,6 +136,7 @@ export interface FoldCalls {
   waitFor(seq: number): Promise<void>;
   /** Null when the run was never started. */
   runStats(run: string): Promise<RunStats | null>;
+  position(): Promise<{ clockDay: number; priorDay: number | null }>;
   digest(): Promise<{ state: string; seq: number }>;
 }
 

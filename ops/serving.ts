@@ -2,6 +2,7 @@
 // and of the past; and the scores table, kept current in the background.
 import type { ClockInfo, Deployment, FitRequest, Ledgers, LedgerView, ServingModel } from '#api/deps.ts';
 import { ratesOf, viewOf } from '#api/ledgers.ts';
+import { gapWarning } from '#domain/clock.ts';
 import type { CustomerEntries } from '#domain/ledger.ts';
 import { exponentOf } from '#domain/money.ts';
 import type { Rates } from '#domain/rates.ts';
@@ -51,6 +52,9 @@ export async function createServing({ calls, columns, modelOf, pool, projector, 
     for (const deployment of await calls.deployments()) deploy(deployment);
   }
   await refresh();
+  const { clockDay, priorDay } = await calls.position();
+  const gap = clock.mode === 'log' ? gapWarning(clockDay, priorDay) : null;
+  if (gap !== null) log.warn({ gap }, 'the clock of the log follows a gap');
 
   const dayOfClock = (): { day: number; at: number } => {
     const { clockAt, clockDay } = columns.state();

@@ -1,6 +1,7 @@
 // File imports, as the command line drives them: start a run, append parsed rows in batches, hand over what could not be parsed, finish.
 // Every step may be repeated: a run and a batch carry their own names, and the same name again gets the same answer.
 import { z } from '@hono/zod-openapi';
+import { gapWarning } from '#domain/clock.ts';
 import { REASON_CODES } from '#domain/events.ts';
 import { formatMinor } from '#domain/money.ts';
 import { DAY_MS } from '#domain/time.ts';
@@ -39,6 +40,7 @@ const Summary = z.object({
   gross: Money,
   refunds: Money,
   reasons: Reasons,
+  warnings: z.array(z.string()),
   seconds: z.number(),
   asOf: z.object({ seq: z.number(), at: z.string().nullable() }),
 });
@@ -88,6 +90,8 @@ export function importRoutes(deps: Deps, predictions: Predictions) {
     if (stats.ignoredRows > 0) reasons.erased = (reasons.erased ?? 0) + stats.ignoredRows;
     const quarantined = Object.values(reasons).reduce((sum, rows) => sum + rows, 0);
     const moment = predictions.now();
+    const { clockDay, priorDay } = await fold.position();
+    const gap = moment.clock === 'log' ? gapWarning(clockDay, priorDay) : null;
     return {
       run: id,
       rows: stats.acceptedRows + stats.duplicateRows + quarantined,
@@ -99,6 +103,7 @@ export function importRoutes(deps: Deps, predictions: Predictions) {
       gross: decimals(stats.gross),
       refunds: decimals(stats.refunds),
       reasons,
+      warnings: gap === null ? [] : [gap],
       seconds: Math.round(deps.now() - run.startedAt) / 1000,
       asOf: { seq: moment.seq, at: moment.atText },
     };

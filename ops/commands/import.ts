@@ -94,6 +94,7 @@ Example: axiom47 import orders.csv --source shop --order order_id --currency EUR
       async (client) => {
         const results: ImportSummary[] = [];
         for (const each of prepared) results.push(await importOne(client, each, values, io));
+        for (const warning of new Set(results.at(-1)?.warnings)) io.stderr(`warning: ${warning}\n`);
         const brought = results.some((summary) => summary.accepted > 0);
         if (!values['no-fit'] && (brought || !(await hasModel(client)))) await fitAndDeploy(client, io);
         return results;
@@ -124,6 +125,8 @@ async function prepare(file: string, values: Values, io: Io) {
   io.stderr(`${file}\n`);
   for (const line of guess.value.explanation) io.stderr(`  ${line}\n`);
   for (const warning of guess.value.warnings) io.stderr(`  warning: ${warning}\n`);
+  if (values.coverage === undefined)
+    io.stderr('  warning: taken as the complete history of its customers; if it begins later, say --coverage DATE\n');
   return { table, mapping: guess.value.mapping, source: values.source ?? sourceNameOf(file) };
 }
 

@@ -22,6 +22,8 @@ export interface ImportSummary {
   gross: Record<string, string>;
   refunds: Record<string, string>;
   reasons: Record<string, number>;
+  /** What the server noticed about the workspace as a whole. */
+  warnings: string[];
   seconds: number;
   asOf: { seq: number; at: string | null };
 }

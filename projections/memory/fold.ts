@@ -51,6 +51,7 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
     snapshotSeq: snapshots.seq,
     clockAt: ledger.clockAt,
     clockDay: ledger.clockDay,
+    priorDay: ledger.priorDay,
     customers: ledger.customers,
     orders: ledger.store.orders.live,
     events: ledger.events,

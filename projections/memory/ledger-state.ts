@@ -7,7 +7,7 @@ import type { Runs } from './runs.ts';
 import type { Workspace } from './workspace.ts';
 
 /** Grows when rows, records or the meaning of either change: an older snapshot is then passed over and the log replayed. */
-const LEDGER_FORMAT = 2;
+const LEDGER_FORMAT = 3;
 
 interface LedgerMeta extends Record<string, unknown> {
   format: number;
@@ -15,6 +15,7 @@ interface LedgerMeta extends Record<string, unknown> {
   position: number;
   clockAt: number;
   clockDay: number;
+  priorDay: number | null;
   customers: number;
   events: number;
   repeated: number;
@@ -38,6 +39,7 @@ export function freezeLedger(ledger: Ledger): Frozen {
     position: ledger.position,
     clockAt: ledger.clockAt,
     clockDay: ledger.clockDay,
+    priorDay: ledger.priorDay,
     customers: ledger.customers,
     events: ledger.events,
     repeated: ledger.repeated,
@@ -75,6 +77,7 @@ export function restoreLedger(
   ledger.position = meta.position;
   ledger.clockAt = meta.clockAt;
   ledger.clockDay = meta.clockDay;
+  ledger.priorDay = meta.priorDay;
   ledger.customers = meta.customers;
   ledger.events = meta.events;
   ledger.repeated = meta.repeated;

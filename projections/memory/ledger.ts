@@ -56,6 +56,8 @@ export class Ledger {
   /** Largest event time (ms) and largest day so far: the workspace clock in log mode. */
   clockAt = 0;
   clockDay = 0;
+  /** Largest day before `clockDay`; null until there are two. */
+  priorDay: number | null = null;
   customers = 0;
   /** Events applied; repeated packs not counted, duplicates counted. */
   events = 0;
@@ -190,7 +192,7 @@ export class Ledger {
       this.events++;
       const day = this.#dayOf(pack, i, at);
       if (at > this.clockAt) this.clockAt = at;
-      if (day > this.clockDay) this.clockDay = day;
+      if (day !== this.clockDay) this.#advance(day);
       const [w1, w2, w3] = [pack.sidWord(i, 1) | 0, pack.sidWord(i, 2) | 0, pack.sidWord(i, 3) | 0];
       let row = rows.find(w0, w1, w2, w3);
       if (row < 0) row = this.#newRow(w0, w1, w2, w3);
@@ -201,6 +203,15 @@ export class Ledger {
       tally.count(verdict, pack.lines(i));
       if (verdict === accepted || verdict === CODE.amended) tally.customer(row);
     }
+  }
+
+  /** Keeps the two largest days. */
+  #advance(day: number): void {
+    if (day > this.clockDay) {
+      // 0 is no day of an event, but what the clock starts from.
+      if (this.clockDay !== 0) this.priorDay = this.clockDay;
+      this.clockDay = day;
+    } else if (this.priorDay === null || day > this.priorDay) this.priorDay = day;
   }
 
   #dayOf(pack: PackView, i: number, at: number): number {

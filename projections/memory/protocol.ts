@@ -28,6 +28,8 @@ export interface FoldPosition {
   snapshotSeq: number;
   clockAt: number;
   clockDay: number;
+  /** Largest day before `clockDay`; null until there are two. */
+  priorDay: number | null;
   customers: number;
   orders: number;
   events: number;

@@ -78,6 +78,18 @@ test('start, append, quarantine, finish; repeated steps change nothing', async (
   expect(platform.position()).toBe(end);
 });
 
+test('an import whose last day stands alone says so', async () => {
+  const platform = await createPlatform();
+  platform.orders([
+    { customer: 'a', day: '2025-01-01', amount: 1 },
+    { customer: 'a', day: '2026-01-01', amount: 1 },
+  ]);
+  await platform.as('data-engineer', 'POST', '/api/imports', start);
+  const told = { rows: 0, events: 0, quarantinedRows: 0 };
+  const finished = await platform.as('data-engineer', 'POST', `/api/imports/${start.run}/finish`, told);
+  expect(await finished.json()).toMatchObject({ warnings: [expect.stringMatching(/2026-01-01.*365 days/)] });
+});
+
 test('a run nobody started, a run name that is no name, a batch that is no msgpack', async () => {
   const platform = await createPlatform();
   expect(

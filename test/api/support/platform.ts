@@ -188,6 +188,7 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
     fold: {
       waitFor: async () => undefined,
       runStats: async (run) => ledger.runs.stats(run),
+      position: async () => ledger,
       digest: async () => ({ state: 'ab'.repeat(16), seq: messages.length }),
     },
     tables: {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { gapWarning } from '#domain/clock.ts';
 import type { Fact } from '#domain/envelope.ts';
 import { features } from '#domain/features.ts';
 import { createRates } from '#domain/rates.ts';
@@ -382,6 +383,21 @@ describe('facts for all customers', () => {
     const ledger = apply(small({ knownUpTo: 50 * DAY }), messages);
     expect(ledger.entries(sidOf('ann'))!.orders.map((o) => o.day)).toEqual([10]);
   });
+});
+
+test('the two largest days are known, whatever the order of arrival: a wide gap before the last is told', () => {
+  for (const days of [
+    [100, 110, 141],
+    [141, 110, 100],
+    [110, 141, 100, 110],
+  ]) {
+    const ledger = apply(small(), [createWriter().pack(days.map((day, i) => order('ann', `${i}`, day, 1)))]);
+    expect([ledger.clockDay, ledger.priorDay]).toEqual([141, 110]);
+    expect(gapWarning(ledger.clockDay, ledger.priorDay)).toMatch(/1970-05-22.*31 days after.*1970-04-21/);
+  }
+  const one = apply(small(), [createWriter().pack([order('ann', '1', 20_000, 1)])]);
+  expect(gapWarning(one.clockDay, one.priorDay)).toBeNull();
+  expect(gapWarning(130, 100)).toBeNull();
 });
 
 test('columns equal features(entries) for every day from the last change on', () => {
