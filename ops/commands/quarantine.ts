@@ -58,7 +58,8 @@ Example: axiom47 quarantine list --reason bad-amount
       );
       print(io, values.json, page, () => {
         const totals = Object.entries(page.reasons).map(([reason, rows]) => `${reason} ${rows}`);
-        if (page.items.length === 0) return 'Nothing is in the quarantine.';
+        if (page.items.length === 0)
+          return query.size === 0 ? 'Nothing is in the quarantine.' : 'Nothing in the quarantine is like that.';
         return [
           `rows by reason: ${totals.join(', ')}`,
           '',
