@@ -8,6 +8,7 @@ import type { Offsets } from '#domain/time.ts';
 import type { CustomerSort } from '#projections/customer-profile.ts';
 import type { Columns } from '#projections/memory/columns.ts';
 import type { RunStats } from '#projections/memory/runs.ts';
+import type { WorkspaceFacts } from '#projections/memory/workspace.ts';
 import type { GatewayHandlers, GatewayStatus } from '#streams/gateway/protocol.ts';
 import type { AccessStore } from '#streams/keyring/access-store.ts';
 import type { Quarantine } from '#streams/quarantine.ts';
@@ -33,7 +34,7 @@ export interface WorkspaceInfo {
 /** Gateway thread, by rpc. */
 export type GatewayCalls = Pick<
   Remote<GatewayHandlers>,
-  'ingest' | 'importEvents' | 'quarantineRows' | 'appendFact'
+  'ingest' | 'importEvents' | 'quarantineRows' | 'appendFact' | 'link' | 'erase'
 > & {
   status(): Promise<Pick<GatewayStatus, 'lastSeq' | 'eventsPerSecond'>>;
 };
@@ -137,6 +138,7 @@ export interface FoldCalls {
   /** Null when the run was never started. */
   runStats(run: string): Promise<RunStats | null>;
   position(): Promise<{ clockDay: number; priorDay: number | null }>;
+  facts(): Promise<Pick<WorkspaceFacts, 'reportingCurrency' | 'rates'>>;
   digest(): Promise<{ state: string; seq: number }>;
 }
 

@@ -22,6 +22,7 @@ export const PERMISSIONS = [
   'user:write',
   'audit:read',
   'erase:execute',
+  'workspace:write',
   'system:read',
 ] as const;
 export type Permission = (typeof PERMISSIONS)[number];

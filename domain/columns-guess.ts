@@ -134,6 +134,8 @@ export function guessMapping(
     if (kind === 'order' && mapping.order !== null) orderLines(mapping, wish, header, sample, say, warnings);
     const currency = chooseCurrency(mapping, wish, header, choose);
     if (currency !== null) return problem(currency);
+    // The file's own currency, not the default: a new workspace reports in it, and blanks most likely mean it.
+    if (mapping.currencyColumn !== null) mapping.currency = commonest(at(mapping.currencyColumn)) ?? mapping.currency;
     if (mapping.currencyColumn !== null) say('currency', `${mapping.currencyColumn} (${mapping.currency} where blank)`);
     else if (mapping.amount !== null || mapping.quantity !== null) {
       say('currency', `${mapping.currency} in every row`);
@@ -175,6 +177,16 @@ function chooseMoney(mapping: ImportMapping, wish: Wish, choose: Choose): string
     return '--quantity needs a price beside it: name its column with --price COL.';
   else mapping.amount = price;
   return null;
+}
+
+/** The ISO 4217 code most rows of the sample say; the first of the alphabet among equals. */
+function commonest(texts: readonly string[]): string | null {
+  const counts = new Map<string, number>();
+  for (const text of texts) {
+    const code = parseCurrency(text);
+    if (code !== null) counts.set(code, (counts.get(code) ?? 0) + 1);
+  }
+  return [...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))[0]?.[0] ?? null;
 }
 
 /** Null, or what is wrong with --currency. */

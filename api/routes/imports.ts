@@ -92,6 +92,10 @@ export function importRoutes(deps: Deps, predictions: Predictions) {
     const moment = predictions.now();
     const { clockDay, priorDay } = await fold.position();
     const gap = moment.clock === 'log' ? gapWarning(clockDay, priorDay) : null;
+    const { reportingCurrency, rates } = await fold.facts();
+    const rated = new Set([reportingCurrency, ...rates.flatMap(([, ofDay]) => Object.keys(ofDay))]);
+    const foreign = Object.keys(stats.gross).filter((code) => !rated.has(code));
+    const unrated = `no rate from ${foreign.join(', ')} into ${reportingCurrency}: the value of customers with such money is not predicted until \`axiom47 workspace rates\` gives one`;
     return {
       run: id,
       rows: stats.acceptedRows + stats.duplicateRows + quarantined,
@@ -103,7 +107,7 @@ export function importRoutes(deps: Deps, predictions: Predictions) {
       gross: decimals(stats.gross),
       refunds: decimals(stats.refunds),
       reasons,
-      warnings: gap === null ? [] : [gap],
+      warnings: [...(gap === null ? [] : [gap]), ...(foreign.length === 0 ? [] : [unrated])],
       seconds: Math.round(deps.now() - run.startedAt) / 1000,
       asOf: { seq: moment.seq, at: moment.atText },
     };

@@ -12,6 +12,7 @@ import { quarantine } from './quarantine.ts';
 import { rfm } from './rfm.ts';
 import { serve } from './serve.ts';
 import { source } from './source.ts';
+import { workspace } from './workspace.ts';
 
 export const catalogue: readonly Command[] = [
   serve,
@@ -22,6 +23,7 @@ export const catalogue: readonly Command[] = [
   predict,
   model,
   source,
+  workspace,
   key,
   admin,
   bench,

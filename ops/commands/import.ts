@@ -142,8 +142,9 @@ const sourceNameOf = (file: string): string =>
 
 async function importOne(client: Client, prepared: Prepared, values: Values, io: Io): Promise<ImportSummary> {
   const { table, mapping, source } = prepared;
-  const { items } = await client.call<{ items: { name: string }[] }>('GET', '/api/data-sources');
-  if (!items.some((each) => each.name === source))
+  const { items } = await client.call<{ items: { name: string; coverage: string }[] }>('GET', '/api/data-sources');
+  const known = items.find((each) => each.name === source);
+  if (!known)
     await client.call('POST', '/api/data-sources', {
       name: source,
       ...(values['orders-as'] === undefined ? {} : { orders_as: values['orders-as'] }),
@@ -170,7 +171,7 @@ async function importOne(client: Client, prepared: Prepared, values: Values, io:
     digest,
     backfill: !values.live,
     amend: values.amend ?? false,
-    coverage: values.coverage ?? 'complete',
+    coverage: values.coverage ?? known?.coverage ?? 'complete',
     io,
   });
 }

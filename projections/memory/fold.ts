@@ -96,10 +96,11 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
       ledger.flushColumns();
       const now = performance.now();
       workedMs += now - start;
-      settle();
+      // Before whoever waits for the position hears of it.
       if (facts) say({ event: 'clock', facts: ledger.workspace.facts });
       for (const deployment of ledger.workspace.deployments.slice(deployed))
         say({ event: 'model.deployed', deployment });
+      settle();
       if (now - saidAt > PROGRESS_EVERY_MS) {
         saidAt = now;
         say({ event: 'progress', position: position() });

@@ -92,6 +92,9 @@ describe('guessing columns', () => {
   test('a currency is a column or a code', () => {
     const header = 'customer,date,amount,cur';
     expect(mapping(header, [], { currency: 'cur' })).toMatchObject({ currencyColumn: 'cur', currency: 'EUR' });
+    // Without a code the file's own currency is the default of blank rows, and of a new workspace.
+    const rows = ['USD', '', 'gbp', 'usd', 'Taler'].map((code) => `a,2026-01-01,1.00,${code}`);
+    expect(mapping(header, rows, { currency: 'cur' })).toMatchObject({ currencyColumn: 'cur', currency: 'USD' });
     expect(mapping(header, [], { currency: 'gbp' })).toMatchObject({ currencyColumn: null, currency: 'GBP' });
     expect(problem(header, [], { currency: 'Taler' })).toMatch(/neither a column nor an ISO 4217 code/);
     const assumed = guess(header);

@@ -136,6 +136,16 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
         quarantined.push({ ...row, column: row.column ?? null, id: `1-${quarantined.length}`, at: NOW, source, run });
     },
     appendFact: async (value) => fact(value),
+    link: async ({ anonymousId, customerId }) => ({
+      ok: true,
+      value: fact({ type: 'customer.linked', anonymous: sidOf(anonymousId), known: sidOf(customerId) }),
+    }),
+    async erase({ customerId }) {
+      const sid = ids.get(customerId);
+      if (!sid) return null;
+      ids.delete(customerId);
+      return { sids: 1, seq: fact({ type: 'customer.erased', sids: [sid], at: NOW }) };
+    },
     status: async () => ({ lastSeq: messages.length, eventsPerSecond: 0 }),
   };
 
@@ -189,6 +199,7 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
       waitFor: async () => undefined,
       runStats: async (run) => ledger.runs.stats(run),
       position: async () => ledger,
+      facts: async () => ledger.workspace.facts,
       digest: async () => ({ state: 'ab'.repeat(16), seq: messages.length }),
     },
     tables: {
