@@ -13,6 +13,7 @@ import { openTables } from '#projections/catalogue.ts';
 import { openColumns } from '#projections/memory/columns.ts';
 import type { FoldMessage } from '#projections/memory/protocol.ts';
 import { startFoldThread } from '#projections/memory/thread.ts';
+import { scoresLeft } from '#projections/scores.ts';
 import { startProjectorThread } from '#projections/thread.ts';
 import type { SourceConfig } from '#streams/gateway/protocol.ts';
 import { startGatewayThread } from '#streams/gateway/thread.ts';
@@ -190,12 +191,14 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     deployments: () => serving.deployments(),
     now: Date.now,
   });
+  const tables = opening.use(openTables(engines.postgres.url));
   const serving = await createServing({
     calls: fold.calls,
     columns,
     modelOf: (deployment) => registry.serving(deployment),
     pool,
     projector: projector.calls,
+    scoresLeft: (modelId) => scoresLeft(tables.db, modelId),
     log,
   });
   opening.use(serving);
@@ -224,7 +227,6 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       if (!added.ok) throw new Error(`source ${name}: ${added.reason}`);
     }
 
-  const tables = opening.use(openTables(engines.postgres.url));
   const refold = createRefold(store, workspace.reportingCurrency);
   const metrics = createMetrics({ version: packageVersion, runtime: true });
   const token = randomBytes(32).toString('base64url');

@@ -6,7 +6,7 @@ import { gapWarning } from '#domain/clock.ts';
 import type { CustomerEntries } from '#domain/ledger.ts';
 import { exponentOf } from '#domain/money.ts';
 import type { Rates } from '#domain/rates.ts';
-import { DAY_MS, offsetAt } from '#domain/time.ts';
+import { DAY_MS, dayOf, offsetAt } from '#domain/time.ts';
 import type { Pool } from '#processors/pool.ts';
 import { createScorer } from '#processors/scoring/scorer.ts';
 import { type Columns, createCustomerColumns } from '#projections/memory/columns.ts';
@@ -25,10 +25,12 @@ interface ServingDeps {
   modelOf(deployment: Deployment): ServingModel;
   pool: Pool;
   projector: Remote<ProjectorHandlers>;
+  /** Of the scores table: how many of the model's, the largest position and the oldest clock among them. */
+  scoresLeft(modelId: string): Promise<{ rows: number; seq: number | null; at: number | null }>;
   log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
 }
 
-export async function createServing({ calls, columns, modelOf, pool, projector, log }: ServingDeps) {
+export async function createServing({ calls, columns, modelOf, pool, projector, scoresLeft, log }: ServingDeps) {
   let facts: WorkspaceFacts = await calls.facts();
   let clock: ClockInfo = clockOf(facts);
   let rates: Rates = ratesOf(facts.reportingCurrency, facts.rates);
@@ -68,6 +70,11 @@ export async function createServing({ calls, columns, modelOf, pool, projector, 
     score: (model, input, horizons) => pool.score(model, input, horizons),
     writeScores: (batch) => projector.writeScores(batch),
     model: () => models.at(-1) ?? null,
+    async left(modelId) {
+      const { rows, seq, at } = await scoresLeft(modelId);
+      if (rows === 0 || seq === null || at === null) return null;
+      return { seq, day: dayOf(at, clock.offsets) };
+    },
     clock: dayOfClock,
     majorPerMinor: () => 10 ** -(exponentOf(facts.reportingCurrency) ?? 2),
     log,

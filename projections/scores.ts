@@ -1,8 +1,9 @@
 // Scores in bulk: the last score of each customer by each model, for lists, BI and exports. Single predictions are not stored (they can be
 // recomputed from the log at any position).
+import { sql } from 'kysely';
 import type { ClientBase } from 'pg';
-import type { CopyBuffer } from './copy-binary.ts';
-import { copyInto } from './copy-binary.ts';
+import type { Tables } from './catalogue.ts';
+import { type CopyBuffer, copyInto } from './copy-binary.ts';
 
 /** Columns of one length; NaN stands for "no answer" and becomes null. */
 export interface ScoreBatch {
@@ -80,4 +81,28 @@ export async function mergeScores(
   }
   await copyInto(client, STAGE, out);
   await client.query({ name: 'merge-scores', text: MERGE });
+}
+
+/**
+ * What is in the table of one model. Scores are written in the order of the customers' last change, so everybody who has not changed since the
+ * largest position is there; the oldest clock (ms) says since when.
+ */
+export async function scoresLeft(
+  db: Tables,
+  modelId: string,
+): Promise<{ rows: number; seq: number | null; at: number | null }> {
+  const row = await db
+    .selectFrom('rm.scores')
+    .where('model_id', '=', modelId)
+    .select([
+      sql<string>`count(*)`.as('rows'),
+      sql<string | null>`max(seq)`.as('seq'),
+      sql<string | null>`extract(epoch from min(ts)) * 1000`.as('at'),
+    ])
+    .executeTakeFirstOrThrow();
+  return {
+    rows: Number(row.rows),
+    seq: row.seq === null ? null : Number(row.seq),
+    at: row.at === null ? null : Number(row.at),
+  };
 }

@@ -20,6 +20,8 @@ export interface ScorerDeps {
   score(model: ClvModel, input: ScoreInput, horizons: ScoreHorizons): Promise<ScoreColumns>;
   writeScores(batch: ScoreBatch): Promise<number>;
   model(): ScoringModel | null;
+  /** What an earlier start left: who has not changed since `seq` has a score of `day` or later. null: nothing. */
+  left(modelId: string): Promise<{ seq: number; day: number } | null>;
   /** The workspace's now: its day and instant. */
   clock(): { day: number; at: number };
   /** Major units per minor unit of the reporting currency, e.g. 0.01. */
@@ -38,6 +40,8 @@ const CHUNK = 5_000;
 const EVERY_MS = 1_000;
 /** A day's passing changes every score a little; a base is not scored again for it more often than this. */
 const FULL_EVERY_MS = 60_000;
+/** … and takes at most this share of the time: a base of millions is scored less often. */
+const FULL_SHARE = 0.05;
 /** What a stop waits for the chunk under way. */
 const LAST_WRITE_MS = 2_000;
 
@@ -45,7 +49,7 @@ export function createScorer(deps: ScorerDeps): Scorer {
   let scoredModel: string | null = null;
   let scoredDay = 0;
   let scoredSeq = 0;
-  let lastFull = 0;
+  let nextFull = 0;
   let progress: { done: number; of: number } | null = null;
   let running: Promise<void> | null = null;
   let stopped = false;
@@ -55,7 +59,15 @@ export function createScorer(deps: ScorerDeps): Scorer {
     const inForce = deps.model();
     if (!inForce) return;
     const now = deps.clock();
-    const dayPassed = now.day !== scoredDay && Date.now() - lastFull >= FULL_EVERY_MS;
+    if (scoredModel === null) {
+      const left = await deps.left(inForce.id);
+      if (left) {
+        scoredModel = inForce.id;
+        scoredSeq = left.seq;
+        scoredDay = left.day;
+      }
+    }
+    const dayPassed = now.day !== scoredDay && Date.now() >= nextFull;
     const full = inForce.id !== scoredModel || dayPassed;
     let since = full ? 0 : scoredSeq;
     let done = 0;
@@ -88,11 +100,9 @@ export function createScorer(deps: ScorerDeps): Scorer {
     if (full) {
       scoredModel = inForce.id;
       scoredDay = now.day;
-      lastFull = Date.now();
-      deps.log.info(
-        { customers: done, refused, model: inForce.id, ms: Math.round(performance.now() - begun) },
-        'scored the base',
-      );
+      const ms = Math.round(performance.now() - begun);
+      nextFull = Date.now() + Math.max(FULL_EVERY_MS, ms / FULL_SHARE);
+      deps.log.info({ customers: done, refused, model: inForce.id, ms }, 'scored the base');
     }
   }
 

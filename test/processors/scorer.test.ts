@@ -68,6 +68,7 @@ test('left-truncated, anonymous, linked, erased customers and money without a ra
       return n;
     },
     model: () => ({ id: 'clv@1', model }),
+    left: async () => null,
     clock: () => ({ day, at: day * 86_400_000 }),
     majorPerMinor: () => 0.01,
     log: { info() {}, warn() {} },
@@ -97,4 +98,40 @@ test('left-truncated, anonymous, linked, erased customers and money without a ra
     gone: ['not-a-customer', 'not-a-customer'],
   });
   expect(written.get(Buffer.from(sidOf('linked')).toString('hex'))!.pChurn).toBeNaN();
+});
+
+test('goes on where an earlier start left: who changed since is scored, everybody again when the day has passed', async () => {
+  const writer = createWriter();
+  const ledger = apply(createLedger({ maxCustomers: 1 << 10 }), [
+    writer.pack([order('old', 'a', 20, 1000), order('other', 'b', 30, 1000)]),
+    writer.pack([order('new', 'c', 40, 1000)]),
+  ]);
+  const dirty = new DirtyRows(ledger);
+  let scored: string[] = [];
+  let day = 70;
+  const start = () =>
+    createScorer({
+      dirtyRows: async (since, limit) => dirty.after(since, limit),
+      score: async (chosen, input, horizons) => scoreColumns(chosen, input, horizons),
+      async writeScores({ sids }: ScoreBatch) {
+        for (let at = 0; at < sids.length; at += 16)
+          scored.push(Buffer.from(sids.subarray(at, at + 16)).toString('hex'));
+        return sids.length / 16;
+      },
+      model: () => ({ id: 'clv@1', model }),
+      left: async () => ({ seq: 1, day: 70 }),
+      clock: () => ({ day, at: day * 86_400_000 }),
+      majorPerMinor: () => 0.01,
+      log: { info() {}, warn() {} },
+    });
+  {
+    await using scorer = start();
+    await scorer.settle();
+  }
+  expect(scored).toEqual([Buffer.from(sidOf('new')).toString('hex')]);
+  scored = [];
+  day = 71;
+  await using scorer = start();
+  await scorer.settle();
+  expect(scored).toHaveLength(3);
 });
