@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ClvGolden } from '../domain/models/golden-suites.ts';
 import { golden } from '../support/histories.ts';
-import { type Program, removeFolders, serve, temporaryFolder, until } from '../support/program.ts';
+import { killAll, type Program, removeFolders, serve, temporaryFolder, until } from '../support/program.ts';
 import { deploy } from './model-suites.ts';
 
 const folder = temporaryFolder('full-disk');
@@ -28,6 +28,7 @@ let inUse = mounted;
 const unmount = (): void => {
   if (!inUse) return;
   inUse = false;
+  killAll(); // While the engines can still be told by their working directory.
   execFileSync('umount', ['--lazy', disk]);
 };
 process.once('exit', unmount);

@@ -41,7 +41,8 @@ export function processesBelow(folder: string): number[] {
     });
 }
 
-function killAll(): void {
+/** Ends everything that was started here, at once. */
+export function killAll(): void {
   for (const child of children) child.kill('SIGKILL');
   for (const folder of folders)
     for (const pid of processesBelow(folder)) {
