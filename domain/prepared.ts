@@ -5,7 +5,7 @@ import type { InputEvent, ParseContext, ReasonCode, Rejection } from './events.t
 import { exponentOf } from './money.ts';
 import { admitLabels, type FieldPolicy, isSmall, plainValue, type Sorted, sortField } from './policy.ts';
 import { ok, type Result, refuse } from './result.ts';
-import { cleanText } from './text.ts';
+import { cleanText, isCardNumber } from './text.ts';
 import { DAY_MS, EARLIEST } from './time.ts';
 
 type Fields = { [field: string]: unknown };
@@ -116,4 +116,4 @@ const isId = (value: unknown): boolean => cleanText(value, 256) === value;
 const isUint32 = (value: unknown): boolean =>
   Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 0xffff_ffff;
 const isOpaque = (value: unknown): boolean =>
-  value === null || (typeof value === 'string' && /^[0-9a-fA-F-]{16,64}$/.test(value));
+  value === null || (typeof value === 'string' && /^[0-9a-fA-F-]{16,64}$/.test(value) && !isCardNumber(value));

@@ -45,6 +45,9 @@ export function looksPersonal(value: string | number): 'an e-mail address' | 'a 
   return null;
 }
 
+/** Nothing but digits, and a payment card's: hexadecimal ids are let through, and such a number is one too. */
+export const isCardNumber = (text: string): boolean => /^\d+$/.test(text) && looksPersonal(text) === 'a card number';
+
 /** '+49 30 901820', '(030) 901-820', '030 901820'; not plain digits without a plus, not dates, not decimals. */
 function isPhone(text: string): boolean {
   if (!/^[+(]?\d[\d\s()./-]{6,}\d$/.test(text) || /^\d{4}-\d\d-\d\d/.test(text) || /^\d+\.\d+$/.test(text))

@@ -5,7 +5,7 @@ import type { InputEvent, ParseContext, ReasonCode, Rejection } from '../events.
 import { canonicalRow, rowKey } from '../orders.ts';
 import { admitLabels, isSmall, type Sorted, sortField } from '../policy.ts';
 import { ok, type Result, refuse } from '../result.ts';
-import { cleanId } from '../text.ts';
+import { cleanId, isCardNumber } from '../text.ts';
 import { instantOf, parseTime, timeText } from '../time.ts';
 import { absent, type Fields, isFields, readData, readLink } from './native-data.ts';
 import { KNOWN_FIELDS, TOP_FIELDS } from './native-fields.ts';
@@ -124,11 +124,11 @@ function traceId(value: unknown, sorted: Sorted): string | null {
   return null;
 }
 
-/** A UUID or 16 … 64 hex digits; anything else is dropped with a count. */
+/** A UUID or 16 … 64 hex digits; anything else, a card number among them, is dropped with a count. */
 function opaqueId(value: unknown, sorted: Sorted): string | null {
   if (absent(value)) return null;
-  if (typeof value === 'string' && /^(?:[0-9a-f]{16,64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/i.test(value))
-    return value;
+  const opaque = /^(?:[0-9a-f]{16,64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/i;
+  if (typeof value === 'string' && opaque.test(value) && !isCardNumber(value)) return value;
   sorted.dropped++;
   return null;
 }

@@ -100,17 +100,20 @@ export function openInDoor({ nc, log, take, giveUp }: InDoorOptions): InDoor {
         const end = () => batch.stop();
         stop.signal.addEventListener('abort', end);
         const forget = link.onLoss(end);
-        for await (const message of batch) {
-          // What arrives after the end comes again: it is not acknowledged.
-          if (stop.signal.aborted) message.nak();
-          else
-            handle(message).catch((error: unknown) =>
-              log.warn({ error: String(error) }, 'message of in.> left unacknowledged'),
-            );
-          await room(() => bytes >= IN_FLIGHT_BYTES);
+        try {
+          for await (const message of batch) {
+            // What arrives after the end comes again: it is not acknowledged.
+            if (stop.signal.aborted) message.nak();
+            else
+              handle(message).catch((error: unknown) =>
+                log.warn({ error: String(error) }, 'message of in.> left unacknowledged'),
+              );
+            await room(() => bytes >= IN_FLIGHT_BYTES);
+          }
+        } finally {
+          forget();
+          stop.signal.removeEventListener('abort', end);
         }
-        forget();
-        stop.signal.removeEventListener('abort', end);
       } catch (error) {
         log.warn({ error: String(error) }, 'in.> cannot be read; trying again');
         consumer = null;

@@ -56,6 +56,7 @@ describe('prepared events', () => {
     ['missing-amount', { ...order, type: 'order.refunded', minor: null, currency: null }],
     ['bad-currency', { ...order, currency: 'XXX' }],
     ['bad-currency', { ...order, minor: null }],
+    ['bad-field', { ...order, correlationId: '4111111111111111' }],
     ['bad-field', { ...order, channel: 'a\nb' }],
     ['bad-field', { ...order, channel: 'erika@example.org' }],
     ['bad-field', { ...order, props: { experiment: 'erika@example.org' } }],

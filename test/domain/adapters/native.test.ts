@@ -210,6 +210,13 @@ describe('the native event', () => {
       causation_id: 'erika',
       data: { ...order.data, note: 'x', coupon: 'y' },
     });
+    // A test card number of 16 digits is hexadecimal too.
+    for (const field of ['correlation_id', 'causation_id'])
+      expect(accepted({ ...order, [field]: '4111111111111111' })).toMatchObject({
+        dropped: 1,
+        correlationId: null,
+        causationId: null,
+      });
     expect([event.dropped, event.traceId, event.correlationId, event.causationId]).toEqual([
       4,
       '0af7651916cd43dd8448eb211c80319c',
