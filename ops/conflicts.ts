@@ -31,6 +31,12 @@ export async function startConflictWriter(deps: ConflictDeps): Promise<ConflictW
     for (;;) {
       const found = await deps.conflicts(last, PAGE);
       if (found.length === 0) return;
+      const missed = found[0]!.number - last - 1;
+      if (missed > 0)
+        deps.log.warn(
+          { missed },
+          'conflicts came faster than they were put away; they are counted, the log holds them',
+        );
       // One message holds rows of one source and run.
       for (const [, group] of Map.groupBy(found, ({ source, run }) => `${source}\0${run ?? ''}`)) {
         const { source, run } = group[0]!;

@@ -22,6 +22,18 @@ const conflict = (number: number): Conflict => ({
   stays: false,
 });
 
+test('conflicts that the fold no longer holds are said to be missing', async () => {
+  const said: object[] = [];
+  await using writer = await startConflictWriter({
+    conflicts: async (after) => [conflict(41)].filter(({ number }) => number > after),
+    quarantine: createQuarantine({ store: createMemoryStore(), remove: async () => undefined }),
+    now: () => 1,
+    log: { warn: (fields) => void said.push(fields) },
+  });
+  await writer.settle();
+  expect(said).toEqual([{ missed: 40 }]);
+});
+
 test('a row that is not one of ours neither stops the start nor moves the count', async () => {
   const quarantine = createQuarantine({ store: createMemoryStore(), remove: async () => undefined });
   const found = [conflict(1), conflict(2)];
