@@ -90,6 +90,11 @@ export async function withServer<T>(
 ): Promise<T> {
   const running = findRunning(dataDir);
   if (running) return work(createClient(running.url, running.token));
+  const other = ['main', 'demo'].map((name) => join(projectRoot, 'data', name)).find((dir) => findRunning(dir));
+  if (other)
+    options.io.stderr(
+      `note: the server that runs now serves ${other}; this command works on ${dataDir}, with engines of its own for the time (--data-dir chooses)\n`,
+    );
   if (!options.create && !existsSync(join(dataDir, 'workspace.json')))
     throw new UsageError(
       `there is no workspace at ${dataDir}; \`axiom47 import FILE\` makes one, \`axiom47 serve\` starts the demo`,

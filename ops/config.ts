@@ -42,6 +42,8 @@ const Environment = z.object({
       'must be trace, debug, info, warn, error, fatal or silent',
     )
     .default('info'),
+  /** Set by npm for what it runs. */
+  npm_lifecycle_event: z.string().optional(),
   PATH: z.string().default(''),
 });
 
@@ -58,6 +60,8 @@ export type Config = Readonly<{
   /** Always on loopback. */
   metricsPort: number;
   logLevel: LogLevel;
+  /** npm is the parent process. */
+  startedByNpm: boolean;
 }>;
 
 export class ConfigError extends Error {
@@ -107,6 +111,7 @@ export function readConfig(environment: Record<string, string | undefined> = pro
     port: env.AXIOM47_PORT,
     metricsPort: env.AXIOM47_METRICS_PORT,
     logLevel: env.AXIOM47_LOG_LEVEL,
+    startedByNpm: env.npm_lifecycle_event !== undefined,
     ...defined({ dataDir: env.AXIOM47_DATA_DIR, publicUrl: env.AXIOM47_PUBLIC_URL }),
   });
 }

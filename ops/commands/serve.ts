@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { parseCurrency } from '#domain/money.ts';
 import { startServer } from '../compose.ts';
 import { readConfig } from '../config.ts';
 import { defaultDataDir } from '../data-dir.ts';
@@ -39,6 +40,12 @@ Example: axiom47 serve --empty --data-dir /var/lib/axiom47 --currency GBP --zone
     const port = values.port === undefined ? config.port : Number(values.port);
     if (!Number.isInteger(port) || port < 0 || port > 65_535)
       throw new UsageError(`--port ${values.port}: a port number, 0–65535 (0: any free one)`);
+    // Both become facts of a new workspace's log: a typing error must be met before there is one.
+    const currency = values.currency === undefined ? null : parseCurrency(values.currency);
+    if (values.currency !== undefined && currency === null)
+      throw new UsageError(`--currency ${values.currency}: an ISO 4217 code like EUR`);
+    if (values.zone !== undefined && !isZone(values.zone))
+      throw new UsageError(`--zone ${values.zone}: an IANA time zone like Europe/Berlin`);
     const chosen =
       values['data-dir'] ??
       config.dataDir ??
@@ -55,13 +62,15 @@ Example: axiom47 serve --empty --data-dir /var/lib/axiom47 --currency GBP --zone
       fresh && (demo || values.empty)
         ? {
             name: demo ? 'demo' : 'main',
-            ...(values.currency === undefined ? {} : { currency: values.currency.toUpperCase() }),
+            ...(currency === null ? {} : { currency }),
             ...(values.zone === undefined ? {} : { zone: values.zone }),
           }
         : null;
     const log = createLog(config);
     const started = performance.now();
     const say = (text: string) => io.stderr(`${text}\n`);
+    if (!fresh && (values.currency !== undefined || values.zone !== undefined))
+      say(`--currency and --zone are those of a new workspace; ${dataDir} has its own already`);
     const stopping = new AbortController();
     const onSignal = () => {
       if (stopping.signal.aborted) process.exit(130);
@@ -70,6 +79,13 @@ Example: axiom47 serve --empty --data-dir /var/lib/axiom47 --currency GBP --zone
     };
     process.on('SIGINT', onSignal);
     process.on('SIGTERM', onSignal);
+
+    // npm hands on Ctrl-C but not a SIGTERM sent to it alone: without its npm this server has nobody who would stop it.
+    const parent = process.ppid;
+    const orphaned = setInterval(() => {
+      if (config.startedByNpm && process.ppid !== parent && !stopping.signal.aborted) onSignal();
+    }, 500);
+    orphaned.unref();
 
     const server = await startServer({
       config: { ...config, port },
@@ -109,6 +125,15 @@ Example: axiom47 serve --empty --data-dir /var/lib/axiom47 --currency GBP --zone
     }
   },
 };
+
+function isZone(zone: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en-US', { timeZone: zone });
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 function openBrowser(url: string): void {
   const opener = process.platform === 'darwin' ? 'open' : process.platform === 'win32' ? 'explorer' : 'xdg-open';

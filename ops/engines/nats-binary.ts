@@ -54,9 +54,10 @@ export function assertNatsVersion(version: string, where: string): void {
   }
 }
 
-/** One line for a server that is accepted but lacks later fixes. */
-export function warnIfOld(version: string, log: Logger): void {
-  if (isOlder(version, ADVISED_NATS)) log.warn({ version, advised: ADVISED_NATS }, 'nats-server is older than advised');
+/** One line for a server that is accepted but lacks later fixes: a warning where somebody chose it, a note where it is the packaged one. */
+export function noteIfOld(version: string, log: Logger, packaged: boolean): void {
+  if (isOlder(version, ADVISED_NATS))
+    log[packaged ? 'info' : 'warn']({ version, advised: ADVISED_NATS }, 'nats-server is older than advised');
 }
 
 export function isOlder(version: string, than: string): boolean {

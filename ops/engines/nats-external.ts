@@ -6,7 +6,7 @@ import { connectNats, type NatsOptions } from '#streams/jetstream/connection.ts'
 import type { EngineState } from './child.ts';
 import { EngineError, reasonOf } from './engine-error.ts';
 import type { NatsEngine } from './nats.ts';
-import { assertNatsVersion, warnIfOld } from './nats-binary.ts';
+import { assertNatsVersion, noteIfOld } from './nats-binary.ts';
 
 /** Prefix of replies to our own identity; sources may only read `_INBOX.>`. */
 export const SYSTEM_INBOX = '_AXIOM47';
@@ -45,7 +45,7 @@ export async function openExternalNats(
       'unsuitable',
       `the NATS server at ${server} runs without JetStream: enable it with "jetstream { store_dir: … }"`,
     );
-  warnIfOld(version, log);
+  noteIfOld(version, log, false);
   onState('ready');
   const notOurs = (): Promise<never> =>
     Promise.reject(

@@ -10,7 +10,7 @@ import type { DataDir } from '../data-dir.ts';
 import { type Child, type EngineState, readLog, spawnChild, supervise } from './child.ts';
 import { replaceFile } from './durable-file.ts';
 import { EngineError, reasonOf } from './engine-error.ts';
-import { type NatsBinary, resolveNatsServer, warnIfOld } from './nats-binary.ts';
+import { type NatsBinary, noteIfOld, resolveNatsServer } from './nats-binary.ts';
 import { openExternalNats, SYSTEM_INBOX } from './nats-external.ts';
 import { createSourceUser, deleteSourceUser, readSourceUsers, renderUsers } from './nats-users.ts';
 import { choosePort, rememberPort } from './ports.ts';
@@ -68,7 +68,7 @@ async function startEmbedded(
 ): Promise<NatsEngine> {
   const home = dataDir.folders.nats;
   const [binary] = await Promise.all([resolveNatsServer(settings), clearLeftover(home, log)]);
-  warnIfOld(binary.version, log);
+  noteIfOld(binary.version, log, settings.server === undefined);
   const seed = dataDir.natsSeed('system');
   const sourcesFile = join(home, 'sources.json');
   let port = await choosePort(dataDir.path, 'nats');

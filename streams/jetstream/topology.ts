@@ -8,7 +8,6 @@ import { type StreamLog, silent } from './link.ts';
 /** Direct batch get, wrong-last-sequence codes and stream repairs this code relies on. */
 const OLDEST = [2, 14, 0] as const;
 /** Fixes a desync after a skipped catch-up and a race of the dedupe map (release notes of 2.14.1 … 2.14.5). */
-const ADVISED = [2, 14, 5] as const;
 export const LEASES = 'lease';
 
 const ms = (value: number) => value * 1_000_000; // JetStream counts in ns
@@ -57,11 +56,9 @@ const older = (version: string, than: readonly number[]): boolean => {
   return false;
 };
 
-export function checkServerVersion(version: string, log: StreamLog = silent): void {
+export function checkServerVersion(version: string): void {
   if (older(version, OLDEST))
     throw new TopologyError(`nats-server ${version} is too old: ${OLDEST.join('.')} or newer is needed; upgrade it`);
-  if (older(version, ADVISED))
-    log.warn({ version, advised: ADVISED.join('.') }, 'nats-server has known defects fixed later');
 }
 
 /** Creates the streams and the lease bucket, or brings them to the settings above; says clearly what it cannot change. */
@@ -70,7 +67,7 @@ export async function ensureTopology(
   options: { replicas?: number; log?: StreamLog } = {},
 ): Promise<void> {
   const log = options.log ?? silent;
-  checkServerVersion(nc.info?.version ?? '0', log);
+  checkServerVersion(nc.info?.version ?? '0');
   let jsm: JetStreamManager;
   try {
     jsm = await jetstreamManager(nc);
