@@ -11,6 +11,7 @@ describe('the configuration', () => {
       port: 8047,
       metricsPort: 0,
       logLevel: 'info',
+      startedByNpm: false,
     });
     expect([config, config.nats, config.postgres].every(Object.isFrozen)).toBe(true);
   });
@@ -45,6 +46,7 @@ describe('the configuration', () => {
       metricsPort: 9464,
       publicUrl: 'https://clv.example.org',
       logLevel: 'debug',
+      startedByNpm: false,
     });
   });
 
