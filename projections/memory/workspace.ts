@@ -87,7 +87,9 @@ export class Workspace {
         return 'all';
       }
       case 'model.deployed':
-        if (this.deployments.some((known) => known.ctlSequence === fact.ctlSequence)) return 'none';
+        // Said again after a crash, or overtaken by a later decision on its way here: the later one stays in force.
+        if (this.deployments.some((known) => known.kind === fact.kind && known.ctlSequence >= fact.ctlSequence))
+          return 'none';
         this.deployments.push({
           seq,
           ctlSequence: fact.ctlSequence,

@@ -385,6 +385,29 @@ describe('facts for all customers', () => {
   });
 });
 
+test('of two decisions on one kind of model the later stays in force, although its barrier came first', () => {
+  const writer = createWriter();
+  const deployed = (ctlSequence: number, kind = 'clv'): Fact => ({
+    type: 'model.deployed',
+    ctlSequence,
+    kind,
+    model: kind,
+    version: ctlSequence,
+    digest: String(ctlSequence),
+    at: 0,
+  });
+  const facts = [deployed(7), deployed(6), deployed(7), deployed(5, 'churn'), deployed(8)];
+  const ledger = apply(
+    small(),
+    facts.map((fact) => writer.fact(fact)),
+  );
+  expect(ledger.workspace.deployments.map(({ seq, kind, version }) => [seq, kind, version])).toEqual([
+    [1, 'clv', 7],
+    [4, 'churn', 5],
+    [5, 'clv', 8],
+  ]);
+});
+
 test('the two largest days are known, whatever the order of arrival: a wide gap before the last is told', () => {
   for (const days of [
     [100, 110, 141],
