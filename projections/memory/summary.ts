@@ -19,7 +19,7 @@ export interface PopulationSummary {
   /** Unique (repeat days with money, their mean in major units of `currency`), ascending by days and total. */
   spend: { frequency: Float64Array; monetaryValue: Float64Array; weight: Float64Array };
   currency: string;
-  /** Customers with a purchase by that day that are left out, and why; noRate are left out of `spend` only. */
+  /** Customers with a purchase by that day that are left out, and why; noRate (or 2^47 minor units and more) are left out of `spend` only. */
   excluded: { leftTruncated: number; anonymous: number; noRate: number };
 }
 
@@ -74,12 +74,11 @@ export function summarize(ledger: Ledger, day: number = ledger.clockDay): Popula
     }
     firstDay = Math.min(firstDay, first);
     histories[n++] = (frequency * DAY_BITS + (day - first)) * DAY_BITS + (last - first);
-    if (noRate) excluded.noRate++;
+    // Beyond the sorting key's bits a customer is left out as well: one absurd amount must not stop every fit.
+    if (noRate || moneyMinor >= 2 ** 47 || moneyDays >= 2 ** 17) excluded.noRate++;
     else if (moneyDays > 0) {
       halves[spenders * 2] = moneyMinor % 2 ** 32;
       halves[spenders * 2 + 1] = moneyDays * 2 ** 15 + Math.floor(moneyMinor / 2 ** 32);
-      if (moneyMinor >= 2 ** 47 || moneyDays >= 2 ** 17)
-        throw new RangeError('summary: a customer with 2^47 minor units or 2^17 money days; is an amount wrong?');
       spenders++;
     }
   }

@@ -116,7 +116,8 @@ create table rm.erased_totals (
   kind smallint not null,
   currency text collate "C" not null,
   rows bigint not null,
-  minor bigint not null,
+  -- Not bigint: 1,025 absurd amounts would overflow it, and the projector could never pass that erasure.
+  minor numeric not null,
   primary key (month, kind, currency)
 );
 

@@ -7,6 +7,7 @@ import { COLUMN_FLAG, createCustomerColumns, openColumns } from '#projections/me
 import { CounterGap } from '#projections/memory/counters.ts';
 import { createLedger, type Ledger } from '#projections/memory/ledger.ts';
 import { StateDigest } from '#projections/memory/state-digest.ts';
+import { summarize } from '#projections/memory/summary.ts';
 import { SequenceGap } from '#streams/event-store.ts';
 import { decodeMessage } from '#streams/pack.ts';
 import { activity, apply, createWriter, DAY, event, order, refund, sidOf } from './scenario.ts';
@@ -383,6 +384,21 @@ describe('facts for all customers', () => {
     const ledger = apply(small({ knownUpTo: 50 * DAY }), messages);
     expect(ledger.entries(sidOf('ann'))!.orders.map((o) => o.day)).toEqual([10]);
   });
+});
+
+test('a customer with an absurd amount is left out of the statistics of spend, and nobody else is', () => {
+  const ledger = apply(small(), [
+    createWriter().pack([
+      order('ann', '1', 10, 100),
+      order('ann', '2', 20, 100),
+      order('bob', '3', 10, 100),
+      order('bob', '4', 20, 2 ** 47),
+    ]),
+  ]);
+  const { histories, spend, excluded } = summarize(ledger, 30);
+  expect([...histories.weight]).toEqual([2]);
+  expect([[...spend.frequency], [...spend.monetaryValue], [...spend.weight]]).toEqual([[1], [1], [1]]);
+  expect(excluded.noRate).toBe(1);
 });
 
 test('of two decisions on one kind of model the later stays in force, although its barrier came first', () => {
