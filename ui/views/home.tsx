@@ -199,8 +199,8 @@ export function HomeView() {
         <div>
           <h1>Churn and customer lifetime value, from one event log.</h1>
           <p className="t2">
-            Every figure is a fold of the log: it is drawn with its interval and its n, and can be asked again as of any
-            moment.
+            Customers, orders and predictions are folded from the log, and a customer can be seen as of any earlier
+            moment. Lifetime value comes with its p05–p95; no interval is drawn where none is estimated.
           </p>
         </div>
         <div className="acts">
