@@ -125,8 +125,8 @@ export function createApp(deps: Deps) {
   });
   app.notFound((c) => {
     const { path, method } = c.req;
-    if ((method === 'GET' || method === 'HEAD') && !path.startsWith('/api/') && !path.startsWith('/v1/'))
-      return showConsole(path);
+    const page = method === 'GET' || method === 'HEAD' ? showConsole(path) : null;
+    if (page) return page;
     const problem = known.has(path)
       ? new Problem('method-not-allowed', `${method} is not served at ${path}`)
       : new Problem('not-found', `nothing is served at ${method} ${path}; /docs lists everything`);

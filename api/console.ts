@@ -1,5 +1,5 @@
-// The built console (ui/dist), read into memory once: what is not in the map is not served, so no path leads anywhere else. Any other page
-// address gets index.html, because the console keeps its state in the URL.
+// The built console (ui/dist), read into memory once: what is not in the map is not served, so no path leads anywhere else. The addresses of
+// its pages get index.html, because the console keeps its state in the URL.
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { extname, join } from 'node:path';
 
@@ -25,6 +25,9 @@ const SECURITY = {
 };
 /** Vite names assets by their content. */
 const IMMUTABLE = 'public, max-age=31536000, immutable';
+
+/** The pages of the console as ui/views/catalogue.ts routes them; a customer's id may hold anything but a slash. */
+const PAGES = /^\/(customers(\/[^/]+)?|login|setup)?\/?$/;
 
 interface File {
   bytes: Uint8Array<ArrayBuffer>;
@@ -66,17 +69,16 @@ export function createConsole(uiDir: string) {
     return files;
   }
 
-  return (path: string): Response => {
+  /** Null when the address is neither a page nor a file of the console. */
+  return (path: string): Response | null => {
     const all = current();
+    const found = all?.get(path);
+    if (!found && !PAGES.test(path)) return null;
     if (!all)
       return new Response(missing, {
         status: 503,
         headers: { ...SECURITY, 'content-type': TYPES['.html']!, 'cache-control': 'no-store' },
       });
-    const found = all.get(path);
-    // A missing asset must not be answered with a page: a browser would take it for a script.
-    if (!found && /\.\w{2,11}$/.test(path))
-      return new Response('not found', { status: 404, headers: { ...SECURITY, 'content-type': TYPES['.txt']! } });
     const file = found ?? all.get('/index.html')!;
     return new Response(file.bytes, {
       headers: { ...SECURITY, 'content-type': file.type, 'cache-control': file.cache },

@@ -1,5 +1,5 @@
 // What a browser loads: API description and its page from this machine alone, the console with its headers, health, metrics.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -59,7 +59,15 @@ describe('API description', () => {
 
 describe('console', () => {
   test('pages get index.html under a strict policy, assets for ever', async () => {
-    for (const path of ['/', '/customers/c-1', '/dashboard?from=2025']) {
+    for (const path of [
+      '/',
+      '/customers?q=a',
+      '/customers/c-1',
+      '/customers/jane@example.org',
+      '/customers/a%2Fb',
+      '/login',
+      '/setup?token=t',
+    ]) {
       const page = await platform.app.request(path);
       expect(await page.text()).toContain('console');
       expect(page.headers.get('content-security-policy')).toContain("script-src 'self'");
@@ -83,7 +91,36 @@ describe('console', () => {
     const response = await platform.app.request(path);
     const text = await response.text();
     expect(text).not.toMatch(/root:|"name"/);
-    if (path.endsWith('.js')) expect(response.status).toBe(404);
+    expect(response.status).toBe(404);
+  });
+
+  test('every page of the console can be reloaded', async () => {
+    const catalogue = readFileSync(new URL('../../ui/views/catalogue.ts', import.meta.url), 'utf8');
+    const pages = [...catalogue.matchAll(/path: '([^']+)'/g)].map(([, path]) => path!.replace(/\$\w+/, 'c-1'));
+    expect(pages).toContain('/customers/c-1');
+    for (const page of pages) {
+      const response = await platform.app.request(page);
+      expect(response.status, page).toBe(200);
+      expect(response.headers.get('content-type'), page).toContain('text/html');
+    }
+  });
+
+  test.each([
+    '/healthz',
+    '/metrics',
+    '/dashboard',
+    '/logins',
+    '/customers/a/b',
+    '/robots.txt',
+    '/assets/missing.css',
+    '/.env',
+  ])('%s is neither API nor console: a problem, not a page', async (path) => {
+    for (const app of [platform.app, (await createPlatform()).app]) {
+      const response = await app.request(path);
+      expect(response.status).toBe(404);
+      expect(response.headers.get('content-type')).toBe('application/problem+json');
+      expect(await response.json()).toMatchObject({ reason: 'not-found', detail: expect.stringContaining(path) });
+    }
   });
 
   test('without a build it says what to run', async () => {
@@ -141,6 +178,5 @@ describe('health and metrics', () => {
     );
     expect(text).toContain('route="console"');
     expect(text).not.toContain('some-private');
-    expect((await platform.app.request('/metrics')).headers.get('content-type')).toContain('text/html');
   });
 });
