@@ -95,7 +95,7 @@ export function createPredictions(deps: Deps) {
     if (found) return found;
     throw new Problem(
       'no-model',
-      'import purchases and run `axiom47 fit`, or `axiom47 model import FILE` and `model deploy ID`',
+      'import orders (a model is fitted when there are ten customers), or `axiom47 model import FILE && axiom47 model deploy ID`',
     );
   }
 

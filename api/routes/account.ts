@@ -138,7 +138,7 @@ export function accountRoutes(deps: Deps) {
         );
         if (wait > 0) throw slowDown(wait, 'too many attempts; wait before the next one');
         const user = await oneOfFew(() => access.verifyPassword(email, password));
-        if (!user) throw new Problem('bad-credential', 'address or password is wrong');
+        if (!user) throw new Problem('wrong-password', 'the address or the password is wrong');
         return c.json(await signIn(c, user), 200);
       },
     )

@@ -138,7 +138,14 @@ export function eventRoutes(deps: Deps) {
         tags: ['segment'],
         summary: `Segment's ${call} call; the source's write key as Basic user name`,
         request: { query: Options.pick({ strict: true }) },
-        responses: { 200: jsonAnswer('Stored', Ingested.extend({ success: z.literal(true) })) },
+        responses: {
+          200: jsonAnswer(
+            'Stored',
+            Ingested.extend({
+              success: z.boolean().describe('False when every event was refused; `rejected` says why'),
+            }),
+          ),
+        },
       }),
       async (c) => {
         const body = new Uint8Array(await c.req.arrayBuffer());
@@ -159,7 +166,9 @@ export function eventRoutes(deps: Deps) {
         const source = c.var.principal.source ?? 'segment';
         const strict = isStrict(c, c.req.valid('query').strict);
         const answer = await ingest(c, { door: 'segment', source, body: bytes, contentType: 'json', strict });
-        return c.json({ success: true as const, ...answer }, 200);
+        // Segment's libraries send again what was not answered 200, and what was refused once is refused again.
+        const success = answer.rejected.length === 0 || answer.accepted + answer.duplicates > 0;
+        return c.json({ success, ...answer }, 200);
       },
     );
   }

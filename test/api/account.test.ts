@@ -129,6 +129,7 @@ describe('login', () => {
     const { trace_id: _a, ...one } = (await wrong.json()) as Record<string, unknown>;
     const { trace_id: _b, ...two } = (await unknown.json()) as Record<string, unknown>;
     expect(one).toEqual(two);
+    expect(one).toMatchObject({ title: 'Not signed in', detail: 'the address or the password is wrong' });
   });
 
   test('the sixth attempt on an account is locked out for a while, even with the right password', async () => {

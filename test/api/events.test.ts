@@ -179,6 +179,22 @@ describe('Segment', () => {
     expect(await known.json()).toMatchObject({ orders: 2, net: 84 });
   });
 
+  test('what was refused is named, and success is false when that was everything', async () => {
+    const refused = { ...completed('r1'), timestamp: 'soon' };
+    const alone = await post('track', refused);
+    expect(alone.status).toBe(200);
+    const rejected = [{ index: 0, id: 'r1', reason: 'bad-time', detail: expect.any(String) }];
+    expect(await alone.json()).toMatchObject({ success: false, accepted: 0, rejected });
+    const batch = (...messages: object[]) => post('batch', { batch: messages.map((m) => ({ type: 'track', ...m })) });
+    expect(await (await batch(refused)).json()).toMatchObject({ success: false, accepted: 0, rejected });
+    expect(await (await batch(refused, completed('r2'))).json()).toMatchObject({
+      success: true,
+      accepted: 1,
+      rejected,
+    });
+    expect(await (await batch(refused, completed('r2'))).json()).toMatchObject({ success: true, duplicates: 1 });
+  });
+
   test.each([
     ['track', '[]', 'send one JSON object'],
     ['track', '7', 'send one JSON object'],

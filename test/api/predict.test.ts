@@ -368,5 +368,10 @@ test('without a model every prediction says what to do', async () => {
   const fresh = await createPlatform();
   const answer = await fresh.as('analyst', 'POST', '/api/predict/churn', { customer_id: 'x' });
   expect(answer.status).toBe(422);
-  expect(await answer.json()).toMatchObject({ reason: 'no-model', detail: expect.stringContaining('model import') });
+  expect(await answer.json()).toMatchObject({
+    reason: 'no-model',
+    detail: expect.stringMatching(
+      /^import orders .*ten customers.*`axiom47 model import FILE && axiom47 model deploy ID`$/,
+    ),
+  });
 });
