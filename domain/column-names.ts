@@ -20,26 +20,32 @@ const names = (list: string): readonly string[] => list.split(/\s+/);
 const COLUMN_NAMES: Readonly<Record<Role, readonly string[]>> = {
   customer: names(
     `customerid customer customerno customernumber custid cust clientid client userid user buyerid buyer memberid member
-     accountid account subscriberid visitorid contactid cardid kundennummer kundeid kunde uid email customeremail id`,
+     accountid account subscriberid visitorid contactid cardid customernr customercode customerref clientno clientnumber
+     memberno membernumber accountno accountnumber shopperid kundennummer kundennr kundenr kdnr kundenid kundeid
+     kundenkennung kunde käufer debitor debitornr debitorennummer uid customeremail customeremailaddress customermail
+     buyeremail clientemail useremail email emailaddress mail id`,
   ),
   time: names(
     `at time timestamp ts date datetime eventtime eventts eventdate orderedat ordertime orderdate purchasedat purchasetime
      purchasedate transactiontime transactiondate txnts txndate invoicedate invoicetime paidat paymentdate createdat
-     createdtime created occurredat processedat saledate day datum`,
+     createdtime created occurredat processedat saledate soldat purchasedon orderedon dateofpurchase bestelldatum kaufdatum
+     rechnungsdatum auftragsdatum belegdatum buchungsdatum zeitpunkt zeit day datum tag`,
   ),
   amount: names(
     `amount total revenue orderamount ordertotal ordervalue grandtotal totalamount totalprice linetotal netamount net
      grossamount gross transactionamount txnamount paid amountpaid payment sales sale spend spent value monetary
-     monetaryvalue turnover subtotal amt betrag umsatz`,
+     monetaryvalue turnover subtotal amt gesamtbetrag gesamtsumme rechnungsbetrag bestellwert summe betrag bruttobetrag
+     nettobetrag brutto netto umsatz`,
   ),
-  quantity: names('quantity qty orderquantity units itemcount pieces menge'),
-  price: names('unitprice price priceperunit itemprice unitcost listprice preis'),
+  quantity: names('quantity qty orderquantity units itemcount pieces menge anzahl stück stückzahl'),
+  price: names('unitprice price priceperunit itemprice unitcost listprice einzelpreis stückpreis preis'),
   order: names(
     `orderid orderno ordernumber order invoiceno invoiceid invoicenumber invoice transactionid txnid transaction
-     receiptid receiptno receipt basketid basket checkoutid ticketid documentno bestellnummer`,
+     receiptid receiptno receipt basketid basket checkoutid ticketid documentno bestellnummer bestellnr bestellid
+     auftragsnummer auftragsnr rechnungsnummer rechnungsnr rechnung belegnummer belegnr`,
   ),
-  currencyColumn: names('currency currencycode ccy iso4217 waehrung'),
-  channel: names('channel saleschannel orderchannel utmmedium'),
+  currencyColumn: names('currency currencycode ccy iso4217 waehrung währung'),
+  channel: names('channel saleschannel orderchannel utmmedium kanal vertriebskanal'),
   id: names('eventid messageid uuid rowid id'),
   name: names('eventname event eventtype activity activitytype action name type plan product'),
   start: names('startedat start startdate starttime subscribedat begin begindate validfrom createdat created date'),

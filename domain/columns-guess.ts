@@ -1,6 +1,7 @@
 // Guessing which column is what from the header and a sample of rows, and saying so in plain words. What the user names is never guessed.
 import { columnFor, nearestColumn, plainName, type Role } from './column-names.ts';
-import { parseDecimal } from './decimal.ts';
+import { type DecimalMark, parseWritten } from './decimal.ts';
+import { guessDecimal } from './decimal-guess.ts';
 import { BLANK, type ImportKind, type ImportMapping } from './import-mapping.ts';
 import { parseCurrency } from './money.ts';
 import { ok, type Result, refuse } from './result.ts';
@@ -13,10 +14,13 @@ export interface Wish {
   customer?: string;
   time?: string;
   amount?: string;
+  decimal?: DecimalMark;
   quantity?: string;
   price?: string;
   order?: string;
   refundPrefix?: string;
+  /** Negative lines of a later day are a refund document of that day; false = netted into their order. */
+  refundLines?: boolean;
   /** A column, or an ISO 4217 code for every row. */
   currency?: string;
   channel?: string;
@@ -131,6 +135,11 @@ export function guessMapping(
     if (mapping.amount !== null) say('amount', mapping.amount);
     else if (mapping.quantity !== null) say('amount', `${mapping.quantity} × ${mapping.price}`);
     else say('amount', 'none: purchases without money, counted for frequency only');
+    const decimal = guessDecimal(moneyColumns(mapping).flatMap(at), wish.decimal);
+    if (!decimal.ok) return problem(decimal.reason);
+    mapping.decimal = decimal.value.mark;
+    if (decimal.value.explanation !== null) say('decimal', decimal.value.explanation);
+    if (decimal.value.warning !== null) warnings.push(decimal.value.warning);
     if (kind === 'order' && mapping.order !== null) orderLines(mapping, wish, header, sample, say, warnings);
     const currency = chooseCurrency(mapping, wish, header, choose);
     if (currency !== null) return problem(currency);
@@ -158,13 +167,23 @@ export function guessMapping(
     mapping.traits = rest;
     say('traits', `${rest.join(', ') || 'none'} (sealed under the customer's key)`);
   } else if (rest.length > 0) say('not read', rest.slice(0, LINES).join(', '));
+  if (kind === 'order')
+    for (const column of rest.filter((name) => REFUND_COLUMN.test(plainName(name))))
+      warnings.push(
+        `${column} is not read, so what it gives back lowers nothing: refunds are rows of their own, negative, with the day of the refund.`,
+      );
   return ok({ mapping, explanation, warnings });
 }
+
+/** Columns that hold what was given back beside the order, without the day it happened (Shopify's 'Refunded Amount'). */
+const REFUND_COLUMN = /refund|chargeback|creditnote|gutschrift|erstattung|erstattet|rückerstattet|storno/;
 
 type Choose = (role: Role, wished: string | undefined) => string | null;
 
 /** A total when there is one, else quantity × price when there are both, else the price alone. Null, or what is missing. */
 function chooseMoney(mapping: ImportMapping, wish: Wish, choose: Choose): string | null {
+  if (isColumn(wish.amount) && (isColumn(wish.quantity) || isColumn(wish.price)))
+    return '--amount is the whole amount, --quantity and --price multiply to it: name one or the other.';
   const byLine = wish.quantity !== undefined || wish.price !== undefined;
   if (wish.amount !== undefined || !byLine) mapping.amount = choose('amount', wish.amount);
   if (mapping.amount !== null || wish.amount === NONE) return null;
@@ -246,14 +265,22 @@ function orderLines(
     for (const [prefix, seen] of byPrefix)
       if (prefix !== '' && seen.negative >= 3 && seen.negative >= 0.95 * Math.max(negative, seen.lines))
         mapping.refundPrefix = prefix;
+  mapping.refundLines = wish.refundLines ?? true;
   if (mapping.refundPrefix !== null) {
     const seen = byPrefix.get(mapping.refundPrefix);
     const why = seen === undefined ? '' : ` (${seen.negative} of ${negative} sampled negative lines)`;
     say('refunds', `orders whose number begins with ${mapping.refundPrefix}${why}`);
-  } else if (negative > 0)
+  } else if (negative > 0) {
+    say(
+      'refunds',
+      mapping.refundLines
+        ? 'lines of a later day than their order that sum to less than 0: a refund document of that day'
+        : 'netted into their order, also in what was known before they happened (--refund-lines off)',
+    );
     warnings.push(
       `${negative} of ${lines.length} sampled lines are negative; if refunds have a number prefix, say it with --refund-prefix.`,
     );
+  }
 }
 
 /** How times are written: as ISO 8601, or day and month in an order that the sample itself gives away. */
@@ -282,17 +309,21 @@ function timeByContent(
   return header.find((column) => !used.has(column) && share(column) >= 0.9) ?? null;
 }
 
+const moneyColumns = ({ amount, quantity, price }: ImportMapping): string[] =>
+  [amount, quantity, price].filter((column) => column !== null);
+
+const isColumn = (wished: string | undefined): boolean => wished !== undefined && wished !== NONE;
+
 /** Ids that repeat are not ids of rows: taking them would make one event of many. */
 const hasTwins = (texts: string[]): boolean => new Set(texts).size < texts.length;
 
 function oddMoney(mapping: ImportMapping, at: (column: string) => string[], warnings: string[]): void {
-  for (const column of [mapping.amount, mapping.quantity, mapping.price]) {
-    if (column === null) continue;
+  for (const column of moneyColumns(mapping)) {
     const texts = at(column);
-    const odd = texts.filter((text) => parseDecimal(text) === null).length;
+    const odd = texts.filter((text) => parseWritten(text, mapping.decimal) === null).length;
     if (odd > texts.length * 0.1)
       warnings.push(
-        `${odd} of ${texts.length} sampled values of ${column} are no plain decimals; such rows go to the quarantine.`,
+        `${odd} of ${texts.length} sampled values of ${column} are no ${mapping.decimal === 'plain' ? 'plain decimals' : `decimals with a ${mapping.decimal}`}; such rows go to the quarantine.`,
       );
   }
 }

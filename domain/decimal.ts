@@ -34,6 +34,26 @@ export function parseDecimal(text: string): Decimal | null {
   return SHAPE.test(text) ? shrink(BigInt(text.replace('.', '').replace('+', '')), scale) : null;
 }
 
+/**
+ * How a file writes decimals. plain = digits and at most a point, no thousands separators: what JSON and most programs write, and all
+ * that can be taken when nothing is known. point = 1,234.50; comma = 1.234,50.
+ */
+export type DecimalMark = 'plain' | 'point' | 'comma';
+
+/** Groups of exactly three digits, one and the same separator between them: the mark that is not the decimal one, an apostrophe, a (no-break) space. */
+const WITH_MARK = {
+  point: /^[+-]?(?:\d+|[1-9]\d{0,2}(?:([,'’ \u00a0\u202f])\d{3})(?:\1\d{3})*)?(?:\.\d+)?$/,
+  comma: /^[+-]?(?:\d+|[1-9]\d{0,2}(?:([.'’ \u00a0\u202f])\d{3})(?:\1\d{3})*)?(?:,\d+)?$/,
+} as const;
+
+/** A decimal as the file writes it; null when it is not written so ('1.2345,00' and '12.50' are no decimals with a comma). */
+export function parseWritten(text: string, mark: DecimalMark): Decimal | null {
+  if (mark === 'plain') return parseDecimal(text);
+  if (text.length > MAX_TEXT || !WITH_MARK[mark].test(text)) return null;
+  const digits = text.replace(mark === 'point' ? /[^\d.+-]/g : /[^\d,+-]/g, '');
+  return parseDecimal(digits.replace(',', '.'));
+}
+
 /** The decimal a JSON number was most likely written as: its shortest text that reads back as the same double. */
 export function decimalOfNumber(value: number): Decimal | null {
   if (!Number.isFinite(value)) return null;

@@ -1,9 +1,9 @@
 // Reading cells of a mapped row, and saying in the file's own words why a row cannot be taken.
-import { type Decimal, multiply, parseDecimal, roundHalfEven } from './decimal.ts';
+import { type Decimal, type DecimalMark, multiply, parseWritten, roundHalfEven } from './decimal.ts';
 import type { InputEvent, ReasonCode } from './events.ts';
 import { columnOf, type ImportMapping, type RefusedRow } from './import-mapping.ts';
 import { exponentOf, oddAmount, parseCurrency } from './money.ts';
-import { isoText } from './written-dates.ts';
+import { isoText, isWritten } from './written-dates.ts';
 
 export interface Imported {
   events: InputEvent[];
@@ -61,7 +61,8 @@ export function createCells(mapping: ImportMapping, header: readonly string[]) {
   function refuse(row: Row, reason: ReasonCode, why: string, named?: string): null {
     const column = named ?? columnOf(reason, mapping, why);
     const place = column === null ? `row ${row.number}` : `row ${row.number}, column ${column}`;
-    const detail = `${place}: ${column === null ? why : why.replace(FIELD, '')}`;
+    const hint = reason === 'bad-time' ? timeHint(row, column) : '';
+    const detail = `${place}: ${column === null ? why : why.replace(FIELD, '')}${hint}`;
     const raw = JSON.stringify(row.value ?? asObject(row.cells)).slice(0, MAX_RAW);
     const refused: RefusedRow = { rowNumber: row.number, reason, detail, raw, rows: 1 };
     if (column !== null) refused.column = column;
@@ -69,12 +70,23 @@ export function createCells(mapping: ImportMapping, header: readonly string[]) {
     return null;
   }
 
+  /** Times like 02/03/2026 are readable once it is said what comes first. */
+  function timeHint(row: Row, column: string | null): string {
+    const text = cell(row, column === mapping.end ? columns.end : columns.time);
+    if (!isWritten(text)) return '';
+    if (mapping.dateOrder === 'iso') return '; dates written like 02/03/2026 are read with --date-order dmy or mdy';
+    return `; dates are read ${mapping.dateOrder === 'dmy' ? 'day' : 'month'} first (--date-order ${mapping.dateOrder})`;
+  }
+
   /** Exactly as written: blanks around an amount are odd, and said so. */
   function decimal(row: Row, column: number): Decimal | null {
     const text = row.cells[column] ?? '';
-    const value = parseDecimal(text);
+    // A JSON number has its point by its own grammar, however the file's texts are written.
+    const written = (row.value as { [field: string]: unknown } | undefined)?.[header[column]!];
+    const value = parseWritten(text, typeof written === 'number' ? 'plain' : mapping.decimal);
     if (value !== null) return value;
-    return refuse(row, text.trim() === '' ? 'missing-amount' : 'bad-amount', oddAmount(text), header[column]!);
+    const blank = text.trim() === '';
+    return refuse(row, blank ? 'missing-amount' : 'bad-amount', oddWritten(text, mapping.decimal), header[column]!);
   }
 
   const hasMoney = columns.amount >= 0 || columns.quantity >= 0;
@@ -110,6 +122,17 @@ export function createCells(mapping: ImportMapping, header: readonly string[]) {
   const asObject = (cells: readonly string[]) => Object.fromEntries(header.map((name, i) => [name, cells[i] ?? '']));
 
   return { columns, traits, hasMoney, cell, time, amount, currency, money, refuse, asObject };
+}
+
+/** Why a text is not an amount of this file, and which option reads it when the whole file is written so. */
+function oddWritten(text: string, mark: DecimalMark): string {
+  if (mark === 'comma' && parseWritten(text, 'point') !== null)
+    return 'has a decimal point where the file has decimal commas (--decimal comma); write all amounts one way';
+  if (mark === 'point' && parseWritten(text, 'comma') !== null)
+    return 'has a decimal comma where the file has decimal points (--decimal point); write all amounts one way';
+  const others = (['point', 'comma'] as const).filter((other) => parseWritten(text, other) !== null);
+  const hint = others.length === 0 ? '' : `; if the whole file is written so, say --decimal ${others.join(' or ')}`;
+  return oddAmount(text) + hint;
 }
 
 /** The native field a parser's detail begins with. */

@@ -1,4 +1,5 @@
 // Which column of a table is what: the mapping an import runs under, and the rows it could not take.
+import type { DecimalMark } from './decimal.ts';
 import type { ReasonCode } from './events.ts';
 import type { DateOrder } from './written-dates.ts';
 
@@ -14,6 +15,8 @@ export interface ImportMapping {
   /** How times that are not ISO 8601 order day and month. */
   dateOrder: DateOrder;
   amount: string | null;
+  /** How amounts, quantities and prices are written. */
+  decimal: DecimalMark;
   /** Both, or neither: the line's amount is quantity × price. */
   quantity: string | null;
   price: string | null;
@@ -21,6 +24,8 @@ export interface ImportMapping {
   order: string | null;
   /** Order ids that begin so are refund documents. */
   refundPrefix: string | null;
+  /** Lines of an order that sum to less than 0 on a later day than its first are a refund document of that day (facts §6); false = netted. */
+  refundLines: boolean;
   currencyColumn: string | null;
   /** ISO 4217 of rows whose currency column is blank, or of all. */
   currency: string;
@@ -44,10 +49,12 @@ export const BLANK: Omit<ImportMapping, 'kind'> = {
   time: null,
   dateOrder: 'iso',
   amount: null,
+  decimal: 'plain',
   quantity: null,
   price: null,
   order: null,
   refundPrefix: null,
+  refundLines: false,
   currencyColumn: null,
   currency: 'EUR',
   channel: null,
@@ -70,9 +77,14 @@ export interface RefusedRow {
   rows: number;
 }
 
-/** Canonical text of a mapping for the digest: sorted keys, without the revision (amending is not another file). */
-export const mappingText = ({ revision: _, ...mapping }: ImportMapping): string =>
-  JSON.stringify(Object.entries(mapping).sort(([a], [b]) => (a < b ? -1 : 1)));
+/**
+ * Canonical text of a mapping for the digest: sorted keys, without the revision (amending is not another file). Plain decimals and netted
+ * refund lines are left out: that is what a mapping meant before it could say so, and the digest of such an import must not change.
+ */
+export const mappingText = ({ revision: _, decimal, refundLines, ...rest }: ImportMapping): string => {
+  const mapping = { ...rest, ...(decimal === 'plain' ? {} : { decimal }), ...(refundLines ? { refundLines } : {}) };
+  return JSON.stringify(Object.entries(mapping).sort(([a], [b]) => (a < b ? -1 : 1)));
+};
 
 /** The column a refusal is about, by its reason; null when no single one is. */
 export function columnOf(reason: ReasonCode, mapping: ImportMapping, detail: string): string | null {

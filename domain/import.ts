@@ -8,7 +8,7 @@ import { type Cells, createCells, type Imported, type Row } from './import-cells
 import type { ImportMapping } from './import-mapping.ts';
 import { createGrouper, type Grouper, type OrderDocument } from './order-lines.ts';
 import { cleanId } from './text.ts';
-import { instantOf, parseTimeText } from './time.ts';
+import { DAY_MS, dayOf, instantOf, parseTimeText } from './time.ts';
 
 export interface Importer {
   /** @param value the parsed line of an NDJSON file, kept as the raw of a refusal; the row itself for kind `event`. */
@@ -23,7 +23,10 @@ const PIECE = 5000;
 export function createImporter(mapping: ImportMapping, header: readonly string[], context: ParseContext): Importer {
   const cells = createCells(mapping, header);
   const ctx: ParseContext = { ...context, defaultCurrency: mapping.currency };
-  const grouper = mapping.kind === 'order' && mapping.order !== null ? createGrouper(mapping.refundPrefix) : null;
+  const grouper =
+    mapping.kind === 'order' && mapping.order !== null
+      ? createGrouper(mapping.refundPrefix, mapping.refundLines)
+      : null;
   const read =
     mapping.kind === 'event'
       ? (row: Row) => readEvent(row, cells, ctx)
@@ -130,6 +133,7 @@ function readLine(row: Row, cells: Cells, orders: Grouper, ctx: ParseContext): n
     amount,
     time,
     at,
+    day: moment.value.kind === 'date' ? Math.floor(at / DAY_MS) : dayOf(at, ctx.zoneOffsets),
     channel: cell(row, columns.channel),
     rowNumber: row.number,
   });
@@ -143,7 +147,8 @@ function documentEvent(
   ctx: ParseContext,
   into: Imported,
 ): void {
-  const own = found.kind === 'placed' ? { order_id: found.order } : { refund_id: found.order };
+  const own =
+    found.kind === 'placed' ? { order_id: found.order } : { refund_id: found.order, order_id: found.refunds ?? '' };
   const money = hasMoney ? { amount_minor: found.minor, currency: found.currency } : {};
   const data = { ...own, ...money, channel: found.channel, revision };
   const native = { type: `order.${found.kind}`, customer_id: found.customer, at: found.time, data };

@@ -6,6 +6,9 @@ export type DateOrder = 'iso' | 'dmy' | 'mdy';
 const WRITTEN =
   /^(\d{1,2})([/.-])(\d{1,2})\2(\d{4})(?:[ T,]+(\d{1,2}):(\d\d)(:\d\d(?:\.\d+)?)?(?: ?([AaPp])\.?[Mm]\.?)?)?$/;
 
+/** Whether a text is a date as spreadsheets write them, whatever its order. */
+export const isWritten = (text: string): boolean => WRITTEN.test(text);
+
 /** The same time as ISO text; what is not written so is handed back as it stands, for the parser to judge. */
 export function isoText(text: string, order: DateOrder): string {
   if (order === 'iso') return text;

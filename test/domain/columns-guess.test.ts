@@ -47,6 +47,18 @@ describe('guessing columns', () => {
         channel: 'Sales Channel',
       },
     ],
+    ['Kundennr,Datum,Betrag', { customer: 'Kundennr', time: 'Datum', amount: 'Betrag' }],
+    [
+      'Rechnungs-Nr.,Kunden-Nr.,Rechnungsdatum,Menge,Einzelpreis,Währung',
+      {
+        customer: 'Kunden-Nr.',
+        order: 'Rechnungs-Nr.',
+        quantity: 'Menge',
+        price: 'Einzelpreis',
+        currencyColumn: 'Währung',
+      },
+    ],
+    ['Name,Customer Email,Created at,Total', { customer: 'Customer Email', time: 'Created at', amount: 'Total' }],
     ['email,order_date,price', { customer: 'email', time: 'order_date', amount: 'price' }],
     ['id,customer,timestamp,total', { customer: 'customer', time: 'timestamp', amount: 'total' }],
   ])('%s', (header, expected) => expect(mapping(header)).toMatchObject(expected));
@@ -76,6 +88,24 @@ describe('guessing columns', () => {
       order: null,
     });
     expect(mapping(header, [], { amount: 'none' }).amount).toBeNull();
+  });
+
+  test('quantity and price named by the user leave a total unread; all three are one too many', () => {
+    const header = 'customer,date,amount,quantity,unit_price';
+    expect(mapping(header, [], { quantity: 'quantity', price: 'unit_price' })).toMatchObject({
+      amount: null,
+      quantity: 'quantity',
+      price: 'unit_price',
+    });
+    expect(problem(header, [], { amount: 'amount', quantity: 'quantity', price: 'unit_price' })).toMatch(
+      /name one or the other/,
+    );
+  });
+
+  test('what was refunded beside an order is not read, and that is said', () => {
+    const found = guess('Name,Email,Created at,Total,Refunded Amount');
+    expect(found.ok && found.value.warnings.join('\n')).toMatch(/^Refunded Amount is not read/m);
+    expect(found.ok && found.value.warnings.join('\n')).not.toMatch(/^Name is not read/m);
   });
 
   test('an unknown column is an error with the columns there are and the nearest', () => {

@@ -75,7 +75,10 @@ describe('a table of orders', () => {
       [8, 'future', 'date'],
       [9, 'missing-time', 'date'],
     ]);
-    expect(refused[2]!.detail).toBe('row 4, column amount: has a decimal comma; write 1234.50 instead of 1234,50');
+    expect(refused[2]!.detail).toBe(
+      'row 4, column amount: has a decimal comma; write 1234.50 instead of 1234,50; if the whole file is written so, say --decimal comma',
+    );
+    expect(refused[1]!.detail).toMatch(/; dates written like 02\/03\/2026 are read with --date-order dmy or mdy$/);
     expect(JSON.parse(refused[2]!.raw!)).toEqual({
       customer: '2',
       date: '2026-01-01',
@@ -97,6 +100,36 @@ describe('a table of orders', () => {
       1|2026-01-01|10.00|USD`).events.map((event) => event.rowKey);
     expect(own.map((key) => key?.slice(-2))).toEqual(['#1', '#1']);
     expect(new Set([...own, euro!.rowKey]).size).toBe(3);
+  });
+
+  test('decimal commas are read when the file has only them; a row written the other way says so', () => {
+    const table = `
+      Kunden-Nr.|Bestelldatum|Gesamtbetrag
+      1|2026-01-01|1.234,50
+      2|2026-01-02|12,5
+      3|2026-01-03|1.234
+      4|2026-01-04|-0
+      5|2026-01-05|7,005`;
+    const { events, refused, guess } = run(table);
+    expect(events.map((event) => event.minor)).toEqual([123_450, 1250, 123_400, 0, 700]);
+    expect(refused).toEqual([]);
+    expect(guess.mapping).toMatchObject({ customer: 'Kunden-Nr.', time: 'Bestelldatum', amount: 'Gesamtbetrag' });
+    expect(guess.explanation.join('\n')).toMatch(/decimal {3}comma: .* \(5 of 5 sampled values\)/);
+    expect(mappingText(guess.mapping)).not.toBe(mappingText({ ...guess.mapping, decimal: 'plain' }));
+    const mixed = run(`${table}\n6|2026-01-06|12.50`, { decimal: 'comma' });
+    expect(mixed.refused.map((row) => row.detail)).toEqual([
+      'row 6, column Gesamtbetrag: has a decimal point where the file has decimal commas (--decimal comma); write all amounts one way',
+    ]);
+  });
+
+  test('a JSON number keeps its point beside texts with commas', () => {
+    const header = ['customer', 'at', 'amount'];
+    const guess = guessMapping(header, [], { decimal: 'comma' }, 'EUR');
+    const importer = createImporter(guess.ok ? guess.value.mapping : expect.fail(), header, parseContext({}));
+    const into: Imported = { events: [], refused: [] };
+    for (const amount of [1.234, '1.234', '1,5'])
+      importer.row(['a', '2026-01-01', String(amount)], 1, into, { customer: 'a', at: '2026-01-01', amount });
+    expect(into.events.map((event) => event.minor)).toEqual([123, 123_400, 150]);
   });
 
   test('an event id makes the row that event', () => {
@@ -171,6 +204,32 @@ describe('a table of order lines', () => {
       [6, 'incomplete-order', true],
       [9, 'odd-order', true],
     ]);
+  });
+
+  test('what a later day gave back is a document of that day, in the zone’s own days, naming its order', () => {
+    const later = `
+      order_id|customer|date|amount
+      7|a|2026-01-01 22:30|100
+      7|a|2026-01-01 23:30|-10
+      7|a|2026-01-02 09:00|-40`;
+    const shape = (event: {
+      type: string;
+      orderId: string | null;
+      refundedOrderId: string | null;
+      minor: number | null;
+    }) => [event.type, event.orderId, event.refundedOrderId, event.minor];
+    const { events, guess } = run(later);
+    expect(events.map(shape)).toEqual([
+      ['order.placed', '7', null, 9000],
+      ['order.refunded', '7@2026-01-02', '7', 4000],
+    ]);
+    expect(events[1]!.at).toBe(Date.UTC(2026, 0, 2, 9));
+    expect(orderKeyMaterial(events[1]!, 'shop')).not.toBe(orderKeyMaterial(events[0]!, 'shop'));
+    expect(guess.explanation.join('\n')).toMatch(/refunds {3}lines of a later day/);
+    const netted = run(later, { refundLines: false });
+    expect(netted.events.map(shape)).toEqual([['order.placed', '7', null, 5000]]);
+    expect(netted.guess.explanation.join('\n')).toMatch(/--refund-lines off/);
+    expect(mappingText(guess.mapping)).not.toBe(mappingText(netted.guess.mapping));
   });
 
   test('has local times of the source’s zone', () => {

@@ -11,12 +11,13 @@ const line = (rowNumber: number, order: string, text: string, more: Partial<Orde
   amount: amount(text),
   time: '2026-01-02T10:00:00Z',
   at: Date.UTC(2026, 0, 2, 10),
+  day: 20_455,
   channel: '',
   rowNumber,
   ...more,
 });
-const group = (lines: OrderLine[], refundPrefix: string | null = null) => {
-  const grouper = createGrouper(refundPrefix);
+const group = (lines: OrderLine[], refundPrefix: string | null = null, refundLines = false) => {
+  const grouper = createGrouper(refundPrefix, refundLines);
   for (const one of lines) grouper.add(one);
   return [...grouper.finish()];
 };
@@ -28,7 +29,7 @@ describe('lines of orders', () => {
   });
 
   test('take the time of the earliest line', () => {
-    const early = { time: '2026-01-01', at: Date.UTC(2026, 0, 1), channel: 'web' };
+    const early = { time: '2026-01-01', at: Date.UTC(2026, 0, 1), day: 20_454, channel: 'web' };
     const [found] = group([line(1, 'o', '1'), line(2, 'o', '2', early), line(3, 'o', '3')]);
     expect(found).toMatchObject({ time: '2026-01-01', channel: 'web', minor: 600 });
   });
@@ -47,6 +48,37 @@ describe('lines of orders', () => {
     ]);
     expect(group([line(1, 'C7', '3')], 'C')).toMatchObject([{ kind: 'refused', reason: 'odd-order' }]);
     expect(group([line(1, 'C7', '0')], 'C')).toMatchObject([{ kind: 'refunded', minor: 0 }]);
+  });
+
+  test('below 0 on a later day are a refund document of that day, which names the order', () => {
+    const on = (day: number) => ({
+      day: 20_455 + day,
+      at: Date.UTC(2026, 0, 2 + day, 9),
+      time: `2026-01-0${2 + day}T09:00:00Z`,
+    });
+    const lines = [
+      line(3, 'o', '-30', on(3)),
+      line(1, 'o', '100'),
+      line(2, 'o', '-5'),
+      line(4, 'o', '10', on(3)),
+      line(5, 'o', '2', on(4)),
+      line(6, 'o', '-1.005', on(5)),
+    ];
+    expect(group(lines, null, true)).toMatchObject([
+      { kind: 'placed', order: 'o', refunds: null, minor: 9700, time: '2026-01-02T10:00:00Z', rowNumbers: [1, 2, 5] },
+      { kind: 'refunded', order: 'o@2026-01-05', refunds: 'o', minor: 2000, rowNumbers: [3, 4] },
+      { kind: 'refunded', order: 'o@2026-01-07', refunds: 'o', minor: 100, rounded: true, rowNumbers: [6] },
+    ]);
+    // An export that ends before the refund has the same order.
+    expect(group(lines.slice(1, 3), null, true)).toMatchObject([{ kind: 'placed', order: 'o', minor: 9500 }]);
+    expect(group(lines, null, false)).toMatchObject([{ kind: 'placed', minor: 7600, rounded: true }]);
+    // A refund document by its prefix is one document, whatever its days; and what is below 0 from its first day on stays odd, as a whole.
+    expect(group([line(1, 'C1', '-3'), line(2, 'C1', '-4', on(1))], 'C', true)).toMatchObject([
+      { kind: 'refunded', order: 'C1', refunds: null, minor: 700 },
+    ]);
+    expect(group([line(1, 'o', '-3'), line(2, 'o', '-4', on(1))], null, true)).toMatchObject([
+      { kind: 'refused', reason: 'odd-order', rowNumbers: [1, 2] },
+    ]);
   });
 
   test('of two customers or two currencies are refused as a whole', () => {
@@ -107,8 +139,10 @@ describe('lines of orders', () => {
         currency,
         channel,
         amount: { units, scale },
-        time: `2026-01-01T0${hour}:00:00Z`,
-        at: Date.UTC(2026, 0, 1, hour),
+        // Two hours of each of two days.
+        time: `2026-01-0${1 + (hour >> 1)}T0${hour}:00:00Z`,
+        at: Date.UTC(2026, 0, 1 + (hour >> 1), hour),
+        day: 20_454 + (hour >> 1),
         rowNumber: i + 1,
       }),
     );
@@ -128,11 +162,15 @@ describe('lines of orders', () => {
     fc.assert(
       fc.property(
         lines.chain((list) =>
-          fc.tuple(fc.constant(asLines(list)), fc.shuffledSubarray(asLines(list), { minLength: list.length })),
+          fc.tuple(
+            fc.constant(asLines(list)),
+            fc.shuffledSubarray(asLines(list), { minLength: list.length }),
+            fc.boolean(),
+          ),
         ),
-        ([straight, shuffled]) => {
-          const found = group(straight, 'C');
-          expect(essence(group(shuffled, 'C'))).toEqual(essence(found));
+        ([straight, shuffled, refundLines]) => {
+          const found = group(straight, 'C', refundLines);
+          expect(essence(group(shuffled, 'C', refundLines))).toEqual(essence(found));
           const rows = found.flatMap((one) => one.rowNumbers).sort((a, b) => a - b);
           expect(rows).toEqual(straight.map((one) => one.rowNumber));
         },
