@@ -13,6 +13,16 @@ const shown = ({ name, coverage, createdAt }: SourceSummary): z.infer<typeof Sou
   coverage,
   created_at: new Date(createdAt).toISOString(),
 });
+const Registered = z.object({
+  source: z.string(),
+  writeKey: z.string().nullable(),
+  nats: z.object({ url: z.string(), creds: z.string() }).nullable(),
+  coverage: z.string(),
+  note: z.string().nullable(),
+});
+const SHOWN_ONCE =
+  'this source is there already, and its credentials were shown once, when it was added; rotate makes new ones';
+const ROTATED = 'the NATS seed made before has stopped working; write keys made before go on working';
 
 const Quarantined = z.object({
   id: z.string(),
@@ -57,36 +67,48 @@ export function sourceRoutes(deps: Deps) {
         path: '/api/data-sources',
         permission: 'source:write',
         tags: ['sources'],
-        summary: 'Register a source: its write key (shown once) and NATS credentials limited to in.<name>',
+        summary:
+          'Register a source: its write key and NATS credentials limited to in.<name>, both shown once; `rotate` for new ones',
         request: jsonBody(
           z.strictObject({
             name: Name,
             orders_as: Name.optional().describe('Share the order ids of another source'),
             coverage: z
               .union([z.literal('complete'), z.iso.date()])
-              .default('complete')
-              .describe('complete, or the day the data begin'),
+              .optional()
+              .describe('complete (without it), or the day the data begin'),
+            rotate: z.boolean().default(false).describe('New credentials for a source that is there already'),
           }),
         ),
         responses: {
-          201: jsonAnswer(
-            'Registered',
-            z.object({
-              source: z.string(),
-              writeKey: z.string(),
-              nats: z.object({ url: z.string(), creds: z.string() }).nullable(),
-              coverage: z.string(),
-            }),
-          ),
+          200: jsonAnswer('It is there already: no credentials, and a note how to get new ones', Registered),
+          201: jsonAnswer('Registered, or rotated', Registered),
         },
       }),
       async (c) => {
-        const { name, orders_as, coverage } = c.req.valid('json');
-        const added = await sources.add({ name, ordersAs: orders_as ?? null, coverage, by: c.var.principal.id });
+        const { name, orders_as, coverage, rotate } = c.req.valid('json');
+        const known = (await sources.list()).find((each) => each.name === name);
+        if (known && coverage !== undefined && coverage !== known.coverage)
+          throw new Problem('conflict', `source ${name} is there already, with coverage ${known.coverage}`);
+        if (known && !rotate) {
+          if (orders_as !== undefined)
+            throw new Problem('conflict', `source ${name} is there already; whose orders it shares was settled then`);
+          return c.json({ source: name, writeKey: null, nats: null, coverage: known.coverage, note: SHOWN_ONCE }, 200);
+        }
+        const added = await sources.add({
+          name,
+          ordersAs: orders_as ?? null,
+          coverage: coverage ?? 'complete',
+          by: c.var.principal.id,
+        });
         if (!added.ok) throw new Problem('conflict', `source ${name}: ${added.reason}`);
         const writeKey = await access.createWriteKey(name, now());
-        deps.log.info({ source: name, by: c.var.principal.id }, 'source registered, write key made');
-        return c.json({ source: name, writeKey, nats: added.value.nats, coverage: added.value.source.coverage }, 201);
+        deps.log.info(
+          { source: name, rotated: known !== undefined, by: c.var.principal.id },
+          'source credentials made',
+        );
+        const { nats, source } = added.value;
+        return c.json({ source: name, writeKey, nats, coverage: source.coverage, note: known ? ROTATED : null }, 201);
       },
     )
     .openapi(

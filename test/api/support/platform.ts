@@ -53,6 +53,8 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
   const serving: ServingModel[] = [];
   const models = new Map<string, ModelSummary & { artefact: Record<string, unknown>; model: ClvModel }>();
   const counters = new Map<number, number>();
+  const sources = new Map([['shop', { name: 'shop', coverage: 'complete', createdAt: NOW }]]);
+  let seeds = 0;
   const clock = { now: NOW, broken: null as (Error & { code?: string }) | null };
   const header = { tenant: 'main', gateway: 'test', epoch: 1, ingestedAt: NOW };
 
@@ -259,11 +261,13 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
       },
     },
     sources: {
-      list: async () => [{ name: 'shop', coverage: 'complete', createdAt: NOW }],
-      add: async ({ name, coverage }) => ({
-        ok: true,
-        value: { source: { name, coverage, createdAt: NOW }, nats: { url: 'nats://127.0.0.1:4222', creds: 'user' } },
-      }),
+      list: async () => [...sources.values()],
+      async add({ name, coverage }) {
+        const source = sources.get(name) ?? { name, coverage, createdAt: NOW };
+        sources.set(name, source);
+        // As the engines do: every call ends the seed before.
+        return { ok: true, value: { source, nats: { url: 'nats://127.0.0.1:4222', creds: `seed ${++seeds}` } } };
+      },
     },
     quarantine: {
       list: async ({ reason, run, limit }) => ({

@@ -1,0 +1,45 @@
+// Sources by the API: credentials are made once, made anew only when that is asked for, and nothing that was settled changes silently.
+import { beforeEach, expect, test } from 'vitest';
+import { createPlatform, type Platform } from './support/platform.ts';
+
+let platform: Platform;
+beforeEach(async () => {
+  platform = await createPlatform();
+});
+async function add(body: object) {
+  const response = await platform.as('data-engineer', 'POST', '/api/data-sources', body);
+  return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+}
+
+test('the first time makes credentials, the second none and says so, rotate makes new ones', async () => {
+  const first = await add({ name: 'till' });
+  expect(first).toMatchObject({ status: 201, body: { coverage: 'complete', nats: { creds: 'seed 1' }, note: null } });
+  expect(await add({ name: 'till' })).toEqual({
+    status: 200,
+    body: {
+      source: 'till',
+      writeKey: null,
+      nats: null,
+      coverage: 'complete',
+      note: expect.stringMatching(/already.*shown once.*rotate/),
+    },
+  });
+  const rotated = await add({ name: 'till', rotate: true });
+  expect(rotated).toMatchObject({
+    status: 201,
+    body: { nats: { creds: 'seed 2' }, note: expect.stringContaining('seed') },
+  });
+  expect(rotated.body.writeKey).not.toBe(first.body.writeKey);
+  for (const { body } of [first, rotated])
+    expect(await platform.access.sourceOfWriteKey(String(body.writeKey))).toBe('till');
+});
+
+test('what was settled when it was added is not changed by adding it again', async () => {
+  await add({ name: 'till', coverage: '2024-01-01' });
+  expect(await add({ name: 'till', coverage: '2024-01-01' })).toMatchObject({ status: 200 });
+  for (const body of [{ coverage: 'complete' }, { coverage: 'complete', rotate: true }, { orders_as: 'shop' }])
+    expect(await add({ name: 'till', ...body })).toMatchObject({
+      status: 409,
+      body: { reason: 'conflict', detail: expect.stringContaining('source till is there already') },
+    });
+});
