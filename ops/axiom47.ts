@@ -2,6 +2,7 @@
 import { ApiError } from './client.ts';
 import { catalogue } from './commands/catalogue.ts';
 import { type Io, UsageError } from './commands/command.ts';
+import { packageVersion } from './project.ts';
 
 const io: Io = {
   stdout: (text) => void process.stdout.write(text),
@@ -17,6 +18,7 @@ function overview(): string {
     '',
     ...rows,
     '',
+    'axiom47 --version prints the version.',
     'Every command: --help (with an example), --json (one JSON document on stdout and nothing else there).',
     '',
   ].join('\n');
@@ -27,6 +29,10 @@ async function main(argv: string[]): Promise<number> {
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     io.stdout(overview());
     return name === undefined ? 2 : 0;
+  }
+  if (name === '--version' || name === '-v' || name === 'version') {
+    io.stdout(`${packageVersion}\n`);
+    return 0;
   }
   const command = catalogue.find((candidate) => candidate.name === name);
   if (!command) {
@@ -40,7 +46,11 @@ async function main(argv: string[]): Promise<number> {
   try {
     return await command.run(rest, io);
   } catch (error) {
-    if (error instanceof UsageError || isParseArgsError(error) || isBadInput(error)) {
+    if (isParseArgsError(error)) {
+      io.stderr(`axiom47: ${inOurWords(error)}; \`axiom47 ${name} --help\` shows what there is\n`);
+      return 2;
+    }
+    if (error instanceof UsageError || isBadInput(error)) {
       io.stderr(`axiom47: ${(error as Error).message}\n`);
       return 2;
     }
@@ -51,8 +61,19 @@ async function main(argv: string[]): Promise<number> {
   }
 }
 
-const isParseArgsError = (error: unknown): boolean =>
+const isParseArgsError = (error: unknown): error is Error =>
   error instanceof Error && String((error as { code?: string }).code).startsWith('ERR_PARSE_ARGS');
+
+/** Node's parser talks of "positional arguments" and suggests how to quote; a user needs the option and what is wrong with it. */
+function inOurWords({ message }: Error): string {
+  const option = /'(?:-\w, )?(-{1,2}[^\s']*)/.exec(message)?.[1] ?? '';
+  if (message.startsWith('Unknown option')) return `there is no option ${option}`;
+  if (message.includes('does not take an argument')) return `${option} takes no value`;
+  if (message.includes('argument is ambiguous') || message.includes('argument missing'))
+    return `${option} needs a value (one that begins with - is written ${option}=VALUE)`;
+  const argument = /^Unexpected argument '(.*?)'\. /s.exec(message)?.[1];
+  return argument === undefined ? message.split(/[.\n]/)[0]! : `'${argument}' is one argument too many`;
+}
 
 /** The server's word that what it was asked is wrong, or is not there; a missing right or a full house is a failure. */
 const isBadInput = (error: unknown): boolean =>

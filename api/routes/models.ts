@@ -94,6 +94,8 @@ export function modelRoutes(deps: Deps, predictions: Predictions) {
       }),
       async (c) => {
         const { id } = c.req.valid('param');
+        if (!(await deps.models.list()).some((model) => model.id === id))
+          throw new Problem('not-found', `there is no model ${id}; GET /api/models lists them`);
         const deployed = await deps.models.deploy(id, c.var.principal.id);
         if (!deployed.ok)
           throw new Problem(

@@ -1,6 +1,6 @@
 // API keys from the command line: created once, shown once.
 import { ROLES } from '#domain/access.ts';
-import { dataDirOf, withServer } from '../client.ts';
+import { ApiError, dataDirOf, withServer } from '../client.ts';
 import { type Command, UsageError } from './command.ts';
 import { parseCommand, print, table } from './options.ts';
 
@@ -34,10 +34,18 @@ Example: axiom47 key create --role analyst --name notebook --expires 90d
       expires: { type: 'string' },
     });
     const [verb, id] = positionals;
+    if (!(verb === 'create' || verb === 'list' || (verb === 'revoke' && id !== undefined)))
+      throw new UsageError('key create --role ROLE, key list, or key revoke ID');
+    if (verb === 'create') {
+      if (!roles.some((role) => role === values.role))
+        throw new UsageError(`--role ${values.role ?? '(missing)'}: one of ${roles.join(', ')}`);
+      if (values.expires !== undefined && !/^[1-9]\d{0,3}d$/.test(values.expires))
+        throw new UsageError(`--expires ${values.expires}: a number of days, as in 90d`);
+      if (values.name !== undefined && !(values.name.trim().length >= 1 && values.name.trim().length <= 100))
+        throw new UsageError('--name: 1 to 100 characters');
+    }
     return withServer(dataDirOf(values['data-dir']), { io }, async (client) => {
       if (verb === 'create') {
-        if (!roles.some((role) => role === values.role))
-          throw new UsageError(`--role ${values.role ?? '(missing)'}: one of ${roles.join(', ')}`);
         const created = await client.call<Key>('POST', '/api/keys', {
           role: values.role,
           ...(values.name === undefined ? {} : { name: values.name }),
@@ -56,12 +64,13 @@ Example: axiom47 key create --role analyst --name notebook --expires 90d
         );
         return 0;
       }
-      if (verb === 'revoke' && id !== undefined) {
-        await client.call('DELETE', `/api/keys/${encodeURIComponent(id)}`);
-        print(io, values.json, { id, revoked: true }, () => `${id} is revoked.`);
-        return 0;
-      }
-      throw new UsageError('key create --role ROLE, key list, or key revoke ID');
+      await client.call('DELETE', `/api/keys/${encodeURIComponent(id!)}`).catch((error: unknown) => {
+        throw error instanceof ApiError && [400, 404].includes(error.status)
+          ? new UsageError(`there is no key ${id}; \`axiom47 key list\` shows their ids`)
+          : error;
+      });
+      print(io, values.json, { id, revoked: true }, () => `${id} is revoked.`);
+      return 0;
     });
   },
 };

@@ -60,10 +60,15 @@ Example: axiom47 model import bg-nbd.json gamma-gamma.json && axiom47 model depl
             'POST',
             `/api/models/${encodeURIComponent(rest[0]!)}/deploy`,
           )
-          .catch((error: unknown) => {
-            throw error instanceof ApiError && [404, 409].includes(error.status)
-              ? new UsageError(`${error.message}; \`axiom47 model list\` shows what there is`)
-              : error;
+          .catch(async (error: unknown) => {
+            if (!(error instanceof ApiError && [400, 404].includes(error.status))) throw error;
+            const { items } = await client.call<{ items: Model[] }>('GET', '/api/models');
+            const ids = items.slice(-10).map((each) => each.id);
+            throw new UsageError(
+              ids.length === 0
+                ? `there is no model ${rest[0]}, nor any other yet; \`axiom47 model import FILE\` brings one`
+                : `there is no model ${rest[0]}; there ${ids.length === 1 ? 'is' : 'are'} ${ids.join(', ')} (\`axiom47 model list\`)`,
+            );
           });
         print(io, values.json, deployed, () => `${deployed.id} answers from log position ${deployed.seq} on.`);
         return 0;

@@ -1,5 +1,5 @@
 // What was refused, with reasons, from the command line.
-import { dataDirOf, withServer } from '../client.ts';
+import { ApiError, dataDirOf, withServer } from '../client.ts';
 import { type Command, UsageError } from './command.ts';
 import { parseCommand, print, table } from './options.ts';
 
@@ -15,6 +15,10 @@ interface Row {
   rows: number;
   raw?: string;
 }
+
+/** As the server writes them: what cannot be one is said in the command line's words. */
+const ID = /^\d{1,15}-\d{1,6}$/;
+const SOURCE = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 
 export const quarantine: Command = {
   name: 'quarantine',
@@ -38,9 +42,24 @@ Example: axiom47 quarantine list --reason bad-amount
     const [verb, id] = positionals;
     if (!((verb ?? 'list') === 'list' || (verb === 'show' && id !== undefined)))
       throw new UsageError('quarantine list, or quarantine show ID');
+    const noSuch = () => new UsageError(`nothing refused has the id ${id}; \`axiom47 quarantine list\` shows the ids`);
+    if (verb === 'show' && !ID.test(id!)) throw noSuch();
+    if (values.limit !== undefined && !(/^\d{1,3}$/.test(values.limit) && +values.limit >= 1 && +values.limit <= 500))
+      throw new UsageError(`--limit ${values.limit}: a whole number from 1 to 500`);
+    if (values.cursor !== undefined && !ID.test(values.cursor))
+      throw new UsageError(`--cursor ${values.cursor}: take it from the last line of the page before`);
+    if (values.source !== undefined && !SOURCE.test(values.source))
+      throw new UsageError(`--source ${values.source}: no source has such a name; \`axiom47 source list\` shows them`);
+    for (const [name, most] of [
+      ['reason', 40],
+      ['run', 64],
+    ] as const)
+      if ((values[name]?.length ?? 0) > most) throw new UsageError(`--${name}: at most ${most} characters`);
     return withServer(dataDirOf(values['data-dir']), { io }, async (client) => {
       if (verb === 'show') {
-        const row = await client.call<Row>('GET', `/api/quarantine/${encodeURIComponent(id!)}`);
+        const row = await client.call<Row>('GET', `/api/quarantine/${id}`).catch((error: unknown) => {
+          throw error instanceof ApiError && error.status === 404 ? noSuch() : error;
+        });
         print(
           io,
           values.json,
@@ -50,8 +69,8 @@ Example: axiom47 quarantine list --reason bad-amount
         return 0;
       }
       const query = new URLSearchParams();
-      for (const name of ['reason', 'source', 'run', 'limit', 'cursor'] as const)
-        if (values[name] !== undefined) query.set(name, values[name]);
+      const filters = ['reason', 'source', 'run', 'cursor'] as const;
+      for (const name of [...filters, 'limit'] as const) if (values[name] !== undefined) query.set(name, values[name]);
       const page = await client.call<{ items: Row[]; next: string | null; reasons: Record<string, number> }>(
         'GET',
         `/api/quarantine?${query}`,
@@ -59,7 +78,9 @@ Example: axiom47 quarantine list --reason bad-amount
       print(io, values.json, page, () => {
         const totals = Object.entries(page.reasons).map(([reason, rows]) => `${reason} ${rows}`);
         if (page.items.length === 0)
-          return query.size === 0 ? 'Nothing is in the quarantine.' : 'Nothing in the quarantine is like that.';
+          return filters.every((name) => values[name] === undefined)
+            ? 'Nothing is in the quarantine.'
+            : 'Nothing in the quarantine is like that.';
         return [
           `rows by reason: ${totals.join(', ')}`,
           '',

@@ -1,0 +1,117 @@
+// Commands that ask a server: run against the real routes on a real socket, so that what a user reads is what the API and the command say together.
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { serve } from '@hono/node-server';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createPlatform, NOW, type Platform } from '#test/api/support/platform.ts';
+import { type Ended, run } from '#test/support/program.ts';
+
+const dir = mkdtempSync(join(tmpdir(), 'axiom47-commands-'));
+const token = 'local-token-of-this-start-with-32-characters';
+let platform: Platform;
+let server: Server;
+beforeAll(async () => {
+  platform = await createPlatform({ deps: { localToken: token } });
+  server = serve({ fetch: platform.app.fetch, hostname: '127.0.0.1', port: 0 }) as Server;
+  if (!server.listening) await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const running = { pid: process.pid, startedAt: new Date(NOW).toISOString(), natsUrl: 'nats://127.0.0.1:1', token };
+  writeFileSync(join(dir, 'run.json'), JSON.stringify({ ...running, url: `http://127.0.0.1:${port}` }));
+});
+afterAll(() => {
+  server.close();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+const axiom47 = (...args: string[]): Promise<Ended> => run([...args, '--data-dir', dir]);
+/** Wrong input: exit code 2, one line, and none of the words that only a reader of the source understands. */
+async function refused(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await axiom47(...args);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  expect(stderr).toMatch(/^axiom47: [^\n]+\n$/);
+  expect(stderr).not.toMatch(/ \/\w+:|GET |POST |positional|version-unknown|Invalid input/);
+  return stderr;
+}
+
+test('--version and -v print the version', async () => {
+  const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
+  for (const flag of ['--version', '-v']) expect((await run([flag])).stdout).toBe(`${version}\n`);
+});
+
+test.each([
+  [['key', 'list', '--foo'], 'there is no option --foo; `axiom47 key --help` shows what there is'],
+  [['key', 'list', '-x'], 'there is no option -x; `axiom47 key --help` shows what there is'],
+  [['key', 'list', '--json=1'], '--json takes no value; '],
+  [['key', 'create', '--role', '--json'], '--role needs a value '],
+  [['rfm', 'orders.csv'], "'orders.csv' is one argument too many; "],
+])('%j: what is wrong, without the parser’s own hints', async (args, says) => {
+  const { code, stderr } = await run(args);
+  expect(code).toBe(2);
+  expect(stderr).toContain(`axiom47: ${says}`);
+  expect(stderr.split('\n')).toHaveLength(2);
+  expect(stderr).not.toMatch(/positional|place it at the end|Did you/);
+});
+
+describe('what is not there says how to find what is', () => {
+  test.each(['77', '1-99999', 'x/y'])('quarantine show %s', async (id) => {
+    expect(await refused('quarantine', 'show', id)).toContain(`the id ${id}; \`axiom47 quarantine list\``);
+  });
+
+  test.each(['nope', 'x'.repeat(100)])('key revoke %s', async (id) => {
+    expect(await refused('key', 'revoke', id)).toContain(`there is no key ${id}; \`axiom47 key list\``);
+  });
+
+  test('model deploy names the models there are', async () => {
+    expect(await refused('model', 'deploy', 'nope@1')).toContain('`axiom47 model import FILE` brings one');
+    await platform.deployCdnow();
+    for (const id of ['nope@1', 'clv@9', 'clv', 'my.model@1'])
+      expect(await refused('model', 'deploy', id)).toContain(
+        `there is no model ${id}; there is clv@1 (\`axiom47 model list\`)`,
+      );
+    expect((await axiom47('model', 'deploy', 'clv@1')).code).toBe(0);
+  });
+});
+
+test.each([
+  [['quarantine', 'list', '--limit', 'abc'], '--limit abc: a whole number from 1 to 500'],
+  [['quarantine', 'list', '--limit', '0'], '--limit 0: a whole number from 1 to 500'],
+  [['quarantine', 'list', '--limit', '501'], '--limit 501: a whole number from 1 to 500'],
+  [['quarantine', 'list', '--cursor', 'next'], '--cursor next: take it from the last line'],
+  [['quarantine', 'list', '--source', 'My Shop'], '--source My Shop: no source has such a name'],
+  [['source', 'add', 'My Shop!'], "'My Shop!': a source's name is lower-case letters, digits, - and _"],
+  [['source', 'add', 'kiosk', '--orders-as', 'Shop'], "--orders-as 'Shop': a source's name is lower-case letters"],
+  [['source', 'add', 'kiosk', '--coverage', '2024-02-30'], '--coverage 2024-02-30: complete, or a day'],
+  [['source', 'add', 'kiosk', '--coverage', 'all'], '--coverage all: complete, or a day'],
+  [['key', 'create', '--role', 'admin', '--expires', 'soon'], '--expires soon: a number of days, as in 90d'],
+  [['key', 'create', '--role', 'boss'], '--role boss: one of analyst'],
+])('%j', async (args, says) => {
+  expect(await refused(...args)).toContain(says);
+});
+
+test('what is right still works', async () => {
+  const made = (await axiom47('key', 'create', '--role', 'analyst', '--expires', '90d', '--json')).json<{
+    id: string;
+  }>();
+  expect((await axiom47('key', 'revoke', made.id)).stdout).toContain('is revoked');
+  expect((await axiom47('quarantine', 'list', '--limit', '500')).stdout).toContain('Nothing is in the quarantine');
+});
+
+test('a source is added once: the second time says so and keeps its credentials, --rotate makes new ones', async () => {
+  type Added = { writeKey: string | null; nats: { creds: string } | null };
+  const first = (await axiom47('source', 'add', 'till', '--json')).json<Added>();
+  expect(first).toMatchObject({ source: 'till', writeKey: expect.stringMatching(/^wk_/), nats: { creds: 'seed 1' } });
+  const second = await axiom47('source', 'add', 'till');
+  expect(second).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/already.*shown once[^`]*`axiom47 source add till --rotate`/s),
+  });
+  expect((await axiom47('source', 'add', 'till', '--json')).json()).toMatchObject({ writeKey: null, nats: null });
+  const rotated = await axiom47('source', 'add', 'till', '--rotate');
+  // The seed of the first call was in force until here.
+  expect(rotated.stdout).toContain('nats seed  seed 2\n');
+  expect(rotated.stdout).toContain('The NATS seed made before has stopped working');
+});
