@@ -1,9 +1,12 @@
 // Where the file-based model commands get their histories from: a summary file (one customer per row), or a transaction file summarised first.
 
-import { parseDecimal, roundHalfEven } from '#domain/decimal.ts';
+import { guessMapping, type Wish } from '#domain/columns-guess.ts';
+import { type Decimal, type DecimalMark, multiply, parseWritten, roundHalfEven } from '#domain/decimal.ts';
+import type { ImportMapping } from '#domain/import-mapping.ts';
 import type { TimeUnit } from '#domain/models/fit.ts';
 import { type Purchase, type RfmSummary, summarise } from '#domain/models/rfm.ts';
 import { DAY_MS, parseTimeText } from '#domain/time.ts';
+import { type DateOrder, isoText, isWritten } from '#domain/written-dates.ts';
 import { UsageError } from './commands/command.ts';
 import { cellError, columnIndex, guessColumn, numberColumn, readTable, type Table } from './table.ts';
 
@@ -77,16 +80,37 @@ export interface TransactionOptions {
   customer?: string | undefined;
   time?: string | undefined;
   amount?: string | undefined;
+  'date-order'?: string | undefined;
+  decimal?: string | undefined;
   unit: TimeUnit;
   grain: TimeUnit;
   until?: string | undefined;
 }
 
-const TRANSACTION_NAMES = {
-  customer: ['customer_id', 'customer', 'cust', 'user_id', 'CustomerID', 'id'],
-  time: ['date', 'time', 'at', 'timestamp', 'event_time', 'InvoiceDate'],
-  amount: ['amount', 'value', 'revenue', 'price', 'spend'],
-} as const;
+/** Rows the guess looks at. */
+const SAMPLE_ROWS = 5000;
+
+/** The same guess as `axiom47 import` makes: names, decimals and dates. What the user names is found in any case of letters. */
+function guessTransactions(table: Table, options: TransactionOptions): ImportMapping {
+  const wish: Wish = { kind: 'order' };
+  for (const role of ['customer', 'time', 'amount'] as const) {
+    const name = options[role];
+    if (name !== undefined) wish[role] = name === 'none' ? name : table.header[columnIndex(table, name)]!;
+  }
+  if (options['date-order'] !== undefined)
+    wish.dateOrder = oneOf<DateOrder>('--date-order', options['date-order'], ['iso', 'dmy', 'mdy']);
+  if (options.decimal !== undefined)
+    wish.decimal = oneOf<DecimalMark>('--decimal', options.decimal, ['point', 'comma']);
+  const guess = guessMapping(table.header, table.rows.slice(0, SAMPLE_ROWS), wish, 'EUR');
+  if (!guess.ok) throw new UsageError(`${table.name}: ${guess.reason.message}`);
+  return guess.value.mapping;
+}
+
+function oneOf<Value extends string>(option: string, value: string, values: readonly Value[]): Value {
+  const found = values.find((each) => each === value);
+  if (found === undefined) throw new UsageError(`${option} ${value}: one of ${values.join(', ')}`);
+  return found;
+}
 
 /** Reads a transaction file and summarises it (domain/models/rfm.ts). @throws UsageError naming row and column. */
 export function readTransactions(
@@ -94,17 +118,8 @@ export function readTransactions(
   options: TransactionOptions,
 ): RfmSummary & { hasMoney: boolean; source: string } {
   const table = readTable(path);
-  const pick = (field: 'customer' | 'time' | 'amount') =>
-    options[field] ?? guessColumn(table, TRANSACTION_NAMES[field]);
-  const need = (field: 'customer' | 'time') => {
-    const name = pick(field);
-    if (name === undefined)
-      throw new UsageError(
-        `${table.name}: which column is the ${field}? It has ${table.header.join(', ')}: say --${field} COLUMN`,
-      );
-    return name;
-  };
-  const purchases = readPurchases(table, need('customer'), need('time'), pick('amount'));
+  const mapping = guessTransactions(table, options);
+  const purchases = readPurchases(table, mapping);
   const until =
     options.until === undefined
       ? purchases.reduce((last, { day }) => Math.max(last, day), Number.NEGATIVE_INFINITY)
@@ -114,20 +129,34 @@ export function readTransactions(
         );
   const summary = summarise(purchases, { unit: options.unit, grain: options.grain, until });
   if (summary.ids.length === 0) throw new UsageError(`${table.name} has no purchase up to --until ${options.until}`);
-  return { ...summary, hasMoney: pick('amount') !== undefined, source: table.name };
+  return { ...summary, hasMoney: moneyColumns(mapping).length > 0, source: table.name };
 }
 
-function readPurchases(table: Table, customer: string, time: string, amount: string | undefined): Purchase[] {
-  const customerAt = columnIndex(table, customer);
-  const timeAt = columnIndex(table, time);
-  const amountAt = amount === undefined ? undefined : columnIndex(table, amount);
+/** The amount, or quantity and price; none for a file without money. */
+const moneyColumns = ({ amount, quantity, price }: ImportMapping): string[] =>
+  [amount, quantity, price].filter((column) => column !== null);
+
+function readPurchases(table: Table, mapping: ImportMapping): Purchase[] {
+  const { customer, time, dateOrder, decimal } = mapping;
+  const customerAt = columnIndex(table, customer!);
+  const timeAt = columnIndex(table, time!);
+  const money = moneyColumns(mapping).map((name) => ({ name, index: columnIndex(table, name) }));
   return table.rows.map((row, i) => {
     const id = row[customerAt] ?? '';
-    if (id === '') throw cellError(table, i, customer, 'no customer; leave such rows out');
+    if (id === '') throw cellError(table, i, customer!, 'no customer; leave such rows out');
+    const written = row[timeAt] ?? '';
+    const hint = isWritten(written) ? '; say --date-order dmy or mdy' : '';
+    const factors = money.map(({ name, index }) => {
+      const text = row[index] ?? '';
+      const factor = parseWritten(text, decimal);
+      if (factor !== null) return factor;
+      const example = decimal === 'comma' ? '12,50' : '12.50; --decimal comma reads 12,50';
+      throw cellError(table, i, name, `'${text}' is not an amount such as ${example}`);
+    });
     return {
       customer: id,
-      day: dayOfText(row[timeAt] ?? '', (what) => cellError(table, i, time, what)),
-      micros: amountAt === undefined ? 0 : microsOf(row[amountAt] ?? '', (what) => cellError(table, i, amount!, what)),
+      day: dayOfText(isoText(written, dateOrder), (what) => cellError(table, i, time!, what + hint)),
+      micros: factors.length === 0 ? 0 : microsOf(factors, (what) => cellError(table, i, money[0]!.name, what)),
     };
   });
 }
@@ -138,11 +167,9 @@ function dayOfText(text: string, problem: (what: string) => Error): number {
   return Math.floor(time.value.wall / DAY_MS);
 }
 
-function microsOf(text: string, problem: (what: string) => Error): number {
-  const decimal = parseDecimal(text);
-  if (decimal === null) throw problem(`'${text}' is not an amount such as 12.50`);
-  const micros = roundHalfEven(decimal, 6)?.integer;
-  if (micros === undefined) throw problem(`${text} is too large`);
-  if (micros < 0) throw problem(`${text} is negative; a refund is not a purchase: net it first, or use axiom47 import`);
+function microsOf(factors: Decimal[], problem: (what: string) => Error): number {
+  const micros = roundHalfEven(factors.reduce(multiply), 6)?.integer;
+  if (micros === undefined) throw problem('the amount is too large');
+  if (micros < 0) throw problem('is negative; a refund is not a purchase: net it first, or use axiom47 import');
   return micros;
 }

@@ -4,6 +4,7 @@ import { basename } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { parse } from 'csv-parse/sync';
 import { UsageError } from './commands/command.ts';
+import { delimiterOf, NOT_UTF8 } from './import/read-file.ts';
 
 export interface Table {
   /** File name without its directory, for messages. */
@@ -24,12 +25,13 @@ export function readTable(path: string): Table {
   }
   let records: string[][];
   try {
-    records = parse(text, { bom: true, skip_empty_lines: true, trim: true });
+    records = parse(text, { bom: true, delimiter: delimiterOf(text), skip_empty_lines: true, trim: true });
   } catch (error) {
     throw new UsageError(`${name} is not CSV: ${(error as Error).message}`);
   }
   const [header, ...rows] = records;
   if (header === undefined || rows.length === 0) throw new UsageError(`${name} has no rows below a header line`);
+  if (header.some((column) => column.includes('\ufffd'))) throw new UsageError(`${name}: the header ${NOT_UTF8}`);
   return { name, header, rows };
 }
 

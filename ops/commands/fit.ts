@@ -11,7 +11,8 @@ export const fit: Command = {
   name: 'fit',
   summary: `fit ${Object.keys(models).join(', ')} to a file, or from the log`,
   help: `axiom47 fit MODEL --data FILE [--columns frequency=x,recency=t_x,T=T,monetary=zbar,weight=w] [--unit week|day] [--json]
-axiom47 fit MODEL --transactions FILE [--customer COL --time COL --amount COL --until DATE --grain day|week] [--unit week|day] [--json]
+axiom47 fit MODEL --transactions FILE [--customer COL --time COL --amount COL --date-order dmy|mdy --decimal point|comma
+                --until DATE --grain day|week] [--unit week|day] [--json]
 axiom47 fit MODEL --from-log [--as-of DATE|TIME|SEQUENCE] [--data-dir DIR] [--json]
 
 MODEL:
@@ -39,6 +40,8 @@ Examples:
         customer: { type: 'string' },
         time: { type: 'string' },
         amount: { type: 'string' },
+        'date-order': { type: 'string' },
+        decimal: { type: 'string' },
         until: { type: 'string' },
         unit: { type: 'string' },
         grain: { type: 'string', default: 'day' },

@@ -1,5 +1,5 @@
 // `import`: a file of orders (or activities, subscriptions, traits, events) into the workspace, through the gateway like everything else.
-// Idempotent: the same file again adds nothing, and an import that was cut off is simply run again.
+// Idempotent: the same file again counts nothing twice, and an import that was cut off is simply run again.
 import { join, resolve } from 'node:path';
 import { guessMapping, type Wish } from '#domain/columns-guess.ts';
 import type { ParseContext } from '#domain/events.ts';
@@ -9,6 +9,7 @@ import { createOccurrences } from '#domain/orders.ts';
 import { createPolicyState, DEFAULT_POLICY } from '#domain/policy.ts';
 import { type Client, withServer } from '../client.ts';
 import { readConfig } from '../config.ts';
+import { cameToNothing, describe, nothingCameIn } from '../import/outcome.ts';
 import { importDigest, openTable } from '../import/read-file.ts';
 import { FileProblem } from '../import/rows.ts';
 import { type ImportSummary, runImport } from '../import/run-import.ts';
@@ -41,6 +42,8 @@ const options = {
   price: { type: 'string' },
   order: { type: 'string' },
   'refund-prefix': { type: 'string' },
+  'refund-lines': { type: 'string' },
+  decimal: { type: 'string' },
   currency: { type: 'string' },
   channel: { type: 'string' },
   id: { type: 'string' },
@@ -60,14 +63,17 @@ export const importCommand: Command = {
   summary: 'bring a CSV or NDJSON file into your workspace and score its customers',
   help: `
 axiom47 import FILE… [--source NAME] [--kind order|activity|subscription|identified|event]
-  [--customer COL --time COL --amount COL | --quantity COL --price COL] [--order COL] [--refund-prefix C] [--currency C|COL]
-  [--channel COL] [--id COL] [--name COL] [--end COL] [--date-order dmy|mdy] [--live] [--amend]
+  [--customer COL --time COL --amount COL | --quantity COL --price COL] [--order COL] [--refund-prefix C] [--refund-lines on|off]
+  [--currency C|COL] [--channel COL] [--id COL] [--name COL] [--end COL] [--date-order dmy|mdy] [--decimal point|comma] [--live] [--amend]
   [--coverage complete|YYYY-MM-DD] [--orders-as SOURCE] [--dry-run] [--no-fit] [--data-dir DIR] [--json]
 
 Columns that are not told are guessed, and the guess is shown; --dry-run shows it and reads nothing in. "none" says there is no such column.
---order groups the lines of one order over the whole file. --amend lets this file's version of an order win over an earlier one.
+--order groups the lines of one order over the whole file. Lines of a later day that sum to less than 0 are a refund of that day;
+--refund-lines off nets them into the order, also in answers about days before the refund.
+--decimal comma reads 1.234,50, point reads 1,234.50; guessed only when the file itself tells. --amend lets this file's version of an order win over an earlier one.
 --live: the rows were known when they happened (otherwise a file is a backfill). Makes data/main when there is no workspace.
-The same file again adds nothing. Refused rows are kept with row, column and reason: axiom47 quarantine list.
+The same file again counts nothing twice. Refused rows are kept with row, column and reason: axiom47 quarantine list.
+Exit code 2 when not one row came in.
 
 Example: axiom47 import orders.csv --source shop --order order_id --currency EUR
 `,
@@ -78,6 +84,10 @@ Example: axiom47 import orders.csv --source shop --order order_id --currency EUR
       throw new UsageError(`--kind ${values.kind}: one of ${IMPORT_KINDS.join(', ')}`);
     if (values['date-order'] !== undefined && !['iso', 'dmy', 'mdy'].includes(values['date-order']))
       throw new UsageError(`--date-order ${values['date-order']}: iso, dmy or mdy`);
+    if (values.decimal !== undefined && !['point', 'comma'].includes(values.decimal))
+      throw new UsageError(`--decimal ${values.decimal}: point (1,234.50) or comma (1.234,50)`);
+    if (values['refund-lines'] !== undefined && !['on', 'off'].includes(values['refund-lines']))
+      throw new UsageError(`--refund-lines ${values['refund-lines']}: on or off`);
     if (values.coverage !== undefined && values.coverage !== 'complete' && !/^\d{4}-\d\d-\d\d$/.test(values.coverage))
       throw new UsageError(`--coverage ${values.coverage}: 'complete', or the first day of the data as YYYY-MM-DD`);
     const prepared: Prepared[] = [];
@@ -96,13 +106,18 @@ Example: axiom47 import orders.csv --source shop --order order_id --currency EUR
         for (const each of prepared) results.push(await importOne(client, each, values, io));
         for (const warning of new Set(results.at(-1)?.warnings)) io.stderr(`warning: ${warning}\n`);
         const brought = results.some((summary) => summary.accepted > 0);
-        if (!values['no-fit'] && (brought || !(await hasModel(client)))) await fitAndDeploy(client, io);
+        // After nothing came in, what the model lacks is no news.
+        const useful = !results.every(cameToNothing);
+        if (!values['no-fit'] && useful && (brought || !(await hasModel(client)))) await fitAndDeploy(client, io);
         return results;
       },
     );
     if (values.json) io.stdout(`${JSON.stringify(summaries.length === 1 ? summaries[0] : summaries)}\n`);
     else for (const [i, summary] of summaries.entries()) io.stdout(`${describe(prepared[i]!.table.path, summary)}\n`);
-    return 0;
+    const empty = summaries.filter(cameToNothing);
+    for (const summary of empty)
+      io.stderr(`axiom47: ${prepared[summaries.indexOf(summary)]!.table.path}: ${nothingCameIn(summary)}\n`);
+    return empty.length > 0 ? 2 : 0;
   },
 };
 
@@ -119,10 +134,13 @@ async function prepare(file: string, values: Values, io: Io) {
   if (values.kind !== undefined) wish.kind = values.kind as ImportKind;
   if (values['refund-prefix'] !== undefined) wish.refundPrefix = values['refund-prefix'];
   if (values.currency !== undefined) wish.currency = values.currency;
+  if (values['refund-lines'] !== undefined) wish.refundLines = values['refund-lines'] === 'on';
+  if (values.decimal !== undefined) wish.decimal = values.decimal as NonNullable<Wish['decimal']>;
   if (values['date-order'] !== undefined) wish.dateOrder = values['date-order'] as NonNullable<Wish['dateOrder']>;
   const guess = guessMapping(table.header, table.sample, wish, DEFAULT_CURRENCY);
   if (!guess.ok) throw new UsageError(`${file}: ${guess.reason.message}`);
   io.stderr(`${file}\n`);
+  if (table.warning !== null) io.stderr(`  warning: ${table.warning}\n`);
   for (const line of guess.value.explanation) io.stderr(`  ${line}\n`);
   for (const warning of guess.value.warnings) io.stderr(`  warning: ${warning}\n`);
   if (values.coverage === undefined)
@@ -192,24 +210,4 @@ async function fitAndDeploy(client: Client, io: Io): Promise<void> {
   if (answer.ok) io.stderr(`model ${answer.id} is in force\n`);
   else io.stderr(`no model was fitted: ${answer.message}\n`);
   for (const { message } of answer.diagnostics ?? []) io.stderr(`  note: ${message}\n`);
-}
-
-const count = (n: number): string => n.toLocaleString('en-US');
-const moneyOf = (sums: Record<string, string>): string =>
-  Object.entries(sums)
-    .map(([currency, amount]) => `${currency} ${amount}`)
-    .join(', ') || '–';
-
-function describe(file: string, summary: ImportSummary): string {
-  const reasons = Object.entries(summary.reasons).map(([reason, rows]) => `    ${reason.padEnd(18)} ${count(rows)}`);
-  return [
-    `${file}: ${count(summary.rows)} rows in ${summary.seconds} s (run ${summary.run})`,
-    `  accepted    ${count(summary.accepted)} rows of ${count(summary.customers)} customers`,
-    `  duplicates  ${count(summary.duplicates)}`,
-    `  quarantined ${count(summary.quarantined)}`,
-    ...reasons,
-    `  gross       ${moneyOf(summary.gross)}`,
-    `  refunds     ${moneyOf(summary.refunds)}`,
-    `  as of       ${summary.asOf.at ?? '–'} (log position ${summary.asOf.seq})`,
-  ].join('\n');
 }

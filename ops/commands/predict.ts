@@ -20,7 +20,8 @@ export const predict: Command = {
   name: 'predict',
   summary: 'churn or lifetime value for every customer of a file, from parameter files',
   help: `axiom47 predict churn|clv --params FILE [--params FILE] --data FILE [--horizon N[d|w|m]] [--discount R] [--columns …] [--unit week|day] [--json]
-axiom47 predict churn|clv --params FILE --transactions FILE [--customer COL --time COL --amount COL --until DATE --grain day|week] …
+axiom47 predict churn|clv --params FILE --transactions FILE [--customer COL --time COL --amount COL --date-order dmy|mdy
+                            --decimal point|comma --until DATE --grain day|week] …
 
   --params    what \`axiom47 fit --json\` printed, or a CLV model file {"model": "clv", "unit": "week", "bgNbd": {…}, "gammaGamma": {…}};
               for clv give both the purchase model and gamma-gamma
@@ -46,6 +47,8 @@ Example:
         customer: { type: 'string' },
         time: { type: 'string' },
         amount: { type: 'string' },
+        'date-order': { type: 'string' },
+        decimal: { type: 'string' },
         until: { type: 'string' },
         unit: { type: 'string' },
         grain: { type: 'string', default: 'day' },

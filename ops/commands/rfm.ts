@@ -9,12 +9,14 @@ import { type Command, UsageError } from './command.ts';
 export const rfm: Command = {
   name: 'rfm',
   summary: 'summarise transactions: frequency, recency, T and mean repeat spend per customer',
-  help: `axiom47 rfm --data FILE [--customer COL] [--time COL] [--amount COL] [--unit week|day] [--grain day|week] [--until DATE] [--json]
+  help: `axiom47 rfm --data FILE [--customer COL] [--time COL] [--amount COL] [--date-order dmy|mdy] [--decimal point|comma]
+            [--unit week|day] [--grain day|week] [--until DATE] [--json]
 
 One row per customer in the order of first appearance: frequency (repeat purchases), recency (age at the last one), T (age at --until) and
 the mean money of the repeat purchases. Orders of one customer on one day (--grain week: in one Monday-to-Sunday week) are one purchase.
 
-  --customer, --time, --amount  columns; guessed from their usual names when not told
+  --customer, --time, --amount  columns; guessed as \`axiom47 import\` does when not told
+  --date-order, --decimal       how dates and decimals are written; guessed when the file itself tells
   --unit    unit of recency and T (week)          --grain  what counts as one purchase (day)
   --until   last day that counts (the last one in the file)
   --json    one document {n, unit, totals, rows}; without it, CSV that \`axiom47 fit --data\` reads
@@ -30,6 +32,8 @@ Example:
         customer: { type: 'string' },
         time: { type: 'string' },
         amount: { type: 'string' },
+        'date-order': { type: 'string' },
+        decimal: { type: 'string' },
         unit: { type: 'string', default: 'week' },
         grain: { type: 'string', default: 'day' },
         until: { type: 'string' },

@@ -16,6 +16,8 @@ export interface Table {
   header: string[];
   /** The first rows, for the guess. */
   sample: string[][];
+  /** What is odd about the file as a whole, and what to do; null = nothing. */
+  warning: string | null;
   /** Bytes on disk: what `onBytes` counts up to. */
   bytes: number;
   /** All rows from the beginning; may be called again. */
@@ -24,6 +26,9 @@ export interface Table {
 
 const SAMPLE_ROWS = 5000;
 const CHUNK = 256 * 1024;
+/** What spreadsheets of Western Europe and America save when nobody asks for UTF-8. */
+export const NOT_UTF8 =
+  'is not UTF-8, most likely Latin-1 (ISO 8859-1 or Windows-1252); convert the file first: iconv -f latin1 -t utf8 FILE > utf8.csv';
 
 /** Opens a file, finds out its form, and reads a sample. */
 export async function openTable(path: string, sampleRows = SAMPLE_ROWS): Promise<Table> {
@@ -63,12 +68,18 @@ export async function openTable(path: string, sampleRows = SAMPLE_ROWS): Promise
       `${path}: ${format === 'csv' ? 'has no header row' : 'no line of it is a JSON object; write one a line'}`,
     );
 
+  const sample = sampled.rows.slice(0, sampleRows);
+  const broken = (cells: readonly string[]): boolean => cells.some((cell) => cell.includes('\ufffd'));
+  if (format === 'csv' && broken(header)) throw new FileProblem(`${path}: the header ${NOT_UTF8}`);
+  const odd = format === 'csv' ? sample.filter(broken).length : 0;
+
   return {
     path,
     format,
     delimiter,
     header,
-    sample: sampled.rows.slice(0, sampleRows),
+    sample,
+    warning: odd === 0 ? null : `${odd} of ${sample.length} sampled rows: the text ${NOT_UTF8}`,
     bytes: size,
     async *batches(onBytes) {
       const rows = parser(header);
@@ -155,7 +166,7 @@ async function firstText(path: string, gzip: boolean): Promise<string> {
 }
 
 /** The separator that splits the first line into most fields, quoted parts left out. */
-function delimiterOf(text: string): string {
+export function delimiterOf(text: string): string {
   const line = (/^[^\r\n]*/.exec(text.trimStart())?.[0] ?? '').replace(/"[^"]*"/g, '');
   const counts = [',', ';', '\t', '|'].map((mark) => [mark, line.split(mark).length] as const);
   return counts.reduce((best, next) => (next[1] > best[1] ? next : best))[0];

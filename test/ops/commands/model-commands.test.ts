@@ -82,11 +82,33 @@ describe('rfm', () => {
     ]);
   });
 
+  test('guesses columns, decimals and dates as an import does', async () => {
+    const german = file(
+      'deutsch.csv',
+      'Kunden-Nr.;Bestelldatum;Betrag\na;13.01.2024;1.234,50\na;20.01.2024;12,5\nb;14.01.2024;7\n',
+    );
+    const rows = (await run(rfm, '--data', german, '--unit', 'day', '--json')).json().rows;
+    expect(rows).toMatchObject([
+      { id: 'a', frequency: 1, recency: 7, T: 7, monetaryValue: 12.5 },
+      { id: 'b', frequency: 0, T: 6 },
+    ]);
+    const lines = file('lines.csv', 'Customer Email,Date,Quantity,Unit Price\nx,2024-01-01,1,5\nx,2024-01-02,3,2.50\n');
+    expect((await run(rfm, '--data', lines, '--json')).json().rows).toMatchObject([{ id: 'x', monetaryValue: 7.5 }]);
+    const either = file('either.csv', 'customer,date,amount\na,02/03/2024,"1,234"\n');
+    expect(await bad(rfm, '--data', either)).toMatch(/--date-order dmy or mdy/);
+    expect(await bad(rfm, '--data', either, '--date-order', 'dmy')).toMatch(/--decimal point.*--decimal comma/);
+    expect(await bad(rfm, '--data', either, '--date-order', 'ymd')).toMatch(/one of iso, dmy, mdy/);
+    const fitted = await run(rfm, '--data', either, '--date-order', 'dmy', '--decimal', 'comma', '--json');
+    expect(fitted.json().n).toBe(1);
+    const latin = file('latin.csv', Buffer.from('Käufer;Datum\na;2024-01-01\n', 'latin1'));
+    expect(await bad(rfm, '--data', latin)).toMatch(/not UTF-8.*iconv -f latin1 -t utf8/);
+  });
+
   test('bad input names file, row, column and what to do', async () => {
     const broken = file('broken.csv', 'customer_id,date,amount\na,2024-01-01,5.00\na,2024-02-30,5.00\n');
     expect(await bad(rfm, '--data', broken)).toMatch(/^broken\.csv row 2, column date: is not a day of the calendar/);
     const refund = file('refund.csv', 'customer_id,date,amount\na,2024-01-01,-5.00\n');
-    expect(await bad(rfm, '--data', refund)).toMatch(/row 1, column amount: -5\.00 is negative/);
+    expect(await bad(rfm, '--data', refund)).toMatch(/row 1, column amount: is negative; a refund is not a purchase/);
     const text = file('text.csv', 'customer_id,date,amount\na,2024-01-01,five\n');
     expect(await bad(rfm, '--data', text)).toMatch(/row 1, column amount: 'five' is not an amount/);
     const nobody = file('nobody.csv', 'customer_id,date,amount\n,2024-01-01,5\n');

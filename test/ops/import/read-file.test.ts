@@ -33,7 +33,8 @@ async function read(content: string | Uint8Array) {
       ...batch.refused.map((row) => [row.rowNumber, row.reason, row.detail] as [number, string, string]),
     );
   }
-  return { ...all, header: table.header, format: table.format, delimiter: table.delimiter, sample: table.sample };
+  const { header, format, delimiter, sample, warning } = table;
+  return { ...all, header, format, delimiter, sample, warning };
 }
 
 describe('CSV', () => {
@@ -82,8 +83,18 @@ describe('CSV', () => {
     await expect(openTable(await written('a,b\n1,"x\n'))).rejects.toThrow(/row 1: a quote/);
   });
 
-  test('bytes that are not UTF-8 do not end the file', async () => {
-    const { rows } = await read(Buffer.from('a,b\nK\xf6ln,2\nx,3\n', 'latin1'));
+  test('a header that is not UTF-8 is refused, with the encoding and the way out', async () => {
+    const latin = Buffer.from('Kunde;W\xe4hrung\n1;EUR\n', 'latin1');
+    await expect(read(latin)).rejects.toThrow(
+      /the header is not UTF-8, most likely Latin-1.*iconv -f latin1 -t utf8 FILE/,
+    );
+    expect((await read('Kunde;Währung\n1;EUR\n')).header).toEqual(['Kunde', 'Währung']);
+  });
+
+  test('bytes that are not UTF-8 in the rows do not end the file; it is warned about', async () => {
+    const { rows, warning } = await read(Buffer.from('a,b\nK\xf6ln,2\nx,3\n', 'latin1'));
+    expect(warning).toMatch(/^1 of 2 sampled rows: the text is not UTF-8.*iconv -f latin1 -t utf8/);
+    expect((await read('a,b\nKöln,2\n')).warning).toBeNull();
     expect(rows).toEqual([
       ['K\ufffdln', '2'],
       ['x', '3'],

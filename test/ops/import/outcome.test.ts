@@ -1,0 +1,46 @@
+import { describe, expect, test } from 'vitest';
+import { REASON_CODES } from '#domain/events.ts';
+import { cameToNothing, describe as describeImport, nothingCameIn } from '#ops/import/outcome.ts';
+import type { ImportSummary } from '#ops/import/run-import.ts';
+
+const summary = (more: Partial<ImportSummary> = {}): ImportSummary => ({
+  run: 'abc-1',
+  rows: 10,
+  events: 0,
+  accepted: 0,
+  duplicates: 0,
+  quarantined: 10,
+  customers: 0,
+  gross: {},
+  refunds: {},
+  reasons: { 'bad-time': 3, 'bad-amount': 7 },
+  warnings: [],
+  seconds: 0.1,
+  asOf: { seq: 1, at: null },
+  ...more,
+});
+
+describe('what an import came to', () => {
+  test('nothing: one sentence with the most frequent reason, the option that cures it, and where the rows are', () => {
+    expect(nothingCameIn(summary())).toBe(
+      'nothing came in: all 10 rows are in the quarantine, most often for bad-amount (7); say how amounts are written with ' +
+        '--decimal point or comma, or which column holds them with --amount COL; see each with axiom47 quarantine list --run abc-1',
+    );
+    for (const reason of REASON_CODES)
+      expect(nothingCameIn(summary({ reasons: { [reason]: 10 } }))).toMatch(
+        new RegExp(`most often for ${reason} \\(10\\); .*axiom47 quarantine list --run abc-1$`),
+      );
+  });
+
+  test('a file whose rows all are known, or that has none, did not fail', () => {
+    expect(cameToNothing(summary())).toBe(true);
+    expect(cameToNothing(summary({ duplicates: 1 }))).toBe(false);
+    expect(cameToNothing(summary({ accepted: 1 }))).toBe(false);
+    expect(cameToNothing(summary({ quarantined: 0 }))).toBe(false);
+  });
+
+  test('the summary says where the refused rows are, when there are any', () => {
+    expect(describeImport('a.csv', summary())).toContain('row by row: axiom47 quarantine list --run abc-1');
+    expect(describeImport('a.csv', summary({ quarantined: 0, reasons: {} }))).not.toContain('row by row');
+  });
+});
