@@ -1,6 +1,7 @@
 // Trains the model of a non-contractual business from the ledger's compressed statistics: BG/NBD and MBG/NBD side by side, Gamma-Gamma for
 // money. Pure: runs in the pool, in a test, or in a browser. BG/NBD is served unless it cannot be fitted; MBG/NBD then takes its place.
 import * as bgNbd from '#domain/models/bg-nbd.ts';
+import { models } from '#domain/models/catalogue.ts';
 import type { ClvModel } from '#domain/models/clv-model.ts';
 import type { CompressedSummary } from '#domain/models/compress.ts';
 import type { Diagnostic, Fit } from '#domain/models/fit.ts';
@@ -45,6 +46,7 @@ export function fitClv(data: ClvTrainingData, unit: 'week' | 'day' = 'week'): Re
   const diagnostics: Diagnostic[] = [
     ...bg.diagnostics,
     ...gg.diagnostics,
+    ...trackingError(summary, bg.ok ? bg : mbg.ok ? mbg : null),
     ...(bg.ok ? [] : [{ code: 'bg-nbd-refused', message: `${bg.message}; MBG/NBD is served instead` }]),
     ...(gg.ok ? [] : [{ code: 'no-money-model', message: `${gg.message}; churn is answered, value is not` }]),
   ];
@@ -54,4 +56,34 @@ export function fitClv(data: ClvTrainingData, unit: 'week' | 'day' = 'week'): Re
     : { model: 'clv', unit, mbgNbd: (mbg as Extract<typeof mbg, { ok: true }>).params, ...money };
   const customers = summary.weight.reduce((sum, w) => sum + w, 0);
   return { ok: true, value: { model, fits: { bgNbd: bg, mbgNbd: mbg, gammaGamma: gg }, diagnostics, customers } };
+}
+
+/** Beyond this share of the repeat purchases there were, the model does not describe this business (facts §9). */
+const TRACKING_LIMIT = 0.1;
+
+/** Repeat purchases the model expects of these customers up to today against those there were, and what a constant rate would say. */
+function trackingError(
+  { frequency, recency, T, weight }: CompressedSummary,
+  fitted: { model: 'bg-nbd' | 'mbg-nbd'; params: bgNbd.BgNbdParams } | null,
+): Diagnostic[] {
+  if (!fitted) return [];
+  const ofNew = models[fitted.model].expectedPurchasesOfNewCustomer;
+  let expected = 0;
+  let actual = 0;
+  for (let i = 0; i < T.length; i++) {
+    expected += weight[i]! * ofNew(fitted.params, T[i]!);
+    actual += weight[i]! * frequency[i]!;
+  }
+  const error = expected / actual - 1;
+  if (!(Math.abs(error) > TRACKING_LIMIT)) return [];
+  // The naive forecast of the same span: everybody goes on at the rate of their own repeat purchases up to the last one.
+  let naive = 0;
+  for (let i = 0; i < T.length; i++) if (frequency[i]! > 0) naive += (weight[i]! * frequency[i]! * T[i]!) / recency[i]!;
+  const percent = (share: number) => `${share > 0 ? '+' : '−'}${Math.abs(100 * share).toFixed(1)} %`;
+  return [
+    {
+      code: 'tracking-error',
+      message: `the model expects ${Math.round(expected)} repeat purchases up to now, there were ${Math.round(actual)} (${percent(error)}; a constant rate a customer says ${percent(naive / actual - 1)}): buying here is not what BG/NBD assumes, read its values with care`,
+    },
+  ];
 }
