@@ -320,11 +320,15 @@ const hasTwins = (texts: string[]): boolean => new Set(texts).size < texts.lengt
 function oddMoney(mapping: ImportMapping, at: (column: string) => string[], warnings: string[]): void {
   for (const column of moneyColumns(mapping)) {
     const texts = at(column);
-    const odd = texts.filter((text) => parseWritten(text, mapping.decimal) === null).length;
-    if (odd > texts.length * 0.1)
-      warnings.push(
-        `${odd} of ${texts.length} sampled values of ${column} are no ${mapping.decimal === 'plain' ? 'plain decimals' : `decimals with a ${mapping.decimal}`}; such rows go to the quarantine.`,
-      );
+    const unread = (mark: DecimalMark): number => texts.filter((text) => parseWritten(text, mark) === null).length;
+    const odd = unread(mapping.decimal);
+    if (odd <= texts.length * 0.1) continue;
+    const what = mapping.decimal === 'plain' ? 'plain decimals' : `decimals with a ${mapping.decimal}`;
+    const other = (['point', 'comma'] as const).find((mark) => unread(mark) < odd);
+    const hint = other === undefined ? '' : ` With --decimal ${other} it is ${unread(other)} of them.`;
+    warnings.push(
+      `${odd} of ${texts.length} sampled values of ${column} are no ${what}; such rows go to the quarantine.${hint}`,
+    );
   }
 }
 

@@ -148,6 +148,19 @@ describe('guessing columns', () => {
     expect(commas.ok && commas.value.warnings.join()).toMatch(/1 of 2 sampled values of amount/);
   });
 
+  test('amounts written in both ways are not guessed; the warning says what an option would bring', () => {
+    const mixed = guessMapping(
+      ['customer', 'date', 'amount'],
+      ['12,50', '1.234,50', '12.50'].map((amount) => ['a', '2026-01-01', amount]),
+      {},
+      'EUR',
+    );
+    expect(mixed.ok && mixed.value.mapping.decimal).toBe('plain');
+    expect(mixed.ok && mixed.value.warnings.join('\n')).toMatch(
+      /2 of 3 sampled values of amount are no plain decimals.* With --decimal comma it is 1 of them\./,
+    );
+  });
+
   test('the explanation names every column, read or not', () => {
     const found = guess('customer,date,amount,note', ['1,2026-01-01,5,x']);
     const text = found.ok ? found.value.explanation.join('\n') : '';
