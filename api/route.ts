@@ -1,7 +1,7 @@
 // How a route is declared: method, path, schemas and the permission it needs, in one place. The guard that enforces the permission is made
 // here and nowhere else, and an app with a route that has no guard does not boot: deny by default (OWASP API5).
 import { isUtf8 } from 'node:buffer';
-import { createRoute, OpenAPIHono, type RouteConfig } from '@hono/zod-openapi';
+import { createRoute, OpenAPIHono, type RouteConfig, z } from '@hono/zod-openapi';
 import type { Context, MiddlewareHandler } from 'hono';
 import type { Permission } from '#domain/access.ts';
 import type { Principal } from './auth.ts';
@@ -60,7 +60,14 @@ async function readBody(request: Request, limit: number): Promise<Uint8Array<Arr
 
 const wantsJson = (config: RouteConfig): boolean =>
   config.request?.body !== undefined &&
-  Object.keys(config.request.body.content).every((type) => type === 'application/json');
+  // A body that is only described is judged by its route.
+  Object.entries(config.request.body.content).every(
+    ([type, content]) =>
+      type === 'application/json' &&
+      content !== undefined &&
+      'schema' in content &&
+      content.schema instanceof z.ZodType,
+  );
 
 /** Depth of `text` as JSON at most: a bomb of brackets costs no parser. */
 function refuseDeep(text: string, most = 32): void {

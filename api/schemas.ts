@@ -1,5 +1,6 @@
 // Schemas that several resources share: coordinates, ids, problems.
 import { z } from '@hono/zod-openapi';
+import { type Examples, examplesOf } from './examples.ts';
 
 /** ISO 8601, or ms since the epoch; a date alone is that local day. */
 export const Instant = z
@@ -57,6 +58,7 @@ export const jsonAnswer = <S extends z.ZodType>(description: string, schema: S) 
   description,
   content: { 'application/json': { schema } },
 });
-export const jsonBody = <S extends z.ZodType>(schema: S) => ({
-  body: { required: true as const, content: { 'application/json': { schema } } },
+/** A declared body of JSON, with what /docs shows for it. */
+export const jsonBody = <S extends z.ZodType>(schema: S, examples: Examples<z.input<S>>) => ({
+  body: { required: true as const, content: { 'application/json': { schema, examples: examplesOf(examples) } } },
 });

@@ -16,6 +16,7 @@ const SESSION_MS = 12 * 3_600_000;
 const TOKEN_SECONDS = 900;
 /** Logins hash at once at most: argon2 takes 19 MiB and a core each, and predictions must not wait for it. */
 const MAX_HASHING = 2;
+const CREDENTIALS = { email: 'you@example.com', password: 'violet tram under rain 47' };
 
 const User = z.object({ id: z.string(), email: z.string(), role: z.enum(ROLES) });
 const Login = z.object({
@@ -100,6 +101,7 @@ export function accountRoutes(deps: Deps) {
         summary: 'Create the first Administrator with the one-time token of the setup link',
         request: jsonBody(
           z.strictObject({ token: z.string().max(200), email: z.string().max(254), password: z.string().max(1024) }),
+          { 'first Administrator': { token: 'the token of the setup link', ...CREDENTIALS } },
         ),
         responses: { 201: jsonAnswer('Signed in', Login) },
       }),
@@ -126,7 +128,9 @@ export function accountRoutes(deps: Deps) {
         permission: 'public',
         tags: ['account'],
         summary: 'Sign in: a session cookie for the console and a bearer token for services',
-        request: jsonBody(z.strictObject({ email: z.string().max(254), password: z.string().max(1024) })),
+        request: jsonBody(z.strictObject({ email: z.string().max(254), password: z.string().max(1024) }), {
+          'sign in': CREDENTIALS,
+        }),
         responses: { 200: jsonAnswer('Signed in', Login) },
       }),
       async (c) => {

@@ -3,6 +3,7 @@ import { z } from '@hono/zod-openapi';
 import { CLV_COLUMNS } from '#domain/models/clv-columns.ts';
 import { LONGEST_HORIZON_DAYS, predictChurn } from '#domain/models/clv-model.ts';
 import type { Deps } from '../deps.ts';
+import { COLUMNS } from '../examples.ts';
 import { clvColumnsOf } from '../predict/many.ts';
 import { type Coordinate, DEFAULT_HORIZON_DAYS, type Predictions, type Subject } from '../predict/service.ts';
 import { Problem } from '../problem.ts';
@@ -104,7 +105,7 @@ export function batchRoutes(deps: Deps, predictions: Predictions) {
       bodyLimit: BATCH_BODY,
       tags: ['predict'],
       summary: 'Ids in, columns out; `status` is 0 by history, 1 prior-led, 2 refused',
-      request: jsonBody(Body),
+      request: jsonBody(Body, COLUMNS),
       responses: {
         200: {
           description:

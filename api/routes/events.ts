@@ -4,6 +4,7 @@ import { isUtf8 } from 'node:buffer';
 import { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import type { Deps } from '../deps.ts';
+import { EVENTS, examplesOf, SEGMENT } from '../examples.ts';
 import { Problem, parseJson } from '../problem.ts';
 import { createRouter, type Env, route } from '../route.ts';
 import { jsonAnswer } from '../schemas.ts';
@@ -101,6 +102,7 @@ export function eventRoutes(deps: Deps) {
           content: {
             'application/json': {
               schema: { type: 'object' as const, description: 'A native event, or an array of them' },
+              examples: examplesOf(EVENTS),
             },
             'application/msgpack': { schema: { type: 'string' as const, format: 'binary' } },
           },
@@ -137,7 +139,18 @@ export function eventRoutes(deps: Deps) {
         bodyLimit: MAX_EVENTS_BODY,
         tags: ['segment'],
         summary: `Segment's ${call} call; the source's write key as Basic user name`,
-        request: { query: Options.pick({ strict: true }) },
+        request: {
+          query: Options.pick({ strict: true }),
+          body: {
+            required: true,
+            content: {
+              'application/json': {
+                schema: { type: 'object' as const, description: 'As Segment’s libraries send it' },
+                examples: examplesOf(SEGMENT[call]),
+              },
+            },
+          },
+        },
         responses: {
           200: jsonAnswer(
             'Stored',

@@ -14,6 +14,8 @@ import { jsonAnswer, jsonBody } from '../schemas.ts';
 
 const BATCH_BODY = 32 * 1024 * 1024;
 const MAX_RUNS = 200;
+/** SHA-256 of the empty text: an example. */
+const DIGEST = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 
 const RunId = z.string().regex(/^[0-9A-Za-z_-]{8,64}$/, '8 to 64 letters, digits, - and _');
 const Params = z.object({ run: RunId });
@@ -130,6 +132,7 @@ export function importRoutes(deps: Deps, predictions: Predictions) {
             amend: z.boolean().default(false),
             coverage: z.union([z.literal('complete'), z.iso.date()]).default('complete'),
           }),
+          { 'a file of orders': { run: 'orders-2025-11-03', source: 'shop', digest: DIGEST, coverage: 'complete' } },
         ),
         responses: {
           200: jsonAnswer(
@@ -222,6 +225,20 @@ export function importRoutes(deps: Deps, predictions: Predictions) {
                 .min(1)
                 .max(10_000),
             }),
+            {
+              'a row without a readable amount': {
+                rows: [
+                  {
+                    rowNumber: 17,
+                    reason: 'bad-amount',
+                    column: 'amount',
+                    detail: "'twelve' is not an amount",
+                    raw: 'c-1042,2025-11-03,twelve',
+                    rows: 1,
+                  },
+                ],
+              },
+            },
           ),
         },
         responses: { 200: jsonAnswer('Kept', z.object({ kept: z.number() })) },
@@ -262,6 +279,7 @@ export function importRoutes(deps: Deps, predictions: Predictions) {
               events: z.number().int().min(0),
               quarantinedRows: z.number().int().min(0),
             }),
+            { 'a file that was read to its end': { rows: 1200, events: 1199, quarantinedRows: 1 } },
           ),
         },
         responses: { 200: jsonAnswer('By the fold’s verdict', Summary) },

@@ -59,7 +59,7 @@ export function keyRoutes(deps: Deps) {
         permission: 'key:write',
         tags: ['access'],
         summary: 'A new key; its secret is in this answer and nowhere else',
-        request: jsonBody(NewKey),
+        request: jsonBody(NewKey, { 'a notebook, 90 days': { role: 'analyst', name: 'notebook', expires: '90d' } }),
         responses: { 201: jsonAnswer('Created', Key.extend({ key: z.string() })) },
       }),
       async (c) => {

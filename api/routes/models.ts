@@ -2,6 +2,7 @@
 import { z } from '@hono/zod-openapi';
 import { parseClvModel } from '#domain/models/clv-model.ts';
 import type { Deps, ModelSummary } from '../deps.ts';
+import { MODEL_FILE } from '../examples.ts';
 import type { Predictions } from '../predict/service.ts';
 import { Problem } from '../problem.ts';
 import { createRouter, route } from '../route.ts';
@@ -67,7 +68,7 @@ export function modelRoutes(deps: Deps, predictions: Predictions) {
         permission: 'model:write',
         tags: ['models'],
         summary: 'Import a CLV model file; the same file again answers the same model',
-        request: jsonBody(ModelFile),
+        request: jsonBody(ModelFile, MODEL_FILE),
         responses: { 201: jsonAnswer('Stored', Model) },
       }),
       async (c) => {
@@ -118,6 +119,10 @@ export function modelRoutes(deps: Deps, predictions: Predictions) {
             as_of: AsOfInput.optional(),
             deploy: z.boolean().default(false),
           }),
+          {
+            'now, and in force': { kind: 'clv', deploy: true },
+            'as of a moment': { kind: 'clv', as_of: '2025-06-30' },
+          },
         ),
         responses: { 200: jsonAnswer('What `fit --json` prints', Free) },
       }),

@@ -2,6 +2,7 @@
 import { z } from '@hono/zod-openapi';
 import { LONGEST_HORIZON_DAYS } from '#domain/models/clv-model.ts';
 import type { Deps } from '../deps.ts';
+import { CHURN, CLV } from '../examples.ts';
 import { clvMany } from '../predict/many.ts';
 import { DEFAULT_HORIZON_DAYS, orProblem, type Predictions, type Question } from '../predict/service.ts';
 import { Problem } from '../problem.ts';
@@ -181,7 +182,7 @@ export function predictRoutes(deps: Deps, predictions: Predictions) {
         bodyLimit: ITEMS_BODY,
         tags: ['predict'],
         summary: 'P(no purchase within the horizon) and P(alive)',
-        request: jsonBody(ChurnBody),
+        request: jsonBody(ChurnBody, CHURN),
         responses: { 200: jsonAnswer('The prediction, or one per item', many(Churn)) },
       }),
       async (c) => {
@@ -222,7 +223,7 @@ export function predictRoutes(deps: Deps, predictions: Predictions) {
         bodyLimit: ITEMS_BODY,
         tags: ['predict'],
         summary: 'Expected lifetime value with its exact p05–p95',
-        request: jsonBody(ClvBody),
+        request: jsonBody(ClvBody, CLV),
         responses: { 200: jsonAnswer('The prediction, or one per item', many(Clv)) },
       }),
       async (c) => {

@@ -79,6 +79,11 @@ export function sourceRoutes(deps: Deps) {
               .describe('complete (without it), or the day the data begin'),
             rotate: z.boolean().default(false).describe('New credentials for a source that is there already'),
           }),
+          {
+            'a new source': { name: 'shop' },
+            'data from a day on': { name: 'till', orders_as: 'shop', coverage: '2024-01-01' },
+            'new credentials': { name: 'shop', rotate: true },
+          },
         ),
         responses: {
           200: jsonAnswer('It is there already: no credentials, and a note how to get new ones', Registered),

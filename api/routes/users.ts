@@ -24,6 +24,7 @@ export function userRoutes(deps: Deps) {
           password: z.string().max(1024).describe('12 characters at least, and none that guessing tools try first'),
           role: z.enum(ROLES).exclude(['anonymous']),
         }),
+        { 'an analyst': { email: 'analyst@example.com', password: 'violet tram under rain 47', role: 'analyst' } },
       ),
       responses: { 201: jsonAnswer('Created', User) },
     }),

@@ -33,7 +33,9 @@ export function workspaceRoutes(deps: Deps) {
         permission: 'workspace:write',
         tags: ['workspace'],
         summary: 'Rates into the reporting currency, valid from a day on until a later one says otherwise',
-        request: jsonBody(z.strictObject({ day: z.iso.date(), rates: z.record(z.string().max(8), Rate) })),
+        request: jsonBody(z.strictObject({ day: z.iso.date(), rates: z.record(z.string().max(8), Rate) }), {
+          'rates of a day': { day: '2025-11-03', rates: { USD: '0.8671', GBP: '1.1386' } },
+        }),
         responses: { 200: jsonAnswer('Applied', Applied) },
       }),
       async (c) => {
@@ -69,7 +71,10 @@ export function workspaceRoutes(deps: Deps) {
         permission: 'workspace:write',
         tags: ['workspace'],
         summary: 'What "now" is: the largest event time (log), or the clock on the wall',
-        request: jsonBody(z.strictObject({ mode: z.enum(['log', 'wall']) })),
+        request: jsonBody(z.strictObject({ mode: z.enum(['log', 'wall']) }), {
+          'the largest event time': { mode: 'log' },
+          'the clock on the wall': { mode: 'wall' },
+        }),
         responses: { 200: jsonAnswer('Applied', Applied) },
       }),
       async (c) => c.json(await held(await gateway.appendFact({ type: 'clock.set', ...c.req.valid('json') })), 200),
@@ -81,7 +86,9 @@ export function workspaceRoutes(deps: Deps) {
         permission: 'workspace:write',
         tags: ['workspace'],
         summary: 'Two customer ids are one person; an administrator’s decision that cannot be undone',
-        request: jsonBody(z.strictObject({ customer_id: CustomerId, same_as: CustomerId })),
+        request: jsonBody(z.strictObject({ customer_id: CustomerId, same_as: CustomerId }), {
+          'one person, two ids': { customer_id: 'c-1042-old', same_as: 'c-1042' },
+        }),
         responses: { 200: jsonAnswer('Applied', Applied) },
       }),
       async (c) => {
@@ -113,6 +120,7 @@ export function workspaceRoutes(deps: Deps) {
             customer_id: CustomerId,
             anonymous: z.boolean().default(false).describe('The id is a device’s or browser’s, of nobody known'),
           }),
+          { 'a customer': { customer_id: 'customer-to-forget' } },
         ),
         responses: {
           200: jsonAnswer('Erased', Applied.extend({ sids: z.number().describe('Ids that were destroyed') })),
