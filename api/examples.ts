@@ -73,14 +73,14 @@ const transactions = [
 const items = [{ customer_id: 'demo-00042' }, { customer_id: 'demo-00043' }, { summary }];
 export const CHURN = {
   'by customer id': { customer_id: 'demo-00042', horizon_days: 90 },
-  'as of a moment': { customer_id: 'demo-00042', as_of: '2025-06-30', curve: true },
+  'as of a moment': { customer_id: 'demo-00042', as_of: '2026-05-31', curve: true },
   'by summary': { summary, horizon_days: 90 },
   'by transactions': { transactions, horizon_days: 90 },
   'several at once': { items, horizon_days: 90 },
 };
 export const CLV = {
   'by customer id': { customer_id: 'demo-00042', months: 12, discount_monthly: 0.01 },
-  'as of a moment': { customer_id: 'demo-00042', as_of: '2025-06-30', months: 12 },
+  'as of a moment': { customer_id: 'demo-00042', as_of: '2026-05-31', months: 12 },
   'by summary': { summary, months: 12 },
   'by transactions': { transactions, months: 12 },
   'several at once': { items, months: 12 },

@@ -121,7 +121,7 @@ export function modelRoutes(deps: Deps, predictions: Predictions) {
           }),
           {
             'now, and in force': { kind: 'clv', deploy: true },
-            'as of a moment': { kind: 'clv', as_of: '2025-06-30' },
+            'as of a moment': { kind: 'clv', as_of: '2026-05-31' },
           },
         ),
         responses: { 200: jsonAnswer('What `fit --json` prints', Free) },
