@@ -21,7 +21,7 @@ const Registered = z.object({
   note: z.string().nullable(),
 });
 const SHOWN_ONCE =
-  'this source is there already, and its credentials were shown once, when it was added; rotate makes new ones';
+  'this source is there already, and its credentials were shown once, when it was added (an import shows none); rotate makes new ones';
 const ROTATED = 'the NATS seed made before has stopped working; write keys made before go on working';
 
 const Quarantined = z.object({

@@ -74,7 +74,7 @@ Example: axiom47 source add shop
       const { source: added_, writeKey, nats, note } = added;
       print(io, values.json, { source: added_, writeKey, nats, note }, () =>
         writeKey === null
-          ? `Source ${added_} is there already; its credentials were shown once, when it was added.\n\`axiom47 source add ${added_} --rotate\` makes new ones and ends its NATS seed.`
+          ? `Source ${added_} is there already; its credentials were shown once, when it was added (an import shows none).\n\`axiom47 source add ${added_} --rotate\` makes new ones and ends its NATS seed.`
           : [
               `source ${added_}`,
               `write key  ${writeKey}`,

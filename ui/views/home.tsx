@@ -29,7 +29,7 @@ function Figures({ home, counters }: { home: Home; counters: Counters | null }) 
         <Kpi
           name="Events per second"
           value={[perSecond(counters?.events_per_second ?? home.events_per_second), '']}
-          interval="arriving now"
+          interval="mean of the last 5 s"
         />
         <Kpi
           name="Customers"
