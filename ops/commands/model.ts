@@ -66,8 +66,8 @@ Example: axiom47 model import bg-nbd.json gamma-gamma.json && axiom47 model depl
             const ids = items.slice(-10).map((each) => each.id);
             throw new UsageError(
               ids.length === 0
-                ? `there is no model ${rest[0]}, nor any other yet; \`axiom47 model import FILE\` brings one`
-                : `there is no model ${rest[0]}; there ${ids.length === 1 ? 'is' : 'are'} ${ids.join(', ')} (\`axiom47 model list\`)`,
+                ? `there is no model ${rest[0]}, nor any other yet (\`axiom47 model list\` shows them); \`axiom47 model import FILE\` brings one`
+                : `there is no model ${rest[0]}; there ${ids.length === 1 ? 'is' : 'are'} ${ids.join(', ')} (\`axiom47 model list\` shows them all)`,
             );
           });
         print(io, values.json, deployed, () => `${deployed.id} answers from log position ${deployed.seq} on.`);

@@ -70,7 +70,7 @@ describe('what is not there says how to find what is', () => {
     await platform.deployCdnow();
     for (const id of ['nope@1', 'clv@9', 'clv', 'my.model@1'])
       expect(await refused('model', 'deploy', id)).toContain(
-        `there is no model ${id}; there is clv@1 (\`axiom47 model list\`)`,
+        `there is no model ${id}; there is clv@1 (\`axiom47 model list\` shows them all)`,
       );
     expect((await axiom47('model', 'deploy', 'clv@1')).code).toBe(0);
   });
