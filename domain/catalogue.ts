@@ -1,9 +1,5 @@
-// Every aggregate of the control stream, in plain sight: codec, subjects and documents derive from this list. (What customers did is in events.ts.)
-import { type ModelEvent, model } from './model.ts';
-import { type RunEvent, run } from './run.ts';
-import { type SourceEvent, source } from './source.ts';
+// Every aggregate of the control stream, in plain sight. (What customers did is in events.ts; import runs are facts of EVT, see envelope.ts.)
+import { model } from './model.ts';
+import { source } from './source.ts';
 
-export const aggregates = { source, model, run } as const;
-export type AggregateName = keyof typeof aggregates;
-
-export type ControlEvent = SourceEvent | ModelEvent | RunEvent;
+export const aggregates = { source, model } as const;

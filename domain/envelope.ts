@@ -106,9 +106,3 @@ export type Fact =
       digest: string;
       at: number;
     };
-
-/** The coordinate every answer carries: what the log held (`seq`) and the moment asked about (`at`, ms). */
-export interface AsOf {
-  seq: number;
-  at: number;
-}

@@ -44,7 +44,17 @@ describe.skipIf(without !== '')(`console${without}`, () => {
       cwd: root,
       stdio: 'pipe',
     });
-    const args = ['ops/axiom47.ts', 'serve', '--demo', '--still', '--json', '--port', '0', '--data-dir', join(folder, 'demo')];
+    const args = [
+      'ops/axiom47.ts',
+      'serve',
+      '--demo',
+      '--still',
+      '--json',
+      '--port',
+      '0',
+      '--data-dir',
+      join(folder, 'demo'),
+    ];
     server = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
     let errors = '';
     server.stderr!.on('data', (chunk: Buffer) => {
