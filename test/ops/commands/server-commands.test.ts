@@ -115,3 +115,17 @@ test('a source is added once: the second time says so and keeps its credentials,
   expect(rotated.stdout).toContain('nats seed  seed 2\n');
   expect(rotated.stdout).toContain('The NATS seed made before has stopped working');
 });
+
+describe('what cannot be undone is shown first', () => {
+  test('workspace erase shows whom it concerns and does nothing without --yes', async () => {
+    platform.orders([{ customer: 'c-forget', day: '2026-05-01', amount: 10 }]);
+    const before = platform.facts.length;
+    const { code, stdout, stderr } = await axiom47('workspace', 'erase', 'c-forget');
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toMatch(/c-forget: 1 orders, 2026-05-01 to 2026-05-01\naxiom47: .*nothing was done yet.*--yes/);
+    expect(platform.facts).toHaveLength(before);
+    await expect(refused('workspace', 'erase', 'nobody-by-that-name')).resolves.toContain(
+      'no event of this customer is known',
+    );
+  });
+});
