@@ -175,7 +175,7 @@ describe.skipIf(!mounts)(
       expect(openOn('size=64m', 'true')).toEqual({});
     });
     test('read-only', () => {
-      expect(openOn('size=64m', 'mkdir main && mount -o remount,ro "$0"')).toMatchObject({
+      expect(openOn('size=64m', 'mkdir main && mount -o remount,bind,ro "$0"')).toMatchObject({
         code: 'read-only',
         message: expect.stringMatching(/cannot write to .*main.*--data-dir/),
       });
