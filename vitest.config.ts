@@ -1,8 +1,10 @@
 import { defineConfig } from 'vitest/config';
+import { SkipReporter } from './test/support/skip-reporter.ts';
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts', 'test/**/*.test.tsx'],
+    reporters: ['default', new SkipReporter()],
     testTimeout: 60_000,
     hookTimeout: 120_000,
     maxWorkers: 2,
