@@ -63,7 +63,7 @@ export function CredentialsForm(props: {
       <div role="alert">
         {error && (!inField || wait !== '') && (
           <Note tone="warn">
-            <b>{error instanceof Refused ? error.title : 'This failed'}.</b> {error.message}.{wait}
+            <b>{error instanceof Refused ? error.title : 'This failed'}:</b> {error.message}.{wait}
           </Note>
         )}
       </div>
