@@ -20,3 +20,20 @@ export function expectAllClose(
 ): void {
   for (const [name, value] of Object.entries(expected)) expectClose(actual[name], value, tolerance, `${what} ${name}`);
 }
+
+/** Each pair (ours, published) within `tolerance`, relative where the published value is above 1e-2, else absolute at that scale. @returns the worst error. */
+export function worst(pairs: Iterable<readonly [number | null | undefined, number]>, tolerance: number): number {
+  let largest = 0;
+  for (const [actual, expected] of pairs) {
+    const error = Math.abs((actual ?? Number.NaN) - expected) / Math.max(Math.abs(expected), 1e-2);
+    if (!(error <= tolerance)) expect.fail(`${actual} is not ${expected}: error ${error} > ${tolerance}`);
+    largest = Math.max(largest, error);
+  }
+  return largest;
+}
+
+/** Two columns of one length as pairs. */
+export function* zip(actual: ArrayLike<number>, expected: ArrayLike<number>): Iterable<readonly [number, number]> {
+  expect(actual.length).toBe(expected.length);
+  for (let i = 0; i < actual.length; i++) yield [actual[i]!, expected[i]!] as const;
+}
