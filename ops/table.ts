@@ -64,6 +64,30 @@ export function numberColumn(table: Table, name: string): Float64Array {
   });
 }
 
+/** The label of each row, told as COLUMN (0/1 cells) or COLUMN=VALUE (1 where the cell is VALUE). @throws UsageError naming the cell or the values there are. */
+export function labelColumn(table: Table, told: string): Float64Array {
+  const whole = table.header.includes(told);
+  const cut = whole ? -1 : told.lastIndexOf('=');
+  const name = cut < 0 ? told : told.slice(0, cut);
+  const index = columnIndex(table, name);
+  const cells = table.rows.map((row) => row[index] ?? '');
+  if (cut >= 0) {
+    const value = told.slice(cut + 1);
+    if (!cells.includes(value))
+      throw new UsageError(
+        `${table.name}: no row has ${name} = '${value}'; it has ${[...new Set(cells)].slice(0, 5).join(', ')}`,
+      );
+    cells.forEach((cell, i) => {
+      if (cell === '') throw cellError(table, i, name, 'no label; leave such rows out');
+    });
+    return Float64Array.from(cells, (cell) => (cell === value ? 1 : 0));
+  }
+  return Float64Array.from(cells, (cell, i) => {
+    if (cell !== '' && (Number(cell) === 0 || Number(cell) === 1)) return Number(cell);
+    throw cellError(table, i, name, `'${cell}' is not 0 or 1; say ${name}=VALUE for the value that is the event`);
+  });
+}
+
 /** @param row counted from 0; the message counts from 1 below the header. */
 export const cellError = (table: Table, row: number, column: string, what: string) =>
   new UsageError(`${table.name} row ${row + 1}, column ${column}: ${what}`);

@@ -3,6 +3,7 @@ import { admin } from './admin.ts';
 import { bench } from './bench.ts';
 import type { Command } from './command.ts';
 import { dockerSecrets } from './docker-secrets.ts';
+import { evaluate } from './evaluate.ts';
 import { fit } from './fit.ts';
 import { importCommand } from './import.ts';
 import { key } from './key.ts';
@@ -20,6 +21,7 @@ export const catalogue: readonly Command[] = [
   quarantine,
   rfm,
   fit,
+  evaluate,
   predict,
   model,
   source,
