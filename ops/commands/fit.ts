@@ -5,11 +5,12 @@ import { RowError, type TimeUnit } from '#domain/models/fit.ts';
 import { ApiError, dataDirOf, withServer } from '../client.ts';
 import { type Histories, readSummary, readTransactions } from '../summary-input.ts';
 import { type Command, type Io, UsageError } from './command.ts';
+import { LOGISTIC_HELP, runFitLogistic } from './fit-logistic.ts';
 import { timeUnit } from './rfm.ts';
 
 export const fit: Command = {
   name: 'fit',
-  summary: `fit ${Object.keys(models).join(', ')} to a file, or from the log`,
+  summary: `fit ${Object.keys(models).join(', ')} or logistic to a file, or from the log`,
   help: `axiom47 fit MODEL --data FILE [--columns frequency=x,recency=t_x,T=T,monetary=zbar,weight=w] [--unit week|day] [--json]
 axiom47 fit MODEL --transactions FILE [--customer COL --time COL --amount COL --date-order dmy|mdy --decimal point|comma
                 --until DATE --grain day|week] [--unit week|day] [--json]
@@ -24,12 +25,16 @@ ${Object.values(models)
 --from-log takes the customers of the workspace, in weeks: now, or as the log knew them at --as-of (a date, a time or a log sequence).
 --json prints parameters, standard errors, log-likelihood and diagnostics: a file for \`axiom47 predict --params\` and \`axiom47 model import\`.
 
+${LOGISTIC_HELP}
+
 Examples:
   axiom47 fit bg-nbd --data cdnow_summary.csv --json > bg.json
   axiom47 fit gamma-gamma --transactions orders.csv --amount amount --until 1997-09-30
-  axiom47 fit bg-nbd --from-log --as-of 2026-06-30 --json`,
+  axiom47 fit bg-nbd --from-log --as-of 2026-06-30 --json
+  axiom47 fit logistic --data churn.csv --label churned --all --drop customer_id,snapshot_date --split split --calibrate platt`,
 
   async run(argv, io) {
+    if (argv[0] === 'logistic') return runFitLogistic(argv.slice(1), io);
     const { values, positionals } = parseArgs({
       args: fileAfterTransactions(argv),
       allowPositionals: true,
@@ -53,7 +58,9 @@ Examples:
     });
     const model = positionals[0];
     if (model === undefined || positionals.length > 1 || !isModelName(model))
-      throw new UsageError(`fit needs one model of ${Object.keys(models).join(', ')}; got '${positionals.join(' ')}'`);
+      throw new UsageError(
+        `fit needs one model of ${Object.keys(models).join(', ')}, logistic; got '${positionals.join(' ')}'`,
+      );
     if (values['from-log']) {
       const other = (['data', 'transactions', 'columns', 'until', 'unit'] as const).find((name) => values[name]);
       if (other !== undefined)

@@ -1,11 +1,12 @@
-// `evaluate` as a user runs it: the JSON that is promised, the published values through it, and what bad input gets.
+// `evaluate` and `fit logistic` as a user runs them: the JSON that is promised, the published values through it, and what bad input gets.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { type Command, UsageError } from '#ops/commands/command.ts';
 import { evaluate } from '#ops/commands/evaluate.ts';
-import { worst } from '../../support/close.ts';
+import { fit } from '#ops/commands/fit.ts';
+import { worst, zip } from '../../support/close.ts';
 import { fixture, golden } from '../../support/histories.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'axiom47-evaluate-'));
@@ -87,4 +88,66 @@ test('evaluate names what is wrong', async () => {
   expect(await bad(evaluate, '--data', negative, '--label', 'y', '--score', 'p', '--weight', 'w')).toMatch(
     /row 1, column w: -1 is not a finite number/,
   );
+});
+
+const churn = ['logistic', '--data', fixture('churn.csv'), '--label', 'churned'];
+const whole = [...churn, '--all', '--drop', 'customer_id,snapshot_date'];
+
+test('fit logistic by the split column equals logistic_churn.json from fit to calibrated metrics', async () => {
+  const { time_split: expected } = golden<{
+    time_split: {
+      coef: number[];
+      platt: { A: number; B: number };
+      test_metrics_raw: { brier: number };
+      test_metrics_platt: { brier: number; log_loss: number };
+    };
+  }>('logistic_churn.json');
+  const { code, json } = await run(fit, ...whole, '--split', 'split', '--calibrate', 'platt', '--json');
+  expect(code).toBe(0);
+  const out = json();
+  for (const name of ['intercept', 'coefficients', 'objective', 'kkt', 'metrics', 'calibration', 'encoding'])
+    expect(out).toHaveProperty(name);
+  expect(out).toMatchObject({ converged: true, measuredOn: 'test', n: 921, diagnostics: [] });
+  worst(
+    zip(
+      out.coefficients.map((each: { standardised: number }) => each.standardised),
+      expected.coef,
+    ),
+    1e-7,
+  );
+  worst(
+    [
+      [out.calibration.A, expected.platt.A],
+      [out.calibration.B, expected.platt.B],
+      [out.uncalibratedMetrics.brier, expected.test_metrics_raw.brier],
+      [out.metrics.brier, expected.test_metrics_platt.brier],
+      [out.metrics.logLoss, expected.test_metrics_platt.log_loss],
+    ],
+    1e-9,
+  );
+  const text = await run(fit, ...churn, '--features', 'tenure_months,contract', '--penalty', 'none');
+  expect(text.stdout).toMatch(/contract=monthly/);
+  expect(text.stderr).toMatch(/measured-in-sample/);
+});
+
+test('fit logistic refuses what cannot be, and names it', async () => {
+  expect(await bad(fit, 'logistic', '--data', fixture('churn.csv'))).toMatch(/--label/);
+  expect(await bad(fit, ...churn)).toMatch(/either --features a,b,c or --all/);
+  expect(await bad(fit, ...churn, '--all')).toMatch(/column customer_id: 1500 different texts/);
+  expect(await bad(fit, ...churn, '--features', 'age')).toMatch(/no column 'age'/);
+  expect(await bad(fit, ...churn, '--features', 'churned')).toMatch(/label, weight or split/);
+  expect(await bad(fit, ...whole, '--penalty', 'l3')).toMatch(/one of l2, l1/);
+  expect(await bad(fit, ...whole, '--lambda=-1')).toMatch(/--lambda -1 is not a number ≥ 0/);
+  expect(await bad(fit, ...whole, '--alpha', '2')).toMatch(/--alpha 2 is not between 0 and 1/);
+  expect(await bad(fit, ...whole, '--calibrate', 'platt')).toMatch(/needs --split/);
+  expect(await bad(fit, ...whole, '--split', 'region')).toMatch(/is not one of train, calibrate, test/);
+  const weights = file('weights.csv', 'y,x,w\n0,1,1\n1,2,-3\n');
+  expect(await bad(fit, 'logistic', '--data', weights, '--label', 'y', '--features', 'x', '--weight', 'w')).toMatch(
+    /row 2, column w: -3 is not a weight/,
+  );
+  const apart = file('apart.csv', 'y,x\n0,1\n0,2\n0,3\n1,4\n1,5\n1,6\n');
+  const refused = await run(fit, 'logistic', '--data', apart, '--label', 'y', '--all', '--penalty', 'none', '--json');
+  expect(refused.code).toBe(1);
+  expect(refused.json()).toMatchObject({ ok: false, reason: 'separation', converged: false });
+  expect(refused.stderr).toMatch(/separated.* by x/);
 });
