@@ -3,7 +3,7 @@
 /**
  * Row numbers in ascending order of their values; equal values keep the order of the rows (stable), −0 equals 0.
  *
- * O(n); about 50 ns a row.
+ * O(n), with 256 KiB of counters a pass whatever n is.
  * @param values finite numbers or ±Infinity; NaN is outside the domain (it sorts behind Infinity or before −Infinity by its sign bit).
  * @returns a permutation of 0 … n − 1.
  * @example stableOrder(Float64Array.of(3, -1, 3, 2)) // [1, 3, 0, 2]
