@@ -10,7 +10,9 @@
  */
 export function stableOrder(values: Float64Array): Uint32Array {
   const n = values.length;
-  const bits = new Uint32Array(Float64Array.from(values, (value) => value + 0).buffer);
+  const plain = new Float64Array(n);
+  for (let i = 0; i < n; i++) plain[i] = values[i]! + 0;
+  const bits = new Uint32Array(plain.buffer);
   const high = new Uint32Array(n);
   const low = new Uint32Array(n);
   for (let i = 0; i < n; i++) {
@@ -19,7 +21,8 @@ export function stableOrder(values: Float64Array): Uint32Array {
     high[i] = negative ? ~top : top | 0x8000_0000;
     low[i] = negative ? ~bits[2 * i]! : bits[2 * i]!;
   }
-  let order = Uint32Array.from({ length: n }, (_, i) => i);
+  let order = new Uint32Array(n);
+  for (let i = 0; i < n; i++) order[i] = i;
   let next = new Uint32Array(n);
   for (const [keys, shift] of [
     [low, 0],
