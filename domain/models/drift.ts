@@ -4,12 +4,20 @@
 
 import { chiSquareExceeded, chiSquareUpper } from '../numerics/incomplete-gamma.ts';
 
+/** edges.length + 1 bins, the outer ones open: (−∞, e₀), [e₀, e₁), …, [e_last, ∞). */
+export interface NumericBins {
+  kind: 'numeric';
+  edges: number[];
+}
+
+/** One bin per level of the reference in ASCII order, and a last one for every level it did not have. */
+export interface CategoricalBins {
+  kind: 'categorical';
+  levels: string[];
+}
+
 /** Bins frozen from the reference. Store them with the model; counts are comparable only within one value of this. */
-export type Bins =
-  /** edges.length + 1 bins, the outer ones open: (−∞, e₀), [e₀, e₁), …, [e_last, ∞). */
-  | { kind: 'numeric'; edges: number[] }
-  /** One bin per level of the reference in ASCII order, and a last one for every level it did not have. */
-  | { kind: 'categorical'; levels: string[] };
+export type Bins = NumericBins | CategoricalBins;
 
 /** Whole numbers that merge by addition. */
 export interface BinCounts {
@@ -25,7 +33,7 @@ export interface BinCounts {
  * @throws RangeError without a single value.
  * @example numericBins(Float64Array.of(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10)) // edges 1, 2, …, 9
  */
-export function numericBins(reference: Float64Array): Bins {
+export function numericBins(reference: Float64Array): NumericBins {
   const sorted = reference.filter((value) => !Number.isNaN(value)).sort();
   if (sorted.length === 0) throw new RangeError('a reference needs at least one value that is not missing');
   const first = sorted[0]!;
@@ -56,7 +64,7 @@ function nextUp(value: number): number {
 }
 
 /** The levels of the reference; null is missing. */
-export function categoricalBins(reference: readonly (string | null)[]): Bins {
+export function categoricalBins(reference: readonly (string | null)[]): CategoricalBins {
   const levels = new Set(reference.filter((level) => level !== null));
   return { kind: 'categorical', levels: [...levels].sort() };
 }
@@ -65,7 +73,7 @@ export const binCount = (bins: Bins): number =>
   bins.kind === 'numeric' ? bins.edges.length + 1 : bins.levels.length + 1;
 
 /** Counts numbers into frozen bins by binary search; NaN is missing. */
-export function countNumbers(bins: Bins & { kind: 'numeric' }, values: Float64Array): BinCounts {
+export function countNumbers(bins: NumericBins, values: Float64Array): BinCounts {
   const counts = new Array<number>(binCount(bins)).fill(0);
   let missing = 0;
   for (const value of values) {
@@ -86,7 +94,7 @@ export function countNumbers(bins: Bins & { kind: 'numeric' }, values: Float64Ar
 }
 
 /** Counts levels into frozen bins; what the reference did not have goes into the last one. */
-export function countLevels(bins: Bins & { kind: 'categorical' }, values: readonly (string | null)[]): BinCounts {
+export function countLevels(bins: CategoricalBins, values: readonly (string | null)[]): BinCounts {
   const counts = new Array<number>(binCount(bins)).fill(0);
   const indexOf = new Map(bins.levels.map((level, i) => [level, i]));
   let missing = 0;

@@ -38,6 +38,9 @@ export interface ArmVerdict {
 /** Below this a density on the coordinate carries no mass that matters. */
 const NEGLIGIBLE = 1e-18;
 
+/** With less than this a Beta law has mass at rates that doubles cannot tell from 0 or 1. */
+export const SMALLEST_PRIOR = 0.1;
+
 /** Beta(a, b) on the logit scale, where its density x^a (1−x)^b / B(a, b) is a smooth bell whatever a and b are. */
 function logitBeta(a: number, b: number): LineLaw {
   const density = (t: number) => betaPrefix(a, b, 1 / (1 + Math.exp(-t)), 1 / (1 + Math.exp(t)));
@@ -74,7 +77,7 @@ function logistic(t: number): number {
  * Compares conversion rates θ_i ~ Beta(a + successes, b + trials − successes) a posteriori.
  *
  * @param arms one or more; trials and successes whole, 0 ≤ successes ≤ trials; the first is the control. An arm without trials keeps the prior.
- * @param prior [a, b] > 0 of the Beta prior; [1, 1] is uniform.
+ * @param prior [a, b] ≥ 0.1 of the Beta prior; [1, 1] is uniform.
  * @returns one verdict per arm; absolute error below 1e-11; for 10 arms about 2,000 incomplete beta functions.
  * @throws RangeError when an argument is outside its domain.
  * @example compareConversions([{ trials: 1000, successes: 120 }, { trials: 1000, successes: 138 }, { trials: 1000, successes: 127 }])[1]
@@ -85,8 +88,8 @@ export function compareConversions(
   prior: readonly [number, number] = [1, 1],
 ): ArmVerdict[] {
   if (arms.length === 0) throw new RangeError('an experiment needs at least one arm');
-  if (!prior.every((value) => value > 0 && Number.isFinite(value)))
-    throw new RangeError('both numbers of the prior must be > 0');
+  if (!prior.every((value) => value >= SMALLEST_PRIOR && Number.isFinite(value)))
+    throw new RangeError(`both numbers of the prior must be at least ${SMALLEST_PRIOR}`);
   for (const arm of arms) requireCounts(arm.trials, arm.successes);
   const posteriors = arms.map(
     ({ trials, successes }) => [prior[0] + successes, prior[1] + trials - successes] as const,

@@ -1,8 +1,10 @@
 // Every command, in plain sight.
+import { ab } from './ab.ts';
 import { admin } from './admin.ts';
 import { bench } from './bench.ts';
 import type { Command } from './command.ts';
 import { dockerSecrets } from './docker-secrets.ts';
+import { drift } from './drift.ts';
 import { fit } from './fit.ts';
 import { importCommand } from './import.ts';
 import { key } from './key.ts';
@@ -21,6 +23,8 @@ export const catalogue: readonly Command[] = [
   rfm,
   fit,
   predict,
+  ab,
+  drift,
   model,
   source,
   workspace,

@@ -4,7 +4,6 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   type BinCounts,
-  type Bins,
   categoricalBins,
   countLevels,
   countNumbers,
@@ -84,7 +83,7 @@ function expectDivergence(reference: number[], current: number[], expected: Gold
 
 function counted(feature: GoldenFeature): [BinCounts, BinCounts] {
   if (feature.kind === 'numeric') {
-    const bins = numericBins(numbers('reference', feature.feature)) as Bins & { kind: 'numeric' };
+    const bins = numericBins(numbers('reference', feature.feature));
     const interior = feature.edges_from_reference_deciles.slice(1, -1);
     expect(bins.edges).toHaveLength(interior.length);
     for (const [i, edge] of bins.edges.entries()) expect(off(edge, interior[i]!)).toBeLessThan(1e-12);
@@ -93,7 +92,7 @@ function counted(feature: GoldenFeature): [BinCounts, BinCounts] {
       countNumbers(bins, numbers('current', feature.feature)),
     ];
   }
-  const bins = categoricalBins(levels('reference', feature.feature)) as Bins & { kind: 'categorical' };
+  const bins = categoricalBins(levels('reference', feature.feature));
   return [
     countLevels(bins, levels('reference', feature.feature)),
     countLevels(bins, levels('current', feature.feature)),
@@ -160,7 +159,7 @@ describeShared('the published drift values', [shared], () => {
     const { continuous } = values;
     const reference = Float64Array.from(continuous.reference);
     const current = Float64Array.from(continuous.current);
-    const bins = numericBins(reference) as Bins & { kind: 'numeric' };
+    const bins = numericBins(reference);
     const counts = countNumbers(bins, current).counts;
     expect(counts).toEqual(continuous.counts_current);
     const found = divergence(countNumbers(bins, reference).counts, counts);
@@ -184,7 +183,7 @@ describe('identities', () => {
   test('counts of the parts add up to the counts of the whole', () => {
     fc.assert(
       fc.property(sample, sample, sample, (reference, a, b) => {
-        const bins = numericBins(reference) as Bins & { kind: 'numeric' };
+        const bins = numericBins(reference);
         const whole = countNumbers(bins, Float64Array.from([...a, ...b]));
         expect(mergeCounts(countNumbers(bins, a), countNumbers(bins, b))).toEqual(whole);
       }),
@@ -210,11 +209,11 @@ describe('identities', () => {
 
 describe('edges', () => {
   test('a constant reference still sees what leaves it', () => {
-    const bins = numericBins(Float64Array.of(5, 5, 5)) as Bins & { kind: 'numeric' };
+    const bins = numericBins(Float64Array.of(5, 5, 5));
     expect(countNumbers(bins, Float64Array.of(4, 5, 5, 6, Number.NaN))).toEqual({ counts: [1, 2, 1], missing: 1 });
-    const zero = numericBins(Float64Array.of(-0, 0)) as Bins & { kind: 'numeric' };
+    const zero = numericBins(Float64Array.of(-0, 0));
     expect(countNumbers(zero, Float64Array.of(-1, 0, -0, 1)).counts).toEqual([1, 2, 1]);
-    const below = numericBins(Float64Array.of(-2)) as Bins & { kind: 'numeric' };
+    const below = numericBins(Float64Array.of(-2));
     expect(countNumbers(below, Float64Array.of(-3, -2, -1)).counts).toEqual([1, 1, 1]);
   });
 
