@@ -119,6 +119,40 @@ describe('identities', () => {
   });
 });
 
+describe('money where buyers pay nearly the same', () => {
+  const arm = (visitors: number, buyers: number, deviation: number) => ({
+    visitors,
+    buyers,
+    revenueSum: 10 * buyers,
+    revenueSumSquares: 100 * buyers + deviation ** 2 * (buyers - 1),
+  });
+  const best = (deviation: number) => {
+    const compared = compareRevenue([arm(1000, 120, deviation), arm(1000, 138, deviation), arm(1000, 127, deviation)]);
+    if (!compared.ok) throw new Error(compared.reason);
+    return compared.arms.map(({ probabilityBest }) => probabilityBest);
+  };
+
+  test('with ever less spread the verdict becomes that on conversions', () => {
+    const conversions = compareConversions([120, 138, 127].map((successes) => ({ trials: 1000, successes })));
+    best(0.001).forEach((probability, i) => {
+      expect(probability).toBeCloseTo(conversions[i]!.probabilityBest, 7);
+    });
+  });
+
+  test('mixing over the rate and over the spend meet where one takes over from the other', () => {
+    const [before, after] = [best(2.3), best(2.4)];
+    expect(before[0]! + before[1]! + before[2]!).toBeCloseTo(1, 11);
+    expect(after[0]! + after[1]! + after[2]!).toBeCloseTo(1, 11);
+    expect(Math.abs(before[1]! - after[1]!)).toBeLessThan(2e-3);
+  });
+
+  test('a few buyers who paid nearly the same', () => {
+    const compared = compareRevenue([arm(100, 3, 0.01), arm(100, 4, 0.01)]);
+    if (!compared.ok) throw new Error(compared.reason);
+    expect(compared.arms[0]!.probabilityBest + compared.arms[1]!.probabilityBest).toBeCloseTo(1, 7);
+  });
+});
+
 describe('what the model does not say', () => {
   const buyer = { visitors: 100, buyers: 5, revenueSum: 50, revenueSumSquares: 520 };
 
