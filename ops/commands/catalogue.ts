@@ -1,8 +1,10 @@
 // Every command, in plain sight.
+import { ab } from './ab.ts';
 import { admin } from './admin.ts';
 import { bench } from './bench.ts';
 import type { Command } from './command.ts';
 import { dockerSecrets } from './docker-secrets.ts';
+import { drift } from './drift.ts';
 import { evaluate } from './evaluate.ts';
 import { fit } from './fit.ts';
 import { importCommand } from './import.ts';
@@ -23,6 +25,8 @@ export const catalogue: readonly Command[] = [
   fit,
   evaluate,
   predict,
+  ab,
+  drift,
   model,
   source,
   workspace,

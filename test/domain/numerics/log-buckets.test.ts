@@ -1,0 +1,58 @@
+// The log-bucket sketch: its error bound, merging, and refusals.
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { addToLogBuckets, emptyLogBuckets, logBucketQuantile, mergeLogBuckets } from '#domain/numerics/log-buckets.ts';
+
+const value = fc.oneof(
+  fc.double({ min: -1e12, max: 1e12, noNaN: true }).filter((x) => x === 0 || Math.abs(x) > 1e-300),
+  fc.integer({ min: -5, max: 5 }),
+);
+const values = fc.array(value, { minLength: 1, maxLength: 80 });
+const accuracy = fc.constantFrom(0.001, 0.01, 0.1);
+
+function sketch(alpha: number, list: number[]) {
+  const buckets = emptyLogBuckets(alpha);
+  for (const each of list) addToLogBuckets(buckets, each);
+  return buckets;
+}
+
+test('every quantile is within the relative accuracy of the order statistic', () => {
+  fc.assert(
+    fc.property(accuracy, values, fc.double({ min: 0, max: 1, noNaN: true }), (alpha, list, q) => {
+      const exact = list.toSorted((a, b) => a - b)[Math.floor(q * (list.length - 1))]!;
+      const found = logBucketQuantile(sketch(alpha, list), q)!;
+      expect(Math.abs(found - exact)).toBeLessThanOrEqual(alpha * Math.abs(exact) * (1 + 1e-9));
+    }),
+  );
+});
+
+test('parts merged in any order are the sketch of the whole', () => {
+  fc.assert(
+    fc.property(accuracy, values, values, (alpha, a, b) => {
+      const whole = sketch(alpha, [...a, ...b]);
+      expect(mergeLogBuckets(sketch(alpha, a), sketch(alpha, b))).toEqual(whole);
+      expect(mergeLogBuckets(sketch(alpha, b), sketch(alpha, a))).toEqual(whole);
+    }),
+  );
+});
+
+test('a count is so many values; nothing has no quantile', () => {
+  const buckets = emptyLogBuckets(0.01);
+  expect(logBucketQuantile(buckets, 0.5)).toBeNull();
+  addToLogBuckets(buckets, 7, 3);
+  expect(buckets).toEqual(sketch(0.01, [7, 7, 7]));
+  expect(logBucketQuantile(buckets, 2)).toBeNull();
+});
+
+test('the largest double stays finite', () => {
+  const found = logBucketQuantile(sketch(0.1, [Number.MAX_VALUE]), 1)!;
+  expect(found / Number.MAX_VALUE).toBeGreaterThan(0.9);
+  expect(found).toBeLessThanOrEqual(Number.MAX_VALUE);
+});
+
+test('what cannot be counted or merged is refused', () => {
+  expect(() => emptyLogBuckets(0)).toThrow(RangeError);
+  expect(() => addToLogBuckets(emptyLogBuckets(0.01), Number.NaN)).toThrow(RangeError);
+  expect(() => addToLogBuckets(emptyLogBuckets(0.01), 1, 0.5)).toThrow(RangeError);
+  expect(() => mergeLogBuckets(emptyLogBuckets(0.01), emptyLogBuckets(0.02))).toThrow(RangeError);
+});

@@ -1,0 +1,145 @@
+// `ab` and `drift` as a user runs them on files: JSON shapes, the goldens through them, and what bad input gets.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, test } from 'vitest';
+import { ab } from '#ops/commands/ab.ts';
+import { type Command, UsageError } from '#ops/commands/command.ts';
+import { drift } from '#ops/commands/drift.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'axiom47-ab-drift-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const file = (name: string, content: string) => {
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  return path;
+};
+const fixture = (name: string) => fileURLToPath(new URL(`../../fixtures/${name}`, import.meta.url));
+const golden = (name: string) => JSON.parse(readFileSync(new URL(`../../golden/${name}`, import.meta.url), 'utf8'));
+
+async function run(command: Command, ...argv: string[]): Promise<string> {
+  let stdout = '';
+  const write = (text: string) => {
+    stdout += text;
+  };
+  expect(await command.run(argv, { stdout: write, stderr: () => {}, isTTY: false })).toBe(0);
+  return stdout;
+}
+
+async function refused(command: Command, ...argv: string[]): Promise<string> {
+  const error: unknown = await run(command, ...argv).catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(UsageError);
+  return (error as UsageError).message;
+}
+
+describe('ab', () => {
+  test('the fixture: conversions, sample ratio, decision and money', async () => {
+    const found = JSON.parse(await run(ab, '--data', fixture('experiment.csv'), '--json'));
+    const expected = golden('experiment.json');
+    expect(found.arms.map((arm: { name: string }) => arm.name)).toEqual(['A', 'B', 'C']);
+    for (const i of [0, 1, 2]) {
+      expect(found.arms[i].rate).toBe(expected.conversion.arms[i].successes / expected.conversion.arms[i].trials);
+      expect(found.arms[i].probabilityBest).toBeCloseTo(expected.conversion.arms[i].p_best, 10);
+      expect(found.arms[i].expectedLoss).toBeCloseTo(expected.conversion.arms[i].expected_loss, 10);
+      expect(found.arms[i].lower).toBeCloseTo(expected.conversion.arms[i].ci95[0], 10);
+      expect(found.revenue.arms[i].probabilityBest).toBeCloseTo(expected.revenue.arms[i].p_best, 9);
+    }
+    expect(found.decision).toEqual({ choose: 'B', reason: 'sure-enough' });
+    expect(found.sampleRatio.p).toBeCloseTo(expected.srm.p, 12);
+  });
+
+  test('counts on the command line, for people', async () => {
+    const text = await run(ab, '--counts', 'A=120/1000, B=138/1000,C=127/1000');
+    expect(text).toMatch(/B +1000 +13\.800 % .* 0\.7132 +0\.256 %/);
+    expect(text).toContain('No arm is best with 95 % probability yet');
+    expect(await run(ab, '--counts', 'A=10/1000,B=10/3000')).toContain("arms' sizes are not what equal shares give");
+  });
+
+  test('an empty arm has no rate, and a single buyer no money verdict', async () => {
+    const csv = 'arm,n,conversions,revenue_sum,revenue_sum_sq\nA,100,10,50,300\nB,0,0,0,0\n';
+    const found = JSON.parse(await run(ab, '--data', file('empty.csv', csv), '--json'));
+    expect(found.arms[1].rate).toBeNull();
+    expect(found.revenue).toMatchObject({ arms: null, reason: 'too-few-buyers' });
+    expect(found.revenue.message).toContain('arm B has fewer than two buyers');
+    expect(await run(ab, '--data', file('empty.csv', csv))).toContain('money per visitor is undefined');
+  });
+
+  test('refusals name the arm, or the row and the column', async () => {
+    expect(await refused(ab)).toContain('either --data FILE or --counts');
+    expect(await refused(ab, '--counts', 'A=120')).toContain("arm 1: 'A=120' is not NAME=CONVERSIONS/VISITORS");
+    expect(await refused(ab, '--counts', 'A=1/2,B=3/2')).toContain('arm 2: 3 conversions of 2 visitors');
+    expect(await refused(ab, '--counts', 'A=1/99999999999999999')).toContain('too large');
+    expect(await refused(ab, '--counts', 'A=1/2,A=1/2')).toContain("arm 'A' is given twice");
+    expect(await refused(ab, '--counts', 'A=0/0')).toContain('no arm has a visitor');
+    expect(await refused(ab, '--counts', 'A=1/2', '--prior', '0,1')).toContain('--prior 0,1');
+    const rows = (text: string) => file('bad.csv', text);
+    expect(await refused(ab, '--data', rows('arm,n\nA,1\n'))).toContain('no column conversions');
+    expect(await refused(ab, '--data', rows('arm,n,conversions\nA,5,1\nB,5,1.5\n'))).toContain(
+      'row 2, column conversions',
+    );
+    expect(await refused(ab, '--data', rows('arm,n,conversions\nA,5,9\n'))).toContain('9 conversions of 5 visitors');
+    expect(await refused(ab, '--data', rows('arm,n,conversions\n,5,1\n'))).toContain('row 1, column arm');
+    expect(await refused(ab, '--data', rows('arm,n,conversions,revenue_sum\nA,5,1,3\n'))).toContain('both revenue_sum');
+    const squares = rows('arm,n,conversions,revenue_sum,revenue_sum_sq\nA,5,2,10,3\n');
+    expect(await refused(ab, '--data', squares)).toContain('row 1, column revenue_sum_sq: 3 is less than');
+  });
+});
+
+describe('drift', () => {
+  const [header, ...lines] = readFileSync(fixture('drift.csv'), 'utf8').trim().split('\n');
+  const part = (sample: string) =>
+    file(`${sample}.csv`, [header, ...lines.filter((line) => line.startsWith(sample))].join('\n'));
+  const columns = 'tenure,amount,visits,latency,channel,plan';
+
+  test('the fixture: what drifted, and every measure', async () => {
+    const argv = ['--reference', part('reference'), '--current', part('current'), '--columns', columns];
+    const { features } = JSON.parse(await run(drift, ...argv, '--json'));
+    const expected = golden('drift.json');
+    const names = (which: (feature: { drifted: boolean; missing: { drifted: boolean } }) => boolean) =>
+      features.filter(which).map((feature: { name: string }) => feature.name);
+    expect(names(({ drifted }) => drifted)).toEqual(expected.drifted);
+    expect(names(({ missing }) => missing.drifted)).toEqual(expected.missing_rate_drifted);
+    for (const [i, feature] of features.entries()) {
+      const want = expected.features[i];
+      expect(feature.psi).toBeCloseTo(want.psi_eps_1e4, 12);
+      expect(feature.jsDivergence).toBeCloseTo(want.js_divergence_bits, 12);
+      expect(feature.jsDistance).toBeCloseTo(want.js_distance_base2, 12);
+      expect(feature.chiSquare.p).toBeCloseTo(want.chi2_homogeneity.p, 12);
+      if (want.kind === 'numeric') expect(feature.ks.statistic).toBeCloseTo(want.ks_stat, 12);
+    }
+    expect(features[5].newLevels).toEqual(['trial']);
+    expect(features[5].bins.at(-1)).toEqual({ level: null, reference: 0, current: 51 });
+    expect(features[2].bins[0]).toEqual({ from: null, to: 1, reference: 80, current: 68 });
+    expect(await run(drift, ...argv)).toMatch(/latency .* no +2\.0 % +10\.8 % \(changed\)/);
+  });
+
+  test('a column that went missing altogether is measured by its missing rate', async () => {
+    const argv = ['--reference', file('a.csv', 'x,y\n1,a\n2,b\n3,c\n'), '--current', file('b.csv', 'x,y\n,a\n,b\n')];
+    const { features } = JSON.parse(await run(drift, ...argv, '--json'));
+    expect(features[0]).toMatchObject({ name: 'x', psi: null, drifted: null, ks: null, missing: { currentRate: 1 } });
+    expect(await run(drift, ...argv)).toContain('100.0 %');
+  });
+
+  test('refusals name the column, and the row', async () => {
+    const numbers = file('numbers.csv', 'x,y\n1,\n2,\n');
+    expect(await refused(drift, '--reference', numbers)).toContain('--current FILE');
+    const words = file('words.csv', 'x\n1\nmany\n');
+    expect(await refused(drift, '--reference', numbers, '--current', words)).toContain(
+      "words.csv row 2, column x: 'many'",
+    );
+    expect(await refused(drift, '--reference', numbers, '--current', file('other.csv', 'z\n1\n'))).toContain(
+      'share no column',
+    );
+    expect(await refused(drift, '--reference', numbers, '--current', words, '--columns', 'y')).toContain(
+      "no column 'y'",
+    );
+    expect(await refused(drift, '--reference', numbers, '--current', numbers, '--columns', 'y')).toContain(
+      'every cell is empty',
+    );
+    const ids = file('ids.csv', `id\n${Array.from({ length: 1001 }, (_, i) => `c-${i}`).join('\n')}\n`);
+    expect(await refused(drift, '--reference', ids, '--current', ids)).toContain(
+      '1001 distinct values are not a category',
+    );
+  });
+});
