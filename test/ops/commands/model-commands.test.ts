@@ -196,7 +196,9 @@ describe('fit', () => {
     const blank = file('blank.csv', 'x,t_x,T\n1,,3\n');
     expect(await bad(fit, 'bg-nbd', '--data', blank)).toMatch(/^blank\.csv row 1, column t_x: '' is not a number/);
     expect(await bad(fit, 'bg-nbd', '--data', orders)).toMatch(/no column for frequency .* --columns frequency=COLUMN/);
-    expect(await bad(fit, 'nbd', '--data', late)).toMatch(/one model of bg-nbd, mbg-nbd, gamma-gamma; got 'nbd'/);
+    expect(await bad(fit, 'nbd', '--data', late)).toMatch(
+      /one model of bg-nbd, mbg-nbd, gamma-gamma, kaplan-meier, cox; got 'nbd'/,
+    );
     expect(await bad(fit, 'bg-nbd')).toMatch(/needs --data FILE, --transactions FILE or --from-log/);
     expect(await bad(fit, 'bg-nbd', '--from-log', '--unit', 'day')).toMatch(/leave --unit out/);
     expect(await bad(fit, 'bg-nbd', '--data', late, '--as-of', '2026-01-01')).toMatch(/--as-of goes with --from-log/);
