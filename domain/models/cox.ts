@@ -2,10 +2,20 @@
 import { chiSquareTail, normalQuantile } from '../numerics/chi-square.ts';
 import { cholesky, choleskyInverse, choleskySolve } from '../numerics/cholesky.ts';
 import { concordance } from './concordance.ts';
-import { createDesign, type Design, type PartialLikelihood, partialLikelihood, type Ties } from './cox-likelihood.ts';
+import { checkExact, exactLikelihood } from './cox-exact.ts';
+import {
+  createDesign,
+  type Design,
+  type PartialLikelihood,
+  partialLikelihood,
+  type Ties as SharedTies,
+} from './cox-likelihood.ts';
 import { type Diagnostic, RowError } from './fit.ts';
 import { fit as fitCurve } from './kaplan-meier.ts';
 import { checkSurvival, type SurvivalColumns } from './survival-columns.ts';
+
+/** `exact`: the discrete likelihood, for small data without weights; its baseline has Breslow's increments, and it has no test of proportionality. */
+export type Ties = SharedTies | 'exact';
 
 export interface CoxColumns extends SurvivalColumns {
   covariates: { name: string; values: Float64Array }[];
@@ -78,12 +88,12 @@ export function fit(columns: CoxColumns, ties: Ties = 'efron'): CoxFit {
   const scaled = covariates.map(({ values }) => standardise(values));
   const varying = covariates.flatMap((_, j) => (scaled[j]!.scale > 0 ? [j] : []));
   const all = createDesign(columns, pick(scaled, varying), columns.strata);
-  const atNull = partialLikelihood(all, new Array(varying.length).fill(0), ties);
+  if (ties === 'exact') checkExact(all);
+  const atNull = likelihood(all, new Array(varying.length).fill(0), ties);
   const pivots = independent(atNull.information, events);
   const kept = pivots.map((k) => varying[k]!);
   const design = kept.length === varying.length ? all : createDesign(columns, pick(scaled, kept), columns.strata);
-  const start =
-    kept.length === varying.length ? atNull : partialLikelihood(design, new Array(kept.length).fill(0), ties);
+  const start = kept.length === varying.length ? atNull : likelihood(design, new Array(kept.length).fill(0), ties);
   const top = climb(design, start, ties);
   const factor = top === undefined ? undefined : cholesky(top.at.information);
   if (top === undefined || factor === undefined)
@@ -119,10 +129,10 @@ export function fit(columns: CoxColumns, ties: Ties = 'efron'): CoxFit {
     logLikelihood: top.at.value,
     nullLogLikelihood: atNull.value,
     tests: kept.length === 0 ? null : threeTests(start, top),
-    baseline: baselines(design, top.at.jumps),
+    baseline: baselines(design, ties === 'exact' ? partialLikelihood(design, top.beta, 'breslow').jumps : top.at.jumps),
     concordance: concordanceOf(columns, scaled, kept, top.beta),
     proportionality:
-      kept.length === 0 || top.drifting.length > 0
+      kept.length === 0 || top.drifting.length > 0 || ties === 'exact'
         ? []
         : proportionality(
             columns,
@@ -207,6 +217,9 @@ interface Top {
   drifting: number[];
 }
 
+const likelihood = (design: Design, beta: readonly number[], ties: Ties) =>
+  ties === 'exact' ? exactLikelihood(design, beta) : partialLikelihood(design, beta, ties);
+
 function climb(design: Design, start: PartialLikelihood, ties: Ties): Top | undefined {
   let at = start;
   let beta = start.gradient.map(() => 0);
@@ -221,12 +234,12 @@ function climb(design: Design, start: PartialLikelihood, ties: Ties): Top | unde
     const settled = gain <= 1e-11;
     let size = 1;
     let next = beta.map((value, j) => value + step[j]!);
-    let evaluation = partialLikelihood(design, next, ties);
+    let evaluation = likelihood(design, next, ties);
     const good = () => evaluation.value >= at.value - 1e-10 * Math.abs(at.value);
     while (!good() && size > 1e-8) {
       size /= 2;
       next = beta.map((value, j) => value + size * step[j]!);
-      evaluation = partialLikelihood(design, next, ties);
+      evaluation = likelihood(design, next, ties);
     }
     if (!good()) return { at, beta, iterations, converged: settled, drifting: [] };
     at = evaluation;
@@ -306,7 +319,7 @@ function proportionality(
   { duration, eventObserved, entry }: CoxColumns,
   design: Design,
   { at, beta }: Top,
-  ties: Ties,
+  ties: SharedTies,
   factor: number[][],
   names: string[],
 ) {

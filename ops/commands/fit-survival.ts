@@ -12,7 +12,7 @@ import { print, table as textTable } from './options.ts';
 export const survivalHelp = `axiom47 fit kaplan-meier --data FILE --duration COL --event COL[=VALUE] [--by COL] [--start COL] [--weights COL]
                 [--ci log-log|log|plain] [--json]
 axiom47 fit cox --data FILE --duration COL --event COL[=VALUE] --covariates COL,COL=VALUE,… [--start COL] [--strata COL] [--weights COL]
-                [--ties efron|breslow] [--json]`;
+                [--ties efron|breslow|exact] [--json]`;
 
 const common = {
   data: { type: 'string' },
@@ -115,7 +115,7 @@ function cox(args: string[], io: Io): number {
       ties: { type: 'string', default: 'efron' },
     },
   });
-  const ties = oneOf('--ties', values.ties, ['efron', 'breslow'] as const);
+  const ties = oneOf('--ties', values.ties, ['efron', 'breslow', 'exact'] as const);
   const input = readInput('cox', values);
   if (values.covariates === undefined)
     throw new UsageError('fit cox needs --covariates COL,COL=VALUE,…; see axiom47 fit --help');
@@ -205,6 +205,7 @@ function named<T>({ rows, names }: Input, run: () => T): T {
     return run();
   } catch (error) {
     if (error instanceof RowError) throw cellError(rows, error.row, names[error.column] ?? error.column, error.rule);
+    if (error instanceof RangeError) throw new UsageError(`${rows.name}: ${error.message}`);
     throw error;
   }
 }

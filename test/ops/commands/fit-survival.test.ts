@@ -103,6 +103,13 @@ describe('fit cox', () => {
     expect((await run('cox', ...base, '--covariates', covariates, '--ties', 'breslow')).stdout).toContain('plan=pro');
   });
 
+  test('exact ties, but not with weights', async () => {
+    const exact = ['cox', ...base, '--covariates', covariates, '--ties', 'exact', '--json'];
+    const model = JSON.parse((await run(...exact)).stdout);
+    expect(worst([model.logLikelihood], [read('cox_ph').plain.exact.loglik])).toBeLessThan(1e-9);
+    expect(await bad(...exact, '--weights', 'weight')).toBe('survival.csv: exact ties do not take weights; use efron');
+  });
+
   test('all censored: exit code 1 with the reason', async () => {
     const path = file('t,e,x\n1,0,1\n2,0,2\n');
     const answer = await run('cox', '--data', path, '--duration', 't', '--event', 'e', '--covariates', 'x', '--json');
