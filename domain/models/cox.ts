@@ -263,7 +263,7 @@ function coefficient(name: string, known: boolean, coef: number, variance: numbe
     z,
     p: chiSquareTail(z * z, 1),
     hazardRatio: finite(Math.exp(coef)),
-    lower: Math.exp(coef - reach),
+    lower: finite(Math.exp(coef - reach)),
     upper: finite(Math.exp(coef + reach)),
   };
 }

@@ -290,6 +290,17 @@ describe('edges', () => {
     expect(fitted(of(times, ones, ones)).coefficients[0]!.coef).toBeNull();
   });
 
+  test('a tiny unit: a hazard ratio beyond the doubles is null, not Infinity', () => {
+    const model = fitted(
+      of(
+        times,
+        ones,
+        [8, 3, 7, 6, 2, 5, 1, 4].map((value) => value * 1e-8),
+      ),
+    );
+    expect(Object.values(model.coefficients[0]!)).not.toContain(Number.POSITIVE_INFINITY);
+  });
+
   test('exact ties refuse weights', () => {
     const columns = { ...of(times, ones, x), weight: Float64Array.from(x) };
     expect(() => fitCox(columns, 'exact')).toThrow('do not take weights');
