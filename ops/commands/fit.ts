@@ -6,15 +6,17 @@ import { ApiError, dataDirOf, withServer } from '../client.ts';
 import { type Histories, readSummary, readTransactions } from '../summary-input.ts';
 import { type Command, type Io, UsageError } from './command.ts';
 import { LOGISTIC_HELP, runFitLogistic } from './fit-logistic.ts';
+import { fitSurvival, survivalHelp, survivalModel } from './fit-survival.ts';
 import { timeUnit } from './rfm.ts';
 
 export const fit: Command = {
   name: 'fit',
-  summary: `fit ${Object.keys(models).join(', ')} or logistic to a file, or from the log`,
+  summary: `fit ${Object.keys(models).join(', ')}, logistic, kaplan-meier, cox to a file, or from the log`,
   help: `axiom47 fit MODEL --data FILE [--columns frequency=x,recency=t_x,T=T,monetary=zbar,weight=w] [--unit week|day] [--json]
 axiom47 fit MODEL --transactions FILE [--customer COL --time COL --amount COL --date-order dmy|mdy --decimal point|comma
                 --until DATE --grain day|week] [--unit week|day] [--json]
 axiom47 fit MODEL --from-log [--as-of DATE|TIME|SEQUENCE] [--data-dir DIR] [--json]
+${survivalHelp}
 
 MODEL:
 ${Object.values(models)
@@ -31,10 +33,14 @@ Examples:
   axiom47 fit bg-nbd --data cdnow_summary.csv --json > bg.json
   axiom47 fit gamma-gamma --transactions orders.csv --amount amount --until 1997-09-30
   axiom47 fit bg-nbd --from-log --as-of 2026-06-30 --json
+  axiom47 fit kaplan-meier --data customers.csv --duration tenure --event Churn=Yes --by Contract
+  axiom47 fit cox --data customers.csv --duration tenure --event Churn=Yes --covariates MonthlyCharges,Contract=Two year
   axiom47 fit logistic --data churn.csv --label churned --all --drop customer_id,snapshot_date --split split --calibrate platt`,
 
   async run(argv, io) {
     if (argv[0] === 'logistic') return runFitLogistic(argv.slice(1), io);
+    const survival = survivalModel(argv);
+    if (survival !== undefined) return fitSurvival(survival, argv, io);
     const { values, positionals } = parseArgs({
       args: fileAfterTransactions(argv),
       allowPositionals: true,
@@ -59,7 +65,7 @@ Examples:
     const model = positionals[0];
     if (model === undefined || positionals.length > 1 || !isModelName(model))
       throw new UsageError(
-        `fit needs one model of ${Object.keys(models).join(', ')}, logistic; got '${positionals.join(' ')}'`,
+        `fit needs one model of ${Object.keys(models).join(', ')}, logistic, kaplan-meier, cox; got '${positionals.join(' ')}'`,
       );
     if (values['from-log']) {
       const other = (['data', 'transactions', 'columns', 'until', 'unit'] as const).find((name) => values[name]);
