@@ -223,15 +223,20 @@ const likelihood = (design: Design, beta: readonly number[], ties: Ties) =>
 function climb(design: Design, start: PartialLikelihood, ties: Ties): Top | undefined {
   let at = start;
   let beta = start.gradient.map(() => 0);
+  let previous: Top | undefined;
   for (let iterations = 0; iterations < MAX_ITERATIONS; iterations++) {
     const factor = cholesky(at.information);
-    if (factor === undefined) return undefined;
+    // The information was lost on the way: the last step led out where the likelihood is flat.
+    if (factor === undefined) return previous;
     const step = choleskySolve(factor, at.gradient);
     const gain = 0.5 * step.reduce((sum, value, j) => sum + value * at.gradient[j]!, 0);
     // On a plateau nothing is gained by steps that stay long: the maximum lies at infinity.
     const drifting = step.flatMap((value, j) => (gain < 1e-6 && Math.abs(value) > 0.1 ? [j] : []));
     if (drifting.length > 0) return { at, beta, iterations, converged: false, drifting };
     const settled = gain <= 1e-11;
+    const longest = Math.max(...step.map(Math.abs));
+    const leading = step.flatMap((value, j) => (Math.abs(value) > 0.5 * longest ? [j] : []));
+    previous = { at, beta, iterations, converged: false, drifting: leading };
     let size = 1;
     let next = beta.map((value, j) => value + step[j]!);
     let evaluation = likelihood(design, next, ties);
