@@ -74,6 +74,8 @@ const ruleOf = (field: string, policy: FieldPolicy) =>
 function checksOf(event: InputEvent): Check[] {
   const { type, minor, currency, orderId, refundedOrderId, id, rowKey } = event;
   const money = typeof minor === 'number';
+  // Every check is evaluated, so none may compute with what is not a number: an object's own toString can throw.
+  const dated = Number.isSafeInteger(event.at);
   return [
     ['unknown-type', 'type', (EVENT_TYPES as readonly unknown[]).includes(type)],
     ['bad-customer', 'customerId', isId(event.customerId) && typeof event.anonymous === 'boolean'],
@@ -83,8 +85,12 @@ function checksOf(event: InputEvent): Check[] {
       event.linkAnonymousId === null || (type === 'customer.identified' && isId(event.linkAnonymousId)),
     ],
     ['bad-id', 'id', id === null || isId(id)],
-    ['bad-time', 'at', Number.isSafeInteger(event.at) && event.at >= EARLIEST],
-    ['bad-time', 'dateOnly', typeof event.dateOnly === 'boolean' && (!event.dateOnly || event.at % DAY_MS === 0)],
+    ['bad-time', 'at', dated && event.at >= EARLIEST],
+    [
+      'bad-time',
+      'dateOnly',
+      typeof event.dateOnly === 'boolean' && (!event.dateOnly || (dated && event.at % DAY_MS === 0)),
+    ],
     ['bad-order', 'orderId', orderId === null || isId(orderId)],
     ['bad-order', 'refundedOrderId', refundedOrderId === null || (type === 'order.refunded' && isId(refundedOrderId))],
     ['bad-id', 'rowKey', id !== null || orderId !== null || (typeof rowKey === 'string' && rowKey !== '')],
