@@ -124,9 +124,8 @@ describe.skipIf(!mounted)(
 
     test('a stop on a full disk ends; the next start has everything that was acknowledged', async () => {
       await fillUp();
-      const begun = performance.now();
+      // A stop that hangs is told by this test's own timeout.
       await program.stop();
-      expect(performance.now() - begun).toBeLessThan(45_000);
       rmSync(ballast);
       program = await serve(['--data-dir', dataDir]);
       // The refused batch may have come through as well: it was sent, and nobody said it was not stored.
