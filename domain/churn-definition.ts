@@ -9,7 +9,7 @@ import { subscriptionIntervals } from './subscriptions.ts';
 export const CHURN_KINDS = ['non-contractual', 'contractual'] as const;
 export type ChurnKind = (typeof CHURN_KINDS)[number];
 
-const definition = z.object({
+export const churnDefinitionSchema = z.object({
   kind: z.enum(CHURN_KINDS),
   horizonDays: z.int().min(1).max(3653),
   /** contractual: a subscription that goes on within so many days after its end was not given up. */
@@ -17,8 +17,8 @@ const definition = z.object({
   /** non-contractual: only customers whose last purchase is at most so many days old are asked about; null = everybody who ever bought. */
   activeWithinDays: z.int().min(1).max(3653).nullable(),
 });
-export type ChurnDefinition = z.infer<typeof definition>;
-const FIELDS = Object.keys(definition.shape) as (keyof ChurnDefinition)[];
+export type ChurnDefinition = z.infer<typeof churnDefinitionSchema>;
+const FIELDS = Object.keys(churnDefinitionSchema.shape) as (keyof ChurnDefinition)[];
 
 /** Until somebody defines it: 90 days without a purchase, asked of everybody. There is no contractual one without subscriptions. */
 export const DEFAULT_CHURN: ChurnDefinition = {
@@ -36,7 +36,7 @@ export const DEFAULT_CONTRACTUAL: ChurnDefinition = {
 
 export const events = {
   /** From the barrier with this event's CTL sequence on, customers of the kind are judged so. */
-  'churn.defined': { version: 1, data: definition },
+  'churn.defined': { version: 1, data: churnDefinitionSchema },
 } as const;
 export type ChurnEvent = EventOf<typeof events>;
 export type ChurnCommand = { type: 'DefineChurn'; definition: ChurnDefinition };
@@ -82,18 +82,32 @@ export function hasChurned(definition: ChurnDefinition, entries: CustomerEntries
   const end = day + definition.horizonDays;
   if (definition.kind === 'non-contractual')
     return !entries.orders.some((order) => order.day > day && order.day <= end);
-  const until = end + definition.graceDays;
-  const intervals = subscriptionIntervals(entries.subscriptions, until);
-  // Gone: a day in (day, end] from which nothing is open until the grace has passed.
-  return intervals.some(
-    ({ endDay }) =>
-      endDay !== null &&
-      endDay > day &&
-      endDay <= end &&
-      !intervals.some(
-        (other) => other.startDay <= endDay + definition.graceDays && (other.endDay === null || other.endDay > endDay),
-      ),
+  const running = spells(entries, end + definition.graceDays, definition.graceDays).find(
+    (spell) => spell.startDay <= day && (spell.endDay === null || spell.endDay > day),
   );
+  return running !== undefined && running.endDay !== null && running.endDay <= end;
+}
+
+export interface Spell {
+  startDay: number;
+  /** First day without any subscription; null = still running, or ended too lately to tell. */
+  endDay: number | null;
+}
+
+/**
+ * Times under contract as known on `day`, ascending: overlapping subscriptions, and those taken up again within the grace, are one. An end is one
+ * only when the grace after it has passed.
+ */
+export function spells(entries: CustomerEntries, day: number, graceDays: number): Spell[] {
+  const found: Spell[] = [];
+  for (const { startDay, endDay } of subscriptionIntervals(entries.subscriptions, day)) {
+    const last = found.at(-1);
+    if (last && (last.endDay === null || startDay <= last.endDay + graceDays)) {
+      if (last.endDay !== null && (endDay === null || endDay > last.endDay)) last.endDay = endDay;
+    } else found.push({ startDay, endDay });
+  }
+  for (const spell of found) if (spell.endDay !== null && spell.endDay + graceDays > day) spell.endDay = null;
+  return found;
 }
 
 /** The last cut-off whose labels are settled on `today`. `latenessDays`: what may still arrive late. */

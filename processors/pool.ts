@@ -1,17 +1,22 @@
 // The worker pool (piscina) for what costs more than its own dispatch: fits, scoring the base, quantiles of many customers.
 // A closed-form prediction costs under a microsecond and is computed inline instead (a round trip here is 23–56 µs).
 import { Piscina } from 'piscina';
+import type { ChurnModel } from '#domain/models/churn-model.ts';
 import type { ClvColumnsAnswer, ClvColumnsRequest } from '#domain/models/clv-columns.ts';
 import type { ClvModel } from '#domain/models/clv-model.ts';
 import type { Result } from '#domain/result.ts';
+import type { NatsOptions } from '#streams/jetstream/connection.ts';
 import type { ScoreColumns, ScoreHorizons, ScoreInput } from './scoring/score-columns.ts';
+import type { ChurnJob } from './training/churn-job.ts';
 import type { ClvTraining, ClvTrainingData } from './training/fit-clv.ts';
+import type { ChurnTraining } from './training/train-churn.ts';
 import type { PoolTask } from './worker.ts';
 
 export interface Pool extends AsyncDisposable {
   fitClv(data: ClvTrainingData, unit: 'week' | 'day'): Promise<Result<ClvTraining, string>>;
   score(model: ClvModel, input: ScoreInput, horizons: ScoreHorizons): Promise<ScoreColumns>;
   clvColumns(request: ClvColumnsRequest): Promise<ClvColumnsAnswer>;
+  trainChurn(nats: NatsOptions, job: ChurnJob): Promise<Result<ChurnTraining<ChurnModel>, string>>;
   /** Tasks waiting for a thread. */
   readonly queued: number;
 }
@@ -30,6 +35,7 @@ export function createPool(threads = 2): Pool {
     fitClv: (data, unit) => run({ kind: 'fit-clv', data, unit }),
     score: (model, input, horizons) => run({ kind: 'score', model, input, horizons }),
     clvColumns: (request) => run({ kind: 'clv-columns', request }),
+    trainChurn: (nats, job) => run({ kind: 'train-churn', nats, job }),
     get queued() {
       return piscina.queueSize;
     },

@@ -1,13 +1,18 @@
 // The thread side of the pool: picks the kernel and answers.
 import { type ClvColumnsRequest, clvColumns } from '#domain/models/clv-columns.ts';
 import type { ClvModel } from '#domain/models/clv-model.ts';
+import { connectNats, type NatsOptions } from '#streams/jetstream/connection.ts';
+import { createJetStreamStore } from '#streams/jetstream/store.ts';
 import { type ScoreHorizons, type ScoreInput, scoreColumns } from './scoring/score-columns.ts';
+import { type ChurnJob, trainChurn } from './training/churn-job.ts';
 import { type ClvTrainingData, fitClv } from './training/fit-clv.ts';
 
 export type PoolTask =
   | { kind: 'fit-clv'; data: ClvTrainingData; unit: 'week' | 'day' }
   | { kind: 'score'; model: ClvModel; input: ScoreInput; horizons: ScoreHorizons }
-  | { kind: 'clv-columns'; request: ClvColumnsRequest };
+  | { kind: 'clv-columns'; request: ClvColumnsRequest }
+  /** `nats` may hold a secret: never log it. */
+  | { kind: 'train-churn'; nats: NatsOptions; job: ChurnJob };
 
 export default function run(task: PoolTask): unknown {
   switch (task.kind) {
@@ -17,5 +22,16 @@ export default function run(task: PoolTask): unknown {
       return scoreColumns(task.model, task.input, task.horizons);
     case 'clv-columns':
       return clvColumns(task.request);
+    case 'train-churn':
+      return trainFromLog(task.nats, task.job);
+  }
+}
+
+async function trainFromLog(options: NatsOptions, job: ChurnJob) {
+  const nats = await connectNats(options, { name: 'axiom47 training' });
+  try {
+    return await trainChurn(createJetStreamStore(nats), job);
+  } finally {
+    await nats.close();
   }
 }

@@ -363,8 +363,15 @@ function proportionality(
   return [...rows, { name: 'GLOBAL', ...test(quadratic(left, score), names.length) }];
 }
 
+/** What predictions need of a model; the stored form of one. */
+export interface CoxCurve {
+  coefficients: readonly { name: string; coef: number | null }[];
+  means: readonly number[];
+  baseline: readonly { time: readonly number[]; cumulativeHazard: readonly number[] }[];
+}
+
 /** ln of the hazard ratio of `x` (in the order of the coefficients) against the means. */
-export function linearPredictor({ coefficients, means }: CoxModel, x: readonly number[]): number {
+export function linearPredictor({ coefficients, means }: CoxCurve, x: readonly number[]): number {
   return coefficients.reduce((sum, { coef }, j) => sum + (coef ?? 0) * (x[j]! - means[j]!), 0);
 }
 
@@ -374,7 +381,7 @@ export function linearPredictor({ coefficients, means }: CoxModel, x: readonly n
  *
  * @param stratum index of the baseline, 0 when there is one.
  */
-export function survival(model: CoxModel, x: readonly number[], t: number, alive = 0, stratum = 0): number {
+export function survival(model: CoxCurve, x: readonly number[], t: number, alive = 0, stratum = 0): number {
   const { time, cumulativeHazard } = model.baseline[stratum]!;
   const upTo = (limit: number) => {
     const after = time.findIndex((value) => value > limit);
