@@ -67,7 +67,17 @@ export function* design(rows: LogisticRows, names: readonly string[]): Passes<Lo
     diagnostics.push({ code: 'constant-column', message: `${name} never varies: its coefficient is 0` });
     return [];
   });
-  return { rows, names, mean, sd, scale: { columns, mean, inverseSd: sd.map((s) => 1 / s) }, total, events, n, diagnostics };
+  return {
+    rows,
+    names,
+    mean,
+    sd,
+    scale: { columns, mean, inverseSd: sd.map((s) => 1 / s) },
+    total,
+    events,
+    n,
+    diagnostics,
+  };
 }
 
 function badRow({ features, label, weight }: LogisticRows, names: readonly string[]): RangeError {
@@ -76,7 +86,8 @@ function badRow({ features, label, weight }: LogisticRows, names: readonly strin
     if (!(w >= 0 && w < Number.POSITIVE_INFINITY)) return new RowError(i, 'weight', `${w} is not a finite number ≥ 0`);
     if (label[i] !== 0 && label[i] !== 1) return new RowError(i, 'label', `${label[i]} is not 0 or 1`);
     for (let j = 0; j < names.length; j++)
-      if (!Number.isFinite(features[j]![i]!)) return new RowError(i, names[j]!, `${features[j]![i]} is not a finite number`);
+      if (!Number.isFinite(features[j]![i]!))
+        return new RowError(i, names[j]!, `${features[j]![i]} is not a finite number`);
   }
   return new RangeError('the features or weights are too large to add up; bring them to an ordinary scale first');
 }
@@ -115,9 +126,11 @@ export const nullCoefficients = ({ scale, events, total }: LogisticDesign): numb
 /** A sample smaller than this says little; one row in this many is drawn of large data. */
 const SAMPLE = 1_000;
 const ONE_IN = 32;
+/** Rows a coefficient that make the sample's Hessian good enough for a first step over all rows. */
+const ROWS_A_COEFFICIENT = 200;
 
 /**
- * Where to start: the minimum over a sample of the rows, which is two passes nearer than no effect at all and costs a fraction of one. One row is
+ * Where to start: the minimum over a sample of the rows, which is some steps nearer than no effect at all and costs a fraction of one. One row is
  * drawn of each stretch of rows, by a fixed sequence; the sample only shortens the way, the end is certified on all rows.
  */
 export function* start(design: LogisticDesign, penalty: PenaltyWeights): Passes<Point> {
@@ -125,10 +138,12 @@ export function* start(design: LogisticDesign, penalty: PenaltyWeights): Passes<
   const n = rows.label.length;
   const every = Math.floor(n / Math.max(SAMPLE, n / ONE_IN));
   const rough = every < 4 ? undefined : roughMinimum(sample(rows, every), scale, penalty);
-  return yield* pointAt(scale, rough ?? nullCoefficients(design), total);
+  if (rough === undefined) return yield* pointAt(scale, nullCoefficients(design), total);
+  const enough = n / every > ROWS_A_COEFFICIENT * rough.beta.length && cholesky(rough.hessian) !== undefined;
+  return yield* pointAt(scale, rough.beta, total, enough ? rough.hessian : undefined);
 }
 
-function roughMinimum(rows: LogisticRows, scale: Scale, penalty: PenaltyWeights): number[] | undefined {
+function roughMinimum(rows: LogisticRows, scale: Scale, penalty: PenaltyWeights): Point | undefined {
   let [total, events] = [0, 0];
   for (let i = 0; i < rows.label.length; i++) {
     total += rows.weight[i]!;
@@ -137,8 +152,8 @@ function roughMinimum(rows: LogisticRows, scale: Scale, penalty: PenaltyWeights)
   if (!(events > 0 && events < total)) return undefined;
   const beta = [Math.log(events / (total - events)), ...scale.columns.map(() => 0)];
   const from = drive(rows, pointAt(scale, beta, total));
-  const found = drive(rows, minimise(scale, penalty, from, total, 1e-4));
-  return found.separatedBy === undefined && found.kkt < 1e-2 ? found.point.beta : undefined;
+  const found = drive(rows, minimise(scale, penalty, from, total, 1e-3));
+  return found.separatedBy === undefined && found.kkt < 1e-2 ? found.point : undefined;
 }
 
 function sample({ features, label, weight }: LogisticRows, every: number): LogisticRows {

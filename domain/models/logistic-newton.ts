@@ -17,8 +17,9 @@ export interface Point {
   beta: number[];
   loss: number;
   gradient: number[];
-  /** Of this point, or of one a short step before. */
   hessian: number[][];
+  /** Is the Hessian of this very point? Else of one near it. */
+  exact: boolean;
 }
 
 export interface Minimum {
@@ -35,13 +36,13 @@ export interface Minimum {
 /** Optimality is called at this violation; steps go on while they still improve it … */
 const TOLERANCE = 1e-12;
 /** … down to here, where only rounding is left. */
-const ENOUGH = 1e-14;
+const ENOUGH = 1e-13;
 const MAX_ITERATIONS = 100;
 
-/** The point at `beta`: one pass with curvature. */
-export function* pointAt(scale: Scale, beta: readonly number[], total: number): Passes<Point> {
-  const point = read(beta, yield { kind: 'derivatives', scale, beta, curvature: true }, total);
-  return { ...point, hessian: point.hessian! };
+/** The point at `beta`: one pass, with curvature unless a Hessian is told that is near enough for a first step. */
+export function* pointAt(scale: Scale, beta: readonly number[], total: number, hessian?: number[][]): Passes<Point> {
+  const point = read(beta, yield { kind: 'derivatives', scale, beta, curvature: hessian === undefined }, total);
+  return { ...point, hessian: point.hessian ?? hessian!, exact: hessian === undefined };
 }
 
 /**
@@ -72,22 +73,27 @@ export function* minimise(
     for (let share = 1; ; share /= 2) {
       const beta = point.beta.map((b, j) => (share === 1 && b === -step[j]! ? 0 : b + share * step[j]!));
       const found = read(beta, yield { kind: 'derivatives', scale, beta, curvature: !keep }, total);
-      const there = { ...found, hessian: found.hessian ?? point.hessian };
+      const there = { ...found, hessian: found.hessian ?? point.hessian, exact: found.hessian !== undefined };
       next = { point: there, ...valued(there), iterations: iteration };
       if (next.objective <= here.objective * (1 + 1e-13) || share < 1e-9) break;
     }
     const stalled = !(next.kkt < best.kkt / 2);
     if (next.kkt < best.kkt) best = next;
     if (stalled && best.kkt <= TOLERANCE) return best;
-    if (keep && next.kkt > here.kkt / 5)
-      next = { ...next, point: yield* pointAt(scale, next.point.beta, total) };
-    keep = next.kkt <= here.kkt / 50;
+    if (keep && next.kkt > here.kkt / 5) next = { ...next, point: yield* pointAt(scale, next.point.beta, total) };
+    // A step by an exact Hessian squares the error, so the next one would cut by the square; by another one the cut stays as it is.
+    const cut = next.kkt / here.kkt;
+    keep = (point.exact ? cut * cut : cut) <= 1 / 50;
     here = next;
   }
 }
 
 /** Sums of a derivatives pass → means, the Hessian as rows. */
-function read(beta: readonly number[], sums: Float64Array, total: number): Omit<Point, 'hessian'> & { hessian?: number[][] } {
+function read(
+  beta: readonly number[],
+  sums: Float64Array,
+  total: number,
+): Omit<Point, 'hessian' | 'exact'> & { hessian?: number[][] } {
   const k = beta.length;
   const gradient = Array.from(sums.subarray(1, 1 + k), (g) => g / total);
   const point = { beta: beta.slice(), loss: sums[0]! / total, gradient };

@@ -1,0 +1,25 @@
+import { fitLogistic } from '#domain/models/logistic.ts';
+import { passHere, chunkSums } from '#domain/models/logistic-kernel.ts';
+import { encodeFeatures, learnEncoding } from '#domain/models/feature-encoding.ts';
+import { readFileSync } from 'node:fs';
+const lines = readFileSync('/work/shared/data/telco_churn.csv','utf8').trim().split(/\r?\n/).map(l=>l.split(','));
+const [h,...rows]=lines as [string[],...string[][]];
+const table=new Map(h.map((n,j)=>[n,rows.map(r=>r[j]!)]));
+const label=Float64Array.from(table.get('Churn')!,c=>c==='Yes'?1:0);
+table.delete('customerID');table.delete('Churn');
+const data={...encodeFeatures(table,learnEncoding(table,[...table.keys()])),label};
+console.log(data.names.length);
+const time=(name:string,f:()=>unknown,t=15)=>{let b=1e9,first=0;let r:any;for(let i=0;i<t;i++){const c0=process.cpuUsage();r=f();const c1=process.cpuUsage(c0);const d=(c1.user+c1.system)/1000;if(!i)first=d;b=Math.min(b,d)}console.log(name,'first',first.toFixed(1),'best',b.toFixed(2),'it',r.iterations,'kkt',r.kkt)};
+time('telco l2',()=>fitLogistic(data,{penalty:'l2',lambda:1/7043}));
+time('telco l1',()=>fitLogistic(data,{penalty:'l1',lambda:1e-3}));
+time('telco none',()=>fitLogistic(data,{penalty:'none'}));
+const n=1e6,k=20;
+const f=Array.from({length:k},(_,j)=>{const a=new Float64Array(n);for(let i=0;i<n;i++)a[i]=Math.random()*(j+1)+j;return a});
+const y=new Float64Array(n);for(let i=0;i<n;i++){let e=-1;for(let j=0;j<k;j++)e+=(f[j]![i]!-j-(j+1)/2)/(j+1)*(j%2?1:-1);y[i]=Math.random()<1/(1+Math.exp(-e))?1:0}
+const big={names:f.map((_,j)=>'x'+j),features:f,label:y};
+time('1M l2',()=>fitLogistic(big,{penalty:'l2',lambda:1e-6}),4);
+time('1M none',()=>fitLogistic(big,{penalty:'none'}),2);
+const rowsX={features:f,label:y,weight:new Float64Array(n).fill(1)};
+const scale={columns:f.map((_,j)=>j),mean:f.map(()=>0.5),inverseSd:f.map(()=>1)};
+for(const c of [true,false]) time('pass '+c,()=>passHere(rowsX,{kind:'derivatives',scale,beta:new Array(21).fill(0.01),curvature:c}),4);
+time('moments',()=>passHere(rowsX,{kind:'moments'}),4);
