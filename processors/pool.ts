@@ -9,6 +9,7 @@ import type { NatsOptions } from '#streams/jetstream/connection.ts';
 import type { ScoreColumns, ScoreHorizons, ScoreInput } from './scoring/score-columns.ts';
 import type { ChurnJob } from './training/churn-job.ts';
 import type { ClvTraining, ClvTrainingData } from './training/fit-clv.ts';
+import type { LogisticSumsRequest } from './training/fit-logistic.ts';
 import type { ChurnTraining } from './training/train-churn.ts';
 import type { PoolTask } from './worker.ts';
 
@@ -17,6 +18,9 @@ export interface Pool extends AsyncDisposable {
   score(model: ClvModel, input: ScoreInput, horizons: ScoreHorizons): Promise<ScoreColumns>;
   clvColumns(request: ClvColumnsRequest): Promise<ClvColumnsAnswer>;
   trainChurn(nats: NatsOptions, job: ChurnJob): Promise<Result<ChurnTraining<ChurnModel>, string>>;
+  /** Sums over some chunks of rows; the columns should lie in shared memory. */
+  logisticSums(request: LogisticSumsRequest): Promise<Float64Array>;
+  readonly threads: number;
   /** Tasks waiting for a thread. */
   readonly queued: number;
 }
@@ -36,6 +40,8 @@ export function createPool(threads = 2): Pool {
     score: (model, input, horizons) => run({ kind: 'score', model, input, horizons }),
     clvColumns: (request) => run({ kind: 'clv-columns', request }),
     trainChurn: (nats, job) => run({ kind: 'train-churn', nats, job }),
+    logisticSums: (request) => run({ kind: 'logistic-sums', request }),
+    threads,
     get queued() {
       return piscina.queueSize;
     },

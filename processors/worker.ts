@@ -1,18 +1,21 @@
 // The thread side of the pool: picks the kernel and answers.
 import { type ClvColumnsRequest, clvColumns } from '#domain/models/clv-columns.ts';
 import type { ClvModel } from '#domain/models/clv-model.ts';
+import { chunkSums } from '#domain/models/logistic-kernel.ts';
 import { connectNats, type NatsOptions } from '#streams/jetstream/connection.ts';
 import { createJetStreamStore } from '#streams/jetstream/store.ts';
 import { type ScoreHorizons, type ScoreInput, scoreColumns } from './scoring/score-columns.ts';
 import { type ChurnJob, trainChurn } from './training/churn-job.ts';
 import { type ClvTrainingData, fitClv } from './training/fit-clv.ts';
+import type { LogisticSumsRequest } from './training/fit-logistic.ts';
 
 export type PoolTask =
   | { kind: 'fit-clv'; data: ClvTrainingData; unit: 'week' | 'day' }
   | { kind: 'score'; model: ClvModel; input: ScoreInput; horizons: ScoreHorizons }
   | { kind: 'clv-columns'; request: ClvColumnsRequest }
   /** `nats` may hold a secret: never log it. */
-  | { kind: 'train-churn'; nats: NatsOptions; job: ChurnJob };
+  | { kind: 'train-churn'; nats: NatsOptions; job: ChurnJob }
+  | { kind: 'logistic-sums'; request: LogisticSumsRequest };
 
 export default function run(task: PoolTask): unknown {
   switch (task.kind) {
@@ -24,6 +27,8 @@ export default function run(task: PoolTask): unknown {
       return clvColumns(task.request);
     case 'train-churn':
       return trainFromLog(task.nats, task.job);
+    case 'logistic-sums':
+      return chunkSums(task.request.rows, task.request.pass, task.request.from, task.request.to);
   }
 }
 
