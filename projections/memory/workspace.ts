@@ -1,4 +1,5 @@
 // What the facts for all customers have set: reporting currency and rates, clock, zone, coverage, models in force.
+import type { ChurnDefinition } from '#domain/churn-definition.ts';
 import type { Fact } from '#domain/envelope.ts';
 import { createRates, type Rates } from '#domain/rates.ts';
 import { DAY_MS, type Offsets, UTC } from '#domain/time.ts';
@@ -24,8 +25,16 @@ export interface WorkspaceFacts {
   rates: [number, Record<string, string>][];
   /** First day from which every declared source holds all of its customers' history; null = complete from the start. */
   coverageDay: number | null;
+  /** Every definition of churn that was ever in force, by position: a past moment finds its own. */
+  churn: ChurnInForce[];
   /** Facts that could not be applied, with the reason; nothing else stops at them. */
   problems: { seq: number; type: string; reason: string }[];
+}
+
+export interface ChurnInForce {
+  seq: number;
+  ctlSequence: number;
+  definition: ChurnDefinition;
 }
 
 /** Which columns a fact has made stale. */
@@ -48,6 +57,7 @@ export class Workspace {
       offsets: UTC,
       rates: [],
       coverageDay: null,
+      churn: [],
       problems: [],
     };
   }
@@ -86,9 +96,16 @@ export class Workspace {
         facts.coverageDay = day;
         return 'all';
       }
+      case 'churn.defined': {
+        const { type: _, ctlSequence, ...definition } = fact;
+        // Overtaken by a later one on its way here, or said again after a crash.
+        if (!facts.churn.some((known) => known.definition.kind === fact.kind && known.ctlSequence >= ctlSequence))
+          facts.churn.push({ seq, ctlSequence, definition });
+        return 'none';
+      }
       case 'model.deployed':
         // Said again after a crash, or overtaken by a later decision on its way here: the later one stays in force.
-        if (this.deployments.some((known) => known.kind === fact.kind && known.ctlSequence >= fact.ctlSequence))
+        if (this.deployments.some((known) => known.model === fact.model && known.ctlSequence >= fact.ctlSequence))
           return 'none';
         this.deployments.push({
           seq,
