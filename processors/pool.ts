@@ -6,10 +6,12 @@ import type { ClvModel } from '#domain/models/clv-model.ts';
 import type { Result } from '#domain/result.ts';
 import type { ScoreColumns, ScoreHorizons, ScoreInput } from './scoring/score-columns.ts';
 import type { ClvTraining, ClvTrainingData } from './training/fit-clv.ts';
+import type { CheckedFit, PurchaseModelName } from './training/fit-purchases.ts';
 import type { PoolTask } from './worker.ts';
 
 export interface Pool extends AsyncDisposable {
   fitClv(data: ClvTrainingData, unit: 'week' | 'day'): Promise<Result<ClvTraining, string>>;
+  fitPurchases(name: PurchaseModelName, data: ClvTrainingData, unit: 'week' | 'day'): Promise<CheckedFit>;
   score(model: ClvModel, input: ScoreInput, horizons: ScoreHorizons): Promise<ScoreColumns>;
   clvColumns(request: ClvColumnsRequest): Promise<ClvColumnsAnswer>;
   /** Tasks waiting for a thread. */
@@ -28,6 +30,7 @@ export function createPool(threads = 2): Pool {
   const run = (task: PoolTask) => piscina.run(task);
   return {
     fitClv: (data, unit) => run({ kind: 'fit-clv', data, unit }),
+    fitPurchases: (name, data, unit) => run({ kind: 'fit-purchases', name, data, unit }),
     score: (model, input, horizons) => run({ kind: 'score', model, input, horizons }),
     clvColumns: (request) => run({ kind: 'clv-columns', request }),
     get queued() {
