@@ -1,11 +1,13 @@
 // Does the business buy as the fitted model assumes? In sample, on held-out days, and by how regular the intervals are; each finding says what
 // was seen, why it matters and what to do, with the figure of the simplest forecast beside it.
-import type { BetaGeometricParams } from './beta-geometric-likelihood.ts';
+import type { BgNbdParams } from './bg-nbd.ts';
 import { models } from './catalogue.ts';
 import type { CompressedSummary } from './compress.ts';
-import type { Diagnostic, TimeUnit } from './fit.ts';
-import { expectedFuture } from './future-purchases.ts';
+import type { Diagnostic, Fit, TimeUnit } from './fit.ts';
+import { expectedFuture, type Posterior } from './future-purchases.ts';
 import { type Holdout, holdoutTotals } from './holdout.ts';
+import type { MbgNbdParams } from './mbg-nbd.ts';
+import type { ParetoNbdParams } from './pareto-nbd.ts';
 import {
   type CalendarRhythm,
   calendarRhythm,
@@ -41,7 +43,11 @@ export interface FitChecks {
   rhythm: CalendarRhythm | null;
 }
 
-type PurchaseModel = 'bg-nbd' | 'mbg-nbd';
+export type PurchaseFit =
+  | Fit<'bg-nbd', BgNbdParams>
+  | Fit<'mbg-nbd', MbgNbdParams>
+  | Fit<'pareto-nbd', ParetoNbdParams>;
+export type FittedPurchases = Extract<PurchaseFit, { ok: true }>;
 
 /** Beyond this share of the purchases there were, the model does not describe this business (facts §9). */
 const TRACKING_LIMIT = 0.1;
@@ -63,34 +69,45 @@ export const inUnit = (histories: DayHistories, unit: TimeUnit): CompressedSumma
   };
 };
 
-/** @param summary the histories that were fitted, in `unit`.  @param evidence null for a summary file, which has no days. */
+/** @param summary the histories that were fitted, in the fit's unit.  @param evidence null for a summary file, which has no days. */
 export function checkFit(
-  model: PurchaseModel,
-  params: BetaGeometricParams,
+  fitted: FittedPurchases,
   summary: CompressedSummary,
-  unit: TimeUnit,
   evidence: FitEvidence | null,
 ): { checks: FitChecks; diagnostics: Diagnostic[] } {
   const checks: FitChecks = {
-    tracking: trackingOf(model, params, summary),
-    holdout: evidence && holdoutOf(model, summary, unit, evidence),
+    tracking: trackingOf(posteriorOf(fitted), summary),
+    holdout: evidence && holdoutOf(fitted, summary, evidence),
     regularity: evidence && estimateRegularity(evidence.intervals),
     rhythm: evidence && calendarRhythm(evidence.intervals),
   };
   return { checks, diagnostics: [...ofTracking(checks), ...ofHoldout(checks), ...ofIntervals(checks)] };
 }
 
+type PosteriorOf = (x: number, tx: number, T: number) => Posterior;
+
+/** What the fitted model concludes from a history. */
+function posteriorOf(fitted: FittedPurchases): PosteriorOf {
+  switch (fitted.model) {
+    case 'bg-nbd':
+    case 'mbg-nbd':
+      return (x, tx, T) => models[fitted.model].posterior(fitted.params, x, tx, T);
+    case 'pareto-nbd':
+      return (x, tx, T) => models[fitted.model].posterior(fitted.params, x, tx, T);
+  }
+}
+
 function trackingOf(
-  model: PurchaseModel,
-  params: BetaGeometricParams,
+  posterior: PosteriorOf,
   { frequency, recency, T, weight }: CompressedSummary,
 ): FitChecks['tracking'] {
+  const ofNew = posterior(0, 0, 0);
   let expected = 0;
   let actual = 0;
   // The naive figure: everybody goes on at the rate of their own repeat purchases up to the last one.
   let naive = 0;
   for (let i = 0; i < T.length; i++) {
-    expected += weight[i]! * models[model].expectedPurchasesOfNewCustomer(params, T[i]!);
+    expected += weight[i]! * expectedFuture(ofNew, T[i]!);
     actual += weight[i]! * frequency[i]!;
     if (frequency[i]! > 0) naive += (weight[i]! * frequency[i]! * T[i]!) / recency[i]!;
   }
@@ -98,17 +115,16 @@ function trackingOf(
 }
 
 function holdoutOf(
-  model: PurchaseModel,
+  { model, unit }: FittedPurchases,
   after: CompressedSummary,
-  unit: TimeUnit,
   { earlier, day }: FitEvidence,
 ): Holdout | null {
   if (earlier === null) return null;
   const before = inUnit(earlier.histories, unit);
   const fitted = models[model].fitCompressed(before, unit);
   if (!fitted.ok) return null;
-  const expected = (x: number, tx: number, T: number, t: number) =>
-    expectedFuture(models[model].posterior(fitted.params, x, tx, T), t);
+  const posterior = posteriorOf(fitted);
+  const expected = (x: number, tx: number, T: number, t: number) => expectedFuture(posterior(x, tx, T), t);
   const totals = holdoutTotals(expected, before, after, (day - earlier.day) / (unit === 'week' ? 7 : 1));
   return totals && { ...totals, fromDay: earlier.day + 1, toDay: day };
 }

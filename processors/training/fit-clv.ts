@@ -42,7 +42,7 @@ export function fitClv(data: ClvTrainingData, unit: 'week' | 'day' = 'week'): Re
   const gg = gammaGamma.fit(data.spend, unit);
   const served = bg.ok ? bg : mbg;
   if (!served.ok) return refuse(`BG/NBD: ${bg.ok ? '' : bg.message}; MBG/NBD: ${served.message}`);
-  const { checks, diagnostics: found } = checkFit(served.model, served.params, summary, unit, data.evidence);
+  const { checks, diagnostics: found } = checkFit(served, summary, data.evidence);
   const ofPurchases = [...served.diagnostics, ...found];
   const diagnostics: Diagnostic[] = [
     ...ofPurchases,

@@ -65,7 +65,7 @@ describe('held-out days', () => {
     for (const unit of ['day', 'week'] as const) {
       const whole = bgNbd.fit(inUnit(histories, unit), unit);
       if (!whole.ok) throw new Error(whole.message);
-      const { holdout } = checkFit('bg-nbd', whole.params, inUnit(histories, unit), unit, evidence).checks;
+      const { holdout } = checkFit(whole, inUnit(histories, unit), evidence).checks;
       expect(holdout).toMatchObject({ actual, fromDay: split + 1, toDay: evidence.day });
       expect(holdout!.expected).toBeCloseTo(expected, 4);
       expect(holdout!.naive).toBeCloseTo(naive, 6);
