@@ -129,6 +129,13 @@ export interface Sources {
     coverage: string;
     by: string;
   }): Promise<Result<{ source: SourceSummary; nats: { url: string; creds: string } | null }, string>>;
+  /** Says in the log that a write key was made. */
+  keyMade(request: { name: string; writeKey: string; by: string }): Promise<void>;
+  /**
+   * Ends every credential of the source at once; null: there is no such source.
+   * @returns how many write keys that were, and whether its NATS user was ours to remove (false: the server is somebody else's).
+   */
+  revoke(request: { name: string; by: string }): Promise<{ writeKeys: number; nats: boolean } | null>;
 }
 
 /** The fold thread's verdicts and positions (projections/memory/protocol.ts). */

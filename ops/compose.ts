@@ -36,7 +36,7 @@ import { packageVersion, projectRoot } from './project.ts';
 import { createRefold } from './refold.ts';
 import { createRegistry } from './registry.ts';
 import { createServing } from './serving.ts';
-import { createSources, knownSources, sourceConfig, zoneTable } from './sources.ts';
+import { createSources, knownSources, repairRevocations, sourceConfig, zoneTable } from './sources.ts';
 import { watchStore } from './store-watch.ts';
 import { createTraining } from './training.ts';
 
@@ -116,9 +116,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     zone: fresh ? (options.create?.zone ?? 'UTC') : facts.zone,
   };
   const now = Date.now();
-  const sourceConfigs: SourceConfig[] = (await knownSources(store)).map((each) =>
-    sourceConfig(each, workspace.reportingCurrency, now),
-  );
+  const known = await knownSources(store);
+  const sourceConfigs: SourceConfig[] = known.map((each) => sourceConfig(each, workspace.reportingCurrency, now));
   const gateway = opening.use(
     await startGatewayThread(
       {
@@ -210,6 +209,14 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   await serving.refresh();
   await registry.repair();
 
+  const revocation = {
+    revokeWriteKeys: (name: string) => access.revokeWriteKeys(name, Date.now()),
+    async removeNatsUser(name: string) {
+      if (config.nats.url !== undefined) return false;
+      await engines.nats.removeSourceUser(name);
+      return true;
+    },
+  };
   const sources = createSources({
     store,
     workspace,
@@ -220,7 +227,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       const { seed, url } = await engines.nats.addSourceUser(name);
       return { url, creds: seed };
     },
+    ...revocation,
   });
+  await repairRevocations(known, revocation);
   for (const name of BUILT_IN_SOURCES)
     if (!sourceConfigs.some((each) => each.name === name)) {
       const added = await sources.add({ name, ordersAs: null, coverage: 'complete', by: 'system' });

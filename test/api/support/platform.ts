@@ -268,6 +268,9 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
         // As the engines do: every call ends the seed before.
         return { ok: true, value: { source, nats: { url: 'nats://127.0.0.1:4222', creds: `seed ${++seeds}` } } };
       },
+      keyMade: async () => undefined,
+      revoke: async ({ name }) =>
+        sources.has(name) ? { writeKeys: await access.revokeWriteKeys(name, clock.now), nats: true } : null,
     },
     quarantine: {
       list: async ({ reason, run, limit }) => ({
