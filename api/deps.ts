@@ -62,6 +62,8 @@ export interface ServingModel {
 export interface ClockInfo {
   mode: 'log' | 'wall';
   offsets: Offsets;
+  /** The table in force at a position of the log: a past moment's day is the day it was then. */
+  offsetsAt(seq: number): Offsets;
 }
 
 /** The columns of the fold thread, read in place. */
@@ -170,6 +172,35 @@ export interface KeyringCalls {
   search(prefix: string, limit: number): Promise<{ customerId: string; sid: Uint8Array }[]>;
 }
 
+/** What `verify --keyring` found (ops/verify-keyring.ts). */
+export interface KeyringReport {
+  ok: boolean;
+  sids: number;
+  erased: number;
+  mappings: number;
+  unused: number;
+  orphans: number;
+  returned: number;
+  danglingLinks: number;
+  /** The first of them, hex. */
+  named: { orphans: string[]; returned: string[] };
+}
+
+/** What `verify --scores` found (ops/verify-scores.ts). */
+export interface StoredScoresReport {
+  checked: number;
+  same: number;
+  different: number;
+  differences: {
+    sid: string;
+    model_id: string;
+    seq: number;
+    name: string;
+    stored: number | null;
+    replayed: number | null;
+  }[];
+}
+
 export interface FitRequest {
   kind: 'clv' | 'bg-nbd' | 'mbg-nbd' | 'gamma-gamma';
   /** Fit on what was known then; null = now. */
@@ -233,6 +264,9 @@ export interface Deps extends AccessDeps {
   fit: (request: FitRequest) => Promise<Record<string, unknown>>;
   /** Digest over raw customer ids, equal across workspaces; computed on demand. */
   portableDigest: () => Promise<string>;
+  verifyKeyring: () => Promise<KeyringReport>;
+  /** Scores of the table, computed again; a sample of so many. */
+  verifyScores: (sample: number) => Promise<StoredScoresReport>;
   /** Demo workspace only. */
   truth: Truth | null;
   /** Folder of the built console (ui/dist). */

@@ -39,6 +39,8 @@ import { createServing } from './serving.ts';
 import { createSources, knownSources, repairRevocations, sourceConfig, zoneTable } from './sources.ts';
 import { watchStore } from './store-watch.ts';
 import { createTraining } from './training.ts';
+import { verifyKeyring } from './verify-keyring.ts';
+import { verifyScores } from './verify-scores.ts';
 
 export interface ServerOptions {
   config: Config;
@@ -283,6 +285,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       codeVersion: packageVersion,
     }),
     portableDigest: () => serving.portableDigest(keyring),
+    verifyKeyring: () =>
+      verifyKeyring({
+        columns,
+        keyring,
+        caughtUp: async () => fold.calls.waitFor(await store.lastSequence('EVT')),
+      }),
+    verifyScores: (sample) => verifyScores({ db: tables.db, refold, models: serving.models }, sample),
     truth: seeding?.truth ?? null,
     uiDir: join(projectRoot, 'ui', 'dist'),
     clock: serving.clock,
