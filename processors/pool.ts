@@ -6,16 +6,8 @@ import type { ClvModel } from '#domain/models/clv-model.ts';
 import type { Result } from '#domain/result.ts';
 import type { ScoreColumns, ScoreHorizons, ScoreInput } from './scoring/score-columns.ts';
 import type { ClvTraining, ClvTrainingData } from './training/fit-clv.ts';
-
-<<<<<<< HEAD
-
-import type { CheckedFit, PurchaseModelName } from './training/fit-purchases.ts';
-
-=======
-
 import type { LogisticSumsRequest } from './training/fit-logistic.ts';
-
->>>>>>> main
+import type { CheckedFit, PurchaseModelName } from './training/fit-purchases.ts';
 
 import type { PoolTask } from './worker.ts';
 
