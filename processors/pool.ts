@@ -8,7 +8,6 @@ import type { ScoreColumns, ScoreHorizons, ScoreInput } from './scoring/score-co
 import type { ClvTraining, ClvTrainingData } from './training/fit-clv.ts';
 import type { LogisticSumsRequest } from './training/fit-logistic.ts';
 import type { CheckedFit, PurchaseModelName } from './training/fit-purchases.ts';
-
 import type { PoolTask } from './worker.ts';
 
 export interface Pool extends AsyncDisposable {
