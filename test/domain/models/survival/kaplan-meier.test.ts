@@ -6,11 +6,11 @@ import {
   fit as fitCurve,
   fitGroups,
   quantile,
-  restrictedMean,
   type SurvivalCurve,
   survivalAt,
 } from '#domain/models/survival/kaplan-meier.ts';
 import { logRank } from '#domain/models/survival/log-rank.ts';
+import { restrictedMean } from '#domain/models/survival/restricted-mean.ts';
 import { argsort } from '#domain/numerics/argsort.ts';
 import { describeShared, sharedJson } from '#test/support/shared.ts';
 import { codes, fixturePath, flags, numbers, readRows, sharedRows, worst } from '#test/support/survival.ts';
