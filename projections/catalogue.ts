@@ -20,7 +20,7 @@ export const projections = [
     tables: ['transactions', 'events', 'links', 'erasures', 'erased_totals', 'models', 'deployments', 'observations'],
   },
   { name: 'customers', version: 1, from: 'state', tables: ['customers'] },
-  { name: 'scores', version: 1, from: 'given', tables: ['scores'] },
+  { name: 'scores', version: 2, from: 'given', tables: ['scores'] },
 ] as const satisfies readonly Projection[];
 export type ProjectionName = (typeof projections)[number]['name'];
 
@@ -123,6 +123,7 @@ interface ScoreRow {
   horizon_days: number;
   seq: Int8;
   ts: Date;
+  clock: 'log' | 'wall';
 }
 interface ModelRow {
   model_id: string;

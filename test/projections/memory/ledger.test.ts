@@ -237,6 +237,23 @@ describe('subscriptions, consent, identification', () => {
   });
 });
 
+test('attributes hold from their day on, on subscriptions and identifications, and only where the policy lets them through', () => {
+  const writer = createWriter();
+  const ledger = apply(small(), [
+    writer.pack([
+      event('ann', { type: 'customer.identified', day: 20, at: 20, props: { contract: 'year', seats: 3 } }),
+      event('ann', { type: 'subscription.started', day: 10, at: 10, props: { contract: 'month' } }),
+      event('ann', { type: 'activity.recorded', name: 'call', day: 30, at: 30, props: { contract: 'no attribute' } }),
+    ]),
+  ]);
+  const entries = ledger.entries(sidOf('ann'))!;
+  const on = (day: number) => features(entries, day, { rates: createRates('EUR') }).attributes;
+  expect(on(9)).toEqual({});
+  expect(on(19)).toEqual({ contract: 'month' });
+  expect(on(99)).toEqual({ contract: 'year', seats: 3 });
+  expect(columnsOf(ledger, 'ann')).toMatchObject({ changeDay: 30 });
+});
+
 describe('links (facts §7)', () => {
   const link = (anonymous: string, known: string) => ({
     type: 'customer.linked' as const,

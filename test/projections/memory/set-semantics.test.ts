@@ -147,3 +147,44 @@ describe('set semantics', () => {
     );
   });
 });
+
+describe('attributes', () => {
+  const said = fc.record({
+    customer: fc.constantFrom('ann', 'x1', 'x2'),
+    name: fc.constantFrom('contract', 'seats'),
+    day: fc.integer({ min: 0, max: 2 }),
+    hour: fc.integer({ min: 0, max: 2 }),
+    value: fc.constantFrom<string | number | boolean>('month', 'year', 1, 2.5, true, false),
+    step: fc.boolean(),
+  });
+  const rank = { number: 0, boolean: 1, string: 2 } as Record<string, number>;
+
+  test('the last word of a day stands in whatever order it came, links included; at one instant the greater', () => {
+    fc.assert(
+      fc.property(fc.array(said, { maxLength: 40 }), fc.boolean(), fc.integer(), (words, linked, seed) => {
+        const at = (w: (typeof words)[number]) => w.day * 86_400_000 + w.hour * 3_600_000;
+        const stored = words.map((w, i) => ({
+          ...activity(w.customer, `a${i}`, w.day, 'none', { at: at(w), props: { [w.name]: w.value } }),
+          type: w.step ? ('subscription.started' as const) : ('customer.identified' as const),
+        }));
+        const facts = linked ? [linkFact(links[0]!), linkFact(links[1]!)] : [];
+        const ledger = apply(small(), history(stored, facts, seed));
+        const expected = words
+          .filter((w) => linked || w.customer === 'ann')
+          .sort(
+            (a, b) =>
+              at(a) - at(b) ||
+              rank[typeof a.value]! - rank[typeof b.value]! ||
+              (a.value < b.value ? -1 : a.value > b.value ? 1 : 0),
+          );
+        const byKey = new Map(
+          expected.map((w) => [`${w.name} ${w.day}`, { name: w.name, day: w.day, at: at(w), value: w.value }]),
+        );
+        expect(ledger.entries(sidOf('ann'))?.attributes ?? []).toEqual(
+          [...byKey].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, entry]) => entry),
+        );
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
