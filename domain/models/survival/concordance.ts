@@ -19,6 +19,8 @@ export interface ConcordanceOptions {
   strata?: ArrayLike<number> | undefined;
   /** Pairs of an event at t count 1/G(t−)², G the Kaplan–Meier curve of the censoring (Uno et al. 2011). Not with entries. */
   uno?: boolean;
+  /** Under `uno`, rows to estimate G from, such as those of the fit; without them the measured rows themselves. */
+  censoring?: SurvivalColumns | undefined;
   /** Only events before tau count: where censoring leaves few rows, a pair would weigh too much. */
   tau?: number | undefined;
 }
@@ -36,20 +38,21 @@ export interface ConcordanceOptions {
 export function concordance(
   columns: SurvivalColumns,
   score: Float64Array,
-  { strata, uno = false, tau = Number.POSITIVE_INFINITY }: ConcordanceOptions = {},
+  { strata, uno = false, censoring = columns, tau = Number.POSITIVE_INFINITY }: ConcordanceOptions = {},
 ): Concordance {
   checkSurvival(columns, { score });
   if (uno && columns.entry !== undefined) throw new RangeError("Uno's concordance does not take late entries");
   if (!(tau > 0)) throw new RangeError(`tau ${tau} is not a time > 0`);
   const { duration, eventObserved, weight } = columns;
   const n = duration.length;
-  const censoring = uno ? fitCensoring(columns) : undefined;
+  const curve = uno ? fitCensoring(censoring) : undefined;
   /** What a pair of this row's event weighs: 0 when it has none that counts. */
   const pairWeight = new Float64Array(n);
   for (let i = 0; i < n; i++) {
     if (eventObserved[i] === 0 || duration[i]! >= tau) continue;
-    const g = censoring === undefined ? 1 : censoringBefore(censoring, duration[i]!);
-    pairWeight[i] = 1 / (g * g);
+    const g = curve === undefined ? 1 : censoringBefore(curve, duration[i]!);
+    // Where the rows of G were all censored before, an event says nothing that could be weighed.
+    pairWeight[i] = g > 0 ? 1 / (g * g) : 0;
   }
   const order = argsort(duration);
   let count = 1;

@@ -51,7 +51,7 @@ export function proportionality(
 
 /** g at the time of each block, centred at its mean over the events, so that squares do not cancel. */
 function transformed(columns: CoxColumns, { blockTime, deaths }: Design, transform: Transform): Float64Array {
-  const value = valueOf(columns, transform);
+  const value = clockOf(columns, transform);
   let mean = 0;
   let events = 0;
   deaths.forEach((d, block) => {
@@ -64,7 +64,7 @@ function transformed(columns: CoxColumns, { blockTime, deaths }: Design, transfo
   return blockTime.map((t, block) => (deaths[block] === 0 ? 0 : value(t) - mean / events));
 }
 
-function valueOf({ duration, eventObserved, entry }: CoxColumns, transform: Transform): (t: number) => number {
+function clockOf({ duration, eventObserved, entry }: CoxColumns, transform: Transform): (t: number) => number {
   if (transform === 'identity') return (t) => t;
   if (transform === 'log') return Math.log;
   const at = new Map<number, number>();

@@ -99,7 +99,7 @@ describe('the curve of the self-made fixture is that of R survival 3.5-3', () =>
       expect(ours.degreesOfFreedom).toBe(want.df);
       expect(ours.observed).toEqual(want.obs);
       expect(worst(ours.expected, want.exp)).toBeLessThan(TOLERANCE);
-      const peto = logRank(columns, group, names.length, { rho: 1 })!;
+      const peto = logRank(columns, group, names.length, { weights: { rho: 1 } })!;
       expect(worst([peto.chiSquare], [want.peto_peto_chisq])).toBeLessThan(TOLERANCE);
       const within = logRank(columns, group, names.length, { strata: stratum.group })!;
       const stratified = golden[`logrank_${name}_stratified`];
