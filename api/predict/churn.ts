@@ -52,20 +52,28 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
     return { ...answer, curve: points(horizon, (days) => predictions.churn(at, subject, days).p_churn) };
   }
 
-  function byModel(moment: Moment, subject: Subject, view: LedgerView, serving: ServingChurnModel, asked: ChurnAsked) {
+  function byModel(
+    moment: Moment,
+    subject: Subject,
+    view: LedgerView,
+    serving: ServingChurnModel,
+    horizon: number | null,
+  ) {
     const { model } = serving;
     const context = { rates: view.rates };
-    const result = predictChurnBy(model, view.entries, moment.day, context, asked.horizonDays);
+    const result = predictChurnBy(model, view.entries, moment.day, context, horizon);
     if (!result.ok) throw refusal(result.reason);
     const { pChurn, pChurnRaw, horizonDays, blank, unknown } = result.value;
+    // The fold may have written the ledger since the moment was taken: then the answer holds that change, and says so.
+    const seq = Math.max(moment.seq, moment.past ? 0 : view.entries.seq);
     return {
-      ...shape(moment, serving, { pChurn, pChurnRaw, horizonDays }),
+      ...shape(moment, serving, { pChurn, pChurnRaw, horizonDays }, seq),
+      score_id: predictions.scoreId({ moment, serving }, subject, seq, { kind: 'churn', horizonDays }),
       customer_id: subject.customerId,
       basis: subject.basis,
       features_as_of: subject.knownAt,
-      ...(blank.length > 0 ? { missing: blank } : {}),
-      ...(unknown.length > 0 ? { unknown_levels: unknown } : {}),
-      ...(asked.curve ? curveBy(moment, subject, view, horizonDays) : {}),
+      missing: blank,
+      unknown_levels: unknown,
     };
   }
 
@@ -88,6 +96,7 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
     moment: Moment,
     serving: ServingChurnModel,
     answer: { pChurn: number; pChurnRaw: number; horizonDays: number },
+    seq = moment.seq,
   ) {
     return {
       p_churn: answer.pChurn,
@@ -101,8 +110,8 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
       band: churnBand(answer.pChurn),
       features: null,
       definition: serving.model.definition,
-      score_id: null,
-      ...predictions.placed(moment, serving),
+      score_id: null as string | null,
+      ...predictions.placed(moment, serving, seq),
     };
   }
 
@@ -113,8 +122,11 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
       : (definitions.find(({ kind }) => kind === 'non-contractual') ?? DEFAULT_CHURN);
     const { classifier, cox, clv } = modelsAt(moment.seq, definition);
     const own = asked.horizonDays === null || asked.horizonDays === classifier?.model.definition.horizonDays;
-    if (view && classifier && own) return byModel(moment, subject, view, classifier, asked);
-    if (view && cox) return byModel(moment, subject, view, cox, asked);
+    const serving = classifier && own ? classifier : cox;
+    if (view && serving) {
+      const answer = byModel(moment, subject, view, serving, asked.horizonDays);
+      return asked.curve ? { ...answer, ...curveBy(moment, subject, view, answer.horizon_days) } : answer;
+    }
     if (clv) return byBgNbd(moment, subject, definition, asked);
     if (classifier && view)
       throw refusal({
@@ -130,8 +142,8 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
   }
 
   return {
-    isPlain,
-    definitionsAt,
+    /** A classifier's or a Cox model's answer computed again. */
+    again: byModel,
     /** One answer, or what stands in its place, for each subject. */
     async answer(moment: Moment, subjects: readonly (Subject | Problem)[], asked: ChurnAsked) {
       const views = new Map<number, LedgerView | null>();
@@ -193,8 +205,8 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
         customer_id: null,
         basis: 'features' as const,
         features_as_of: null,
-        ...(blank.length > 0 ? { missing: blank } : {}),
-        ...(unknown.length > 0 ? { unknown_levels: unknown } : {}),
+        missing: blank,
+        unknown_levels: unknown,
       };
     },
   };
@@ -205,3 +217,5 @@ const points = (horizon: number, of: (days: number) => number) =>
     const days = (horizon * (i + 1)) / CURVE_POINTS;
     return { horizon_days: days, p_churn: of(days) };
   });
+
+export type ChurnPredictions = ReturnType<typeof createChurnPredictions>;

@@ -8,7 +8,7 @@ import type { CustomerEntries } from '../ledger.ts';
 import { ok, type Result, refuse } from '../result.ts';
 import { encodeRow, type FeatureRow, featureEncoding } from './feature-encoding.ts';
 import { type LogisticArtefact, parseLogisticModel, score } from './logistic-model.ts';
-import { survival } from './survival/cox.ts';
+import { survival } from './survival/cox-survival.ts';
 
 const finite = z.number();
 const common = {

@@ -17,6 +17,7 @@ import { rfm } from './rfm.ts';
 import { serve } from './serve.ts';
 import { source } from './source.ts';
 import { train } from './train.ts';
+import { verify } from './verify.ts';
 import { workspace } from './workspace.ts';
 
 export const catalogue: readonly Command[] = [
@@ -34,6 +35,7 @@ export const catalogue: readonly Command[] = [
   churn,
   source,
   workspace,
+  verify,
   key,
   admin,
   bench,
