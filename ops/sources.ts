@@ -1,4 +1,5 @@
 // Sources of events: registered in the control stream, handed to the gateway, with a write key and credentials limited to `in.<source>`.
+import { hash } from 'node:crypto';
 import type { SourceSummary, Sources } from '#api/deps.ts';
 import { DEFAULT_POLICY } from '#domain/policy.ts';
 import { type Source, type SourceEvent, source as sourceDecider } from '#domain/source.ts';
@@ -12,6 +13,9 @@ export interface SourceDeps {
   /** Zone and currency of the workspace: what a source has unless it says otherwise. */
   workspace: { zone: string; reportingCurrency: string };
   natsUser: (source: string) => Promise<{ url: string; creds: string } | null>;
+  /** False where the NATS server is not ours to tell. */
+  removeNatsUser: (source: string) => Promise<boolean>;
+  revokeWriteKeys: (source: string) => Promise<number>;
   setSources: (sources: SourceConfig[]) => Promise<void>;
   now: () => number;
 }
@@ -52,6 +56,21 @@ const summaryOf = ({ name, settings, createdAt }: Known): SourceSummary => ({
   createdAt,
 });
 
+/**
+ * Ends again what the log says was ended: a crash may have come between the fact and its effect, or the keyring from a backup before it.
+ * Keys made after a revocation are safe, because they are said in the log.
+ */
+export async function repairRevocations(
+  known: readonly Known[],
+  deps: Pick<SourceDeps, 'revokeWriteKeys' | 'removeNatsUser'>,
+) {
+  for (const { name, settings } of known) {
+    if (!settings.revoked) continue;
+    await deps.revokeWriteKeys(name);
+    await deps.removeNatsUser(name);
+  }
+}
+
 export function createSources(deps: SourceDeps): Sources {
   const { version: _version, ...policy } = DEFAULT_POLICY;
   const refresh = async (): Promise<Known[]> => {
@@ -88,6 +107,19 @@ export function createSources(deps: SourceDeps): Sources {
       const source = (await refresh()).find((each) => each.name === name);
       if (!source) return { ok: false, reason: `source ${name} was added but cannot be read back` };
       return { ok: true, value: { source: summaryOf(source), nats: await deps.natsUser(name) } };
+    },
+    async keyMade({ name, writeKey, by }) {
+      const command = { type: 'RotateWriteKey', writeKeyHash: hash('sha256', writeKey, 'hex') } as const;
+      const said = await handle(deps.store, sourceDecider, name, command, { actor: by, now: deps.now() });
+      if (!said.ok)
+        throw new Error(`source ${name}: a write key was made but cannot be said in the log: ${said.reason}`);
+    },
+    async revoke({ name, by }) {
+      const meta = { actor: by, now: deps.now() };
+      const said = await handle(deps.store, sourceDecider, name, { type: 'RevokeCredentials' }, meta);
+      if (!said.ok) return null;
+      const writeKeys = await deps.revokeWriteKeys(name);
+      return { writeKeys, nats: await deps.removeNatsUser(name) };
     },
   };
 }

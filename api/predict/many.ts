@@ -61,6 +61,6 @@ export async function clvMany(
     };
     const { intervals } = answer;
     const interval = intervals && { lower: intervals.lower[row]!, upper: intervals.upper[row]! };
-    return orProblem(() => predictions.clvAnswer(at, subject, prediction, interval));
+    return orProblem(() => predictions.clvAnswer(at, subject, asked, prediction, interval));
   });
 }

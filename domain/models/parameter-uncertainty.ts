@@ -131,14 +131,14 @@ function means(p: number, q: number, A: number, B: number, h: number) {
   };
 }
 
-/** Relative step of ln-parameters in central differences: what it leaves out and what it rounds are both about 1e-8. */
-const STEP = 1e-4;
+/** Step of a ln-parameter in a forward difference: it leaves out about 1e-6 and rounds 1e-7 of a derivative, nothing for an interval. */
+const STEP = 1e-6;
 
 /**
  * 95 % interval of the expected discounted value that comes from the parameters of both parts.
  *
  * @param value what `predictClv` answered for the same customer.
- * @returns null for a model without the covariance of both parts. Cost: eight discounted expectations, about 20 µs for a year of months.
+ * @returns null for a model without the covariance of both parts. Cost: four discounted expectations, about 15 µs for a year of months.
  */
 export function clvInterval(model: ClvModel, customer: CustomerHistory, value: ClvPrediction): Interval | null {
   const { purchases, money } = model.covariance ?? {};
@@ -156,8 +156,8 @@ export function clvInterval(model: ClvModel, customer: CustomerHistory, value: C
         value.discounting,
       ),
     );
-  for (let i = 0; i < 4; i++)
-    gradient[i] = (lnPurchases(scaled(model, i, STEP)) - lnPurchases(scaled(model, i, -STEP))) / (2 * STEP);
+  const here = Math.log(value.clvMean / value.expectedSpendPerPurchase);
+  for (let i = 0; i < 4; i++) gradient[i] = (lnPurchases(scaled(model, i, STEP)) - here) / STEP;
   const ofPurchases = deltaError(gradient, purchases);
   // E = p(v + x·z̄)/(px + q − 1)
   const { p, q, v } = model.gammaGamma;

@@ -1,5 +1,5 @@
 // Sources of events from the command line.
-import { dataDirOf, withServer } from '../client.ts';
+import { ApiError, dataDirOf, withServer } from '../client.ts';
 import { type Command, UsageError } from './command.ts';
 import { parseCommand, print, table } from './options.ts';
 
@@ -8,6 +8,12 @@ interface Added {
   writeKey: string | null;
   nats: { url: string; creds: string } | null;
   note: string | null;
+}
+
+interface Revoked {
+  source: string;
+  writeKeys: number;
+  nats: boolean;
 }
 
 /** As the server judges it, in words for the command line. */
@@ -23,16 +29,17 @@ const isDay = (text: string): boolean =>
 
 export const source: Command = {
   name: 'source',
-  summary: 'add or list sources of events',
+  summary: 'add, list or cut off sources of events',
   help: `
 axiom47 source add NAME [--orders-as OTHER] [--coverage complete|YYYY-MM-DD] [--rotate] [--data-dir DIR] [--json]
 axiom47 source list [--json]
+axiom47 source revoke NAME [--json]
 
 \`add\` answers the write key (user name of HTTP Basic on /v1/track) and NATS credentials that may publish to in.NAME and nothing else.
 --orders-as shares the order ids of another source, so that one order sent by both is one order.
 
 Credentials are shown once. For a source that is there already --rotate makes new ones: its NATS seed before stops working, its write keys
-go on.
+go on until \`revoke\`, which ends every credential of the source at once; what it has sent stays. \`source add NAME --rotate\` lets it in again.
 
 Example: axiom47 source add shop
 `,
@@ -43,8 +50,9 @@ Example: axiom47 source add shop
       rotate: { type: 'boolean' },
     });
     const [verb, name] = positionals;
-    if (!(verb === 'list' || (verb === 'add' && name !== undefined)))
-      throw new UsageError('source add NAME, or source list');
+    if (!(verb === 'list' || ((verb === 'add' || verb === 'revoke') && name !== undefined)))
+      throw new UsageError('source add NAME, source list, or source revoke NAME');
+    if (verb === 'revoke') named(`'${name}'`, name);
     if (verb === 'add') {
       named(`'${name}'`, name);
       named(`--orders-as '${values['orders-as']}'`, values['orders-as']);
@@ -62,6 +70,24 @@ Example: axiom47 source add shop
             ['source', 'coverage', 'added'],
             items.map((each) => [each.name, each.coverage, each.created_at]),
           ),
+        );
+        return 0;
+      }
+      if (verb === 'revoke') {
+        const path = `/api/data-sources/${encodeURIComponent(name!)}/revoke`;
+        const revoked = await client.call<Revoked>('POST', path).catch((error: unknown) => {
+          if (error instanceof ApiError && error.status === 404)
+            throw new UsageError(`there is no source ${name}; \`axiom47 source list\` shows them`);
+          throw error;
+        });
+        print(io, values.json, revoked, () =>
+          [
+            `source ${name}: ${revoked.writeKeys} write keys have stopped working`,
+            revoked.nats
+              ? 'its NATS user is gone'
+              : 'the NATS server is not ours: remove its user there, or it goes on publishing',
+            `\`axiom47 source add ${name} --rotate\` makes new credentials`,
+          ].join('\n'),
         );
         return 0;
       }

@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createPredictions } from '#api/predict/service.ts';
 import { COLUMNS_TYPE } from '#api/routes/batch.ts';
-import { createScoreIds } from '#api/token.ts';
+import { createScoreIds } from '#api/score-id.ts';
 import { predictChurn, predictClv } from '#domain/models/clv-model.ts';
 import { CDNOW_COVARIANCE, CDNOW_MODEL, createPlatform, dayNumber, type Platform } from './support/platform.ts';
 
@@ -59,8 +59,16 @@ describe('churn by id', () => {
     });
     expect(body.interval_reason).toBeTruthy();
     const coordinates = createScoreIds(platform.deps.signingKey).read(body.score_id);
-    expect(coordinates).toMatchObject({ seq: platform.position(), at: Date.parse('2026-05-31'), horizonDays: 90 });
-    expect(createScoreIds(new Uint8Array(32)).read(body.score_id)).toBeNull();
+    expect(coordinates).toMatchObject({
+      ok: true,
+      value: {
+        seq: platform.position(),
+        at: Date.parse('2026-05-31'),
+        clock: 'log',
+        question: { kind: 'churn', horizonDays: 90 },
+      },
+    });
+    expect(createScoreIds(new Uint8Array(32)).read(body.score_id)).toEqual({ ok: false, reason: 'not-a-score' });
   });
 
   test('with the covariance of its parameters the model answers an interval, by the hot path and the Hono route alike', async () => {
