@@ -11,6 +11,8 @@ import {
   predictClv,
   type Refusal,
 } from '#domain/models/clv-model.ts';
+import { naiveValue } from '#domain/models/naive-value.ts';
+import { churnInterval, clvInterval, type Interval } from '#domain/models/parameter-uncertainty.ts';
 import { COLUMN_FLAG } from '#projections/memory/columns.ts';
 import type { ClockInfo, Deps, LedgerView, ServingModel } from '../deps.ts';
 import { Problem } from '../problem.ts';
@@ -67,6 +69,9 @@ const finite = (values: readonly number[]): void => {
         extra: { applicable: 'out-of-range' },
       });
 };
+
+/** Why a prediction has no interval: its model came as bare parameters, or one of them stands at a bound. */
+const NO_COVARIANCE = 'model-without-covariance';
 
 export interface ClvAsked {
   months?: number | undefined;
@@ -281,7 +286,8 @@ export function createPredictions(deps: Deps) {
     const result = predictChurn(at.serving.model, subject.customer, horizonDays);
     if (!result.ok) throw refusal(result.reason);
     const { pChurn, pAlive, expectedPurchases, band }: ChurnPrediction = result.value;
-    finite([pChurn, pAlive, expectedPurchases]);
+    const interval = churnInterval(at.serving.model, subject.customer, result.value);
+    finite([pChurn, pAlive, expectedPurchases, interval?.lower ?? 0, interval?.upper ?? 0]);
     churnCounters[subject.basis].inc();
     const seq = seqOf(at, subject);
     return {
@@ -290,9 +296,9 @@ export function createPredictions(deps: Deps) {
       p_churn_raw: pChurn,
       p_alive: pAlive,
       expected_purchases: expectedPurchases,
-      lower: null,
-      upper: null,
-      interval_reason: 'parameter-uncertainty-not-estimated' as const,
+      lower: interval?.lower ?? null,
+      upper: interval?.upper ?? null,
+      interval_reason: interval ? null : NO_COVARIANCE,
       horizon_days: horizonDays,
       band,
       basis: subject.basis,
@@ -307,9 +313,17 @@ export function createPredictions(deps: Deps) {
     };
   }
 
-  function clvAnswer(at: Coordinate, subject: Subject, asked: ClvAsked, value: ClvPrediction) {
+  function clvAnswer(
+    at: Coordinate,
+    subject: Subject,
+    asked: ClvAsked,
+    value: ClvPrediction,
+    interval: Interval | null,
+  ) {
     const [p05, p50, p95] = value.quantiles as [number, number, number];
-    finite([value.clvMean, p05, p50, p95, value.expectedPurchases, value.expectedSpend, value.pAlive]);
+    const bounds = [interval?.lower ?? 0, interval?.upper ?? 0];
+    finite([value.clvMean, p05, p50, p95, value.expectedPurchases, value.expectedSpend, value.pAlive, ...bounds]);
+    const naive = naiveValue(subject.customer, value.horizonDays);
     clvCounters[subject.basis].inc();
     const seq = seqOf(at, subject);
     const { discountMonthly } = asked;
@@ -323,6 +337,9 @@ export function createPredictions(deps: Deps) {
       clv_p05: p05,
       clv_p50: p50,
       clv_p95: p95,
+      parameter_lower: interval?.lower ?? null,
+      parameter_upper: interval?.upper ?? null,
+      interval_reason: interval ? null : NO_COVARIANCE,
       p_zero_spend: value.pZeroSpend,
       expected_purchases: value.expectedPurchases,
       expected_spend: value.expectedSpend,
@@ -331,6 +348,8 @@ export function createPredictions(deps: Deps) {
       months: value.months,
       horizon_days: value.horizonDays,
       discount_monthly: value.discountMonthly,
+      discounting: value.discounting,
+      naive: { expected_purchases: naive.expectedPurchases, expected_spend: naive.expectedSpend },
       currency,
       basis: subject.basis,
       features: {
@@ -347,7 +366,8 @@ export function createPredictions(deps: Deps) {
   function clv(at: Coordinate, subject: Subject, asked: ClvAsked) {
     const result = predictClv(at.serving.model, subject.customer, asked);
     if (!result.ok) throw refusal(result.reason);
-    return clvAnswer(at, subject, asked, result.value);
+    const interval = clvInterval(at.serving.model, subject.customer, result.value);
+    return clvAnswer(at, subject, asked, result.value, interval);
   }
 
   return {
