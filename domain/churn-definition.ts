@@ -7,7 +7,6 @@ import { ok, type Result, refuse } from './result.ts';
 import { subscriptionIntervals } from './subscriptions.ts';
 
 export const CHURN_KINDS = ['non-contractual', 'contractual'] as const;
-export type ChurnKind = (typeof CHURN_KINDS)[number];
 
 export const churnDefinitionSchema = z.object({
   kind: z.enum(CHURN_KINDS),
