@@ -83,6 +83,7 @@ export class Batch {
         case 'fx.rates.set':
         case 'import.started':
         case 'import.finished':
+        case 'source.covered':
           // Days arrive computed, money per currency; the state they change comes from the fold thread (customers.ts).
           break;
       }

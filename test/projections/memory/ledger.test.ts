@@ -348,7 +348,7 @@ describe('facts for all customers', () => {
       writer.fact({
         type: 'import.started',
         run: 'a',
-        source: 's',
+        source: 'shop',
         digest: '',
         backfill: true,
         amend: false,
@@ -375,7 +375,7 @@ describe('facts for all customers', () => {
   test('known_at bounds a refold: event time for backfill runs, arrival for live input', () => {
     const writer = createWriter();
     writer.ingestedAt = 100 * DAY;
-    const started = { run: 'fill', source: 's', digest: '', amend: false, startedAt: 1, coverage: 'complete' as const };
+    const started = { run: 'fill', source: 'shop', digest: '', amend: false, startedAt: 1, coverage: 'complete' as const };
     const messages = [
       writer.fact({ type: 'import.started', backfill: true, ...started }),
       writer.pack([order('ann', '1', 10, 1, run('fill')), order('ann', '2', 60, 1, run('fill'))]),
