@@ -16,8 +16,13 @@ export function stateRow(c: CustomerEntries): string {
     c.activities.map((a) => [a.day, a.kind, a.count]),
     c.subscriptions.map((s) => [s.day, s.key, s.step, s.plan, s.minor, s.currency, s.revision]),
     c.consents.map((n) => [n.purpose, n.granted, n.at]),
+    ...attributesOf(c),
   ]);
 }
+
+/** Nothing for a customer without any, as it was before there were attributes. */
+const attributesOf = ({ attributes }: CustomerEntries) =>
+  attributes.length === 0 ? [] : [attributes.map((a) => [a.name, a.day, a.at, a.value])];
 
 /**
  * One customer across workspaces: by raw customer id, entries without sid, hash or position, sorted by content.
@@ -30,6 +35,7 @@ export function portableRow(customerId: string, c: CustomerEntries): string | nu
     c.activities.map((a) => [a.day, a.kind, a.count]),
     c.subscriptions.map((s) => [s.day, s.step, s.plan, s.minor, s.currency]).sort(byText),
     c.consents.map((n) => [n.purpose, n.granted, n.at]),
+    ...attributesOf(c),
   ];
   if (c.erased || entries.every((list) => list.length === 0)) return null;
   return JSON.stringify([customerId, ...entries]);

@@ -62,6 +62,8 @@ export interface CustomerFeatures {
   totals: CurrencyTotals[];
   activities: ActivityFeatures[];
   subscription: SubscriptionFeatures | null;
+  /** Each attribute's value as last said by that day. */
+  attributes: Record<string, string | number | boolean>;
 }
 
 export function features(entries: CustomerEntries, day: number, context: FeatureContext): CustomerFeatures {
@@ -92,6 +94,8 @@ export function features(entries: CustomerEntries, day: number, context: Feature
     totals: totalsOf(orders, refunds, day, currencies, purchases),
     activities: activityFeatures(entries.activities, day),
     subscription: subscriptionFeatures(entries.subscriptions, day),
+    // Entries come by (name, day): the last one up to the day stays.
+    attributes: Object.fromEntries(entries.attributes.filter((a) => a.day <= day).map((a) => [a.name, a.value])),
   };
 }
 

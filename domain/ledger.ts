@@ -43,6 +43,16 @@ interface ConsentEntry {
   at: number;
 }
 
+/** What was said of a customer that is neither money nor activity: a plan's terms, a channel of contact; enums and numbers the policy keeps in the clear. */
+export interface AttributeEntry {
+  name: string;
+  /** It holds from this day on, until the next one of the name. */
+  day: number;
+  /** Instant of the last word on that day, ms; at the same instant the greater value (numbers < booleans < texts). */
+  at: number;
+  value: string | number | boolean;
+}
+
 /** Everything known of one canonical customer, each list in its canonical order. */
 export interface CustomerEntries {
   /** 32 hex digits. */
@@ -63,6 +73,8 @@ export interface CustomerEntries {
   subscriptions: SubscriptionEntry[];
   /** By purpose. */
   consents: ConsentEntry[];
+  /** By (name, day). */
+  attributes: AttributeEntry[];
 }
 
 /**
@@ -107,6 +119,17 @@ export function judge(known: Content, incoming: Content): { verdict: Verdict; re
 /** Does an incoming change of one purpose's consent take the known one's place? The later; at the same instant the withdrawal. */
 export const consentReplaces = (knownAt: number, knownGranted: boolean, at: number, granted: boolean): boolean =>
   at > knownAt || (at === knownAt && knownGranted && !granted);
+
+type Said = Pick<AttributeEntry, 'at' | 'value'>;
+const KIND_RANK = { number: 0, boolean: 1, string: 2 } as const;
+const rankOf = ({ value }: Said): number => KIND_RANK[typeof value as keyof typeof KIND_RANK];
+
+/** Does an incoming value of one attribute on one day take the known one's place? */
+export function attributeReplaces(known: Said, incoming: Said): boolean {
+  if (incoming.at !== known.at) return incoming.at > known.at;
+  const rank = rankOf(incoming) - rankOf(known);
+  return rank !== 0 ? rank > 0 : incoming.value > known.value;
+}
 
 /**
  * Can it be told whether an activity is a repeat, although the window has forgotten some? The publisher's `at` is at most

@@ -50,11 +50,6 @@ export class Batch {
     return this.seq === 0;
   }
 
-  /** After an erasure only erasures: rows that come later in the log must not be counted in its totals. */
-  accepts(message: LogMessage): boolean {
-    return this.#erasures.length === 0 || (message.kind === 'fact' && message.fact.type === 'customer.erased');
-  }
-
   add(seq: number, message: LogMessage): void {
     if (message.kind === 'pack') this.#addPack(seq, message.pack);
     else {

@@ -1,23 +1,34 @@
 // Turning scores into probabilities on rows the model was not fitted to: Platt's sigmoid and isotonic regression.
+import { z } from 'zod';
 import { type Result, refuse } from '../result.ts';
 import { logitLine } from './calibration-metrics.ts';
 import { eachTie, ONE_CLASS, type ScoredColumns, scoredRows } from './scored-rows.ts';
 
-/** p = 1 / (1 + exp(A f + B)); A is negative when higher scores mean more events. */
-export interface PlattCalibration {
-  method: 'platt';
-  A: number;
-  B: number;
-}
+export const calibrationFile = z.discriminatedUnion('method', [
+  z.object({ method: z.literal('identity') }),
+  z.object({ method: z.literal('platt'), A: z.number(), B: z.number() }),
+  z
+    .object({
+      method: z.literal('isotonic'),
+      x: z.array(z.number()).min(1),
+      y: z.array(z.number().min(0).max(1)).min(1),
+    })
+    .refine(({ x, y }) => x.length === y.length, 'x and y are of different lengths')
+    .refine(
+      ({ x, y }) => x.every((v, i) => i === 0 || (v > x[i - 1]! && y[i]! >= y[i - 1]!)),
+      'x or y does not ascend',
+    ),
+]);
 
-/** Straight lines between (x, y), both ascending; flat outside. */
-export interface IsotonicCalibration {
-  method: 'isotonic';
-  x: number[];
-  y: number[];
-}
-
-export type Calibration = PlattCalibration | IsotonicCalibration;
+/**
+ * How a score f, the log-odds, becomes a probability. JSON.
+ *
+ * identity: p = 1 / (1 + exp(−f)). platt: p = 1 / (1 + exp(A f + B)), A negative when higher scores mean more events.
+ * isotonic: straight lines between the points (x, y), both ascending; flat outside.
+ */
+export type Calibration = z.infer<typeof calibrationFile>;
+export type PlattCalibration = Extract<Calibration, { method: 'platt' }>;
+export type IsotonicCalibration = Extract<Calibration, { method: 'isotonic' }>;
 
 /**
  * Platt (1999), "Probabilistic Outputs for Support Vector Machines": maximum likelihood of A and B against the smoothed targets
@@ -78,18 +89,20 @@ export function fitIsotonic(columns: ScoredColumns): Result<IsotonicCalibration>
   return { ok: true, value: { method: 'isotonic', x, y } };
 }
 
-/**
- * The calibrated probability of each score; for Platt the same kind of score the calibration was fitted to.
- *
- * @returns in [0, 1]; isotonic answers exactly 0 or 1 beyond ends where only one label was seen.
- */
-export function calibrate(calibration: Calibration, scores: Float64Array): Float64Array {
-  if (calibration.method === 'platt') {
-    const { A, B } = calibration;
-    return scores.map((f) => 1 / (1 + Math.exp(A * f + B)));
+/** The calibrated probability of each score; the same kind of score the calibration was fitted to. */
+export const calibrate = (calibration: Calibration, scores: Float64Array): Float64Array =>
+  scores.map((f) => calibrateOne(calibration, f));
+
+/** @returns in [0, 1]; isotonic answers exactly 0 or 1 beyond ends where only one label was seen. */
+export function calibrateOne(calibration: Calibration, f: number): number {
+  switch (calibration.method) {
+    case 'identity':
+      return 1 / (1 + Math.exp(-f));
+    case 'platt':
+      return 1 / (1 + Math.exp(calibration.A * f + calibration.B));
+    case 'isotonic':
+      return interpolate(calibration.x, calibration.y, f);
   }
-  const { x, y } = calibration;
-  return scores.map((f) => interpolate(x, y, f));
 }
 
 function interpolate(x: readonly number[], y: readonly number[], at: number): number {

@@ -138,14 +138,15 @@ export function fitLogistic(data: LogisticColumns, options: LogisticOptions): Lo
   };
 }
 
-/** Log-odds of each row; features in the order of the coefficients. */
+/** Log-odds of each row; features in the order of the coefficients. `rows` matters only when there are no features. */
 export function predictLogOdds(
-  { intercept, coefficients }: Pick<LogisticModel, 'intercept' | 'coefficients'>,
+  { intercept, coefficients }: { intercept: number; coefficients: readonly { coef: number }[] },
   features: readonly Float64Array[],
+  rows = features[0]?.length ?? 0,
 ): Float64Array {
   if (features.length !== coefficients.length)
     throw new RangeError(`${features.length} columns for ${coefficients.length} coefficients`);
-  return logOdds(features, features[0]?.length ?? 0, [intercept, ...coefficients.map(({ coef }) => coef)]);
+  return logOdds(features, rows, [intercept, ...coefficients.map(({ coef }) => coef)]);
 }
 
 /** Probability from log-odds: 1 / (1 + e^−η). */

@@ -71,7 +71,7 @@ export async function runFitLogistic(argv: string[], io: Io): Promise<number> {
   );
   const names = featureNames(file, values, taken);
   const cells = new Map(names.map((name) => [name, textColumn(file, name)]));
-  const encoding = learnEncoding(cells, names, isTrain);
+  const encoding = learnEncoding(cells, names, { learnFrom: isTrain });
   refuseUnusable(file, encoding);
   const encoded = encodeFeatures(cells, encoding);
   const data: LogisticColumns = { ...encoded, label, weight };

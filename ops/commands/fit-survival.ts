@@ -1,10 +1,10 @@
 // `axiom47 fit kaplan-meier` and `fit cox`: survival models from a file of durations, without a server.
 import { parseArgs } from 'node:util';
-import { fit as fitCox, linearPredictor } from '#domain/models/cox.ts';
 import { RowError } from '#domain/models/fit.ts';
-import { type BandType, fitGroups, quantile, type SurvivalCurve } from '#domain/models/kaplan-meier.ts';
-import { logRank } from '#domain/models/log-rank.ts';
-import type { SurvivalColumns } from '#domain/models/survival-columns.ts';
+import { fit as fitCox, linearPredictor } from '#domain/models/survival/cox.ts';
+import { type BandType, fitGroups, quantile, type SurvivalCurve } from '#domain/models/survival/kaplan-meier.ts';
+import { logRank } from '#domain/models/survival/log-rank.ts';
+import type { SurvivalColumns } from '#domain/models/survival/survival-columns.ts';
 import { cellError, columnIndex, numberColumn, readTable, type Table } from '../table.ts';
 import { type Io, UsageError } from './command.ts';
 import { print, table as textTable } from './options.ts';

@@ -79,6 +79,7 @@ export class ColumnWriter {
     if (linked) flags |= COLUMN_FLAG.linked;
     if ((marks & (MARK.anonymous | MARK.known)) === MARK.anonymous) flags |= COLUMN_FLAG.anonymous;
     if (p.noRate) flags |= COLUMN_FLAG.noRate;
+    if (rows.get(row, WORD.subscriptionHead) !== 0) flags |= COLUMN_FLAG.subscriber;
     if (p.firstDay !== NO_DAY && p.firstDay < this.#coverage.newFrom(marks)) flags |= COLUMN_FLAG.leftTruncated;
     const { reporting } = this.#money();
     const currency =
@@ -112,13 +113,17 @@ export class ColumnWriter {
   /** Purchases of all days into `#purchases`; returns the largest day of any entry. */
   #read(row: number): number {
     const store = this.#store;
-    const { rows, activities, subscriptions } = store;
+    const { rows, activities, subscriptions, properties } = store;
     let last = store.readDocuments(store.orders, WORD.orderHead, row, this.#orders, NO_DAY);
     last = store.readDocuments(store.refunds, WORD.refundHead, row, this.#refunds, last);
     for (let next = rows.get(row, WORD.activityHead); next !== 0; next = activities.next(next - 1))
       last = Math.max(last, activities.word(next - 1, 1));
     for (let next = rows.get(row, WORD.subscriptionHead); next !== 0; next = subscriptions.next(next - 1))
       last = Math.max(last, subscriptions.word(next - 1, SUBSCRIPTION.dayAndCurrency) >> 8);
+    for (let next = rows.get(row, WORD.propertyHead); next !== 0; next = properties.next(next - 1)) {
+      const k1 = properties.word(next - 1, 2);
+      if (k1 !== 0) last = Math.max(last, (k1 - 1) / 2);
+    }
     const money = this.#money();
     this.#foreign = false;
     for (const documents of [this.#orders, this.#refunds])

@@ -129,5 +129,4 @@ export class SourceCoverage {
 }
 
 /** `import.started` carries the date as a day number or, like every other instant of the log, in ms (a day is below 10⁷). */
-const dayOfImport = (coverage: number): number =>
-  Math.abs(coverage) < 1e7 ? coverage : Math.floor(coverage / DAY_MS);
+const dayOfImport = (coverage: number): number => (Math.abs(coverage) < 1e7 ? coverage : Math.floor(coverage / DAY_MS));

@@ -1,7 +1,7 @@
 // One customer's ledger in readable form, every list in its canonical order: for the timeline, past days, and the digests.
 import { type CustomerEntries, compareText, SUBSCRIPTION_STEPS } from '#domain/ledger.ts';
 import type { EntryStore } from './entry-store.ts';
-import { ACTIVITY, CONSENT, DOCUMENT, keyText, orderKeyText, SUBSCRIPTION } from './record-layout.ts';
+import { ACTIVITY, DOCUMENT, keyText, orderKeyText, PROPERTY, SUBSCRIPTION } from './record-layout.ts';
 import type { RecordPool } from './record-pool.ts';
 import { MARK, WORD } from './row-layout.ts';
 
@@ -25,7 +25,8 @@ export function entriesOfRow(store: EntryStore, row: number): CustomerEntries {
       revision: pool.word(record, DOCUMENT.revision) >>> 0,
     };
   };
-  const { orders, refunds, activities, subscriptions, consents } = store;
+  const { orders, refunds, activities, subscriptions, properties } = store;
+  const said = each(properties, WORD.propertyHead, (record) => record);
   const byDay = (a: { day: number; key: string }, b: { day: number; key: string }) =>
     a.day - b.day || compareText(a.key, b.key);
   return {
@@ -59,11 +60,22 @@ export function entriesOfRow(store: EntryStore, row: number): CustomerEntries {
         revision: subscriptions.word(record, SUBSCRIPTION.revision) >>> 0,
       };
     }).sort((a, b) => byDay(a, b) || SUBSCRIPTION_STEPS.indexOf(a.step) - SUBSCRIPTION_STEPS.indexOf(b.step)),
-    consents: each(consents, WORD.consentHead, (record) => ({
-      purpose: names[consents.word(record, 1)]!,
-      granted: consents.word(record, CONSENT.granted) === 1,
-      at: consents.double(record, CONSENT.at),
-    })).sort((a, b) => compareText(a.purpose, b.purpose)),
+    consents: said
+      .filter((record) => properties.word(record, 2) === 0)
+      .map((record) => ({
+        purpose: names[properties.word(record, 1)]!,
+        granted: properties.double(record, PROPERTY.value) === 1,
+        at: properties.double(record, PROPERTY.at),
+      }))
+      .sort((a, b) => compareText(a.purpose, b.purpose)),
+    attributes: said
+      .filter((record) => properties.word(record, 2) !== 0)
+      .map((record) => ({
+        name: names[properties.word(record, 1)]!,
+        day: (properties.word(record, 2) - 1) / 2,
+        ...store.attribute(record),
+      }))
+      .sort((a, b) => compareText(a.name, b.name) || a.day - b.day),
   };
 }
 

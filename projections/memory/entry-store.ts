@@ -1,8 +1,18 @@
 // The entries of all customers as integer records, and how two entries of one key become one (domain/ledger.ts has the rules).
 import { type Documents, growDocuments } from '#domain/documents.ts';
-import { consentReplaces, judge } from '#domain/ledger.ts';
+import { attributeReplaces, consentReplaces, judge } from '#domain/ledger.ts';
 import type { Frozen, ReadSection } from './pages.ts';
-import { ACTIVITY, CODE, CONSENT, DOCUMENT, Names, orderKeyText, SUBSCRIPTION, swap } from './record-layout.ts';
+import {
+  ACTIVITY,
+  CODE,
+  DOCUMENT,
+  Names,
+  orderKeyText,
+  PROPERTY,
+  PROPERTY_KIND,
+  SUBSCRIPTION,
+  swap,
+} from './record-layout.ts';
 import { RecordPool } from './record-pool.ts';
 import { WORD } from './row-layout.ts';
 import type { RowTable } from './rows.ts';
@@ -13,9 +23,9 @@ export class EntryStore {
   readonly refunds = new RecordPool('refunds', 10);
   readonly activities = new RecordPool('activities', 6);
   readonly subscriptions = new RecordPool('subscriptions', 12);
-  readonly consents = new RecordPool('consents', 8);
+  readonly properties = new RecordPool('properties', 10);
   readonly currencies = new Names('currencies', 255);
-  /** Kinds of activity, plans, purposes. */
+  /** Kinds of activity, plans, purposes, names and texts of attributes. */
   readonly names = new Names('names', 16_000_000);
   /** What the last `putDocument` or `putSubscription` replaced (NaN = nothing, or no money), and whether it changed the ledger. */
   changed = false;
@@ -32,7 +42,7 @@ export class EntryStore {
       { pool: this.refunds, head: WORD.refundHead },
       { pool: this.activities, head: WORD.activityHead },
       { pool: this.subscriptions, head: WORD.subscriptionHead },
-      { pool: this.consents, head: WORD.consentHead },
+      { pool: this.properties, head: WORD.propertyHead },
     ];
   }
 
@@ -168,18 +178,56 @@ export class EntryStore {
 
   /** The later change stands; at the same instant the withdrawal. True when the ledger changed. */
   putConsent(row: number, purpose: number, at: number, granted: boolean): boolean {
-    const pool = this.consents;
-    let record = pool.find(row, purpose, 0);
-    if (record < 0) {
-      record = pool.insert(row, purpose, 0, this.rows.get(row, WORD.consentHead));
-      this.rows.set(row, WORD.consentHead, record + 1);
-    } else {
-      const knownGranted = pool.word(record, CONSENT.granted) === 1;
-      if (!consentReplaces(pool.double(record, CONSENT.at), knownGranted, at, granted)) return false;
+    const pool = this.properties;
+    const record = pool.find(row, purpose, 0);
+    if (record >= 0) {
+      const knownGranted = pool.double(record, PROPERTY.value) === 1;
+      if (!consentReplaces(pool.double(record, PROPERTY.at), knownGranted, at, granted)) return false;
     }
-    pool.setDouble(record, CONSENT.at, at);
-    pool.setWord(record, CONSENT.granted, granted ? 1 : 0);
+    this.#writeProperty(record, row, purpose, 0, at, PROPERTY_KIND.consent, granted ? 1 : 0);
     return true;
+  }
+
+  /** The last value said on a day stands for that day; at the same instant the greater. True when the ledger changed. */
+  putAttribute(row: number, name: number, day: number, at: number, value: string | number | boolean): boolean {
+    const pool = this.properties;
+    const k1 = day * 2 + 1;
+    const record = pool.find(row, name, k1);
+    if (record >= 0 && !attributeReplaces(this.attribute(record), { at, value })) return false;
+    const kind = PROPERTY_KIND[typeof value as 'number' | 'boolean'] ?? PROPERTY_KIND.text;
+    this.#writeProperty(
+      record,
+      row,
+      name,
+      k1,
+      at,
+      kind,
+      typeof value === 'string' ? this.names.code(value) : Number(value),
+    );
+    return true;
+  }
+
+  /** Instant and value of an attribute's record. */
+  attribute(record: number): { at: number; value: string | number | boolean } {
+    const value = this.properties.double(record, PROPERTY.value);
+    const kind = this.properties.word(record, PROPERTY.kind);
+    return {
+      at: this.properties.double(record, PROPERTY.at),
+      value:
+        kind === PROPERTY_KIND.text ? this.names.list[value]! : kind === PROPERTY_KIND.boolean ? value === 1 : value,
+    };
+  }
+
+  #writeProperty(known: number, row: number, k0: number, k1: number, at: number, kind: number, value: number): void {
+    const pool = this.properties;
+    let record = known;
+    if (record < 0) {
+      record = pool.insert(row, k0, k1, this.rows.get(row, WORD.propertyHead));
+      this.rows.set(row, WORD.propertyHead, record + 1);
+    }
+    pool.setDouble(record, PROPERTY.at, at);
+    pool.setDouble(record, PROPERTY.value, value);
+    pool.setWord(record, PROPERTY.kind, kind);
   }
 
   /** Union of two ledgers (facts §7): every entry of `from` is joined into `to`. */
@@ -205,9 +253,11 @@ export class EntryStore {
     const k0 = pool.word(record, 1);
     const k1 = pool.word(record, 2);
     if (pool === this.activities) this.addActivity(to, k0, k1, pool.word(record, ACTIVITY.count));
-    else if (pool === this.consents)
-      this.putConsent(to, k0, pool.double(record, CONSENT.at), pool.word(record, CONSENT.granted) === 1);
-    else if (pool === this.subscriptions) {
+    else if (pool === this.properties) {
+      const { at, value } = this.attribute(record);
+      if (k1 === 0) this.putConsent(to, k0, at, value === 1);
+      else this.putAttribute(to, k0, (k1 - 1) / 2, at, value);
+    } else if (pool === this.subscriptions) {
       const dayAndCurrency = pool.word(record, SUBSCRIPTION.dayAndCurrency);
       this.putSubscription(
         to,

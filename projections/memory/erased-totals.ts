@@ -67,7 +67,12 @@ export class ErasedTotals {
     const each = (pool: RecordPool, head: number, visit: (record: number) => void): void => {
       for (let next = store.rows.get(this.row, head); next !== 0; next = pool.next(next - 1)) visit(next - 1);
     };
-    const documents = (pool: RecordPool, head: number, count: 'orders' | 'refunds', money: 'gross' | 'refunded'): void =>
+    const documents = (
+      pool: RecordPool,
+      head: number,
+      count: 'orders' | 'refunds',
+      money: 'gross' | 'refunded',
+    ): void =>
       each(pool, head, (record) => {
         const dayAndCurrency = pool.word(record, DOCUMENT.dayAndCurrency);
         const total = of(dayAndCurrency >> 8);

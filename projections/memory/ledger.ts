@@ -65,7 +65,7 @@ export class Ledger {
   events = 0;
   /** Events in packs that were sent again. */
   repeated = 0;
-  /** Events of a type that a newer version has written. */
+  /** Events and facts of a type that a newer version has written. */
   unknownTypes = 0;
   readonly options: LedgerOptions;
   readonly #hooks: IdentityHooks;
@@ -149,7 +149,9 @@ export class Ledger {
       for (const sid of fact.sids) eraseRow(this.store, this.#rowOfSid(sid), this.#hooks);
     }
     this.coverage.apply(fact);
-    this.columns.stale(this.workspace.apply(seq, fact), seq);
+    const stale = this.workspace.apply(seq, fact);
+    if (stale === 'unknown') this.unknownTypes++;
+    else this.columns.stale(stale, seq);
   }
 
   #rowOfSid(sid: Uint8Array): number {
@@ -264,12 +266,18 @@ export class Ledger {
     const isNew = this.#isNewId(pack, i, type, name, at);
     // Marks and consents are sets by themselves: one id with two contents is joined, whichever came first. The window only says duplicate.
     const step = SUBSCRIPTION_STEPS.findIndex((s) => TYPE[`subscription.${s}`] === type);
-    if (step >= 0) return this.#applySubscription(pack, i, row, day, step | (name << 2));
+    const told =
+      step >= 0 || type === TYPE['customer.identified'] ? this.#applyAttributes(pack, i, row, day, at) : false;
+    if (step >= 0) {
+      const verdict = this.#applySubscription(pack, i, row, day, step | (name << 2));
+      return told && verdict === duplicate ? accepted : verdict;
+    }
     if (type === TYPE['consent.changed']) {
       const changed = this.store.putConsent(row, name, at, pack.extra(i)?.props?.granted !== false);
       if (changed) this.columns.mark(row, this.#seq);
       return changed || isNew ? accepted : duplicate;
     }
+    if (told) return accepted;
     if (!isNew) return duplicate;
     if (!isVerifiable(at, this.window.forgottenBefore)) {
       // The window has forgotten, but the same file was finished once: all of it is known (facts §2).
@@ -335,6 +343,16 @@ export class Ledger {
     );
     if (store.changed) this.columns.mark(row, this.#seq);
     return verdict;
+  }
+
+  /** Attributes are a set by themselves, like consents: joined whatever the event's id. True when the ledger changed. */
+  #applyAttributes(pack: PackView, i: number, row: number, day: number, at: number): boolean {
+    if ((pack.flags(i) & FLAG.extra) === 0) return false;
+    let changed = false;
+    for (const [name, value] of Object.entries(pack.extra(i)?.props ?? {}))
+      if (this.store.putAttribute(row, this.store.names.code(name), day, at, value)) changed = true;
+    if (changed) this.columns.mark(row, this.#seq);
+    return changed;
   }
 
   /** An id counts within its sid, type, name and instant: two contents under one id are two, in whatever order they come. */

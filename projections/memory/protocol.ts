@@ -34,7 +34,7 @@ export interface FoldPosition {
   customers: number;
   orders: number;
   events: number;
-  /** Events of packs that were sent again, and events of a type that only a newer version knows. */
+  /** Events of packs that were sent again; events and facts of a type that only a newer version knows. */
   repeated: number;
   unknownTypes: number;
   conflicts: number;

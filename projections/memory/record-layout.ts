@@ -6,8 +6,10 @@ export const DOCUMENT = { dayAndCurrency: 4, revision: 5, minor: 6, orderKey: 8 
 /** An activity day: key = (day, kind). */
 export const ACTIVITY = { count: 4 } as const;
 export const SUBSCRIPTION = { key: 4, minor: 6, dayAndCurrency: 8, revision: 9, stepAndPlan: 10 } as const;
-/** Key = (purpose, 0). */
-export const CONSENT = { at: 4, granted: 6 } as const;
+/** Consents, key = (purpose, 0), and attributes, key = (name, 2 day + 1), share a pool: one chain a row, told apart by the key. */
+export const PROPERTY = { at: 4, value: 6, kind: 8 } as const;
+/** What the value of a property is; a text stands there as the code of a name. */
+export const PROPERTY_KIND = { consent: 0, number: 1, boolean: 2, text: 3 } as const;
 
 export const CODE = Object.fromEntries(VERDICTS.map((verdict, code) => [verdict, code])) as Record<Verdict, number>;
 

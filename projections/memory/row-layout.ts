@@ -31,7 +31,8 @@ export const WORD = {
   refundHead: 21,
   activityHead: 22,
   subscriptionHead: 23,
-  consentHead: 24,
+  /** Consents and attributes. */
+  propertyHead: 24,
   /** Chain of the rows linked into this one: first member, next member (row + 1). */
   memberHead: 25,
   memberNext: 26,
@@ -45,7 +46,14 @@ export const WORD = {
 } as const;
 
 /** Bits of `CustomerColumns.flags`. */
-export const COLUMN_FLAG = { erased: 1, anonymous: 2, noRate: 4, leftTruncated: 8, linked: 16 } as const;
+export const COLUMN_FLAG = {
+  erased: 1,
+  anonymous: 2,
+  noRate: 4,
+  leftTruncated: 8,
+  linked: 16,
+  subscriber: 32,
+} as const;
 
 /** Bits of the word `marks`; above them one bit a source that orders came from (coverage.ts). */
 export const MARK = { erased: 1, known: 2, anonymous: 4, foreignMoney: 8 } as const;

@@ -49,7 +49,8 @@ export class Workspace {
     };
   }
 
-  apply(seq: number, fact: Fact): Stale {
+  /** 'unknown': the fact is of a newer version. */
+  apply(seq: number, fact: Fact): Stale | 'unknown' {
     const { facts } = this;
     switch (fact.type) {
       case 'workspace.created':
@@ -98,7 +99,7 @@ export class Workspace {
         return 'none';
       default:
         this.#unknown(seq, fact);
-        return 'none';
+        return 'unknown';
     }
   }
 

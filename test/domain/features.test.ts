@@ -28,6 +28,7 @@ const ledger = (orders: OrderEntry[], refunds: RefundEntry[] = []): CustomerEntr
   activities: [],
   subscriptions: [],
   consents: [],
+  attributes: [],
 });
 const eur = { rates: createRates('EUR') };
 

@@ -72,8 +72,9 @@ describe('digests', () => {
       ],
       subscriptions: [],
       consents: [],
+      attributes: [],
     });
     expect(row).toBe('["c-1",[[2,null,"EUR"],[2,5,"EUR"]],[],[],[],[]]');
-    expect(portableRow('c-2', { ...base, orders: [], subscriptions: [], consents: [] })).toBeNull();
+    expect(portableRow('c-2', { ...base, orders: [], subscriptions: [], consents: [], attributes: [] })).toBeNull();
   });
 });

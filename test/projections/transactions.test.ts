@@ -200,6 +200,7 @@ test('the same packs once more touch no row, and the digest equals that of ledge
       activities: [],
       subscriptions: [],
       consents: [],
+      attributes: [],
     })),
   );
   expect(await projector.digest()).toEqual({ transactions: expected, rows: winners.length, seq: 2 * packs.length });

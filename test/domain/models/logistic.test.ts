@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { calibrate, fitIsotonic, fitPlatt } from '#domain/models/calibration.ts';
-import { encodeFeatures, learnEncoding, type TextColumns } from '#domain/models/feature-encoding.ts';
+import { encodeFeatures, learnEncoding } from '#domain/models/feature-encoding.ts';
 import {
   fitLogistic,
   type LogisticColumns,
@@ -45,7 +45,7 @@ const value = <T>(answer: { ok: true; value: T } | { ok: false; reason: string }
   return answer.value;
 };
 const standardised = ({ coefficients }: LogisticModel) => coefficients.map((each) => each.standardised);
-const tableOf = (rows: Record<string, string>[]): TextColumns =>
+const tableOf = (rows: Record<string, string>[]): Map<string, string[]> =>
   new Map(Object.keys(rows[0]!).map((name) => [name, rows.map((row) => row[name]!)]));
 const where = (data: LogisticColumns, keep: (row: number) => boolean): LogisticColumns => ({
   names: data.names,
@@ -99,7 +99,7 @@ describe('churn.csv', () => {
     (name) => !['customer_id', 'snapshot_date', 'churned', 'split'].includes(name),
   );
   const inSplit = (name: string) => (row: number) => rows[row]!.split === name;
-  const encoding = learnEncoding(table, features, inSplit('train'));
+  const encoding = learnEncoding(table, features, { learnFrom: inSplit('train') });
   const data = { ...encodeFeatures(table, encoding), label: Float64Array.from(rows, (row) => Number(row.churned)) };
   const published = golden<
     Published & {
@@ -179,7 +179,7 @@ describe('churn.csv', () => {
 const telcoRows = () => csvRows(sharedPath('data', 'telco_churn.csv'));
 const telco = (rows: Record<string, string>[], collapse: boolean): LogisticColumns => {
   const { customerID: _, Churn: churn, ...columns } = Object.fromEntries(tableOf(rows));
-  const table: TextColumns = new Map(
+  const table = new Map(
     Object.entries(columns).map(([name, cells]) => [
       name,
       cells.map((cell) =>

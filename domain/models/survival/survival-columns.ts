@@ -1,5 +1,5 @@
 // The columns every survival model reads: one row per subject or per interval of one.
-import { RowError } from './fit.ts';
+import { RowError } from '../fit.ts';
 
 export interface SurvivalColumns {
   /** Time of the event or of censoring, in any one unit; ≥ 0. */

@@ -1,5 +1,5 @@
 // Cox's partial likelihood (1972, 1975) with its gradient and information, for tied times by Efron (1977) or Breslow (1974).
-import { argsort } from '../numerics/argsort.ts';
+import { argsort } from '../../numerics/argsort.ts';
 import { splitOrder } from './kaplan-meier.ts';
 import type { SurvivalColumns } from './survival-columns.ts';
 

@@ -1,7 +1,7 @@
 // Cox regression against R survival 3.5-3: the self-made fixture anywhere, the real files where they are.
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { concordance } from '#domain/models/concordance.ts';
+import { concordance } from '#domain/models/survival/concordance.ts';
 import {
   type CoxColumns,
   type CoxModel,
@@ -9,7 +9,7 @@ import {
   linearPredictor,
   survival,
   type Ties,
-} from '#domain/models/cox.ts';
+} from '#domain/models/survival/cox.ts';
 import { describeShared, sharedJson } from '#test/support/shared.ts';
 import { codes, fixturePath, flags, numbers, type Rows, readRows, sharedRows, worst } from '#test/support/survival.ts';
 

@@ -9,8 +9,8 @@ import {
   restrictedMean,
   type SurvivalCurve,
   survivalAt,
-} from '#domain/models/kaplan-meier.ts';
-import { logRank } from '#domain/models/log-rank.ts';
+} from '#domain/models/survival/kaplan-meier.ts';
+import { logRank } from '#domain/models/survival/log-rank.ts';
 import { argsort } from '#domain/numerics/argsort.ts';
 import { describeShared, sharedJson } from '#test/support/shared.ts';
 import { codes, fixturePath, flags, numbers, readRows, sharedRows, worst } from '#test/support/survival.ts';

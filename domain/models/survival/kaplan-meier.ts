@@ -1,6 +1,6 @@
 // Kaplan & Meier (1958): the survival curve of censored durations, its bands, quantiles and mean; the conventions are those of R's survfit.
-import { argsort } from '../numerics/argsort.ts';
-import { normalQuantile } from '../numerics/chi-square.ts';
+import { argsort } from '../../numerics/argsort.ts';
+import { normalQuantile } from '../../numerics/chi-square.ts';
 import { checkSurvival, type SurvivalColumns } from './survival-columns.ts';
 
 export type BandType = 'log-log' | 'log' | 'plain';

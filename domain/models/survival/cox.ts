@@ -1,6 +1,7 @@
 // Cox's proportional hazards model (1972): hazard(t | x) = h0(t)·exp(xᵀβ), with the conventions of R's coxph.
-import { chiSquareTail, normalQuantile } from '../numerics/chi-square.ts';
-import { cholesky, choleskyInverse, choleskySolve } from '../numerics/cholesky.ts';
+import { chiSquareTail, normalQuantile } from '../../numerics/chi-square.ts';
+import { cholesky, choleskyInverse, choleskySolve } from '../../numerics/cholesky.ts';
+import { type Diagnostic, RowError } from '../fit.ts';
 import { concordance } from './concordance.ts';
 import { checkExact, exactLikelihood } from './cox-exact.ts';
 import {
@@ -10,7 +11,6 @@ import {
   partialLikelihood,
   type Ties as SharedTies,
 } from './cox-likelihood.ts';
-import { type Diagnostic, RowError } from './fit.ts';
 import { fit as fitCurve } from './kaplan-meier.ts';
 import { checkSurvival, type SurvivalColumns } from './survival-columns.ts';
 

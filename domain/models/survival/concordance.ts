@@ -1,5 +1,5 @@
 // Harrell's concordance of a risk score with censored durations, in O(n log n).
-import { argsort } from '../numerics/argsort.ts';
+import { argsort } from '../../numerics/argsort.ts';
 import { splitOrder } from './kaplan-meier.ts';
 import type { SurvivalColumns } from './survival-columns.ts';
 

@@ -1,7 +1,7 @@
 // Do groups survive alike? The log-rank test (Mantel 1966, Peto & Peto 1972), for any number of groups, within strata; as R's survdiff.
-import { argsort } from '../numerics/argsort.ts';
-import { chiSquareTail } from '../numerics/chi-square.ts';
-import { cholesky, choleskySolve } from '../numerics/cholesky.ts';
+import { argsort } from '../../numerics/argsort.ts';
+import { chiSquareTail } from '../../numerics/chi-square.ts';
+import { cholesky, choleskySolve } from '../../numerics/cholesky.ts';
 import { splitOrder } from './kaplan-meier.ts';
 import { checkSurvival, type SurvivalColumns } from './survival-columns.ts';
 
