@@ -2,11 +2,12 @@
 // and of the past; and the scores table, kept current in the background.
 import type { ClockInfo, Deployment, FitRequest, Ledgers, LedgerView, ServingModel } from '#api/deps.ts';
 import { ratesOf, viewOf } from '#api/ledgers.ts';
+import { logNow } from '#api/predict/as-of.ts';
+import { scaleOf } from '#api/predict/history.ts';
 import { gapWarning } from '#domain/clock.ts';
 import type { CustomerEntries } from '#domain/ledger.ts';
-import { exponentOf } from '#domain/money.ts';
 import type { Rates } from '#domain/rates.ts';
-import { DAY_MS, dayOf, offsetAt } from '#domain/time.ts';
+import { dayOf } from '#domain/time.ts';
 import type { Pool } from '#processors/pool.ts';
 import { createScorer } from '#processors/scoring/scorer.ts';
 import { type Columns, createCustomerColumns } from '#projections/memory/columns.ts';
@@ -58,11 +59,11 @@ export async function createServing({ calls, columns, modelOf, pool, projector, 
   const gap = clock.mode === 'log' ? gapWarning(clockDay, priorDay) : null;
   if (gap !== null) log.warn({ gap }, 'the clock of the log follows a gap');
 
-  const dayOfClock = (): { day: number; at: number } => {
-    const { clockAt, clockDay } = columns.state();
-    if (clock.mode === 'log') return { day: clockDay, at: clockAt };
+  const dayOfClock = (): { day: number; at: number; mode: 'log' | 'wall' } => {
+    const { mode, offsets } = clock;
+    if (mode === 'log') return { ...logNow(columns.state(), offsets), mode };
     const at = Date.now();
-    return { day: Math.floor((at + offsetAt(at, clock.offsets) * 60_000) / DAY_MS), at };
+    return { day: dayOf(at, offsets), at, mode };
   };
 
   const scorer = createScorer({
@@ -76,7 +77,7 @@ export async function createServing({ calls, columns, modelOf, pool, projector, 
       return { seq, day: dayOf(at, clock.offsets) };
     },
     clock: dayOfClock,
-    majorPerMinor: () => 10 ** -(exponentOf(facts.reportingCurrency) ?? 2),
+    minorPerMajor: () => scaleOf(facts.reportingCurrency),
     log,
   });
 

@@ -29,7 +29,7 @@ export const projections = [
     ],
   },
   { name: 'customers', version: 1, from: 'state', tables: ['customers'] },
-  { name: 'scores', version: 1, from: 'given', tables: ['scores'] },
+  { name: 'scores', version: 2, from: 'given', tables: ['scores'] },
 ] as const satisfies readonly Projection[];
 export type ProjectionName = (typeof projections)[number]['name'];
 
@@ -133,6 +133,7 @@ interface ScoreRow {
   horizon_days: number;
   seq: Int8;
   ts: Date;
+  clock: 'log' | 'wall';
 }
 interface ModelRow {
   model_id: string;

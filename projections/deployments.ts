@@ -28,13 +28,16 @@ export async function applyDeployments(
   }
 }
 
-/** The model of a type (clv, churn …) in force at the end of the log, or null. */
+/**
+ * The model of a type (clv, churn …) in force at the end of the log, or null. Decisions are ordered by CTL: a barrier that reached the log after
+ * that of a later decision changes nothing, as in the fold (memory/workspace.ts).
+ */
 export async function deployedModel(db: Tables, type: string): Promise<DeploymentRow | null> {
   const row = await db
     .selectFrom('rm.deployments')
     .selectAll()
     .where('type', '=', type)
-    .orderBy('seq', 'desc')
+    .orderBy('ctl_sequence', 'desc')
     .limit(1)
     .executeTakeFirst();
   return row ?? null;

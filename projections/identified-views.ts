@@ -1,10 +1,16 @@
 // The views that name customers: the read models joined with the keyring's database through postgres_fdw, for one role only. They exist
 // where the keyring can be reached from the read models' server; elsewhere a warning says so and the masked views remain.
 import type { ClientBase } from 'pg';
-import { customerViews, ROLE_OF } from './migrations/0002-views.ts';
+import { type CustomerNaming, customerViews, ROLE_OF } from './migrations/0002-views.ts';
+import { scoresView } from './migrations/0003-clock-and-zone.ts';
 import type { LogLine } from './runner.ts';
 
 const SERVER = 'axiom47_keyring';
+const IDENTIFIED: CustomerNaming = {
+  schema: 'identified',
+  name: 'i.customer_id',
+  join: 'join keyring.identities i on i.sid_key = c.sid_key',
+};
 
 export interface IdentifiedOptions {
   /** The keyring's database as the read models' server reaches it. */
@@ -31,11 +37,8 @@ export async function grantViews(client: ClientBase, { keyringUrl, log }: Identi
     // Asks the keyring at once: a connection that does not work must show here, not in somebody's query.
     'select from keyring.identities limit 0',
     'create schema if not exists identified',
-    customerViews({
-      schema: 'identified',
-      name: 'i.customer_id',
-      join: 'join keyring.identities i on i.sid_key = c.sid_key',
-    }),
+    customerViews(IDENTIFIED),
+    scoresView(IDENTIFIED),
     ...roleStatements('identified'),
     ...grantStatements('identified'),
   ];

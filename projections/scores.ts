@@ -13,6 +13,8 @@ export interface ScoreBatch {
   seq: number;
   /** Workspace clock they were computed at, ms. */
   at: number;
+  /** Whether that clock was the log's (largest event time) or the wall's (facts §4). */
+  clock: 'log' | 'wall';
   /** 16 bytes a customer. */
   sids: Uint8Array;
   pChurn: Float64Array;
@@ -26,12 +28,12 @@ export interface ScoreBatch {
 
 const STAGE = 'stage_scores';
 const COLUMNS =
-  'sid_key, model_id, p_churn, p_alive, clv_mean, clv_p05, clv_p50, clv_p95, expected_purchases, horizon_days, seq, ts';
-const COLUMN_COUNT = 12;
+  'sid_key, model_id, p_churn, p_alive, clv_mean, clv_p05, clv_p50, clv_p95, expected_purchases, horizon_days, seq, ts, clock';
+const COLUMN_COUNT = 13;
 export const stageTable = `create temp table if not exists ${STAGE} (
   sid_key bigint, model_id text collate "C", p_churn double precision, p_alive double precision, clv_mean double precision,
   clv_p05 double precision, clv_p50 double precision, clv_p95 double precision, expected_purchases double precision,
-  horizon_days integer, seq bigint, ts timestamptz) on commit delete rows`;
+  horizon_days integer, seq bigint, ts timestamptz, clock text) on commit delete rows`;
 
 const MERGE = `insert into rm.scores as t (${COLUMNS})
 select distinct on (sid_key) ${COLUMNS} from ${STAGE} s
@@ -78,6 +80,7 @@ export async function mergeScores(
     out.int4(batch.horizonDays);
     out.int8(batch.seq);
     out.timestamp(batch.at);
+    out.text(batch.clock);
   }
   await copyInto(client, STAGE, out);
   await client.query({ name: 'merge-scores', text: MERGE });

@@ -22,10 +22,10 @@ export interface ScorerDeps {
   model(): ScoringModel | null;
   /** What an earlier start left: who has not changed since `seq` has a score of `day` or later. null: nothing. */
   left(modelId: string): Promise<{ seq: number; day: number } | null>;
-  /** The workspace's now: its day and instant. */
-  clock(): { day: number; at: number };
-  /** Major units per minor unit of the reporting currency, e.g. 0.01. */
-  majorPerMinor(): number;
+  /** The workspace's now: its day and instant, and whose clock says so. */
+  clock(): { day: number; at: number; mode: 'log' | 'wall' };
+  /** Minor units in one major unit of the reporting currency, e.g. 100. */
+  minorPerMajor(): number;
   log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
 }
 
@@ -78,14 +78,17 @@ export function createScorer(deps: ScorerDeps): Scorer {
       const count = rows.sids.length / 16;
       if (count > 0) {
         progress = { done, of: done + count };
-        const scores = await deps.score(inForce.model, inputOf(rows, now.day, deps), SCORE_HORIZONS);
+        // Read after the rows, so that it is not behind anything they hold: what is stored says of which moment the score is.
+        const { day, at, mode } = deps.clock();
+        const scores = await deps.score(inForce.model, scoreInput(rows, day, deps.minorPerMajor()), SCORE_HORIZONS);
         for (const [reason, n] of Object.entries(scores.refused)) refused[reason] = (refused[reason] ?? 0) + n;
         const { refused: _, ...columns } = scores;
         await deps.writeScores({
           modelId: inForce.id,
           horizonDays: SCORE_HORIZONS.churnDays,
           seq,
-          at: now.at,
+          at,
+          clock: mode,
           sids: rows.sids,
           ...columns,
         });
@@ -141,7 +144,8 @@ export function createScorer(deps: ScorerDeps): Scorer {
   };
 }
 
-function inputOf(rows: CustomerState, day: number, deps: ScorerDeps): ScoreInput {
+/** Histories as of `day`, the same digits as the API's `toCustomer`. @param scale minor units in one major unit. */
+export function scoreInput(rows: CustomerState, day: number, scale: number): ScoreInput {
   const n = rows.sids.length / 16;
   const input: ScoreInput = {
     frequency: new Float64Array(n),
@@ -151,7 +155,6 @@ function inputOf(rows: CustomerState, day: number, deps: ScorerDeps): ScoreInput
     monetaryValue: new Float64Array(n),
     leftTruncated: new Uint8Array(n),
   };
-  const scale = deps.majorPerMinor();
   const { erased, linked, anonymous, noRate, leftTruncated } = CUSTOMER_FLAG;
   for (let i = 0; i < n; i++) {
     const never = rows.firstDay[i]! === NO_DAY || rows.orders[i]! === 0;
@@ -166,7 +169,7 @@ function inputOf(rows: CustomerState, day: number, deps: ScorerDeps): ScoreInput
     input.ageDays[i] = Math.max(day, rows.lastDay[i]!) - rows.firstDay[i]!;
     input.moneyDays[i] = moneyDays;
     input.leftTruncated[i] = (flags & leftTruncated) === 0 ? 0 : 1;
-    const mean = moneyDays > 0 ? (rows.moneyMinor[i]! * scale) / moneyDays : 0;
+    const mean = moneyDays > 0 ? rows.moneyMinor[i]! / moneyDays / scale : 0;
     input.monetaryValue[i] = (flags & noRate) === 0 ? mean : Number.NaN;
   }
   return input;

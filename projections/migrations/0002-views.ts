@@ -9,12 +9,12 @@ export interface CustomerNaming {
   name: string;
   join: string;
 }
-const MASKED: CustomerNaming = { schema: 'masked', name: 'c.sid::text', join: '' };
+export const MASKED: CustomerNaming = { schema: 'masked', name: 'c.sid::text', join: '' };
 
 /** Roles of the views; they cannot log in: grant them to those who can. */
 export const ROLE_OF = { masked: 'axiom47_analyst', identified: 'axiom47_analyst_identified' } as const;
 
-/** Order and type of columns are a contract: append only. */
+/** Order and type of columns are a contract: append only. Scores: migration 0003. */
 export const customerViews = ({ schema, name, join }: CustomerNaming): string => `
 create or replace view ${schema}.customers as
 select ${name} as customer_id,
@@ -59,11 +59,6 @@ select ${name} as customer_id, 'rfm-1' as version,
 from rm.customers c cross join rm.meta m ${join}
 where c.orders > 0;
 
-create or replace view ${schema}.scores as
-select ${name} as customer_id, s.model_id, s.p_churn, s.clv_mean, s.clv_p05, s.clv_p95, s.ts,
-       s.p_alive, s.clv_p50, s.expected_purchases, s.horizon_days, s.seq
-from rm.scores s join rm.customers c using (sid_key) ${join};
-
 create or replace view ${schema}.models as
 select model_id, type, version, metrics, created_at, model, digest from rm.models;
 
@@ -88,4 +83,12 @@ export const amountFunction = (): string => {
     when code in (${codes(4)}) then minor * 0.0001 else minor * 0.01 end;`;
 };
 
-export const views = `${amountFunction()}\ncreate schema masked;\n${customerViews(MASKED)}`;
+/** As it was before scores had a clock (0003). */
+const firstScoresView = ({ schema, name, join }: CustomerNaming): string => `
+create or replace view ${schema}.scores as
+select ${name} as customer_id, s.model_id, s.p_churn, s.clv_mean, s.clv_p05, s.clv_p95, s.ts,
+       s.p_alive, s.clv_p50, s.expected_purchases, s.horizon_days, s.seq
+from rm.scores s join rm.customers c using (sid_key) ${join};
+`;
+
+export const views = `${amountFunction()}\ncreate schema masked;\n${customerViews(MASKED)}${firstScoresView(MASKED)}`;

@@ -1,6 +1,8 @@
 // Recently stored events, so that a publisher's retry is not stored again. Only an optimisation: the fold is the judge (facts §2).
 // An event is a duplicate here when its hash and all that a fold reads of it are the same; anything else is left to the fold.
 import { EVENT_TYPES, type StoredEvent } from '#domain/envelope.ts';
+import type { EventStore } from '../event-store.ts';
+import { decodeMessage } from '../pack.ts';
 
 const WAYS = 4;
 /** Words of an entry: four of the event hash, two of the content. */
@@ -50,6 +52,34 @@ export function createDedupe(entries = 2 ** 18): Dedupe {
       return false;
     },
   };
+}
+
+/**
+ * Remembers the events of the last `messages` messages of EVT. Events of a type that only a newer version knows are skipped and counted:
+ * this version cannot have been sent one, so none of them can come again here.
+ */
+export async function warmDedupe(
+  dedupe: Dedupe,
+  store: Pick<EventStore, 'read' | 'lastSequence'>,
+  messages: number,
+): Promise<{ remembered: number; unknownTypes: number }> {
+  let remembered = 0;
+  let unknownTypes = 0;
+  const last = await store.lastSequence('EVT');
+  for await (const { bytes } of store.read('EVT', { from: Math.max(1, last - messages + 1), to: last })) {
+    const message = decodeMessage(bytes);
+    if (message.kind !== 'pack') continue;
+    const { pack } = message;
+    for (let row = 0; row < pack.count; row++) {
+      if (EVENT_TYPES[pack.typeCode(row) - 1] === undefined) {
+        unknownTypes++;
+        continue;
+      }
+      dedupe.seen(pack.event(row));
+      remembered++;
+    }
+  }
+  return { remembered, unknownTypes };
 }
 
 const word = (bytes: Uint8Array, at: number): number =>

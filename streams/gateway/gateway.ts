@@ -13,11 +13,10 @@ import type { StreamLog } from '../jetstream/link.ts';
 import { createLanePublisher, type LanePublisher } from '../jetstream/publisher.ts';
 import { createJetStreamStore } from '../jetstream/store.ts';
 import { type Keyring, openKeyring } from '../keyring/keyring.ts';
-import { decodeMessage } from '../pack.ts';
 import { createQuarantine, type Quarantine } from '../quarantine.ts';
 import { BadBody, contentTypeOf, decodeBatch, decodeBody, MAX_BODY_BYTES, MAX_BODY_EVENTS } from './body.ts';
 import { type Counters, createCounters } from './counters.ts';
-import { createDedupe, type Dedupe } from './dedupe.ts';
+import { createDedupe, type Dedupe, warmDedupe } from './dedupe.ts';
 import { createErase } from './erase.ts';
 import { createIds } from './ids.ts';
 import { type InMessage, openInDoor } from './in-door.ts';
@@ -108,7 +107,9 @@ export async function openGateway(
   const resolver = createResolver(keyring, index, await keyring.reopened());
   const sources = await createSources(keyring, config.sources);
   const dedupe = createDedupe();
-  await warm(dedupe, store);
+  const { unknownTypes } = await warmDedupe(dedupe, store, WARM_MESSAGES);
+  if (unknownTypes > 0)
+    log.warn({ events: unknownTypes }, 'the log holds events of types this version does not know; start the newer one');
   const counters = createCounters();
   const zone = { current: config.zone };
   const ids = createIds(keyring.idKey);
@@ -146,15 +147,6 @@ export async function openGateway(
   const gateway = createGateway(parts, opening.move());
   log.info({ gateway: config.gateway, epoch, customers: index.size }, 'gateway open');
   return gateway;
-}
-
-async function warm(dedupe: Dedupe, store: EventStore): Promise<void> {
-  const last = await store.lastSequence('EVT');
-  for await (const recorded of store.read('EVT', { from: Math.max(1, last - WARM_MESSAGES + 1), to: last })) {
-    const message = decodeMessage(recorded.bytes);
-    if (message.kind !== 'pack') continue;
-    for (let row = 0; row < message.pack.count; row++) dedupe.seen(message.pack.event(row));
-  }
 }
 
 function createGateway(parts: Parts, opened: AsyncDisposableStack): Gateway {

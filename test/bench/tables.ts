@@ -278,6 +278,7 @@ async function stateAndScores(): Promise<Measurement[]> {
         horizonDays: 90,
         seq: round,
         at: 0,
+        clock: 'log' as const,
         sids,
         pChurn: column(round),
         pAlive: column(3),

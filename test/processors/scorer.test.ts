@@ -60,6 +60,7 @@ test('left-truncated, anonymous, linked, erased customers and money without a ra
     score: async (chosen, input, horizons) => scoreColumns(chosen, input, horizons),
     async writeScores(batch: ScoreBatch) {
       const n = batch.sids.length / 16;
+      expect(batch).toMatchObject({ clock: 'wall', at: day * 86_400_000 });
       for (let i = 0; i < n; i++)
         written.set(Buffer.from(batch.sids.subarray(i * 16, i * 16 + 16)).toString('hex'), {
           pChurn: batch.pChurn[i]!,
@@ -69,8 +70,8 @@ test('left-truncated, anonymous, linked, erased customers and money without a ra
     },
     model: () => ({ id: 'clv@1', model }),
     left: async () => null,
-    clock: () => ({ day, at: day * 86_400_000 }),
-    majorPerMinor: () => 0.01,
+    clock: () => ({ day, at: day * 86_400_000, mode: 'wall' as const }),
+    minorPerMajor: () => 100,
     log: { info() {}, warn() {} },
   });
   await scorer.settle();
@@ -120,8 +121,8 @@ test('goes on where an earlier start left: who changed since is scored, everybod
       },
       model: () => ({ id: 'clv@1', model }),
       left: async () => ({ seq: 1, day: 70 }),
-      clock: () => ({ day, at: day * 86_400_000 }),
-      majorPerMinor: () => 0.01,
+      clock: () => ({ day, at: day * 86_400_000, mode: 'log' as const }),
+      minorPerMajor: () => 100,
       log: { info() {}, warn() {} },
     });
   {

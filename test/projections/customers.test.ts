@@ -65,6 +65,7 @@ const scoresOf = (rows: { n: number; clv: number; churn?: number }[], seq = 1, m
   horizonDays: 90,
   seq,
   at: 1_700_000_000_000,
+  clock: 'log',
   sids: Uint8Array.from(rows.flatMap(({ n }) => [...sid(n)])),
   pChurn: Float64Array.from(rows, ({ churn }) => churn ?? 0.5),
   pAlive: Float64Array.from(rows, () => 0.5),
@@ -295,7 +296,7 @@ test('every list and series reads an index', async () => {
     client.query(`
       insert into rm.customers select k, gen_random_uuid(), false, 19000 + k % 900, 19900 + k % 100, 20000, k % 50, k % 49, 1, 1, k % 10007, 'EUR', 1
         from generate_series(1, 30000) k;
-      insert into rm.scores select k, 'm@1', random(), random(), random() * 100, 0, 1, 2, 1, 90, 1, now() from generate_series(1, 30000) k;
+      insert into rm.scores select k, 'm@1', random(), random(), random() * 100, 0, 1, 2, 1, 90, 1, now(), 'log' from generate_series(1, 30000) k;
       insert into rm.transactions select k % 30000, k, gen_random_uuid(), now(), 100, null, 0, 1, 19000 + k / 120, 0, 'EUR', 'web', 'shop', null, null
         from generate_series(1, 120000) k;
       analyze rm.customers, rm.scores, rm.transactions`),

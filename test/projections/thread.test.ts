@@ -76,6 +76,7 @@ test('events acknowledged by JetStream are in the tables, scores too, and a late
       horizonDays: 90,
       seq: 2,
       at: 0,
+      clock: 'log',
       sids: sid(1),
       pChurn: columns(),
       pAlive: columns(),

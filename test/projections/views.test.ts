@@ -2,6 +2,7 @@
 
 import type pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Fact } from '#domain/envelope.ts';
 import { openTables } from '#projections/catalogue.ts';
 import { CopyBuffer } from '#projections/copy-binary.ts';
 import { encodeCustomers, mergeCustomers, stageTable } from '#projections/customers.ts';
@@ -11,7 +12,7 @@ import { migrateTables, rebuildProjection } from '#projections/migrate.ts';
 import { startProjector } from '#projections/projector.ts';
 import { startTestEngines, type TestEngines } from '../support/engines.ts';
 import { customerState } from './state.ts';
-import { createDatabase, event, keepLog, logOf, rowsOf, sid, uuidOf, withClient } from './support.ts';
+import { createDatabase, DAY, event, keepLog, logOf, rowsOf, sid, uuidOf, withClient } from './support.ts';
 
 let engines: TestEngines;
 let url: string;
@@ -82,6 +83,7 @@ beforeAll(async () => {
     horizonDays: 90,
     seq: 3,
     at: 20_010 * 86_400_000,
+    clock: 'wall',
     sids: sid(1),
     pChurn: Float64Array.of(0.25),
     pAlive: Float64Array.of(0.9),
@@ -148,7 +150,7 @@ const COLUMNS: Record<string, string[]> = {
   events: ['customer_id', 'event_ts', 'type', 'props'],
   transactions: ['customer_id', 'txn_ts', 'amount', 'channel'],
   features: ['customer_id', 'version', 'vector', 'ts'],
-  scores: ['customer_id', 'model_id', 'p_churn', 'clv_mean', 'clv_p05', 'clv_p95', 'ts'],
+  scores: ['customer_id', 'model_id', 'p_churn', 'clv_mean', 'clv_p05', 'clv_p95', 'ts', 'clock'],
   models: ['model_id', 'type', 'version', 'metrics', 'created_at'],
   experiments: ['exp_id', 'name', 'variants', 'status', 'created_at'],
   observations: ['exp_id', 'variant', 'ts', 'y', 'amount'],
@@ -197,8 +199,11 @@ test('the identified role sees ids, and not the key seeds', async () => {
       { customer_id: 'c-2', segment: 'one-time', orders: 1, net_amount: '-1.999' },
     ]);
     expect(
-      await select(client, `select clv_mean, expected_purchases from identified.scores where customer_id = 'c-1'`),
-    ).toEqual([{ clv_mean: 42.5, expected_purchases: null }]);
+      await select(
+        client,
+        `select clv_mean, expected_purchases, clock from identified.scores where customer_id = 'c-1'`,
+      ),
+    ).toEqual([{ clv_mean: 42.5, expected_purchases: null, clock: 'wall' }]);
     for (const forbidden of [
       'select key_seed from keyring.identities',
       'select * from rm.scores',
@@ -322,4 +327,22 @@ test('the model in force is the last deployed of its type', async () => {
     ctl_sequence: '1',
   });
   expect(await deployedModel(tables.db, 'churn')).toBeNull();
+});
+
+test('a barrier that was overtaken by a later decision on its way does not win', async () => {
+  const other = await createDatabase(engines, 'overtaken');
+  const deployed = (ctlSequence: number, version: number): Fact => ({
+    type: 'model.deployed',
+    ctlSequence,
+    kind: 'clv',
+    model: 'clv_model',
+    version,
+    digest: 'ab',
+    at: 20_010 * DAY,
+  });
+  const store = await logOf([deployed(7, 2), deployed(5, 1)]);
+  await using projector = startProjector({ databaseUrl: other, store, log: keepLog().log, lingerMs: 1 });
+  await projector.waitFor(2);
+  await using tables = openTables(other);
+  expect(await deployedModel(tables.db, 'clv')).toMatchObject({ model_id: 'clv_model@2', ctl_sequence: '7' });
 });

@@ -2,7 +2,9 @@ import { hash } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { StoredEvent } from '#domain/envelope.ts';
-import { createDedupe } from '#streams/gateway/dedupe.ts';
+import { createDedupe, warmDedupe } from '#streams/gateway/dedupe.ts';
+import { createMemoryStore } from '#streams/memory/store.ts';
+import { PackWriter } from '#streams/pack.ts';
 import { storedEvent } from '#test/support/stored-event.ts';
 
 const base = (): StoredEvent => ({
@@ -81,4 +83,21 @@ test('never calls two different events the same', () => {
       },
     ),
   );
+});
+
+test('after a start the last messages are remembered; events of a newer version’s types are skipped and counted', async () => {
+  await using store = createMemoryStore();
+  const header = { tenant: 'main', gateway: 'g', epoch: 1, ingestedAt: 0 };
+  const append = async (events: StoredEvent[]) => {
+    const pack = new PackWriter();
+    for (const event of events) pack.add(event);
+    await store.append('evt.0.main', pack.encode(header));
+  };
+  // A type this version has no code for is written as 0, as a newer version's code would read here.
+  const newer = { ...storedEvent(3), type: 'order.returned-in-store' } as unknown as StoredEvent;
+  await append([storedEvent(1)]);
+  await append([storedEvent(2), newer, storedEvent(4)]);
+  const dedupe = createDedupe();
+  expect(await warmDedupe(dedupe, store, 1)).toEqual({ remembered: 2, unknownTypes: 1 });
+  expect([1, 2, 4].map((i) => dedupe.has(storedEvent(i)))).toEqual([false, true, true]);
 });
