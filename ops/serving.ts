@@ -124,8 +124,8 @@ export async function createServing({ calls, columns, modelOf, pool, projector, 
       const summary = present
         ? await calls.summary(asOf?.day ?? dayOfClock().day)
         : summarize(await refold.at(asOf.seq), asOf.day);
-      const { histories, spend, seq, day, clockAt: at, firstDay } = summary;
-      return { data: { histories, spend }, seq, day, at, firstDay };
+      const { histories, spend, seq, day, clockAt: at, firstDay, excluded } = summary;
+      return { data: { histories, spend }, seq, day, at, firstDay, excluded };
     },
     async portableDigest(keyring: Pick<Keyring, 'idsOf'>): Promise<string> {
       const ids = new Map<string, string>();
