@@ -174,7 +174,7 @@ export interface KeyringCalls {
 }
 
 export interface FitRequest {
-  kind: 'clv' | 'bg-nbd' | 'mbg-nbd' | 'gamma-gamma';
+  kind: 'clv' | 'bg-nbd' | 'mbg-nbd' | 'pareto-nbd' | 'gamma-gamma';
   /** Fit on what was known then; null = now. */
   asOf: { seq: number; day: number } | null;
   /** Puts the fitted CLV model in force when it applies. */

@@ -115,7 +115,7 @@ export function modelRoutes(deps: Deps, predictions: Predictions) {
         summary: 'Fit from the log, now or on what was known at a moment',
         request: jsonBody(
           z.strictObject({
-            kind: z.enum(['clv', 'bg-nbd', 'mbg-nbd', 'gamma-gamma']).default('clv'),
+            kind: z.enum(['clv', 'bg-nbd', 'mbg-nbd', 'pareto-nbd', 'gamma-gamma']).default('clv'),
             as_of: AsOfInput.optional(),
             deploy: z.boolean().default(false),
           }),

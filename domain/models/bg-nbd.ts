@@ -1,18 +1,18 @@
 // BG/NBD: purchases while alive are Poisson, rates differ by a gamma distribution, and after each REPEAT purchase a customer may leave for
 // good with a chance that differs by a beta distribution. Fader, Hardie & Lee, "Counting Your Customers the Easy Way", Marketing Science 24(2), 2005.
 
-import { fitBetaGeometric } from './beta-geometric-fit.ts';
 import { type BetaGeometricParams, betaGeometricLikelihood } from './beta-geometric-likelihood.ts';
 import { brokenRule, type CompressedSummary, compress, type SummaryColumns } from './compress.ts';
 import type { Fit, TimeUnit } from './fit.ts';
 import * as future from './future-purchases.ts';
+import { fitBetaGeometric } from './purchase-fit.ts';
 
 export type BgNbdParams = BetaGeometricParams;
 
 /**
  * Maximum likelihood from purchase histories, all columns in `unit`.
  *
- * @returns parameters with standard errors, or a reason (see beta-geometric-fit.ts).
+ * @returns parameters with standard errors, or a reason (see purchase-fit.ts).
  * @throws RowError (a RangeError) naming row, column and rule for a history that cannot be.
  * Cost: CDNOW (2,357 customers) about 1 ms; a million daily histories about half a second.
  */

@@ -4,6 +4,7 @@ import * as bgNbd from './bg-nbd.ts';
 import { compress } from './compress.ts';
 import * as gammaGamma from './gamma-gamma.ts';
 import * as mbgNbd from './mbg-nbd.ts';
+import * as paretoNbd from './pareto-nbd.ts';
 
 export const models = {
   'bg-nbd': {
@@ -25,6 +26,16 @@ export const models = {
     fitCompressed: mbgNbd.fitCompressed,
     posterior: mbgNbd.posterior,
     expectedPurchasesOfNewCustomer: mbgNbd.expectedPurchasesOfNewCustomer,
+  },
+  'pareto-nbd': {
+    name: 'pareto-nbd',
+    title: 'Pareto/NBD: the rival of BG/NBD, where customers may leave at any time, not only after a purchase',
+    inputs: ['frequency', 'recency', 'T'],
+    compress,
+    fit: paretoNbd.fit,
+    fitCompressed: paretoNbd.fitCompressed,
+    posterior: paretoNbd.posterior,
+    expectedPurchasesOfNewCustomer: paretoNbd.expectedPurchasesOfNewCustomer,
   },
   'gamma-gamma': {
     name: 'gamma-gamma',

@@ -1,30 +1,49 @@
-// What BG/NBD and MBG/NBD say about the future, once the past is folded into a posterior: alive with some probability, and then a fresh
-// BG/NBD customer with shape r + x, rate α + T and dropout chance ~ Beta(a, b + survived trials). Both models differ in that posterior only.
+// What the purchase models say about the future, once the past is folded into a posterior: alive with some probability, and then a fresh
+// customer. BG/NBD and MBG/NBD: shape r + x, rate α + T, chance to leave after a purchase ~ Beta(a, b + survived trials); they differ in that
+// posterior only. Pareto/NBD: the same purchases, and a death rate ~ Gamma(s, β + T) (pareto-future.ts).
 
-import { betaFraction, betaPrefix, inLowerSide, lnBeta } from '../numerics/beta.ts';
+import { lnBeta } from '../numerics/beta.ts';
 import { integrateLine } from '../numerics/quadrature.ts';
+import { negativeBinomial, upperTail } from './negative-binomial.ts';
+import { boughtWithin, countsWhileAlive, expectedWhileAlive, silentFor } from './pareto-future.ts';
 
-/** A customer's posterior. Times in the model's unit. */
-export interface Posterior {
-  /** ln odds of having dropped out; −∞ when that is impossible. Stays exact where P(alive) underflows. */
+interface AnyPosterior {
+  /** ln odds of being dead; −∞ when that is impossible. Stays exact where P(alive) underflows. */
   logOddsDead: number;
   pAlive: number;
-  /** Purchase rate while alive ~ Gamma(shape, rate). */
+  /** Purchase rate while alive ~ Gamma(shape, rate). Times in the model's unit. */
   shape: number;
   rate: number;
-  /** Chance to drop out after each purchase ~ Beta(a, b). */
+}
+
+/** Leaves after a purchase (BG/NBD, MBG/NBD), with a chance ~ Beta(a, b). */
+export interface GeometricPosterior extends AnyPosterior {
+  leaves: 'after-purchase';
   a: number;
   b: number;
 }
 
-export function posterior(logOddsDead: number, shape: number, rate: number, a: number, b: number): Posterior {
-  // Beyond e^700 the odds overflow while P(alive) is still a (subnormal) number.
-  const pAlive = logOddsDead > 700 ? Math.exp(-logOddsDead) : 1 / (1 + Math.exp(logOddsDead));
-  return { logOddsDead, pAlive, shape, rate, a, b };
+/** Leaves at any time (Pareto/NBD), at a rate ~ Gamma(s, beta). */
+export interface ParetoPosterior extends AnyPosterior {
+  leaves: 'any-time';
+  s: number;
+  beta: number;
+}
+
+/** What is known of one customer. */
+export type Posterior = GeometricPosterior | ParetoPosterior;
+
+/** P(alive) from ln odds of death. Beyond e^700 the odds overflow while P(alive) is still a (subnormal) number. */
+export const aliveFrom = (logOddsDead: number): number =>
+  logOddsDead > 700 ? Math.exp(-logOddsDead) : 1 / (1 + Math.exp(logOddsDead));
+
+export function posterior(logOddsDead: number, shape: number, rate: number, a: number, b: number): GeometricPosterior {
+  return { leaves: 'after-purchase', logOddsDead, pAlive: aliveFrom(logOddsDead), shape, rate, a, b };
 }
 
 /** The posterior of arguments outside the domain: every answer from it is NaN. */
-export const nowhere: Posterior = {
+export const nowhere: GeometricPosterior = {
+  leaves: 'after-purchase',
   logOddsDead: Number.NaN,
   pAlive: Number.NaN,
   shape: Number.NaN,
@@ -40,21 +59,24 @@ const MOST_TERMS = 5000;
 const KEEPS_DIGITS = 3000;
 
 /**
- * E[purchases in (T, T + t]]. For an alive customer, Euler's transform of Fader, Hardie & Lee (2005), eq. 10, with both poles (a = 1 and
- * a + b + x = 1) divided out by hand, so every a, b > 0 and any x are fine:
+ * E[purchases in (T, T + t]]. For an alive customer of BG/NBD, Euler's transform of Fader, Hardie & Lee (2005), eq. 10, with both poles
+ * (a = 1 and a + b + x = 1) divided out by hand, so every a, b > 0 and any x are fine:
  *
  *   c = a + b − 1,  A = c − r,  z = t/(α + t),  L = ln(1 − z)
  *   E = −c·(e^((a−1)L) − 1)/(a − 1) − e^((a−1)L)·S,   S = Σₙ≥₁ (A)ₙ(a)ₙ₋₁/(c+1)ₙ₋₁ · zⁿ/n!
  *
  * with r, α, a, b those of the posterior. Relative error about 1e-13; where z > 0.9999 or
- * the series would cancel, the expectation is integrated over the dropout chance instead (about 100 µs).
+ * the series would cancel, the expectation is integrated over the dropout chance instead (about 100 µs). Of Pareto/NBD: closed form.
  *
  * @param t horizon ≥ 0 in the model's unit.
  * @returns exactly 0 at t = 0; NaN outside the domain. Cost ≈ ln(1e-16)/ln z terms of one division.
  */
-export function expectedFuture({ pAlive, shape, rate, a, b }: Posterior, t: number): number {
+export function expectedFuture(state: Posterior, t: number): number {
+  const { pAlive, shape, rate } = state;
   if (t === 0) return 0 * pAlive;
   if (!(t > 0 && t < Number.POSITIVE_INFINITY && rate > 0)) return Number.NaN;
+  if (state.leaves === 'any-time') return pAlive * expectedWhileAlive(state, t);
+  const { a, b } = state;
   const z = t / (rate + t);
   const alive = z > SERIES_REACH ? Number.NaN : expectedBySeries(shape, rate, a, b, t, z);
   return pAlive * (Number.isNaN(alive) ? expectedByQuadrature(shape, rate, a, b, t) : alive);
@@ -100,24 +122,28 @@ function expectedByQuadrature(shape: number, rate: number, a: number, b: number,
 }
 
 /**
- * P(at least one purchase in (T, T + t]) = P(alive)·(1 − (α/(α + t))^r).
+ * P(at least one purchase in (T, T + t]); of BG/NBD P(alive)·(1 − (α/(α + t))^r).
  *
  * @returns in [0, 1]; small values keep their digits.
  */
-export function probabilityOfPurchase({ pAlive, shape, rate }: Posterior, t: number): number {
+export function probabilityOfPurchase(state: Posterior, t: number): number {
   if (!(t >= 0)) return Number.NaN;
+  const { pAlive, shape, rate } = state;
+  if (state.leaves === 'any-time') return pAlive * boughtWithin(state, t);
   return pAlive * -Math.expm1(-shape * Math.log1p(t / rate));
 }
 
-/** P(no purchase in (T, T + t]): what churn means here. Never 1 − P(alive), which is its limit for t → ∞. Small values keep their digits. */
-export function probabilityOfNoPurchase({ logOddsDead, pAlive, shape, rate }: Posterior, t: number): number {
+/** P(no purchase in (T, T + t]): what churn means here. Never 1 − P(alive), its limit for t → ∞ under BG/NBD. Small values keep their digits. */
+export function probabilityOfNoPurchase(state: Posterior, t: number): number {
   if (!(t >= 0)) return Number.NaN;
+  const { logOddsDead, pAlive, shape, rate } = state;
   const pDead = 1 / (1 + Math.exp(-logOddsDead));
+  if (state.leaves === 'any-time') return pDead + pAlive * silentFor(state, t);
   return pDead + pAlive * Math.exp(-shape * Math.log1p(t / rate));
 }
 
 /**
- * P(N = n) for n = 0 … `last` purchases in (T, T + t]:
+ * P(N = n) for n = 0 … `last` purchases in (T, T + t]; of BG/NBD
  *
  *   [n=0]·P(dead) + P(alive)·{ B(a, b+n)/B(a, b)·nb(n) + [n>0]·B(a+1, b+n−1)/B(a, b)·I_z(n, r) }
  *
@@ -127,11 +153,21 @@ export function probabilityOfNoPurchase({ logOddsDead, pAlive, shape, rate }: Po
 export function countPmf(state: Posterior, t: number, last: number): Float64Array {
   const pmf = new Float64Array(last + 1);
   if (!(t >= 0 && state.rate > 0)) return pmf.fill(Number.NaN);
-  const { shape, rate, a, b, pAlive } = state;
   if (t === 0) {
     pmf[0] = 1;
     return pmf;
   }
+  if (state.leaves === 'any-time') {
+    countsWhileAlive(state, t, pmf);
+    for (let n = 1; n <= last; n++) pmf[n]! *= state.pAlive;
+  } else countsOfGeometric(state, t, pmf);
+  pmf[0] = probabilityOfNoPurchase(state, t);
+  return pmf;
+}
+
+/** Fills n = 1 …; 0 is left to the caller. */
+function countsOfGeometric({ shape, rate, a, b, pAlive }: GeometricPosterior, t: number, pmf: Float64Array): void {
+  const last = pmf.length - 1;
   const z = t / (rate + t);
   const y = rate / (rate + t);
   negativeBinomial(pmf, shape, z, y);
@@ -145,24 +181,6 @@ export function countPmf(state: Posterior, t: number, last: number): Float64Arra
     tail += nb;
     pmf[n] = pAlive * (survived[n]! * nb + ((survived[n - 1]! * a) / (a + b + n - 1)) * tail);
   }
-  pmf[0] = probabilityOfNoPurchase(state, t);
-  return pmf;
-}
-
-/** Fills nb(0 … last), the negative binomial with P(0) = y^r, from its mode outwards: nothing underflows that matters. */
-function negativeBinomial(out: Float64Array, r: number, z: number, y: number): void {
-  const last = out.length - 1;
-  const mode = Math.min(last, Math.max(0, Math.floor(((r - 1) * z) / y)));
-  out[mode] = mode === 0 ? Math.exp(r * Math.log(y)) : betaPrefix(mode, r, z, y) / mode;
-  for (let n = mode; n < last; n++) out[n + 1] = (out[n]! * (r + n) * z) / (n + 1);
-  for (let n = mode; n > 0; n--) out[n - 1] = (out[n]! * n) / ((r + n - 1) * z);
-}
-
-/** I_z(n, r): P(a negative binomial count is at least n ≥ 1). */
-function upperTail(n: number, r: number, z: number, y: number): number {
-  return inLowerSide(n, r, z)
-    ? betaPrefix(n, r, z, y) * betaFraction(n, r, z)
-    : 1 - betaPrefix(r, n, y, z) * betaFraction(r, n, y);
 }
 
 /** Longest count distribution this module writes out; a longer one is a sign of a wrong unit. */

@@ -4,10 +4,10 @@
 import { lnBeta } from '../numerics/beta.ts';
 import { digammaDifference, trigamma } from '../numerics/gamma.ts';
 import { type Box, type Evaluation, type Maximum, maximise } from '../numerics/newton.ts';
-import { toResult } from './beta-geometric-fit.ts';
 import { inLogParameters } from './beta-geometric-likelihood.ts';
 import { checkLengths, checkWeight, gather, uniqueRows } from './compress.ts';
 import { type Diagnostic, FEW_CUSTOMERS, type Fit, MIN_CUSTOMERS, RowError, type TimeUnit } from './fit.ts';
+import { toResult } from './purchase-fit.ts';
 
 export interface GammaGammaParams {
   /** Shape of one customer's amounts. */

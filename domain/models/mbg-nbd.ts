@@ -1,11 +1,11 @@
 // MBG/NBD: BG/NBD, but a customer may leave after the FIRST purchase too, so one who never came back need not be alive: P(alive) < 1 at x = 0.
 // Batislam, Denizel & Filiztekin, "Empirical validation and comparison of models for customer base analysis", IJRM 24(3), 2007.
 
-import { fitBetaGeometric } from './beta-geometric-fit.ts';
 import { type BetaGeometricParams, betaGeometricLikelihood } from './beta-geometric-likelihood.ts';
 import { brokenRule, type CompressedSummary, compress, type SummaryColumns } from './compress.ts';
 import type { Fit, TimeUnit } from './fit.ts';
 import * as future from './future-purchases.ts';
+import { fitBetaGeometric } from './purchase-fit.ts';
 
 export type MbgNbdParams = BetaGeometricParams;
 

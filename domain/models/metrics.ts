@@ -1,4 +1,5 @@
 // Everything `evaluate` says about a score: ranking, calibration and decisions at a threshold. What is not defined is null, with why in `undefined`.
+import { type BrierDecomposition, brierDecomposition, calibrationErrorByChance } from './brier-decomposition.ts';
 import {
   brierScore,
   calibrationError,
@@ -7,12 +8,26 @@ import {
   type ReliabilityBin,
   reliabilityBins,
 } from './calibration-metrics.ts';
+import {
+  type Gain,
+  gainTable,
+  type Offer,
+  type PrecisionRecallPoint,
+  type ProfitCurve,
+  precisionRecallCurve,
+  profitCurve,
+  type RocPoint,
+  rocCurve,
+} from './ranking-curves.ts';
+import { averagePrecisionInterval, clusteredAucInterval, type Grouping } from './ranking-intervals.ts';
 import { auc, aucInterval, averagePrecision, ksDistance, lift } from './ranking-metrics.ts';
-import { type Measured, type ScoredColumns, type ScoredRows, scoredRows } from './scored-rows.ts';
+import { type Measured, type ScoredColumns, type ScoredRows, scoredRows, unmeasured } from './scored-rows.ts';
 
 export interface ScoreMetrics {
   n: number;
   sumWeights: number;
+  /** Groups of rows that belong together; null when each row stands alone. */
+  groups: number | null;
   prevalence: number | null;
   auc: number | null;
   aucLower: number | null;
@@ -20,12 +35,16 @@ export interface ScoreMetrics {
   aucSe: number | null;
   gini: number | null;
   averagePrecision: number | null;
+  averagePrecisionLower: number | null;
+  averagePrecisionUpper: number | null;
+  averagePrecisionSe: number | null;
   prAucTrapezoid: number | null;
   ks: number | null;
   liftTopDecile: number | null;
   brier: number | null;
   /** 1 − Brier / Brier of the constant prevalence. */
   brierSkill: number | null;
+  brierDecomposition: BrierDecomposition | null;
   logLoss: number | null;
   calibrationSlope: number | null;
   calibrationSlopeSe: number | null;
@@ -36,12 +55,25 @@ export interface ScoreMetrics {
   /** Equal-width bins. */
   ece: number | null;
   mce: number | null;
+  /** What chance alone gives a perfectly calibrated score in the same bins. */
+  eceByChance: number | null;
   eceEqualCount: number | null;
   mceEqualCount: number | null;
   reliability: ReliabilityBin[] | null;
   reliabilityEqualCount: ReliabilityBin[] | null;
+  roc: RocPoint[] | null;
+  precisionRecall: PrecisionRecallPoint[] | null;
+  gain: Gain[] | null;
+  /** Null unless an offer was told. */
+  profit: ProfitCurve | null;
   /** Why a metric above is null, by its name. */
   undefined: Record<string, string>;
+}
+
+export interface MetricOptions {
+  /** Rows that belong together, e.g. one customer's: the intervals of AUC and average precision then allow for it. */
+  grouping?: Grouping | undefined;
+  offer?: Offer | undefined;
 }
 
 /**
@@ -49,7 +81,7 @@ export interface ScoreMetrics {
  *
  * @throws RangeError or RowError on misuse (scored-rows.ts).  Cost: one radix sort and a dozen passes, O(n).
  */
-export function scoreMetrics(columns: ScoredColumns): ScoreMetrics {
+export function scoreMetrics(columns: ScoredColumns, { grouping, offer }: MetricOptions = {}): ScoreMetrics {
   const rows = scoredRows(columns);
   const why: Record<string, string> = {};
   const take = <Value>(names: string[], answer: Measured<Value>): Value | null => {
@@ -60,8 +92,15 @@ export function scoreMetrics(columns: ScoredColumns): ScoreMetrics {
   const prevalence = total > 0 ? positives / total : null;
   if (prevalence === null) why.prevalence = 'no rows with weight';
   const area = take(['auc', 'gini'], auc(rows));
-  const interval = take(['aucLower', 'aucUpper', 'aucSe'], aucInterval(rows));
+  const interval = take(
+    ['aucLower', 'aucUpper', 'aucSe'],
+    grouping ? clusteredAucInterval(rows, grouping) : aucInterval(rows),
+  );
   const precision = take(['averagePrecision', 'prAucTrapezoid'], averagePrecision(rows));
+  const precisionInterval = take(
+    ['averagePrecisionLower', 'averagePrecisionUpper', 'averagePrecisionSe'],
+    averagePrecisionInterval(rows, grouping),
+  );
   const brier = take(['brier', 'brierSkill'], brierScore(rows));
   const line = take(
     [
@@ -75,6 +114,8 @@ export function scoreMetrics(columns: ScoredColumns): ScoreMetrics {
   );
   const width = take(['ece', 'mce', 'reliability'], reliabilityBins(rows, 'equal-width'));
   const count = take(['eceEqualCount', 'mceEqualCount', 'reliabilityEqualCount'], reliabilityBins(rows, 'equal-count'));
+  if (offer === undefined) why.profit = 'what an offer costs and brings was not told';
+  if (grouping === undefined) why.groups = 'rows were not grouped: each stands alone';
   const byWidth = width && calibrationError(width);
   const byCount = count && calibrationError(count);
   const uncertainty = (positives * negatives) / total ** 2;
@@ -82,6 +123,7 @@ export function scoreMetrics(columns: ScoredColumns): ScoreMetrics {
   return {
     n: rows.label.length,
     sumWeights: total,
+    groups: grouping?.groups ?? null,
     prevalence,
     auc: area,
     aucLower: interval?.lower ?? null,
@@ -89,11 +131,15 @@ export function scoreMetrics(columns: ScoredColumns): ScoreMetrics {
     aucSe: interval?.standardError ?? null,
     gini: area === null ? null : 2 * area - 1,
     averagePrecision: precision?.averagePrecision ?? null,
+    averagePrecisionLower: precisionInterval?.lower ?? null,
+    averagePrecisionUpper: precisionInterval?.upper ?? null,
+    averagePrecisionSe: precisionInterval?.standardError ?? null,
     prAucTrapezoid: precision?.trapezoid ?? null,
     ks: take(['ks'], ksDistance(rows)),
     liftTopDecile: take(['liftTopDecile'], lift(rows)),
     brier,
     brierSkill: brier === null || !(uncertainty > 0) ? null : 1 - brier / uncertainty,
+    brierDecomposition: take(['brierDecomposition'], brierDecomposition(rows)),
     logLoss: take(['logLoss'], logLoss(rows)),
     calibrationSlope: line?.slope ?? null,
     calibrationSlopeSe: line?.slopeSe ?? null,
@@ -103,10 +149,15 @@ export function scoreMetrics(columns: ScoredColumns): ScoreMetrics {
     observedOverExpected: take(['observedOverExpected'], observedOverExpected(rows, brier)),
     ece: byWidth?.ece ?? null,
     mce: byWidth?.mce ?? null,
+    eceByChance: take(['eceByChance'], width === null ? unmeasured(why.ece ?? '') : calibrationErrorByChance(width)),
     eceEqualCount: byCount?.ece ?? null,
     mceEqualCount: byCount?.mce ?? null,
     reliability: width,
     reliabilityEqualCount: count,
+    roc: take(['roc'], rocCurve(rows))?.points ?? null,
+    precisionRecall: take(['precisionRecall'], precisionRecallCurve(rows)),
+    gain: take(['gain'], gainTable(rows)),
+    profit: offer ? take(['profit'], profitCurve(rows, offer)) : null,
     undefined: why,
   };
 }

@@ -3,25 +3,29 @@
 import { minusLog1p } from './beta.ts';
 import { lnGamma, stirlingCorrection } from './gamma.ts';
 
-/** x^a e^(−x) / Γ(a), without the cancellation of large logarithms near x = a. */
-function gammaPrefix(a: number, x: number): number {
+/**
+ * x^a e^(−x) / Γ(a), the density of ln X for X ~ Gamma(a, 1), without the cancellation of large logarithms near x = a.
+ *
+ * @param a > 0.  @param x ≥ 0, finite.
+ */
+export function gammaPrefix(a: number, x: number): number {
+  if (x === 0) return 0;
   if (a < 10) return Math.exp(a * Math.log(x) - x - lnGamma(a));
   const e = (x - a) / a;
   return Math.sqrt(a / (2 * Math.PI)) * Math.exp(-a * minusLog1p(e, x / a) - stirlingCorrection(a));
 }
 
 /**
- * Q(a, x) = Γ(a, x) / Γ(a), the upper tail with its own digits: series below x = a + 1 (Abramowitz & Stegun 6.5.29),
- * continued fraction above (6.5.31, by Lentz's method).
+ * P(a, x) = γ(a, x) / Γ(a) and Q(a, x) = 1 − P, the tails of Gamma(a, 1): series below x = a + 1 (Abramowitz & Stegun 6.5.29), which gives the
+ * lower one its own digits, continued fraction above (6.5.31, by Lentz's method), which gives them to the upper one.
  *
  * @param a > 0.  @param x ≥ 0.
- * @returns in [0, 1], relative error about 1e-14; NaN outside the domain.
- * @example regularizedGammaUpper(1, 2) // ≈ 0.1353352832366127 = e^−2
+ * @returns each in [0, 1], relative error of the one computed about 1e-14; NaN outside the domain.
+ * @example regularizedGamma(1, 2) // { lower: ≈ 0.8646647, upper: ≈ 0.1353353 = e^−2 }
  */
-export function regularizedGammaUpper(a: number, x: number): number {
-  if (!(a > 0 && x >= 0)) return Number.NaN;
-  if (x === 0) return 1;
-  if (x === Number.POSITIVE_INFINITY) return 0;
+export function regularizedGamma(a: number, x: number): { lower: number; upper: number } {
+  if (!(a > 0 && x >= 0)) return { lower: Number.NaN, upper: Number.NaN };
+  if (x === Number.POSITIVE_INFINITY) return { lower: 1, upper: 0 };
   const prefix = gammaPrefix(a, x);
   if (x < a + 1) {
     let term = 1 / a;
@@ -30,7 +34,7 @@ export function regularizedGammaUpper(a: number, x: number): number {
       term *= x / (a + k);
       sum += term;
     }
-    return 1 - prefix * sum;
+    return { lower: prefix * sum, upper: 1 - prefix * sum };
   }
   let b = x + 1 - a;
   let c = Number.MAX_VALUE;
@@ -45,7 +49,12 @@ export function regularizedGammaUpper(a: number, x: number): number {
     fraction *= factor;
     if (Math.abs(factor - 1) < 2e-16) break;
   }
-  return prefix * fraction;
+  return { lower: 1 - prefix * fraction, upper: prefix * fraction };
+}
+
+/** Q(a, x), the upper tail of Gamma(a, 1). @example regularizedGammaUpper(1, 2) // ≈ 0.1353352832366127 = e^−2 */
+export function regularizedGammaUpper(a: number, x: number): number {
+  return regularizedGamma(a, x).upper;
 }
 
 /**

@@ -56,7 +56,7 @@ export function visitNodes(
   }
 }
 
-interface Comparison {
+export interface Comparison {
   /** P(X_i is the largest); sums to 1. */
   probabilityBest: Float64Array;
   /** P(X_i > X_0), NaN for i = 0. */

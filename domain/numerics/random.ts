@@ -14,6 +14,10 @@ export interface Random {
   beta(a: number, b: number): number;
   /** Integer in [0, n). */
   below(n: number): number;
+  /** Successes of n trials, p in [0, 1]: the range is halved by order statistics (Relles 1972), so the cost grows with log n. */
+  binomial(n: number, p: number): number;
+  /** Poisson with the given mean ≥ 0, reduced through gamma waiting times (Ahrens & Dieter 1974). */
+  poisson(mean: number): number;
 }
 
 export function createRandom(seed: number): Random {
@@ -63,15 +67,51 @@ export function createRandom(seed: number): Random {
       if (Math.log(u) < 0.5 * x * x + e - e * v + e * Math.log(v)) return e * v;
     }
   };
+  const beta = (p: number, q: number): number => {
+    const x = gammaUnit(p);
+    return x / (x + gammaUnit(q));
+  };
+  const binomial = (n: number, p: number): number => {
+    let successes = 0;
+    let [trials, chance] = [n, p];
+    while (trials > 25) {
+      // The k-th smallest of the trials' uniforms: those below it succeed if it does.
+      const k = Math.floor((trials + 1) / 2);
+      const middle = beta(k, trials + 1 - k);
+      if (middle <= chance) {
+        successes += k;
+        trials -= k;
+        chance = Math.min(1, (chance - middle) / (1 - middle));
+      } else {
+        trials = k - 1;
+        chance = Math.min(1, chance / middle);
+      }
+    }
+    for (; trials > 0; trials--) if (uniform() < chance) successes++;
+    return successes;
+  };
+  const poisson = (mean: number): number => {
+    let events = 0;
+    let rest = mean;
+    while (rest > 25) {
+      // The time of the k-th event: before the end k have come, after it the k − 1 before it are spread evenly.
+      const k = Math.floor(0.875 * rest);
+      const at = gammaUnit(k);
+      if (at > rest) return events + binomial(k - 1, rest / at);
+      events += k;
+      rest -= at;
+    }
+    for (let left = Math.exp(-rest), product = uniform(); product > left; product *= uniform()) events++;
+    return events;
+  };
   return {
     uniform,
     normal,
     exponential: (rate) => -Math.log(1 - uniform()) / rate,
     gamma: (shape, rate) => gammaUnit(shape) / rate,
-    beta(p, q) {
-      const x = gammaUnit(p);
-      return x / (x + gammaUnit(q));
-    },
+    beta,
     below: (n) => Math.floor(uniform() * n),
+    binomial,
+    poisson,
   };
 }

@@ -1,15 +1,8 @@
 // `axiom47 ab`: which arm of an experiment is best, from counts alone, without a server.
 import { parseArgs } from 'node:util';
-import {
-  type ArmRevenue,
-  compareConversions,
-  compareRevenue,
-  type Decision,
-  decideExperiment,
-  type RevenueComparison,
-  SMALLEST_PRIOR,
-  sampleRatio,
-} from '#domain/models/experiment.ts';
+import { compareConversions, SMALLEST_PRIOR } from '#domain/models/experiment/conversions.ts';
+import { type Decision, decideExperiment, sampleRatio } from '#domain/models/experiment/decision.ts';
+import { type ArmRevenue, compareRevenue, type RevenueComparison } from '#domain/models/experiment/revenue.ts';
 import { cellError, columnIndex, guessColumn, numberColumn, readTable, type Table } from '../table.ts';
 import { type Command, UsageError } from './command.ts';
 import { print, table } from './options.ts';
@@ -118,7 +111,7 @@ const named = ({ choose, reason }: Decision, arms: Arm[]) => ({
 });
 
 function sentence({ choose, reason }: { choose: string | null; reason: Decision['reason'] }, p: number): string {
-  if (reason === 'sure-enough') return `Choose ${choose}.`;
+  if (choose !== null) return `Choose ${choose}.`;
   if (reason === 'not-sure-yet') return 'No arm is best with 95 % probability yet; go on.';
   return `The arms' sizes are not what equal shares give (p = ${p.toPrecision(2)}): look for a fault in the assignment before reading on.`;
 }

@@ -1,100 +1,105 @@
-// `axiom47 evaluate`: how good a score in a file is, without a server.
+// `axiom47 evaluate`: how good a score or a forecast in a file is, and which of two is better, without a server.
 import { parseArgs } from 'node:util';
-import { RowError } from '#domain/models/fit.ts';
-import { type ScoreMetrics, scoreMetrics, thresholdMetrics } from '#domain/models/metrics.ts';
-import { labelColumn, numberColumn, readTable } from '../table.ts';
+import { readTable } from '../table.ts';
 import { type Command, UsageError } from './command.ts';
-import { table } from './options.ts';
+import { evaluateForecast } from './evaluate-forecast.ts';
+import { type EvaluateInput, groupColumn, numberOption } from './evaluate-input.ts';
+import { evaluateScore } from './evaluate-score.ts';
 
 export const evaluate: Command = {
   name: 'evaluate',
-  summary: 'measure a score in a file: AUC, Brier, log loss, calibration, reliability, lift',
-  help: `axiom47 evaluate --data FILE --label COL[=VALUE] --score COL [--weight COL] [--threshold P] [--json]
+  summary: 'measure a score or a forecast in a file: AUC, Brier, calibration, profit, errors; compare two',
+  help: `axiom47 evaluate --data FILE --label COL[=VALUE] --score COL [--weight COL] [--group COL] [--threshold P]
+                 [--offer-cost C --offer-benefit B] [--compare COL] [--json]
+axiom47 evaluate --kind forecast --data FILE --actual COL --forecast COL [--weight COL] [--group COL] [--naive COL]
+                 [--lower COL --upper COL --level 0.9] [--quantile COL=LEVEL …] [--cdf-below COL --cdf COL] [--train FILE --season N]
+                 [--compare COL] [--json]
 
 One row per case. A score in [0, 1] is measured as a probability too; any other only by how it ranks. What is not defined is null, with why.
 
   --label      0/1 column, or COL=VALUE for the value that is the event
   --score      the column to measure          --weight  how many times each row counts
+  --group      rows of one value belong together, e.g. a customer's snapshots: intervals allow for it
   --threshold  adds the decisions "event when score ≥ P"
-  --json       {auc, aucLower, aucUpper, averagePrecision, brier, logLoss, calibrationSlope, ece, reliability: [...], undefined: {...}, ...}
+  --offer-cost, --offer-benefit  what reaching one costs and what an event reached is worth: the profit at each cut and the best one
+  --compare    a second score or forecast on the same rows: the difference of each metric by paired bootstrap (--draws 2000, --seed 47)
+  --kind forecast  amounts: --naive a forecast to beat; --lower, --upper an interval of coverage --level; --quantile COL=0.95 a quantile;
+               --cdf-below and --cdf P(S < actual) and P(S ≤ actual) for the randomised PIT; --train an earlier series in column --actual,
+               one row a period, for MASE with --season steps (1)
+  --json       {auc, aucLower, aucUpper, averagePrecision, brier, brierDecomposition, logLoss, calibrationSlope, ece, reliability: [...],
+               roc: [...], gain: [...], profit?, undefined: {...}, comparison?, ...}
 
-Example:
-  axiom47 evaluate --data scored.csv --label churned --score p_churn --json`,
+Examples:
+  axiom47 evaluate --data scored.csv --label churned --score p_churn --group customer_id --offer-cost 4 --offer-benefit 60
+  axiom47 evaluate --data scored.csv --label churned --score p_old --compare p_new --group customer_id --json
+  axiom47 evaluate --kind forecast --data values.csv --actual spend --forecast clv --lower p05 --upper p95 --level 0.9`,
 
   async run(argv, io) {
     const { values } = parseArgs({
       args: argv,
       options: {
+        kind: { type: 'string', default: 'score' },
         data: { type: 'string' },
         label: { type: 'string' },
         score: { type: 'string' },
         weight: { type: 'string' },
+        group: { type: 'string' },
         threshold: { type: 'string' },
+        'offer-cost': { type: 'string' },
+        'offer-benefit': { type: 'string' },
+        actual: { type: 'string' },
+        forecast: { type: 'string' },
+        naive: { type: 'string' },
+        lower: { type: 'string' },
+        upper: { type: 'string' },
+        level: { type: 'string' },
+        quantile: { type: 'string', multiple: true },
+        'cdf-below': { type: 'string' },
+        cdf: { type: 'string' },
+        train: { type: 'string' },
+        season: { type: 'string' },
+        compare: { type: 'string' },
+        draws: { type: 'string', default: '2000' },
+        seed: { type: 'string', default: '47' },
         json: { type: 'boolean', default: false },
       },
     });
-    for (const name of ['data', 'label', 'score'] as const)
+    const { kind } = values;
+    if (kind !== 'score' && kind !== 'forecast')
+      throw new UsageError(`--kind ${kind}: score (a label and a score) or forecast (amounts)`);
+    const needed = kind === 'score' ? (['data', 'label', 'score'] as const) : (['data', 'actual', 'forecast'] as const);
+    for (const name of needed)
       if (values[name] === undefined) throw new UsageError(`evaluate needs --${name}; see axiom47 evaluate --help`);
-    const file = readTable(values.data!);
-    const threshold = values.threshold === undefined ? undefined : Number(values.threshold);
-    if (threshold !== undefined && !Number.isFinite(threshold))
-      throw new UsageError(`--threshold ${values.threshold} is not a number, e.g. 0.5`);
-    const columns = {
-      label: labelColumn(file, values.label!),
-      score: numberColumn(file, values.score!),
-      weight: values.weight === undefined ? undefined : numberColumn(file, values.weight),
+    const foreign = (kind === 'score' ? FORECAST_ONLY : SCORE_ONLY).find((name) => values[name] !== undefined);
+    if (foreign !== undefined)
+      throw new UsageError(`--${foreign} goes with --kind ${kind === 'score' ? 'forecast' : 'score'}`);
+    const table = readTable(values.data!);
+    const draws = numberOption('--draws', values.draws);
+    if (!(Number.isInteger(draws) && draws >= 100 && draws <= 100_000))
+      throw new UsageError(`--draws ${values.draws} is not a whole number from 100 to 100000`);
+    const given: EvaluateInput = {
+      ...values,
+      table,
+      grouping: values.group === undefined ? undefined : groupColumn(table, values.group),
+      draws,
+      seed: numberOption('--seed', values.seed),
     };
-    try {
-      const metrics = scoreMetrics(columns);
-      const decisions = threshold === undefined ? {} : { decisions: thresholdMetrics(columns, threshold) };
-      if (values.json) io.stdout(`${JSON.stringify({ ...metrics, ...decisions })}\n`);
-      else io.stdout(`${[...describeMetrics(metrics), ...describeDecisions(decisions.decisions)].join('\n')}\n`);
-    } catch (error) {
-      if (!(error instanceof RowError)) throw error;
-      throw new UsageError(`${file.name} row ${error.row + 1}, column ${values.weight ?? error.column}: ${error.rule}`);
-    }
+    io.stdout(`${kind === 'score' ? evaluateScore(given) : evaluateForecast(given)}\n`);
     return 0;
   },
 };
 
-const show = (value: number | null) => (value === null ? '–' : value.toPrecision(5));
-
-/** Metrics as lines for people. */
-export function describeMetrics(metrics: ScoreMetrics): string[] {
-  const range = metrics.aucLower === null ? '' : ` (95 %: ${show(metrics.aucLower)} to ${show(metrics.aucUpper)})`;
-  const se = (value: number | null) => (value === null ? '' : ` ± ${value.toPrecision(2)}`);
-  return [
-    `${metrics.n} rows, ${metrics.prevalence === null ? '–' : (100 * metrics.prevalence).toFixed(1)} % events`,
-    `  AUC                    ${show(metrics.auc)}${range}`,
-    `  average precision      ${show(metrics.averagePrecision)}`,
-    `  lift of the top tenth  ${show(metrics.liftTopDecile)}`,
-    `  Brier score            ${show(metrics.brier)}`,
-    `  log loss               ${show(metrics.logLoss)}`,
-    `  calibration slope      ${show(metrics.calibrationSlope)}${se(metrics.calibrationSlopeSe)} (1 is perfect)`,
-    `  calibration intercept  ${show(metrics.calibrationIntercept)}${se(metrics.calibrationInterceptSe)} (0 is perfect)`,
-    `  calibration error      ${show(metrics.ece)}`,
-    ...Object.entries(metrics.undefined).map(([name, reason]) => `  ${name} is not defined: ${reason}`),
-    ...(metrics.reliability === null
-      ? []
-      : [
-          '',
-          table(
-            ['bin', 'n', 'mean score', 'rate', 'lower', 'upper'],
-            metrics.reliability.map(({ bin, n, meanScore, rate, lower, upper }) => [
-              bin,
-              n,
-              ...[meanScore, rate, lower, upper].map((value) => Number(value.toFixed(4))),
-            ]),
-          ),
-        ]),
-  ];
-}
-
-function describeDecisions(decisions: ReturnType<typeof thresholdMetrics> | undefined): string[] {
-  if (decisions === undefined) return [];
-  const { threshold, tp, fp, fn, tn, precision, recall } = decisions;
-  return [
-    '',
-    `event when score ≥ ${threshold}: ${tp} hits, ${fp} false alarms, ${fn} missed, ${tn} rightly left; precision ${show(precision)}, recall ${show(recall)}`,
-  ];
-}
+const SCORE_ONLY = ['label', 'score', 'threshold', 'offer-cost', 'offer-benefit'] as const;
+const FORECAST_ONLY = [
+  'actual',
+  'forecast',
+  'naive',
+  'lower',
+  'upper',
+  'level',
+  'quantile',
+  'cdf-below',
+  'cdf',
+  'train',
+  'season',
+] as const;

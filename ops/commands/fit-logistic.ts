@@ -14,7 +14,7 @@ import {
 import { type ScoreMetrics, scoreMetrics } from '#domain/models/metrics.ts';
 import { cellError, columnIndex, labelColumn, numberColumn, readTable, type Table } from '../table.ts';
 import { type Io, UsageError } from './command.ts';
-import { describeMetrics } from './evaluate.ts';
+import { describeMetrics } from './evaluate-score.ts';
 import { table as aligned } from './options.ts';
 
 export const LOGISTIC_HELP = `axiom47 fit logistic --data FILE --label COL[=VALUE] --features a,b,c | --all [--drop d,e]

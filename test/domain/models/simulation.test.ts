@@ -4,6 +4,7 @@ import * as bgNbd from '#domain/models/bg-nbd.ts';
 import { expectedFuture, type Posterior, probabilityOfNoPurchase } from '#domain/models/future-purchases.ts';
 import * as gammaGamma from '#domain/models/gamma-gamma.ts';
 import * as mbgNbd from '#domain/models/mbg-nbd.ts';
+import * as paretoNbd from '#domain/models/pareto-nbd.ts';
 import { spendDistribution } from '#domain/models/spend-distribution.ts';
 import { createRandom, type Random } from '#domain/numerics/random.ts';
 
@@ -11,12 +12,14 @@ const DRAWS = 60_000;
 const GG = { p: 4, q: 3.5, v: 12 };
 
 /** One future of a customer: purchases and money in (T, T + t], drawn step by step. */
-function live(random: Random, { pAlive, shape, rate, a, b }: Posterior, t: number, x: number, meanSpend: number) {
+function live(random: Random, state: Posterior, t: number, x: number, meanSpend: number) {
   let purchases = 0;
-  if (random.uniform() < pAlive) {
-    const lambda = random.gamma(shape, rate);
-    const dropout = random.beta(a, b);
-    for (let at = random.exponential(lambda); at <= t; at += random.exponential(lambda)) {
+  if (random.uniform() < state.pAlive) {
+    const lambda = random.gamma(state.shape, state.rate);
+    const dropout = state.leaves === 'after-purchase' ? random.beta(state.a, state.b) : 0;
+    const life = state.leaves === 'any-time' ? random.exponential(random.gamma(state.s, state.beta)) : t;
+    const end = Math.min(t, life);
+    for (let at = random.exponential(lambda); at <= end; at += random.exponential(lambda)) {
       purchases += 1;
       if (random.uniform() < dropout) break;
     }
@@ -28,12 +31,15 @@ function live(random: Random, { pAlive, shape, rate, a, b }: Posterior, t: numbe
 }
 
 const bg = { r: 0.5, alpha: 6, a: 0.8, b: 2.5 };
+const pareto = { r: 0.55, alpha: 10.6, s: 0.6, beta: 11.7 };
 const mbg = { r: 0.8, alpha: 8.5, a: 1.4, b: 5.2 };
 
 test.each([
   ['a new customer, BG/NBD', bgNbd.posterior(bg, 0, 0, 0), 0, 0],
   ['a one-time buyer, MBG/NBD', mbgNbd.posterior(mbg, 0, 0, 40), 0, 0],
   ['a lapsing repeat buyer, BG/NBD', bgNbd.posterior(bg, 4, 20, 40), 4, 25],
+  ['a new customer, Pareto/NBD', paretoNbd.posterior(pareto, 0, 0, 0), 0, 0],
+  ['a lapsing repeat buyer, Pareto/NBD', paretoNbd.posterior(pareto, 4, 20, 40), 4, 25],
   ['a heavy buyer, MBG/NBD', mbgNbd.posterior(mbg, 30, 39, 40), 30, 18],
 ] as const)(
   'mean, P(no purchase) and spend quantiles of %s agree with 60,000 simulated futures',

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { createRandom } from '#domain/numerics/random.ts';
 import { type Command, UsageError } from '#ops/commands/command.ts';
 import { evaluate } from '#ops/commands/evaluate.ts';
 import { fit } from '#ops/commands/fit.ts';
@@ -150,4 +151,92 @@ test('fit logistic refuses what cannot be, and names it', async () => {
   expect(refused.code).toBe(1);
   expect(refused.json()).toMatchObject({ ok: false, reason: 'separation', converged: false });
   expect(refused.stderr).toMatch(/separated.* by x/);
+});
+
+test('evaluate --group, --offer-* and --compare: intervals by customer, the best cut, the paired difference', async () => {
+  const random = createRandom(5);
+  const lines = Array.from({ length: 120 }, (_, customer) => {
+    const risk = random.normal();
+    const left = random.uniform() < 1 / (1 + Math.exp(-2 * risk)) ? 1 : 0;
+    const p = (noise: number) => (1 / (1 + Math.exp(-2 * (risk + noise * random.normal())))).toFixed(6);
+    return Array.from({ length: 3 }, () => `k${customer},${left},${p(2)},${p(0.1)}`).join('\n');
+  });
+  const data = file('compared.csv', `customer,left,old,new\n${lines.join('\n')}\n`);
+  const options = ['--data', data, '--label', 'left', '--score', 'old'];
+  const plain = (await run(evaluate, ...options, '--json')).json();
+  const grouped = (await run(evaluate, ...options, '--group', 'customer', '--json')).json();
+  expect(plain).toMatchObject({ groups: null, profit: null });
+  expect(grouped).toMatchObject({ groups: 120, auc: plain.auc });
+  expect(grouped.aucSe).toBeGreaterThan(plain.aucSe);
+  const parts = grouped.brierDecomposition;
+  expect(
+    parts.reliability - parts.resolution + parts.uncertainty + parts.withinVariance - 2 * parts.withinCovariance,
+  ).toBeCloseTo(grouped.brier, 13);
+  expect(grouped.roc.at(-1)).toMatchObject({ falsePositiveRate: 1, truePositiveRate: 1 });
+  expect(grouped.gain).toHaveLength(10);
+
+  const compare = [...options, '--group', 'customer', '--compare', 'new', '--draws', '300', '--seed', '2'];
+  const out = (await run(evaluate, ...compare, '--offer-cost', '1', '--offer-benefit', '3', '--json')).json();
+  expect(out.comparison).toMatchObject({
+    first: 'old',
+    second: 'new',
+    draws: 300,
+    seed: 2,
+    groups: 120,
+    undefined: {},
+  });
+  expect(out.comparison.metrics.auc.lower).toBeGreaterThan(0);
+  expect(out.comparison.metrics.auc.first).toBeCloseTo(plain.auc, 12);
+  expect(out.profit.best.profit).toBeCloseTo(out.comparison.metrics.bestProfit.first, 9);
+  const text = await run(evaluate, ...compare);
+  expect(text.stdout).toMatch(/new against old, paired, 300 draws of 120 groups/);
+  expect((await run(evaluate, ...compare)).stdout).toBe(text.stdout);
+
+  expect(await bad(evaluate, ...options, '--offer-cost', '1')).toMatch(/both --offer-cost and --offer-benefit/);
+  expect(await bad(evaluate, ...options, '--offer-cost=-1', '--offer-benefit', '2')).toMatch(
+    /--offer-cost -1 is below/,
+  );
+  expect(await bad(evaluate, ...compare, '--draws', '3')).toMatch(/--draws 3/);
+  const holes = file('holes.csv', 'customer,left,old\na,1,0.5\n,0,0.2\n');
+  expect(await bad(evaluate, '--data', holes, '--label', 'left', '--score', 'old', '--group', 'customer')).toMatch(
+    /row 2, column customer: is empty/,
+  );
+  expect(await bad(evaluate, ...options, '--naive', 'new')).toMatch(/--naive goes with --kind forecast/);
+});
+
+test('evaluate --kind forecast: errors, ranking, interval, quantiles, PIT, MASE, and a second forecast', async () => {
+  const random = createRandom(8);
+  const lines = Array.from({ length: 200 }, () => {
+    const spend = random.exponential(1);
+    return [spend, spend * 1.1, spend * 2, -Math.log(0.95), -Math.log(0.05), 1 - Math.exp(-spend)].join(',');
+  });
+  const data = file('values.csv', `spend,near,far,p05,p95,cdf\n${lines.join('\n')}\n`);
+  const train = file('train.csv', 'spend\n1\n2\n1.5\n');
+  const options = ['--kind', 'forecast', '--data', data, '--actual', 'spend', '--forecast', 'near'];
+  const more = ['--naive', 'far', '--lower', 'p05', '--upper', 'p95', '--level', '0.9', '--quantile', 'p95=0.95'];
+  const pit = ['--cdf-below', 'cdf', '--cdf', 'cdf', '--train', train, '--compare', 'far', '--draws', '200'];
+  const out = (await run(evaluate, ...options, ...more, ...pit, '--json')).json();
+  worst(
+    [
+      [out.wape, 0.1],
+      [out.totalError, 0.1],
+      [out.maeOverNaive, 0.1],
+      [out.concentration.normalised, 1],
+      [out.mase, (0.1 * out.actualTotal) / 200 / 0.75],
+    ],
+    1e-12,
+  );
+  expect(out.coverage).toBeGreaterThan(0.85);
+  expect(out.pit.uniformity.p).toBeGreaterThan(0.001);
+  expect(out.comparison.metrics.mae.lower).toBeGreaterThan(0);
+  expect((await run(evaluate, ...options, ...more, ...pit)).stdout).toMatch(/WAPE +10\.0 %/);
+  expect(await bad(evaluate, ...options, '--lower', 'p05')).toMatch(/needs --lower COL, --upper COL and --level/);
+  expect(await bad(evaluate, ...options, '--quantile', 'p95')).toMatch(/not COL=LEVEL/);
+  expect(await bad(evaluate, ...options, '--cdf', 'cdf')).toMatch(/both --cdf-below/);
+  expect(await bad(evaluate, ...options, '--season', '4')).toMatch(/goes with --train/);
+  expect(await bad(evaluate, ...options, '--label', 'spend')).toMatch(/--label goes with --kind score/);
+  expect(await bad(evaluate, ...options, '--lower', 'p95', '--upper', 'p05', '--level', '0.9')).toMatch(
+    /row 1, column p95: .* above the upper end/,
+  );
+  expect(await bad(evaluate, '--kind', 'guess', '--data', data)).toMatch(/--kind guess/);
 });

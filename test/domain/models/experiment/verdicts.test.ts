@@ -2,14 +2,11 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  type ArmVerdict,
-  compareConversions,
-  compareRevenue,
-  decideExperiment,
-  sampleRatio,
-} from '#domain/models/experiment.ts';
-import { describeShared, hasShared, sharedJson } from '../../support/shared.ts';
+import { compareConversions } from '#domain/models/experiment/conversions.ts';
+import { decideExperiment, sampleRatio } from '#domain/models/experiment/decision.ts';
+import { compareRevenue } from '#domain/models/experiment/revenue.ts';
+import type { ArmVerdict } from '#domain/models/experiment/verdict.ts';
+import { describeShared, hasShared, sharedJson } from '../../../support/shared.ts';
 
 interface GoldenArm {
   successes: number;
@@ -26,8 +23,8 @@ interface GoldenCase {
   arms: GoldenArm[];
 }
 
-const golden = JSON.parse(readFileSync(new URL('../../golden/experiment.json', import.meta.url), 'utf8'));
-const revenueArms = readFileSync(new URL('../../fixtures/experiment.csv', import.meta.url), 'utf8')
+const golden = JSON.parse(readFileSync(new URL('../../../golden/experiment.json', import.meta.url), 'utf8'));
+const revenueArms = readFileSync(new URL('../../../fixtures/experiment.csv', import.meta.url), 'utf8')
   .trim()
   .split('\n')
   .slice(1)
@@ -181,10 +178,45 @@ describe('what the model does not say', () => {
     expect(() => compareConversions([{ trials: 1, successes: 1 }], [0, 1])).toThrow(RangeError);
   });
 
+  const arms = [
+    { probabilityBest: 0.04, expectedLoss: 0.02 },
+    { probabilityBest: 0.96, expectedLoss: 0.001 },
+  ];
+
   test('decisions: sure enough, not yet, or a broken sample ratio', () => {
-    const arms = [{ probabilityBest: 0.04 }, { probabilityBest: 0.96 }];
     expect(decideExperiment(arms, 0.5)).toEqual({ choose: 1, reason: 'sure-enough' });
-    expect(decideExperiment(arms, 0.5, 0.99)).toEqual({ choose: null, reason: 'not-sure-yet' });
+    expect(decideExperiment(arms, 0.5, { kind: 'best', sure: 0.96 }).choose).toBe(1);
+    expect(decideExperiment(arms, 0.5, { kind: 'best', sure: 0.99 })).toEqual({ choose: null, reason: 'not-sure-yet' });
     expect(decideExperiment(arms, 1e-5)).toEqual({ choose: null, reason: 'sample-ratio-mismatch' });
+    expect(decideExperiment(arms.slice(1), 1)).toEqual({ choose: null, reason: 'not-sure-yet' });
+  });
+
+  test('the loss rule takes the arm with the least loss once it is tolerable, and none whose loss is unknown', () => {
+    const rule = (tolerable: number) => ({ kind: 'loss', tolerable }) as const;
+    expect(decideExperiment(arms, 1, rule(0.001))).toEqual({ choose: 1, reason: 'loss-tolerable' });
+    expect(decideExperiment(arms, 1, rule(0.0009)).choose).toBeNull();
+    const unknown = arms.map((arm) => ({ ...arm, expectedLoss: null }));
+    expect(decideExperiment(unknown, 1, rule(1)).choose).toBeNull();
+  });
+
+  test('the always-valid rule asks the leader against every other arm, at α shared among them', () => {
+    const asked: [number, number, number][] = [];
+    const rule = { kind: 'always-valid', alpha: 0.06 } as const;
+    const three = [{ probabilityBest: 0.1, expectedLoss: 0.1 }, { probabilityBest: 0.8, expectedLoss: 0 }, arms[0]!];
+    const ahead = (ends: Record<number, number | null>) => (i: number, j: number, alpha: number) => {
+      asked.push([i, j, alpha]);
+      return ends[j]!;
+    };
+    expect(decideExperiment(three, 1, rule, ahead({ 0: 0.01, 2: 0.02 }))).toEqual({
+      choose: 1,
+      reason: 'better-at-any-look',
+    });
+    expect(asked).toEqual([
+      [1, 0, 0.03],
+      [1, 2, 0.03],
+    ]);
+    expect(decideExperiment(three, 1, rule, ahead({ 0: 0.01, 2: 0 })).choose).toBeNull();
+    expect(decideExperiment(three, 1, rule, ahead({ 0: null, 2: 0.02 })).choose).toBeNull();
+    expect(decideExperiment(three, 1, rule).choose).toBeNull();
   });
 });

@@ -1,35 +1,73 @@
-// Maximum likelihood for BG/NBD and MBG/NBD: one procedure, two likelihoods (see beta-geometric-likelihood.ts).
+// Maximum likelihood for the purchase models: one procedure, whatever likelihood (BG/NBD, MBG/NBD: beta-geometric-likelihood.ts;
+// Pareto/NBD: pareto-nbd-likelihood.ts).
 
 import { cholesky, choleskyInverse } from '../numerics/cholesky.ts';
-import { type Box, type Maximum, maximise } from '../numerics/newton.ts';
+import { type Box, type Evaluation, type Maximum, maximise } from '../numerics/newton.ts';
 import { type BetaGeometricParams, betaGeometricLikelihood } from './beta-geometric-likelihood.ts';
 import type { CompressedSummary } from './compress.ts';
 import { type Diagnostic, FEW_CUSTOMERS, type Fit, type FitRefused, MIN_CUSTOMERS, type TimeUnit } from './fit.ts';
 
-const NAMES = ['r', 'alpha', 'a', 'b'] as const;
-
-/** Bounds of ln-parameters, alpha in units of the longest observation. Beyond them the likelihood is flat to working precision. */
-const BOX: Box = {
-  lower: [1e-6, 1e-9, 1e-6, 1e-6].map(Math.log),
-  upper: [1e6, 1e9, 1e6, 1e6].map(Math.log),
-};
+/** What tells one purchase model from another in a fit. */
+interface PurchaseModel<Model extends string, Name extends string> {
+  model: Model;
+  /** Parameters in the order of θ = their logarithms. The first is the shape of the purchase rates. */
+  names: readonly Name[];
+  /** Which of them are in units of time. */
+  times: readonly Name[];
+  /** Bounds of ln-parameters, times in units of the longest observation. Beyond them the likelihood is flat to working precision. */
+  box: Box;
+  likelihood(summary: CompressedSummary, timeScale: number): (theta: readonly number[]) => Evaluation;
+  /** Where Newton begins, at the observed purchases per longest observation; the first that converges is taken. */
+  starts(rate: number): number[][];
+}
 
 /** r above this means that purchase rates show no spread worth a parameter. */
 const NO_HETEROGENEITY = 1e4;
 
-/**
- * Fits (r, α, a, b) to compressed histories by Newton's method on ln-parameters, in time units of the longest T.
- *
- * Refused: fewer than 10 customers; nobody bought again (r and α are then not separately identified, a and b not at all).
- * Flagged in `diagnostics`: fewer than 30 customers, a parameter at a bound (`at-boundary`: its standard error is null), `no-dropout`
- * when every repeat buyer's last purchase is at T, `no-heterogeneity`, `ill-conditioned`.
- */
+/** Standard error of a ln-parameter above which a 95 % interval spans a factor of 7 to either side. */
+const WEAK = 1;
+
+/** BG/NBD (`trialsAtBirth` 0) or MBG/NBD (1). */
 export function fitBetaGeometric<Model extends string>(
   model: Model,
   summary: CompressedSummary,
   trialsAtBirth: 0 | 1,
   unit: TimeUnit,
 ): Fit<Model, BetaGeometricParams> {
+  return fitPurchases(
+    {
+      model,
+      names: ['r', 'alpha', 'a', 'b'],
+      times: ['alpha'],
+      box: { lower: [1e-6, 1e-9, 1e-6, 1e-6].map(Math.log), upper: [1e6, 1e9, 1e6, 1e6].map(Math.log) },
+      likelihood: (statistics, timeScale) => betaGeometricLikelihood(statistics, trialsAtBirth, timeScale),
+      // A typical retail shape, then a sharper and a flatter one.
+      starts: (rate) =>
+        [[0.4, 0.8, 2.5] as const, [3, 0.5, 5] as const, [0.1, 2, 4] as const].map(([r, a, b]) => [
+          r,
+          (0.6 * r) / rate,
+          a,
+          b,
+        ]),
+    },
+    summary,
+    unit,
+  );
+}
+
+/**
+ * Fits a purchase model to compressed histories by Newton's method on ln-parameters, in time units of the longest T.
+ *
+ * Refused: fewer than 10 customers; nobody bought again (the rate of purchase and the chance to leave cannot be told apart).
+ * Flagged in `diagnostics`: fewer than 30 customers, a parameter at a bound (`at-boundary`: its standard error is null), `no-dropout`
+ * when every repeat buyer's last purchase is at T, `no-heterogeneity`, `weakly-identified`, `ill-conditioned`.
+ */
+export function fitPurchases<Model extends string, Name extends string>(
+  kind: PurchaseModel<Model, Name>,
+  summary: CompressedSummary,
+  unit: TimeUnit,
+): Fit<Model, { [Key in Name]: number }> {
+  const { model, names } = kind;
   const totals = describe(summary);
   const { n } = totals;
   const refuse = (reason: FitRefused<Model>['reason'], message: string): FitRefused<Model> => ({
@@ -50,10 +88,9 @@ export function fitBetaGeometric<Model extends string>(
       'nobody bought again: the rate of purchase and the chance to drop out cannot be told apart; observe for longer',
     );
   const timeScale = 1 / totals.longest;
-  const likelihood = betaGeometricLikelihood(summary, trialsAtBirth, timeScale);
   const rate = totals.repeats / (totals.exposure * timeScale);
-  const best = search(likelihood, rate);
-  const diagnostics = warnings(best, totals);
+  const best = search(kind.likelihood(summary, timeScale), kind.starts(rate), kind.box);
+  const diagnostics = warnings(best, names, totals);
   if (!best.converged)
     return {
       ...refuse(
@@ -64,11 +101,14 @@ export function fitBetaGeometric<Model extends string>(
       gradientNorm: Math.max(...best.gradient.map(Math.abs)),
       diagnostics,
     };
+  const scale = names.map((name) => (kind.times.includes(name) ? 1 / timeScale : 1));
+  const result = toResult(best, names, scale, diagnostics);
+  weak(result.covarianceLog, names, diagnostics);
   return {
     ok: true,
     model,
     unit,
-    ...toResult(best, NAMES, [1, 1 / timeScale, 1, 1], diagnostics),
+    ...result,
     logLikelihood: best.value + totals.repeats * Math.log(timeScale),
     n,
   };
@@ -94,22 +134,18 @@ function describe({ frequency, recency, T, weight }: CompressedSummary) {
   return { n, repeats, repeaters, exposure, longest, everybodyAlive };
 }
 
-/** Newton from a typical retail shape, then from sharper and flatter ones; the highest maximum that converged. */
-function search(likelihood: ReturnType<typeof betaGeometricLikelihood>, rate: number): Maximum {
+/** Newton from each start; the first maximum that converged, else the highest value found. */
+function search(likelihood: (theta: readonly number[]) => Evaluation, starts: number[][], box: Box): Maximum {
   let best: Maximum | undefined;
-  for (const [r, a, b] of [
-    [0.4, 0.8, 2.5],
-    [3, 0.5, 5],
-    [0.1, 2, 4],
-  ] as const) {
-    const found = maximise(likelihood, [r, (0.6 * r) / rate, a, b].map(Math.log), BOX);
+  for (const start of starts) {
+    const found = maximise(likelihood, start.map(Math.log), box);
     if (found.converged) return found;
     if (best === undefined || found.value > best.value) best = found;
   }
   return best!;
 }
 
-function warnings(best: Maximum, totals: ReturnType<typeof describe>): Diagnostic[] {
+function warnings(best: Maximum, names: readonly string[], totals: ReturnType<typeof describe>): Diagnostic[] {
   const found: Diagnostic[] = [];
   if (totals.n < FEW_CUSTOMERS)
     found.push({ code: 'few-customers', message: `${totals.n} customers: expect wide uncertainty` });
@@ -124,7 +160,7 @@ function warnings(best: Maximum, totals: ReturnType<typeof describe>): Diagnosti
       code: 'no-heterogeneity',
       message: 'customers do not differ in their rate of purchase; only r/alpha is identified',
     });
-  NAMES.forEach((name, i) => {
+  names.forEach((name, i) => {
     if (best.atBound[i] !== 0)
       found.push({
         code: 'at-boundary',
@@ -132,6 +168,16 @@ function warnings(best: Maximum, totals: ReturnType<typeof describe>): Diagnosti
       });
   });
   return found;
+}
+
+/** Parameters that the data bound only within a factor of some seven: their sum or ratio may be known all the same. */
+function weak(covarianceLog: number[][] | null, names: readonly string[], diagnostics: Diagnostic[]): void {
+  const loose = names.filter((_, i) => covarianceLog !== null && Math.sqrt(covarianceLog[i]![i]!) > WEAK);
+  if (loose.length > 0)
+    diagnostics.push({
+      code: 'weakly-identified',
+      message: `${loose.join(' and ')} ${loose.length > 1 ? 'are' : 'is'} known only to a factor of several: read predictions and their intervals, not the parameters; more customers or a longer observation would tell`,
+    });
 }
 
 /** Parameters on their own scale, observed information, standard errors by the delta method. Shared with Gamma-Gamma. */
