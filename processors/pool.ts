@@ -6,12 +6,16 @@ import type { ClvModel } from '#domain/models/clv-model.ts';
 import type { Result } from '#domain/result.ts';
 import type { ScoreColumns, ScoreHorizons, ScoreInput } from './scoring/score-columns.ts';
 import type { ClvTraining, ClvTrainingData } from './training/fit-clv.ts';
+import type { LogisticSumsRequest } from './training/fit-logistic.ts';
 import type { PoolTask } from './worker.ts';
 
 export interface Pool extends AsyncDisposable {
   fitClv(data: ClvTrainingData, unit: 'week' | 'day'): Promise<Result<ClvTraining, string>>;
   score(model: ClvModel, input: ScoreInput, horizons: ScoreHorizons): Promise<ScoreColumns>;
   clvColumns(request: ClvColumnsRequest): Promise<ClvColumnsAnswer>;
+  /** Sums over some chunks of rows; the columns should lie in shared memory. */
+  logisticSums(request: LogisticSumsRequest): Promise<Float64Array>;
+  readonly threads: number;
   /** Tasks waiting for a thread. */
   readonly queued: number;
 }
@@ -30,6 +34,8 @@ export function createPool(threads = 2): Pool {
     fitClv: (data, unit) => run({ kind: 'fit-clv', data, unit }),
     score: (model, input, horizons) => run({ kind: 'score', model, input, horizons }),
     clvColumns: (request) => run({ kind: 'clv-columns', request }),
+    logisticSums: (request) => run({ kind: 'logistic-sums', request }),
+    threads,
     get queued() {
       return piscina.queueSize;
     },

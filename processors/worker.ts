@@ -1,13 +1,16 @@
 // The thread side of the pool: picks the kernel and answers.
 import { type ClvColumnsRequest, clvColumns } from '#domain/models/clv-columns.ts';
 import type { ClvModel } from '#domain/models/clv-model.ts';
+import { chunkSums } from '#domain/models/logistic-kernel.ts';
 import { type ScoreHorizons, type ScoreInput, scoreColumns } from './scoring/score-columns.ts';
 import { type ClvTrainingData, fitClv } from './training/fit-clv.ts';
+import type { LogisticSumsRequest } from './training/fit-logistic.ts';
 
 export type PoolTask =
   | { kind: 'fit-clv'; data: ClvTrainingData; unit: 'week' | 'day' }
   | { kind: 'score'; model: ClvModel; input: ScoreInput; horizons: ScoreHorizons }
-  | { kind: 'clv-columns'; request: ClvColumnsRequest };
+  | { kind: 'clv-columns'; request: ClvColumnsRequest }
+  | { kind: 'logistic-sums'; request: LogisticSumsRequest };
 
 export default function run(task: PoolTask): unknown {
   switch (task.kind) {
@@ -17,5 +20,7 @@ export default function run(task: PoolTask): unknown {
       return scoreColumns(task.model, task.input, task.horizons);
     case 'clv-columns':
       return clvColumns(task.request);
+    case 'logistic-sums':
+      return chunkSums(task.request.rows, task.request.pass, task.request.from, task.request.to);
   }
 }

@@ -1,16 +1,282 @@
-// Loss, gradient and Hessian of a logistic regression on standardised columns, summed block by block so that a block stays in the cache.
+// Sums over rows that a logistic regression needs, taken chunk by chunk: chunks can be summed on any thread in any order, and are added up in
+// theirs, so that the answer has the same bits whoever computed it. Inside a chunk, tiles of rows stay in the first cache.
 
-const BLOCK = 2048;
-
-/** Columns already centred and scaled; `intercept` is coefficient 0 of every vector here. Sums are divided by the total weight. */
-export interface Design {
-  columns: readonly Float64Array[];
+/** Columns of one length; every row has a label and a weight. Threads share the columns when they lie in shared memory. */
+export interface LogisticRows {
+  features: readonly Float64Array[];
   label: Float64Array;
   weight: Float64Array;
-  total: number;
 }
 
-/** η = b₀ + Σ b_j z_j for every row. */
+/** The features in use, each centred and scaled on the fly: z = (x − mean) · inverseSd. */
+export interface Scale {
+  columns: readonly number[];
+  mean: readonly number[];
+  inverseSd: readonly number[];
+}
+
+/** One reading of all rows. Coefficients are standardised, the intercept first. */
+export type Pass =
+  | { kind: 'moments' }
+  /** Loss and its gradient at `beta`; its Hessian too when `curvature`. */
+  | { kind: 'derivatives'; scale: Scale; beta: readonly number[]; curvature: boolean }
+  /** Largest |change of the log-odds| along `direction`, of the rows with weight. */
+  | { kind: 'reach'; scale: Scale; direction: readonly number[] };
+
+/** Rows of a chunk. Part of the result's definition: another number changes the last bits. */
+const CHUNK = 32_768;
+/** Rows of a tile: 20 columns of it are 20 KiB. */
+const TILE = 128;
+
+export const chunksOf = (rows: LogisticRows): number => Math.max(1, Math.ceil(rows.label.length / CHUNK));
+
+/** Numbers a chunk answers with. Moments: weight, events, rows with weight, then (mean, Σ w (x − mean)²) by feature. */
+function width(rows: LogisticRows, pass: Pass): number {
+  if (pass.kind === 'moments') return 3 + 2 * rows.features.length;
+  if (pass.kind === 'reach') return 1;
+  const k = pass.scale.columns.length + 1;
+  return 1 + k + (pass.curvature ? (k * (k + 1)) / 2 : 0);
+}
+
+/** The sums of chunks `from` to before `to`, one after the other. */
+export function chunkSums(rows: LogisticRows, pass: Pass, from: number, to: number): Float64Array {
+  const size = width(rows, pass);
+  const sums = new Float64Array((to - from) * size);
+  for (let chunk = from; chunk < to; chunk++) {
+    const start = chunk * CHUNK;
+    const end = Math.min(rows.label.length, start + CHUNK);
+    const into = sums.subarray((chunk - from) * size, (chunk - from + 1) * size);
+    if (pass.kind === 'moments') moments(rows, start, end, into);
+    else if (pass.kind === 'derivatives') derivatives(rows, pass, start, end, into);
+    else into[0] = reach(rows, pass, start, end);
+  }
+  return sums;
+}
+
+/** Adds chunks up in their order. @param sums of all chunks, in one or several stretches that follow each other. */
+export function addChunks(rows: LogisticRows, pass: Pass, sums: readonly Float64Array[]): Float64Array {
+  const size = width(rows, pass);
+  const total = new Float64Array(size);
+  for (const stretch of sums)
+    for (let at = 0; at < stretch.length; at += size) {
+      const chunk = stretch.subarray(at, at + size);
+      if (pass.kind === 'moments') addMoments(total, chunk);
+      else if (pass.kind === 'reach') total[0] = Math.max(total[0]!, chunk[0]!);
+      else for (let i = 0; i < size; i++) total[i]! += chunk[i]!;
+    }
+  return total;
+}
+
+/** All chunks on this thread. */
+export const passHere = (rows: LogisticRows, pass: Pass): Float64Array =>
+  addChunks(rows, pass, [chunkSums(rows, pass, 0, chunksOf(rows))]);
+
+/** NaN where a weight, a label or a feature is not what it must be. */
+function moments({ features, label, weight }: LogisticRows, start: number, end: number, into: Float64Array): void {
+  let [total, events, counted] = [0, 0, 0];
+  for (let i = start; i < end; i++) {
+    const w = weight[i]!;
+    const y = label[i]!;
+    total += w >= 0 ? w : Number.NaN;
+    events += y === 0 || y === 1 ? w * y : Number.NaN;
+    if (w > 0) counted++;
+  }
+  into[0] = total;
+  into[1] = events;
+  into[2] = counted;
+  for (let j = 0; j < features.length; j++) {
+    const column = features[j]!;
+    let [s0, s1] = [0, 0];
+    let i = start;
+    for (; i + 1 < end; i += 2) {
+      s0 += weight[i]! * column[i]!;
+      s1 += weight[i + 1]! * column[i + 1]!;
+    }
+    if (i < end) s0 += weight[i]! * column[i]!;
+    const mean = total > 0 ? (s0 + s1) / total : (s0 + s1) * 0;
+    let [q0, q1] = [0, 0];
+    for (i = start; i + 1 < end; i += 2) {
+      const d0 = column[i]! - mean;
+      const d1 = column[i + 1]! - mean;
+      q0 += weight[i]! * d0 * d0;
+      q1 += weight[i + 1]! * d1 * d1;
+    }
+    if (i < end) q0 += weight[i]! * (column[i]! - mean) ** 2;
+    into[3 + 2 * j] = mean;
+    into[4 + 2 * j] = q0 + q1;
+  }
+}
+
+/** Chan, Golub & LeVeque (1983): means and squares of two parts give those of the whole without cancellation. */
+function addMoments(total: Float64Array, chunk: Float64Array): void {
+  const [before, added] = [total[0]!, chunk[0]!];
+  const after = before + added;
+  for (let at = 3; at < total.length; at += 2) {
+    const delta = chunk[at]! - total[at]!;
+    const share = after > 0 ? added / after : 0;
+    // A chunk without weight still hands on what is not finite in it.
+    total[at]! += share > 0 ? delta * share : chunk[at]! * 0;
+    total[at + 1]! += chunk[at + 1]! + delta * delta * before * share;
+  }
+  for (let i = 0; i < 3; i++) total[i]! += chunk[i]!;
+}
+
+function derivatives(
+  { features, label, weight }: LogisticRows,
+  { scale, beta, curvature }: Extract<Pass, { kind: 'derivatives' }>,
+  start: number,
+  end: number,
+  into: Float64Array,
+): void {
+  const k = scale.columns.length + 1;
+  // Padded with columns of zeros to whole 3 × 3 squares.
+  const padded = Math.ceil(k / 3) * 3;
+  const tile = new Float64Array(padded * TILE);
+  const gram = new Float64Array(padded * padded);
+  const eta = new Float64Array(TILE);
+  const residual = new Float64Array(TILE);
+  const root = new Float64Array(TILE);
+  let loss = 0;
+  for (let from = start; from < end; from += TILE) {
+    const size = Math.min(TILE, end - from);
+    fillTile(features, scale, beta, from, size, tile, eta);
+    let g = 0;
+    for (let i = 0; i < size; i++) {
+      const e = eta[i]!;
+      const y = label[from + i]!;
+      const w = weight[from + i]!;
+      const q = Math.exp(e < 0 ? e : -e);
+      const p = (e < 0 ? q : 1) / (1 + q);
+      // ln(1 + eᵉ) − y e without overflow at any e.
+      loss += w * ((e > 0 ? e : 0) - y * e + Math.log1p(q));
+      const r = w * (p - y);
+      residual[i] = r;
+      g += r;
+      // p (1 − p) with its own digits where p is next to 1.
+      root[i] = Math.sqrt((w * q) / ((1 + q) * (1 + q)));
+    }
+    into[1]! += g;
+    for (let j = 1; j < k; j++) into[1 + j]! += dot(tile, j * TILE, residual, size);
+    if (!curvature) continue;
+    for (let i = 0; i < size; i++) tile[i] = root[i]!;
+    for (let j = 1; j < k; j++) for (let i = 0, at = j * TILE; i < size; i++, at++) tile[at]! *= root[i]!;
+    addGram(tile, size, padded, gram);
+  }
+  into[0] = loss;
+  if (curvature)
+    for (let a = 0, at = 1 + k; a < k; a++) for (let b = 0; b <= a; b++) into[at++] = gram[a * padded + b]!;
+}
+
+/** Standardised columns 1 … k − 1 of the tile (column 0 is the intercept's), and η = b₀ + Σ b z; four columns a walk. */
+function fillTile(
+  features: readonly Float64Array[],
+  { columns, mean, inverseSd }: Scale,
+  beta: readonly number[],
+  from: number,
+  size: number,
+  tile: Float64Array,
+  eta: Float64Array,
+): void {
+  const k = columns.length;
+  eta.fill(beta[0]!, 0, size);
+  let j = 0;
+  for (; j + 3 < k; j += 4) {
+    const [c0, c1, c2, c3] = [columns[j]!, columns[j + 1]!, columns[j + 2]!, columns[j + 3]!];
+    const [f0, f1, f2, f3] = [features[c0]!, features[c1]!, features[c2]!, features[c3]!];
+    const [m0, m1, m2, m3] = [mean[c0]!, mean[c1]!, mean[c2]!, mean[c3]!];
+    const [s0, s1, s2, s3] = [inverseSd[c0]!, inverseSd[c1]!, inverseSd[c2]!, inverseSd[c3]!];
+    const [b0, b1, b2, b3] = [beta[j + 1]!, beta[j + 2]!, beta[j + 3]!, beta[j + 4]!];
+    for (let i = 0, at = (j + 1) * TILE, row = from; i < size; i++, at++, row++) {
+      const z0 = (f0[row]! - m0) * s0;
+      const z1 = (f1[row]! - m1) * s1;
+      const z2 = (f2[row]! - m2) * s2;
+      const z3 = (f3[row]! - m3) * s3;
+      tile[at] = z0;
+      tile[at + TILE] = z1;
+      tile[at + 2 * TILE] = z2;
+      tile[at + 3 * TILE] = z3;
+      eta[i]! += b0 * z0 + b1 * z1 + (b2 * z2 + b3 * z3);
+    }
+  }
+  for (; j < k; j++) {
+    const c = columns[j]!;
+    const [feature, m, s, b] = [features[c]!, mean[c]!, inverseSd[c]!, beta[j + 1]!];
+    for (let i = 0, at = (j + 1) * TILE, row = from; i < size; i++, at++, row++) {
+      const z = (feature[row]! - m) * s;
+      tile[at] = z;
+      eta[i]! += b * z;
+    }
+  }
+}
+
+/** Four sums side by side keep the processor busy. */
+function dot(tile: Float64Array, from: number, other: Float64Array, size: number): number {
+  let [s0, s1, s2, s3] = [0, 0, 0, 0];
+  let i = 0;
+  for (let at = from; i + 3 < size; i += 4, at += 4) {
+    s0 += tile[at]! * other[i]!;
+    s1 += tile[at + 1]! * other[i + 1]!;
+    s2 += tile[at + 2]! * other[i + 2]!;
+    s3 += tile[at + 3]! * other[i + 3]!;
+  }
+  for (; i < size; i++) s0 += tile[from + i]! * other[i]!;
+  return s0 + s1 + (s2 + s3);
+}
+
+/** Lower triangle of tileᵀ·tile in squares of 3 × 3: nine sums and six operands are what fits the processor's registers. */
+function addGram(tile: Float64Array, size: number, k: number, gram: Float64Array): void {
+  for (let a = 0; a < k; a += 3)
+    for (let b = 0; b <= a; b += 3) {
+      let [s00, s01, s02, s10, s11, s12, s20, s21, s22] = [0, 0, 0, 0, 0, 0, 0, 0, 0];
+      const [a0, b0] = [a * TILE, b * TILE];
+      for (let i = 0; i < size; i++) {
+        const x0 = tile[a0 + i]!;
+        const x1 = tile[a0 + TILE + i]!;
+        const x2 = tile[a0 + 2 * TILE + i]!;
+        const y0 = tile[b0 + i]!;
+        const y1 = tile[b0 + TILE + i]!;
+        const y2 = tile[b0 + 2 * TILE + i]!;
+        s00 += x0 * y0;
+        s01 += x0 * y1;
+        s02 += x0 * y2;
+        s10 += x1 * y0;
+        s11 += x1 * y1;
+        s12 += x1 * y2;
+        s20 += x2 * y0;
+        s21 += x2 * y1;
+        s22 += x2 * y2;
+      }
+      const at = a * k + b;
+      gram[at]! += s00;
+      gram[at + 1]! += s01;
+      gram[at + 2]! += s02;
+      gram[at + k]! += s10;
+      gram[at + k + 1]! += s11;
+      gram[at + k + 2]! += s12;
+      gram[at + 2 * k]! += s20;
+      gram[at + 2 * k + 1]! += s21;
+      gram[at + 2 * k + 2]! += s22;
+    }
+}
+
+function reach(
+  { features, weight }: LogisticRows,
+  { scale, direction }: Extract<Pass, { kind: 'reach' }>,
+  start: number,
+  end: number,
+): number {
+  const tile = new Float64Array((scale.columns.length + 1) * TILE);
+  const change = new Float64Array(TILE);
+  let most = 0;
+  for (let from = start; from < end; from += TILE) {
+    const size = Math.min(TILE, end - from);
+    fillTile(features, scale, direction, from, size, tile, change);
+    for (let i = 0; i < size; i++) if (weight[from + i]! > 0) most = Math.max(most, Math.abs(change[i]!));
+  }
+  return most;
+}
+
+/** η = b₀ + Σ b_j x_j for every row, on columns as they stand. */
 export function logOdds(columns: readonly Float64Array[], n: number, beta: readonly number[]): Float64Array {
   const eta = new Float64Array(n).fill(beta[0]!);
   for (let j = 0; j < columns.length; j++) {
@@ -19,68 +285,4 @@ export function logOdds(columns: readonly Float64Array[], n: number, beta: reado
     if (b !== 0) for (let i = 0; i < n; i++) eta[i]! += b * column[i]!;
   }
   return eta;
-}
-
-/** Mean of ln(1 + e^η) − y η, without overflow at any η. */
-export function meanLoss({ label, weight, total }: Design, eta: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < eta.length; i++) {
-    const e = eta[i]!;
-    sum += weight[i]! * ((e > 0 ? e : 0) + Math.log1p(Math.exp(-Math.abs(e))) - label[i]! * e);
-  }
-  return sum / total;
-}
-
-/** Gradient g and Hessian H of the mean loss at η, both with the intercept first. O(n k²). */
-export function derivatives({ columns, label, weight, total }: Design, eta: Float64Array) {
-  const n = eta.length;
-  const k = columns.length;
-  const gradient = new Array<number>(k + 1).fill(0);
-  const hessian = Array.from({ length: k + 1 }, () => new Array<number>(k + 1).fill(0));
-  const residual = new Float64Array(BLOCK);
-  const curvature = new Float64Array(BLOCK);
-  const scaled = new Float64Array(BLOCK);
-  for (let from = 0; from < n; from += BLOCK) {
-    const size = Math.min(BLOCK, n - from);
-    for (let i = 0; i < size; i++) {
-      const p = 1 / (1 + Math.exp(-eta[from + i]!));
-      const w = weight[from + i]!;
-      residual[i] = w * (p - label[from + i]!);
-      curvature[i] = w * p * (1 - p);
-      gradient[0]! += residual[i]!;
-      hessian[0]![0]! += curvature[i]!;
-    }
-    for (let a = 0; a < k; a++) {
-      const first = columns[a]!;
-      let [g, h] = [0, 0];
-      for (let i = 0; i < size; i++) {
-        const z = first[from + i]!;
-        g += residual[i]! * z;
-        scaled[i] = curvature[i]! * z;
-        h += scaled[i]!;
-      }
-      gradient[a + 1]! += g;
-      hessian[a + 1]![0]! += h;
-      for (let b = 0; b <= a; b++) hessian[a + 1]![b + 1]! += dot(scaled, columns[b]!, from, size);
-    }
-  }
-  for (let a = 0; a <= k; a++) {
-    gradient[a]! /= total;
-    for (let b = 0; b <= a; b++) hessian[b]![a] = hessian[a]![b]! /= total;
-  }
-  return { gradient, hessian };
-}
-
-/** Four sums side by side keep the processor busy. */
-function dot(block: Float64Array, column: Float64Array, from: number, size: number): number {
-  let [s0, s1, s2, s3] = [0, 0, 0, 0];
-  let i = 0;
-  for (; i + 3 < size; i += 4) {
-    s0 += block[i]! * column[from + i]!;
-    s1 += block[i + 1]! * column[from + i + 1]!;
-    s2 += block[i + 2]! * column[from + i + 2]!;
-    s3 += block[i + 3]! * column[from + i + 3]!;
-  }
-  for (; i < size; i++) s0 += block[i]! * column[from + i]!;
-  return s0 + s1 + (s2 + s3);
 }

@@ -7,6 +7,7 @@ import { summarise } from '#domain/models/rfm.ts';
 import { createRandom } from '#domain/numerics/random.ts';
 import { column, csvRows, dayOf, fixture, purchasesOf } from '../support/histories.ts';
 import { atLeast, atMost, type Benchmark, type Measurement, sharedFile } from './benchmark.ts';
+import { benchmarks as churnModels } from './churn-models.ts';
 
 function population() {
   const path = sharedFile('data', 'cdnow_summary_spend.csv');
@@ -145,4 +146,5 @@ export const benchmarks: Benchmark[] = [
     about: 'expected purchases, churn and lifetime value with exact quantiles',
     run: predictions,
   },
+  ...churnModels,
 ];
