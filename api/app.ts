@@ -26,6 +26,7 @@ import { predictRoutes } from './routes/predict.ts';
 import { sourceRoutes } from './routes/sources.ts';
 import { streamRoutes } from './routes/stream.ts';
 import { userRoutes } from './routes/users.ts';
+import { verifyRoutes } from './routes/verify.ts';
 import { workspaceRoutes } from './routes/workspace.ts';
 import { ProblemSchema } from './schemas.ts';
 
@@ -110,6 +111,7 @@ export function createApp(deps: Deps) {
     .route('/', sourceRoutes(deps))
     .route('/', importRoutes(deps, predictions))
     .route('/', logRoutes(deps, predictions))
+    .route('/', verifyRoutes(deps, predictions))
     .route('/', workspaceRoutes(deps))
     .route('/', homeRoutes(deps, predictions, live))
     .route('/', streamRoutes(deps, live, admission.authenticator))

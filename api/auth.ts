@@ -79,16 +79,22 @@ export function createAuthenticator(settings: AuthSettings) {
   const logins = createLoginTokens(signingKey);
   const cache = new Map<string, { principal: Principal; until: number }>();
   const closers = new Set<() => void>();
+  /** Counts revocations: a verdict asked for before one must not be remembered after it. */
+  let revocations = 0;
   access.onRevocation(() => {
+    revocations++;
     cache.clear();
     for (const close of closers) close();
   });
 
-  const remember = (key: string, principal: Principal, expiresAt = Number.POSITIVE_INFINITY): Principal => {
-    if (cache.size >= CACHE_SIZE) cache.clear();
-    cache.set(key, { principal, until: Math.min(now() + CACHE_MS, expiresAt) });
-    return principal;
-  };
+  const rememberSince =
+    (since: number) =>
+    (key: string, principal: Principal, expiresAt = Number.POSITIVE_INFINITY) => {
+      if (since !== revocations) return principal;
+      if (cache.size >= CACHE_SIZE) cache.clear();
+      cache.set(key, { principal, until: Math.min(now() + CACHE_MS, expiresAt) });
+      return principal;
+    };
   const recall = (key: string): Principal | undefined => {
     const entry = cache.get(key);
     if (!entry) return undefined;
@@ -100,6 +106,7 @@ export function createAuthenticator(settings: AuthSettings) {
     new Problem('bad-credential', detail, { headers: { 'www-authenticate': 'Bearer realm="axiom47"' } });
 
   async function bearer(token: string, remoteAddress: string | undefined, key: string): Promise<Principal> {
+    const remember = rememberSince(revocations);
     if (localToken !== null) {
       const a = Buffer.from(fingerprint(token));
       if (timingSafeEqual(a, Buffer.from(fingerprint(localToken)))) {
@@ -136,8 +143,9 @@ export function createAuthenticator(settings: AuthSettings) {
   }
 
   async function writeKey(user: string, key: string): Promise<Principal> {
+    const remember = rememberSince(revocations);
     const source = await access.sourceOfWriteKey(user);
-    if (source === null) throw refused('this write key is unknown; take one from `axiom47 source add NAME`');
+    if (source === null) throw refused('this write key is unknown or revoked; take one from `axiom47 source add NAME`');
     return remember(key, {
       ...ANONYMOUS,
       kind: 'source',
@@ -148,6 +156,7 @@ export function createAuthenticator(settings: AuthSettings) {
   }
 
   async function bySession(token: string, key: string): Promise<Principal> {
+    const remember = rememberSince(revocations);
     const session = await access.session(token, now());
     // A stale cookie is no attack, it is a tab left open: the visitor is anonymous again.
     if (!session) return ANONYMOUS;

@@ -62,6 +62,8 @@ export interface ServingModel {
 export interface ClockInfo {
   mode: 'log' | 'wall';
   offsets: Offsets;
+  /** The table in force at a position of the log: a past moment's day is the day it was then. */
+  offsetsAt(seq: number): Offsets;
 }
 
 /** The columns of the fold thread, read in place. */
@@ -139,6 +141,13 @@ export interface Sources {
     burnInDays: number | undefined;
     by: string;
   }): Promise<Result<SourceSummary, 'source-unknown'>>;
+  /** Says in the log that a write key was made. */
+  keyMade(request: { name: string; writeKey: string; by: string }): Promise<void>;
+  /**
+   * Ends every credential of the source at once; null: there is no such source.
+   * @returns how many write keys that were, and whether its NATS user was ours to remove (false: the server is somebody else's).
+   */
+  revoke(request: { name: string; by: string }): Promise<{ writeKeys: number; nats: boolean } | null>;
 }
 
 /** The fold thread's verdicts and positions (projections/memory/protocol.ts). */
@@ -171,6 +180,35 @@ export interface Tables {
 export interface KeyringCalls {
   idsOf(sids: Uint8Array[]): Promise<(string | null)[]>;
   search(prefix: string, limit: number): Promise<{ customerId: string; sid: Uint8Array }[]>;
+}
+
+/** What `verify --keyring` found (ops/verify-keyring.ts). */
+export interface KeyringReport {
+  ok: boolean;
+  sids: number;
+  erased: number;
+  mappings: number;
+  unused: number;
+  orphans: number;
+  returned: number;
+  danglingLinks: number;
+  /** The first of them, hex. */
+  named: { orphans: string[]; returned: string[] };
+}
+
+/** What `verify --scores` found (ops/verify-scores.ts). */
+export interface StoredScoresReport {
+  checked: number;
+  same: number;
+  different: number;
+  differences: {
+    sid: string;
+    model_id: string;
+    seq: number;
+    name: string;
+    stored: number | null;
+    replayed: number | null;
+  }[];
 }
 
 export interface FitRequest {
@@ -236,6 +274,9 @@ export interface Deps extends AccessDeps {
   fit: (request: FitRequest) => Promise<Record<string, unknown>>;
   /** Digest over raw customer ids, equal across workspaces; computed on demand. */
   portableDigest: () => Promise<string>;
+  verifyKeyring: () => Promise<KeyringReport>;
+  /** Scores of the table, computed again; a sample of so many. */
+  verifyScores: (sample: number) => Promise<StoredScoresReport>;
   /** Demo workspace only. */
   truth: Truth | null;
   /** Folder of the built console (ui/dist). */

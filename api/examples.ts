@@ -85,6 +85,12 @@ export const CLV = {
   'by transactions': { transactions, months: 12 },
   'several at once': { items, months: 12 },
 };
+const score_id = 'AgBYhpGVC0hYp1vd1L7bZ4XHkcjD4m3pT5qVbWk0ZyJqLkQAAAAAAAAAAABAQeTLdUIAAAAAAIBWQJ1pYQ8n0m1vXo2c';
+export const SCORES_TO_VERIFY = {
+  'the whole answer': { score_id, given: { p_churn: 0.3127, p_alive: 0.8461, horizon_days: 90 } },
+  'the number that was noted': { score_id, value: 0.3127 },
+  'only compute it again': { score_id },
+};
 const customer_ids = ['demo-00042', 'demo-00043', 'demo-00044'];
 export const COLUMNS = {
   'churn risk': { customer_ids, kind: 'churn' as const, horizon_days: 90 },

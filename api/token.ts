@@ -1,5 +1,5 @@
-// Two small signed texts, both HMAC-SHA-256 under the workspace's signing key: the short-lived bearer token of a login (a JWT whose header
-// must equal ours byte for byte, so no other algorithm can be talked into), and the score id that lets any answer be replayed.
+// The short-lived bearer token of a login, HMAC-SHA-256 under the workspace's signing key: a JWT whose header must equal ours byte for byte, so
+// no other algorithm can be talked into.
 import { timingSafeEqual } from 'node:crypto';
 import { createMac } from '#streams/keyring/hmac.ts';
 
@@ -32,53 +32,6 @@ export function createLoginTokens(key: Uint8Array) {
       if (given.length !== right.length || !timingSafeEqual(given, right)) return null;
       const claims = JSON.parse(Buffer.from(parts[1]!, 'base64url').toString('utf8')) as LoginClaims;
       return claims.iss === issuer && claims.exp * 1000 > now ? claims : null;
-    },
-  };
-}
-
-/** What a score was computed from: enough to compute it again, to the last bit. */
-export interface ScoreCoordinates {
-  /** SHA-256 of the model's artefact, hex; its first 16 bytes travel. */
-  digest: string;
-  sid: Uint8Array;
-  seq: number;
-  /** ms */
-  at: number;
-  horizonDays: number;
-}
-
-const SIGNED = 1 + 16 + 16 + 6 + 8 + 8;
-const MAC = 12;
-
-export function createScoreIds(key: Uint8Array): {
-  sign(score: ScoreCoordinates): string;
-  read(id: string): ScoreCoordinates | null;
-} {
-  const mac = createMac(key);
-  const buffer = Buffer.alloc(SIGNED + MAC);
-  const signature = (bytes: Buffer) => mac(bytes.toString('latin1', 0, SIGNED), 'latin1').slice(0, MAC);
-  return {
-    sign({ digest, sid, seq, at, horizonDays }) {
-      buffer[0] = 1;
-      buffer.write(digest.slice(0, 32), 1, 'hex');
-      buffer.set(sid, 17);
-      buffer.writeUIntLE(seq, 33, 6);
-      buffer.writeDoubleLE(at, 39);
-      buffer.writeDoubleLE(horizonDays, 47);
-      buffer.write(signature(buffer), SIGNED, 'latin1');
-      return buffer.toString('base64url');
-    },
-    read(id) {
-      const bytes = Buffer.from(id, 'base64url');
-      if (bytes.length !== SIGNED + MAC || bytes[0] !== 1) return null;
-      if (!timingSafeEqual(bytes.subarray(SIGNED), Buffer.from(signature(bytes), 'latin1'))) return null;
-      return {
-        digest: bytes.toString('hex', 1, 17),
-        sid: Uint8Array.from(bytes.subarray(17, 33)),
-        seq: bytes.readUIntLE(33, 6),
-        at: bytes.readDoubleLE(39),
-        horizonDays: bytes.readDoubleLE(47),
-      };
     },
   };
 }

@@ -42,14 +42,17 @@ export const events = {
   'source.zone-set': { version: 1, data: z.object({ zone: z.string().min(1) }) },
   'source.currency-set': { version: 1, data: z.object({ currency }) },
   'source.coverage-set': { version: 1, data: z.object({ coverage, burnInDays }) },
+  /** New credentials were made; those before go on until they are revoked. */
   'source.write-key-rotated': { version: 1, data: z.object({ writeKeyHash }) },
+  /** Every credential made so far has stopped working: write keys and the NATS user. */
+  'source.credentials-revoked': { version: 1, data: z.object({}) },
 } as const;
 
 export type SourceEvent = EventOf<typeof events>;
 export type SourceSettings = Extract<SourceEvent, { type: 'source.added' }>['data'];
 export type SourcePolicy = SourceSettings['policy'];
-/** null: nobody has added it. */
-export type Source = SourceSettings | null;
+/** null: nobody has added it. `revoked`: no credential works until the next one is made. */
+export type Source = (SourceSettings & { revoked: boolean }) | null;
 
 export type SourceCommand =
   | { type: 'AddSource'; settings: Omit<SourceSettings, 'policy'> & { policy: Omit<SourcePolicy, 'version'> } }
@@ -58,13 +61,16 @@ export type SourceCommand =
   | { type: 'SetZone'; zone: string }
   | { type: 'SetCurrency'; currency: string | null }
   | ({ type: 'SetCoverage' } & Coverage)
-  | { type: 'RotateWriteKey'; writeKeyHash: string };
+  | { type: 'RotateWriteKey'; writeKeyHash: string }
+  | { type: 'RevokeCredentials' };
 
 export type SourceReason = 'source-unknown' | 'source-exists' | 'orders-as-is-fixed';
 
 function evolve(state: Source, event: SourceEvent): Source {
-  if (event.type === 'source.added') return event.data;
+  if (event.type === 'source.added') return { ...event.data, revoked: false };
   if (state === null) throw new Error(`${event.type} of a source that was never added`);
+  if (event.type === 'source.credentials-revoked') return { ...state, writeKeyHash: null, revoked: true };
+  if (event.type === 'source.write-key-rotated') return { ...state, ...event.data, revoked: false };
   return { ...state, ...event.data };
 }
 
@@ -74,7 +80,7 @@ function decide(command: SourceCommand, state: Source): Result<SourceEvent[], So
     const data = { ...settings, policy: { ...settings.policy, version: state?.policy.version ?? 1 } };
     if (state === null) return ok([{ type: 'source.added', data }]);
     if (state.ordersAs !== settings.ordersAs) return refuse('orders-as-is-fixed');
-    return same(state, data) ? ok([]) : refuse('source-exists');
+    return same(state, { ...data, revoked: state.revoked }) ? ok([]) : refuse('source-exists');
   }
   if (state === null) return refuse('source-unknown');
   switch (command.type) {
@@ -97,6 +103,8 @@ function decide(command: SourceCommand, state: Source): Result<SourceEvent[], So
     case 'RotateWriteKey':
       if (state.writeKeyHash === command.writeKeyHash) return ok([]);
       return ok([{ type: 'source.write-key-rotated', data: { writeKeyHash: command.writeKeyHash } }]);
+    case 'RevokeCredentials':
+      return state.revoked ? ok([]) : ok([{ type: 'source.credentials-revoked', data: {} }]);
   }
 }
 

@@ -37,9 +37,11 @@ import { packageVersion, projectRoot } from './project.ts';
 import { createRefold } from './refold.ts';
 import { createRegistry } from './registry.ts';
 import { createServing } from './serving.ts';
-import { createSources, knownSources, sourceConfig, zoneTable } from './sources.ts';
+import { createSources, knownSources, repairRevocations, sourceConfig, zoneTable } from './sources.ts';
 import { watchStore } from './store-watch.ts';
 import { createTraining } from './training.ts';
+import { verifyKeyring } from './verify-keyring.ts';
+import { verifyScores } from './verify-scores.ts';
 
 export interface ServerOptions {
   config: Config;
@@ -117,9 +119,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     zone: fresh ? (options.create?.zone ?? 'UTC') : facts.zone,
   };
   const now = Date.now();
-  const sourceConfigs: SourceConfig[] = (await knownSources(store)).map((each) =>
-    sourceConfig(each, workspace.reportingCurrency, now),
-  );
+  const known = await knownSources(store);
+  const sourceConfigs: SourceConfig[] = known.map((each) => sourceConfig(each, workspace.reportingCurrency, now));
   const gateway = opening.use(
     await startGatewayThread(
       {
@@ -211,6 +212,14 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   await serving.refresh();
   await registry.repair();
 
+  const revocation = {
+    revokeWriteKeys: (name: string) => access.revokeWriteKeys(name, Date.now()),
+    async removeNatsUser(name: string) {
+      if (config.nats.url !== undefined) return false;
+      await engines.nats.removeSourceUser(name);
+      return true;
+    },
+  };
   const sources = createSources({
     store,
     workspace,
@@ -224,8 +233,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       const { seed, url } = await engines.nats.addSourceUser(name);
       return { url, creds: seed };
     },
+    ...revocation,
   });
   await sources.repair();
+  await repairRevocations(known, revocation);
   for (const name of BUILT_IN_SOURCES)
     if (!sourceConfigs.some((each) => each.name === name)) {
       const added = await sources.add({
@@ -285,6 +296,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       codeVersion: packageVersion,
     }),
     portableDigest: () => serving.portableDigest(keyring),
+    verifyKeyring: () =>
+      verifyKeyring({
+        columns,
+        keyring,
+        caughtUp: async () => fold.calls.waitFor(await store.lastSequence('EVT')),
+      }),
+    verifyScores: (sample) => verifyScores({ db: tables.db, refold, models: serving.models }, sample),
     truth: seeding?.truth ?? null,
     uiDir: join(projectRoot, 'ui', 'dist'),
     clock: serving.clock,

@@ -10,6 +10,11 @@ export interface Refold {
   /** Everybody's ledger as the log stood at `seq`. */
   at(seq: number): Promise<Ledger>;
   entries(sids: Uint8Array[], seq: number): Promise<(CustomerEntries | null)[]>;
+  /**
+   * One fold that stops at each position (ascending) and shows everybody's ledger as it stood there, columns written. What was erased later
+   * is still in it: only for what no erased customer takes part in.
+   */
+  walk(stops: readonly number[], visit: (ledger: Ledger, seq: number) => void): Promise<Ledger>;
 }
 
 /** Positions kept at hand: a page that asks twice about one moment folds once. */
@@ -23,20 +28,34 @@ export function createRefold(store: EventStore, reportingCurrency: string): Refo
   type Past = { ledger: Ledger; forgotTo: number };
   const kept = new Map<number, Promise<Past>>();
 
-  async function fold(seq: number): Promise<Past> {
+  async function walk(stops: readonly number[], visit: (ledger: Ledger, seq: number) => void): Promise<Ledger> {
     const ledger = createLedger({ reportingCurrency });
+    let next = 0;
+    const arrive = () => {
+      for (; next < stops.length && stops[next]! <= ledger.position; next++) {
+        ledger.flushColumns();
+        visit(ledger, stops[next]!);
+      }
+    };
+    arrive();
+    const last = stops.at(-1) ?? 0;
     let turn = performance.now();
-    if (seq > 0)
-      for await (const { seq: position, bytes } of store.read('EVT', { from: 1, to: seq })) {
+    if (last > 0)
+      for await (const { seq: position, bytes } of store.read('EVT', { from: 1, to: last })) {
         ledger.applyMessage(position, decodeMessage(bytes));
+        arrive();
         // Requests of the present go on being answered meanwhile.
         if (performance.now() - turn > TURN_MS) {
           await nextTurn();
           turn = performance.now();
         }
       }
-    return { ledger, forgotTo: seq };
+    return ledger;
   }
+  const fold = async (seq: number): Promise<Past> => ({
+    ledger: await walk([seq], () => undefined),
+    forgotTo: seq,
+  });
 
   async function forgetErased(past: Past): Promise<Ledger> {
     const { ledger } = past;
@@ -62,6 +81,7 @@ export function createRefold(store: EventStore, reportingCurrency: string): Refo
 
   return {
     at,
+    walk,
     async entries(sids, seq) {
       const ledger = await at(seq);
       return sids.map((sid) => ledger.entries(sid));

@@ -143,4 +143,4 @@ export async function createServing({ calls, columns, modelOf, pool, projector, 
 }
 
 const PAGE = 10_000;
-const clockOf = ({ clock, offsets }: WorkspaceFacts): ClockInfo => ({ mode: clock, offsets });
+const clockOf = ({ clock, offsets }: WorkspaceFacts): ClockInfo => ({ mode: clock, offsets, offsetsAt: () => offsets });

@@ -1,4 +1,5 @@
 // Sources of events: registered in the control stream, handed to the gateway, with a write key and credentials limited to `in.<source>`.
+import { hash } from 'node:crypto';
 import type { SourceSummary, Sources } from '#api/deps.ts';
 import type { Coverage } from '#domain/coverage.ts';
 import type { Fact } from '#domain/envelope.ts';
@@ -15,6 +16,9 @@ export interface SourceDeps {
   /** Zone and currency of the workspace: what a source has unless it says otherwise. */
   workspace: { zone: string; reportingCurrency: string };
   natsUser: (source: string) => Promise<{ url: string; creds: string } | null>;
+  /** False where the NATS server is not ours to tell. */
+  removeNatsUser: (source: string) => Promise<boolean>;
+  revokeWriteKeys: (source: string) => Promise<number>;
   setSources: (sources: SourceConfig[]) => Promise<void>;
   appendFact: (fact: Fact) => Promise<number>;
   /** Resolves when the fold has applied the position. */
@@ -75,6 +79,21 @@ const COMPLETE = { coverage: 'complete' } as const;
 export interface SourceRegistry extends Sources {
   /** Barriers of declarations that a crash kept from the log. Answers how many were written. */
   repair(): Promise<number>;
+}
+
+/**
+ * Ends again what the log says was ended: a crash may have come between the fact and its effect, or the keyring from a backup before it.
+ * Keys made after a revocation are safe, because they are said in the log.
+ */
+export async function repairRevocations(
+  known: readonly Known[],
+  deps: Pick<SourceDeps, 'revokeWriteKeys' | 'removeNatsUser'>,
+) {
+  for (const { name, settings } of known) {
+    if (!settings.revoked) continue;
+    await deps.revokeWriteKeys(name);
+    await deps.removeNatsUser(name);
+  }
 }
 
 export function createSources(deps: SourceDeps): SourceRegistry {
@@ -158,6 +177,19 @@ export function createSources(deps: SourceDeps): SourceRegistry {
         repaired++;
       }
       return repaired;
+    },
+    async keyMade({ name, writeKey, by }) {
+      const command = { type: 'RotateWriteKey', writeKeyHash: hash('sha256', writeKey, 'hex') } as const;
+      const said = await handle(deps.store, sourceDecider, name, command, { actor: by, now: deps.now() });
+      if (!said.ok)
+        throw new Error(`source ${name}: a write key was made but cannot be said in the log: ${said.reason}`);
+    },
+    async revoke({ name, by }) {
+      const meta = { actor: by, now: deps.now() };
+      const said = await handle(deps.store, sourceDecider, name, { type: 'RevokeCredentials' }, meta);
+      if (!said.ok) return null;
+      const writeKeys = await deps.revokeWriteKeys(name);
+      return { writeKeys, nats: await deps.removeNatsUser(name) };
     },
   };
 }

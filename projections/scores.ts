@@ -2,7 +2,7 @@
 // recomputed from the log at any position).
 import { sql } from 'kysely';
 import type { ClientBase } from 'pg';
-import type { Tables } from './catalogue.ts';
+import type { Database, Tables } from './catalogue.ts';
 import { type CopyBuffer, copyInto } from './copy-binary.ts';
 
 /** Columns of one length; NaN stands for "no answer" and becomes null. */
@@ -108,4 +108,44 @@ export async function scoresLeft(
     seq: row.seq === null ? null : Number(row.seq),
     at: row.at === null ? null : Number(row.at),
   };
+}
+
+export type StoredScore = Pick<
+  Database['rm.scores'],
+  | 'model_id'
+  | 'p_churn'
+  | 'p_alive'
+  | 'clv_mean'
+  | 'clv_p05'
+  | 'clv_p50'
+  | 'clv_p95'
+  | 'expected_purchases'
+  | 'horizon_days'
+  | 'seq'
+  | 'ts'
+> & { sid: string };
+
+/** At most `limit` rows with the sids they are of, in the order of their sids. */
+export async function storedScores(db: Tables, limit: number): Promise<StoredScore[]> {
+  return await db
+    .selectFrom('rm.scores as s')
+    .innerJoin('rm.customers as c', 'c.sid_key', 's.sid_key')
+    .select([
+      'c.sid',
+      's.model_id',
+      's.p_churn',
+      's.p_alive',
+      's.clv_mean',
+      's.clv_p05',
+      's.clv_p50',
+      's.clv_p95',
+      's.expected_purchases',
+      's.horizon_days',
+      's.seq',
+      's.ts',
+    ])
+    .orderBy('s.sid_key')
+    .orderBy('s.model_id')
+    .limit(limit)
+    .execute();
 }

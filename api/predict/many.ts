@@ -58,6 +58,6 @@ export async function clvMany(
       months: answer.months,
       discountMonthly: asked.discountMonthly,
     };
-    return orProblem(() => predictions.clvAnswer(at, subject, prediction));
+    return orProblem(() => predictions.clvAnswer(at, subject, asked, prediction));
   });
 }

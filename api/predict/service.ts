@@ -13,12 +13,14 @@ import {
 import type { ClockInfo, Deps, LedgerView, ServingModel } from '../deps.ts';
 import { Problem } from '../problem.ts';
 import type { AsOfInput } from '../schemas.ts';
-import { createScoreIds } from '../token.ts';
+import { createScoreIds, type ScoreQuestion } from '../score-id.ts';
 import { dayText, inForce, type Moment, present, resolveAsOf } from './as-of.ts';
 import { emptyHistory, type History, hasBought, isErased, scaleOf, toCustomer, UNSEEN } from './history.ts';
 import { fromTransactions, type Transaction } from './transactions.ts';
 
 export const DEFAULT_HORIZON_DAYS = 90;
+/** As predictClv's own. */
+const DEFAULT_MONTHS = 12;
 const BASES = ['history', 'prior', 'summary', 'transactions'] as const;
 export type Basis = (typeof BASES)[number];
 
@@ -166,6 +168,13 @@ export function createPredictions(deps: Deps) {
     return view && heardOf(view.entries, day) ? known(id, sid, view.at(day), day, strict) : unseen(id, strict);
   };
 
+  /** Whom a replayed score is of, as `known` has it; null when nothing was known of the sid by that day. */
+  const subjectOfView = (sid: Uint8Array, view: LedgerView | null, day: number): Subject | null => {
+    if (!view || !heardOf(view.entries, day)) return null;
+    const subject = known('', sid, view.at(day), day, false);
+    return subject.sid === null ? null : { ...subject, customerId: null };
+  };
+
   const fromSummary = ({ frequency, recency, T, monetary_value, unit }: SummaryInput): Subject => {
     const days = unit === 'day' ? 1 : 7;
     return {
@@ -213,20 +222,28 @@ export function createPredictions(deps: Deps) {
     });
   }
 
-  const placed = (moment: Moment, serving: ServingModel | null) => ({
-    as_of: { seq: moment.seq, at: moment.atText },
+  const placed = (moment: Moment, serving: ServingModel | null, seq = moment.seq) => ({
+    as_of: { seq, at: moment.atText },
     clock: moment.clock,
     model: serving && { id: serving.id, version: serving.version },
     served_by: deps.servedBy,
   });
-  const provenance = ({ moment, serving }: Coordinate) => ({
-    ...placed(moment, serving),
+  const provenance = ({ moment, serving }: Coordinate, seq = moment.seq) => ({
+    ...placed(moment, serving, seq),
     model: { id: serving.id, version: serving.version },
   });
-  const scoreId = ({ moment, serving }: Coordinate, subject: Subject, horizonDays: number): string | null =>
-    subject.sid === null || moment.at === null
+  /** The fold may have written the row since the moment was taken: then the answer holds that change, and says so. */
+  const seqOf = ({ moment }: Coordinate, { knownAt }: Subject): number =>
+    knownAt !== null && knownAt.seq > moment.seq ? knownAt.seq : moment.seq;
+  const scoreId = (
+    { moment, serving }: Coordinate,
+    { sid }: Subject,
+    seq: number,
+    question: ScoreQuestion,
+  ): string | null =>
+    sid === null || moment.at === null
       ? null
-      : scoreIds.sign({ digest: serving.digest, sid: subject.sid, seq: moment.seq, at: moment.at, horizonDays });
+      : scoreIds.sign({ digest: serving.digest, sid, seq, at: moment.at, clock: moment.clock, question });
   // Looked up once: a label look-up costs more than the count.
   const counters = (kind: 'churn' | 'clv') =>
     Object.fromEntries(BASES.map((basis) => [basis, deps.metrics.predicted(kind, basis)])) as Record<
@@ -242,6 +259,7 @@ export function createPredictions(deps: Deps) {
     const { pChurn, pAlive, expectedPurchases, band }: ChurnPrediction = result.value;
     finite([pChurn, pAlive, expectedPurchases]);
     churnCounters[subject.basis].inc();
+    const seq = seqOf(at, subject);
     return {
       customer_id: subject.customerId,
       p_churn: pChurn,
@@ -260,15 +278,21 @@ export function createPredictions(deps: Deps) {
         T_days: subject.customer.T,
       },
       features_as_of: subject.knownAt,
-      score_id: scoreId(at, subject, horizonDays),
-      ...provenance(at),
+      score_id: scoreId(at, subject, seq, { kind: 'churn', horizonDays }),
+      ...provenance(at, seq),
     };
   }
 
-  function clvAnswer(at: Coordinate, subject: Subject, value: ClvPrediction) {
+  function clvAnswer(at: Coordinate, subject: Subject, asked: ClvAsked, value: ClvPrediction) {
     const [p05, p50, p95] = value.quantiles as [number, number, number];
     finite([value.clvMean, p05, p50, p95, value.expectedPurchases, value.expectedSpend, value.pAlive]);
     clvCounters[subject.basis].inc();
+    const seq = seqOf(at, subject);
+    const { discountMonthly } = asked;
+    const question: ScoreQuestion =
+      asked.horizonDays === undefined
+        ? { kind: 'clv', months: asked.months ?? DEFAULT_MONTHS, discountMonthly }
+        : { kind: 'clv', horizonDays: asked.horizonDays, discountMonthly };
     return {
       customer_id: subject.customerId,
       clv_mean: value.clvMean,
@@ -292,14 +316,14 @@ export function createPredictions(deps: Deps) {
         monetary_value: subject.customer.monetaryValue ?? null,
       },
       features_as_of: subject.knownAt,
-      score_id: scoreId(at, subject, value.horizonDays),
-      ...provenance(at),
+      score_id: scoreId(at, subject, seq, question),
+      ...provenance(at, seq),
     };
   }
   function clv(at: Coordinate, subject: Subject, asked: ClvAsked) {
     const result = predictClv(at.serving.model, subject.customer, asked);
     if (!result.ok) throw refusal(result.reason);
-    return clvAnswer(at, subject, result.value);
+    return clvAnswer(at, subject, asked, result.value);
   }
 
   return {
@@ -317,6 +341,7 @@ export function createPredictions(deps: Deps) {
     historyOf: (at: number): History | null => (at >= 0 && columns.read(at, row) ? row : null),
     subjectInline,
     subjectOfSid,
+    subjectOfView,
     subjects,
     ask,
     churn,

@@ -119,6 +119,8 @@ export function sourceRoutes(deps: Deps) {
         });
         if (!added.ok) throw new Problem('conflict', `source ${name}: ${added.reason}`);
         const writeKey = await access.createWriteKey(name, now());
+        // Said before it is shown: a key nobody has said anything of is ended by the next start when the ones before it were revoked.
+        await sources.keyMade({ name, writeKey, by: c.var.principal.id });
         deps.log.info(
           { source: name, rotated: known !== undefined, by: c.var.principal.id },
           'source credentials made',
@@ -154,6 +156,35 @@ export function sourceRoutes(deps: Deps) {
         const set = await sources.setCoverage({ name, coverage, burnInDays: burn_in_days, by: c.var.principal.id });
         if (!set.ok) throw new Problem('not-found', `there is no source ${name}; GET /api/data-sources lists them`);
         return c.json(shown(set.value), 200);
+      },
+    )
+    .openapi(
+      route({
+        method: 'post',
+        path: '/api/data-sources/{name}/revoke',
+        permission: 'source:write',
+        tags: ['sources'],
+        summary: 'End every credential of a source at once; `rotate` makes new ones',
+        request: { params: z.object({ name: Name }) },
+        responses: {
+          200: jsonAnswer(
+            'Revoked',
+            z.object({
+              source: z.string(),
+              writeKeys: z.number().describe('Write keys that worked until now'),
+              nats: z
+                .boolean()
+                .describe('Its NATS user was removed; false: the NATS server is not ours, remove it there'),
+            }),
+          ),
+        },
+      }),
+      async (c) => {
+        const { name } = c.req.valid('param');
+        const revoked = await sources.revoke({ name, by: c.var.principal.id });
+        if (revoked === null) throw new Problem('not-found', `there is no source ${name}`);
+        deps.log.info({ source: name, ...revoked, by: c.var.principal.id }, 'source credentials revoked');
+        return c.json({ source: name, ...revoked }, 200);
       },
     )
     .openapi(

@@ -74,18 +74,20 @@ export function averagePrecision(rows: ScoredRows): Measured<{ averagePrecision:
   if (!(positives > 0)) return unmeasured('no events: recall is not defined');
   let [above, aboveEvents] = [total, positives];
   let [sum, trapezoid] = [0, 0];
-  let lower: { share: number; precision: number } | undefined;
+  // Of the next lower threshold.
+  let [lowerShare, lowerPrecision] = [0, 0];
   // Ascending: each step knows precision at its own threshold; the trapezoid pairs it with the next higher one.
   eachTie(rows, (events, others) => {
     if (events + others === 0) return;
     const precision = aboveEvents / above;
     sum += (events / positives) * precision;
-    if (lower) trapezoid += (lower.share * (lower.precision + precision)) / 2;
-    lower = { share: events / positives, precision };
+    trapezoid += (lowerShare * (lowerPrecision + precision)) / 2;
+    lowerShare = events / positives;
+    lowerPrecision = precision;
     above -= events + others;
     aboveEvents -= events;
   });
-  if (lower) trapezoid += (lower.share * (lower.precision + 1)) / 2;
+  trapezoid += (lowerShare * (lowerPrecision + 1)) / 2;
   return measured({ averagePrecision: sum, trapezoid });
 }
 

@@ -1,5 +1,5 @@
 // Labels, scores and weights of one evaluation, checked once and ordered once; every metric reads them from here.
-import { stableOrder } from '../numerics/stable-order.ts';
+import { argsort } from '../numerics/argsort.ts';
 import { RowError } from './fit.ts';
 
 /** One row per case; columns of one length. */
@@ -59,7 +59,7 @@ export function scoredRows({ label, score, weight }: ScoredColumns): ScoredRows 
     label,
     score,
     weight: weights,
-    order: stableOrder(score),
+    order: argsort(score),
     positives,
     negatives,
     total: positives + negatives,
@@ -71,19 +71,43 @@ export function eachTie(
   rows: ScoredRows,
   visit: (positives: number, negatives: number, from: number, to: number) => void,
 ) {
-  const { label, score, weight, order } = rows;
+  const { count, start, positives, negatives } = tiesOf(rows);
+  for (let tie = 0; tie < count; tie++) visit(positives[tie]!, negatives[tie]!, start[tie]!, start[tie + 1]!);
+}
+
+interface Ties {
+  count: number;
+  /** Where each distinct score begins in the order, and the end. */
+  start: Uint32Array;
+  positives: Float64Array;
+  negatives: Float64Array;
+}
+
+/** Reading rows in order of the score jumps about in memory: done once for all metrics of the same rows. */
+const known = new WeakMap<ScoredRows, Ties>();
+
+function tiesOf(rows: ScoredRows): Ties {
+  const found = known.get(rows) ?? findTies(rows);
+  known.set(rows, found);
+  return found;
+}
+
+function findTies({ label, score, weight, order }: ScoredRows): Ties {
   const n = order.length;
-  for (let from = 0; from < n; ) {
-    const value = score[order[from]!]!;
-    let positives = 0;
-    let negatives = 0;
-    let to = from;
-    for (; to < n && score[order[to]!] === value; to++) {
-      const row = order[to]!;
-      if (label[row] === 1) positives += weight[row]!;
-      else negatives += weight[row]!;
+  const start = new Uint32Array(n + 1);
+  const [positives, negatives] = [new Float64Array(n), new Float64Array(n)];
+  let count = 0;
+  let value = Number.NaN;
+  for (let at = 0; at < n; at++) {
+    const row = order[at]!;
+    const next = score[row]!;
+    if (next !== value) {
+      start[count++] = at;
+      value = next;
     }
-    visit(positives, negatives, from, to);
-    from = to;
+    if (label[row] === 1) positives[count - 1]! += weight[row]!;
+    else negatives[count - 1]! += weight[row]!;
   }
+  start[count] = n;
+  return { count, start, positives, negatives };
 }

@@ -1,5 +1,5 @@
 // Everything `evaluate --kind forecast` says about forecasts of value: how far off, how biased, how well they rank, how honest their intervals.
-import { stableOrder } from '../numerics/stable-order.ts';
+import { argsort } from '../numerics/argsort.ts';
 import { wilson } from './calibration-metrics.ts';
 import { RowError } from './fit.ts';
 import {
@@ -64,7 +64,7 @@ export function valueConcentration(
 
 /** One pass over the customers from the highest key down. */
 function ranked(actual: Float64Array, key: Float64Array, weight: Float64Array) {
-  const order = stableOrder(key);
+  const order = argsort(key);
   let [total, value] = [0, 0];
   for (let i = 0; i < actual.length; i++) {
     total += weight[i]!;

@@ -15,6 +15,7 @@ import { quarantine } from './quarantine.ts';
 import { rfm } from './rfm.ts';
 import { serve } from './serve.ts';
 import { source } from './source.ts';
+import { verify } from './verify.ts';
 import { workspace } from './workspace.ts';
 
 export const catalogue: readonly Command[] = [
@@ -30,6 +31,7 @@ export const catalogue: readonly Command[] = [
   model,
   source,
   workspace,
+  verify,
   key,
   admin,
   bench,

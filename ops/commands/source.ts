@@ -1,6 +1,6 @@
 // Sources of events from the command line.
 import { DEFAULT_BURN_IN_DAYS, LONGEST_BURN_IN_DAYS } from '#domain/coverage.ts';
-import { dataDirOf, withServer } from '../client.ts';
+import { ApiError, dataDirOf, withServer } from '../client.ts';
 import { type Command, UsageError } from './command.ts';
 import { parseCommand, print, table } from './options.ts';
 
@@ -17,6 +17,12 @@ interface Added {
   note: string | null;
 }
 
+interface Revoked {
+  source: string;
+  writeKeys: number;
+  nats: boolean;
+}
+
 /** As the server judges it, in words for the command line. */
 const NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 const named = (what: string, text: string | undefined): void => {
@@ -30,11 +36,12 @@ const isDay = (text: string): boolean =>
 
 export const source: Command = {
   name: 'source',
-  summary: 'add, set or list sources of events',
+  summary: 'add, set, list or cut off sources of events',
   help: `
 axiom47 source add NAME [--orders-as OTHER] [--coverage complete|YYYY-MM-DD] [--burn-in DAYS] [--rotate] [--data-dir DIR] [--json]
 axiom47 source set NAME [--coverage complete|YYYY-MM-DD] [--burn-in DAYS] [--data-dir DIR] [--json]
 axiom47 source list [--json]
+axiom47 source revoke NAME [--json]
 
 \`add\` answers the write key (user name of HTTP Basic on /v1/track) and NATS credentials that may publish to in.NAME and nothing else.
 --orders-as shares the order ids of another source, so that one order sent by both is one order.
@@ -44,7 +51,7 @@ A customer with an order from it whose first purchase lies before that day + bur
 left out of fits and not predicted. \`set\` changes both at any time; the customers' flags follow at once, the model at the next fit.
 
 Credentials are shown once. For a source that is there already --rotate makes new ones: its NATS seed before stops working, its write keys
-go on.
+go on until \`revoke\`, which ends every credential of the source at once; what it has sent stays. \`source add NAME --rotate\` lets it in again.
 
 Examples:
   axiom47 source add shop
@@ -58,8 +65,8 @@ Examples:
       rotate: { type: 'boolean' },
     });
     const [verb, name] = positionals;
-    if (!(verb === 'list' || ((verb === 'add' || verb === 'set') && name !== undefined)))
-      throw new UsageError('source add NAME, source set NAME, or source list');
+    if (!(verb === 'list' || ((verb === 'add' || verb === 'set' || verb === 'revoke') && name !== undefined)))
+      throw new UsageError('source add NAME, source set NAME, source list, or source revoke NAME');
     if (verb !== 'list') {
       named(`'${name}'`, name);
       named(`--orders-as '${values['orders-as']}'`, values['orders-as']);
@@ -99,6 +106,24 @@ Examples:
           set.coverage === 'complete'
             ? `source ${set.name} knows all of its customers' past`
             : `source ${set.name} covers from ${set.coverage}; customers first seen within ${set.burn_in_days} days of it are left out of fits from the next one on`,
+        );
+        return 0;
+      }
+      if (verb === 'revoke') {
+        const path = `/api/data-sources/${encodeURIComponent(name!)}/revoke`;
+        const revoked = await client.call<Revoked>('POST', path).catch((error: unknown) => {
+          if (error instanceof ApiError && error.status === 404)
+            throw new UsageError(`there is no source ${name}; \`axiom47 source list\` shows them`);
+          throw error;
+        });
+        print(io, values.json, revoked, () =>
+          [
+            `source ${name}: ${revoked.writeKeys} write keys have stopped working`,
+            revoked.nats
+              ? 'its NATS user is gone'
+              : 'the NATS server is not ours: remove its user there, or it goes on publishing',
+            `\`axiom47 source add ${name} --rotate\` makes new credentials`,
+          ].join('\n'),
         );
         return 0;
       }

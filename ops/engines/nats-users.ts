@@ -34,9 +34,12 @@ export function createSourceUser(file: string, source: string): { seed: string; 
   return { seed: Buffer.from(user.getSeed()).toString('ascii'), publicKey };
 }
 
-export function deleteSourceUser(file: string, source: string): void {
-  const { [source]: _, ...rest } = readSourceUsers(file);
+/** False: the source had none. */
+export function deleteSourceUser(file: string, source: string): boolean {
+  const { [source]: gone, ...rest } = readSourceUsers(file);
+  if (gone === undefined) return false;
   replaceFile(file, `${JSON.stringify(rest, null, 2)}\n`, 0o600);
+  return true;
 }
 
 /** The `authorization` block of the server's configuration. Everything not allowed here is denied, and nobody connects without a key. */

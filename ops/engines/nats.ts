@@ -167,8 +167,7 @@ async function startEmbedded(
       }),
     removeSourceUser: (source) =>
       inTurn(async () => {
-        deleteSourceUser(sourcesFile, source);
-        await reload();
+        if (deleteSourceUser(sourcesFile, source)) await reload();
       }),
     restart: async () => {
       const pid = server.pid();

@@ -29,7 +29,7 @@ export class DirtyRows {
     }
     if (next === 0) seq = Math.max(this.#ledger.position, sinceSeq);
     else this.#remember(seq, list.at(-1)!);
-    return { rows: this.#columns(list), seq };
+    return { rows: stateOfRows(this.#ledger, list), seq };
   }
 
   #first(sinceSeq: number): number {
@@ -51,43 +51,43 @@ export class DirtyRows {
     this.#ends.set(seq, row);
     if (this.#ends.size > 16) this.#ends.delete(this.#ends.keys().next().value!);
   }
+}
 
-  #columns(list: number[]): CustomerState {
-    const { rows } = this.#ledger;
-    const n = list.length;
-    const currencies = [''];
-    const codes = new Map<number, number>([[0, 0]]);
-    const out = {
-      sids: new Uint8Array(n * 16),
-      firstDay: new Int32Array(n),
-      lastDay: new Int32Array(n),
-      changeDay: new Int32Array(n),
-      orders: new Uint32Array(n),
-      frequency: new Uint32Array(n),
-      moneyDays: new Uint32Array(n),
-      moneyMinor: new Float64Array(n),
-      netMinor: new Float64Array(n),
-      currency: new Uint16Array(n),
-      flags: new Uint8Array(n),
-      seqs: new Float64Array(n),
-    };
-    list.forEach((row, i) => {
-      out.sids.set(rows.sid(row), i * 16);
-      for (const name of ['firstDay', 'lastDay', 'changeDay', 'orders', 'frequency', 'moneyDays'] as const)
-        out[name][i] = rows.get(row, WORD[name]);
-      out.moneyMinor[i] = rows.getDouble(row, WORD.moneyMinor);
-      out.netMinor[i] = rows.getDouble(row, WORD.netMinor);
-      out.seqs[i] = rows.getDouble(row, WORD.seq);
-      const packed = rows.get(row, WORD.currencyAndFlags);
-      out.flags[i] = packed >>> 24;
-      const currency = packed & 0xffffff;
-      let code = codes.get(currency);
-      if (code === undefined) {
-        code = currencies.push(unpackCurrency(currency)) - 1;
-        codes.set(currency, code);
-      }
-      out.currency[i] = code;
-    });
-    return { ...out, currencies };
-  }
+/** These rows' columns as they stand, in that order; the ledger must be flushed. */
+export function stateOfRows({ rows }: Ledger, list: readonly number[]): CustomerState {
+  const n = list.length;
+  const currencies = [''];
+  const codes = new Map<number, number>([[0, 0]]);
+  const out = {
+    sids: new Uint8Array(n * 16),
+    firstDay: new Int32Array(n),
+    lastDay: new Int32Array(n),
+    changeDay: new Int32Array(n),
+    orders: new Uint32Array(n),
+    frequency: new Uint32Array(n),
+    moneyDays: new Uint32Array(n),
+    moneyMinor: new Float64Array(n),
+    netMinor: new Float64Array(n),
+    currency: new Uint16Array(n),
+    flags: new Uint8Array(n),
+    seqs: new Float64Array(n),
+  };
+  list.forEach((row, i) => {
+    out.sids.set(rows.sid(row), i * 16);
+    for (const name of ['firstDay', 'lastDay', 'changeDay', 'orders', 'frequency', 'moneyDays'] as const)
+      out[name][i] = rows.get(row, WORD[name]);
+    out.moneyMinor[i] = rows.getDouble(row, WORD.moneyMinor);
+    out.netMinor[i] = rows.getDouble(row, WORD.netMinor);
+    out.seqs[i] = rows.getDouble(row, WORD.seq);
+    const packed = rows.get(row, WORD.currencyAndFlags);
+    out.flags[i] = packed >>> 24;
+    const currency = packed & 0xffffff;
+    let code = codes.get(currency);
+    if (code === undefined) {
+      code = currencies.push(unpackCurrency(currency)) - 1;
+      codes.set(currency, code);
+    }
+    out.currency[i] = code;
+  });
+  return { ...out, currencies };
 }

@@ -67,7 +67,10 @@ export interface AccessStore {
   keys(): Promise<AccessKey[]>;
   revokeKey(id: string, now: number): Promise<boolean>;
   createWriteKey(source: string, now: number): Promise<string>;
+  /** Null for an unknown and for a revoked one alike. */
   sourceOfWriteKey(writeKey: string): Promise<string | null>;
+  /** Ends every write key the source has so far; answers how many that were. */
+  revokeWriteKeys(source: string, now: number): Promise<number>;
   /** Called after every change that takes a right away, so that cached verdicts are dropped at once. */
   onRevocation(listener: () => void): () => void;
 }
@@ -93,6 +96,7 @@ const migrations: readonly string[] = [
    create table access.write_keys (
      key_hash bytea primary key, source text not null, created_at bigint not null);
    create index write_keys_source on access.write_keys (source);`,
+  'alter table access.write_keys add column revoked_at bigint;',
 ];
 
 export const sessionDigest = (token: string): Buffer => digest(token);
@@ -278,16 +282,29 @@ export async function createAccessStore(database: Database): Promise<AccessStore
 
     async createWriteKey(source, now) {
       const writeKey = `wk_${secret256()}`;
-      await database.query('insert into access.write_keys values ($1, $2, $3)', [digest(writeKey), source, now]);
+      await database.query('insert into access.write_keys (key_hash, source, created_at) values ($1, $2, $3)', [
+        digest(writeKey),
+        source,
+        now,
+      ]);
       return writeKey;
     },
 
     async sourceOfWriteKey(writeKey) {
       const rows = await database.query<{ source: string }>(
-        'select source from access.write_keys where key_hash = $1',
+        'select source from access.write_keys where key_hash = $1 and revoked_at is null',
         [digest(writeKey)],
       );
       return rows[0]?.source ?? null;
+    },
+
+    async revokeWriteKeys(source, now) {
+      const rows = await database.query(
+        'update access.write_keys set revoked_at = $2 where source = $1 and revoked_at is null returning source',
+        [source, now],
+      );
+      revoked();
+      return rows.length;
     },
 
     onRevocation(listener) {

@@ -60,8 +60,10 @@ export interface Keyring extends Links, Erasure, AsyncDisposable {
   addSourceValues(values: { source: string; kind: 'name' | 'channel'; value: string }[]): Promise<void>;
   /** Removes what erasures left in the pages of the table; cannot run inside a transaction. */
   scrub(): Promise<void>;
-  /** Sids the log holds (by `sidText`) that nobody here stands for and nobody erased: must be empty. */
-  verify(sids: Iterable<string>, erased: ReadonlySet<string>): Promise<{ orphans: number; danglingLinks: number }>;
+  /** Whether each sid stands for somebody here. */
+  mapped(sids: Uint8Array[]): Promise<boolean[]>;
+  /** Links to an identity that is not there: must be none. */
+  danglingLinks(): Promise<number>;
   readonly database: Database;
 }
 
@@ -203,21 +205,21 @@ function createKeyring(database: Database, options: KeyringOptions, idKey: Buffe
     async scrub() {
       await database.query('vacuum identities');
     },
-    async verify(sids, erased) {
-      let orphans = 0;
-      const asked = [...sids].filter((sid) => !erased.has(sid));
-      for (let from = 0; from < asked.length; from += BULK) {
-        const part = asked.slice(from, from + BULK).map(sidOfText);
-        const [row] = await database.query<{ found: string }>(
-          'select count(*) as found from unnest($1::bigint[], $2::uuid[]) t (key, sid) join identities i on i.sid_key = t.key and i.sid = t.sid',
-          [arrayOf(part, (sid) => String(sidKey(sid))), part.map(uuidText)],
-        );
-        orphans += part.length - Number(row?.found ?? 0);
-      }
+    async mapped(sids) {
+      const rows = await database.query<{ n: number }>(
+        `select (t.n - 1)::int as n from unnest($1::bigint[], $2::uuid[]) with ordinality t (key, sid, n)
+         join identities i on i.sid_key = t.key and i.sid = t.sid`,
+        [arrayOf(sids, (sid) => String(sidKey(sid))), arrayOf(sids, uuidText)],
+      );
+      const out = sids.map(() => false);
+      for (const { n } of rows) out[n] = true;
+      return out;
+    },
+    async danglingLinks() {
       const [links] = await database.query<{ n: string }>(
         'select count(*) as n from identities l where linked_to is not null and not exists (select from identities k where k.sid = l.linked_to)',
       );
-      return { orphans, danglingLinks: Number(links?.n ?? 0) };
+      return Number(links?.n ?? 0);
     },
     ...createLinks(database),
     ...createErasure(database, macOf, (sid) => keys.evict(sidText(sid))),

@@ -103,6 +103,16 @@ export function accessStoreContract(name: string, create: () => Promise<AccessSt
       const writeKey = await store.createWriteKey('shop', NOW);
       expect(await store.sourceOfWriteKey(writeKey)).toBe('shop');
       expect(await store.sourceOfWriteKey(`${writeKey}x`)).toBeNull();
+      const second = await store.createWriteKey('shop', NOW);
+      const other = await store.createWriteKey('till', NOW);
+      let told = 0;
+      store.onRevocation(() => told++);
+      expect(await store.revokeWriteKeys('shop', NOW)).toBe(2);
+      expect(told).toBe(1);
+      for (const key of [writeKey, second]) expect(await store.sourceOfWriteKey(key)).toBeNull();
+      expect(await store.sourceOfWriteKey(other)).toBe('till');
+      expect(await store.revokeWriteKeys('shop', NOW)).toBe(0);
+      expect(await store.sourceOfWriteKey(await store.createWriteKey('shop', NOW))).toBe('shop');
     });
   });
 }

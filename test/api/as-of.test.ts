@@ -18,7 +18,11 @@ test('a date is that local day, and so is the instant the answer gives for it', 
   const here = { seq: 9, at: now, atText: isoOf(now), day: 0, clock: 'log' as const, past: false };
   await fc.assert(
     fc.asyncProperty(fc.constantFrom(...zones), days, async (offsets, day) => {
-      const context = { clock: { mode: 'log' as const, offsets }, wall: now, clockAtSeq: () => Promise.reject() };
+      const context = {
+        clock: { mode: 'log' as const, offsets, offsetsAt: () => offsets },
+        wall: now,
+        clockAtSeq: () => Promise.reject(),
+      };
       const first = await resolveAsOf(isoOf(day * DAY_MS).slice(0, 10), here, context);
       expect(first.day).toBe(day);
       expect(await resolveAsOf({ seq: first.seq, at: first.atText! }, here, context)).toEqual(first);

@@ -1,7 +1,7 @@
 // Predictions over a real fold: by id, by summary, by transactions, at any moment; what does not apply says why.
 import { beforeAll, describe, expect, test } from 'vitest';
 import { COLUMNS_TYPE } from '#api/routes/batch.ts';
-import { createScoreIds } from '#api/token.ts';
+import { createScoreIds } from '#api/score-id.ts';
 import { predictChurn, predictClv } from '#domain/models/clv-model.ts';
 import { CDNOW_MODEL, createPlatform, dayNumber, type Platform } from './support/platform.ts';
 
@@ -58,8 +58,16 @@ describe('churn by id', () => {
     });
     expect(body.interval_reason).toBeTruthy();
     const coordinates = createScoreIds(platform.deps.signingKey).read(body.score_id);
-    expect(coordinates).toMatchObject({ seq: platform.position(), at: Date.parse('2026-05-31'), horizonDays: 90 });
-    expect(createScoreIds(new Uint8Array(32)).read(body.score_id)).toBeNull();
+    expect(coordinates).toMatchObject({
+      ok: true,
+      value: {
+        seq: platform.position(),
+        at: Date.parse('2026-05-31'),
+        clock: 'log',
+        question: { kind: 'churn', horizonDays: 90 },
+      },
+    });
+    expect(createScoreIds(new Uint8Array(32)).read(body.score_id)).toEqual({ ok: false, reason: 'not-a-score' });
   });
 
   test('asking again with the as_of of an answer gives the same digits, also after the log has grown', async () => {

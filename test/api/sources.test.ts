@@ -73,3 +73,27 @@ test('what a source holds of the past is changed by itself; a wrong day, nothing
   const denied = await platform.as('analyst', 'PATCH', '/api/data-sources/till', { burn_in_days: 30 });
   expect(denied.status).toBe(403);
 });
+
+test('a revoked write key is refused at once, also where it was known good a moment ago; a new one is taken', async () => {
+  const { body } = await add({ name: 'till' });
+  const send = (writeKey: unknown) =>
+    platform.as(
+      'nobody',
+      'POST',
+      '/v1/track',
+      { userId: 'c-1', event: 'seen', messageId: crypto.randomUUID() },
+      { authorization: `Basic ${Buffer.from(`${writeKey}:`).toString('base64')}` },
+    );
+  expect((await send(body.writeKey)).status).toBe(200);
+  const revoked = await platform.as('data-engineer', 'POST', '/api/data-sources/till/revoke');
+  expect([revoked.status, await revoked.json()]).toEqual([200, { source: 'till', writeKeys: 1, nats: true }]);
+  const refused = await send(body.writeKey);
+  expect([refused.status, await refused.json()]).toEqual([
+    401,
+    expect.objectContaining({ reason: 'bad-credential', detail: expect.stringContaining('revoked') }),
+  ]);
+  const rotated = await add({ name: 'till', rotate: true });
+  expect((await send(rotated.body.writeKey)).status).toBe(200);
+  expect((await platform.as('data-engineer', 'POST', '/api/data-sources/nobody/revoke')).status).toBe(404);
+  expect((await platform.as('analyst', 'POST', '/api/data-sources/till/revoke')).status).toBe(403);
+});

@@ -71,6 +71,18 @@ describe('source', () => {
     expect(source.events['source.added']!.data.parse(before)).toEqual(settings);
     expect(source.events['source.coverage-set']!.data.parse({ coverage: 5 })).toEqual({ coverage: 5, burnInDays: 180 });
   });
+  test('its credentials are revoked once, and again after new ones were made', () => {
+    const revoked: SourceEvent = { type: 'source.credentials-revoked', data: {} };
+    const rotated: SourceEvent = { type: 'source.write-key-rotated', data: { writeKeyHash: hash('b') } };
+    given([added]).when({ type: 'RevokeCredentials' }).then([revoked]);
+    given([added, revoked]).when({ type: 'RevokeCredentials' }).thenNothing();
+    given([added, revoked, rotated]).when({ type: 'RevokeCredentials' }).then([revoked]);
+    // The very key that was revoked must not count as made already.
+    given([added, rotated, revoked])
+      .when({ type: 'RotateWriteKey', writeKeyHash: hash('b') })
+      .then([rotated]);
+    given([]).when({ type: 'RevokeCredentials' }).thenRefused('source-unknown');
+  });
   test('nothing can be set on a source nobody added', () => {
     given([]).when({ type: 'SetZone', zone: 'UTC' }).thenRefused('source-unknown');
     given([])
@@ -97,8 +109,13 @@ describe('source', () => {
         burnInDays: fc.constantFrom(0, 180),
       }),
       fc.record({ type: fc.constant('RotateWriteKey' as const), writeKeyHash: fc.constantFrom(hash('1'), hash('2')) }),
+      fc.constant<SourceCommand>({ type: 'RevokeCredentials' }),
     );
     fc.assert(fc.property(fc.array(command), (commands) => void isIdempotent(commands)));
-    expect(isIdempotent([addShop, { type: 'SetZone', zone: 'UTC' }])).toEqual({ ...settings, zone: 'UTC' });
+    expect(isIdempotent([addShop, { type: 'SetZone', zone: 'UTC' }])).toEqual({
+      ...settings,
+      zone: 'UTC',
+      revoked: false,
+    });
   });
 });

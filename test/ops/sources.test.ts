@@ -22,6 +22,8 @@ function installation() {
     workspace: { zone: 'UTC', reportingCurrency: 'EUR' },
     natsUser: async () => null,
     setSources: async () => undefined,
+    removeNatsUser: async () => true,
+    revokeWriteKeys: async () => 0,
     appendFact: async (fact) => {
       if (crashing) throw new Error('the process has ended here');
       return append(fact);

@@ -105,6 +105,12 @@ export function createFakeAccessStore(): AccessStore {
       return writeKey;
     },
     sourceOfWriteKey: async (writeKey) => writeKeys.get(writeKey) ?? null,
+    async revokeWriteKeys(source) {
+      const ended = [...writeKeys].filter(([, each]) => each === source);
+      for (const [writeKey] of ended) writeKeys.delete(writeKey);
+      revoked();
+      return ended.length;
+    },
     onRevocation(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -167,7 +167,7 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
       return viewOf(entries, from.workspace.rates, row.flags);
     });
   };
-  const clockInfo = { mode: 'log' as const, offsets: UTC };
+  const clockInfo = { mode: 'log' as const, offsets: UTC, offsetsAt: () => UTC };
   const access = createFakeAccessStore();
   const logged: string[] = [];
   const log = (level: string) => (fields: object, message: string) =>
@@ -275,6 +275,9 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
         // As the engines do: every call ends the seed before.
         return { ok: true, value: { source, nats: { url: 'nats://127.0.0.1:4222', creds: `seed ${++seeds}` } } };
       },
+      keyMade: async () => undefined,
+      revoke: async ({ name }) =>
+        sources.has(name) ? { writeKeys: await access.revokeWriteKeys(name, clock.now), nats: true } : null,
     },
     quarantine: {
       list: async ({ reason, run, limit }) => ({
@@ -294,6 +297,18 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
     },
     fit: async ({ kind }) => ({ model: kind, unit: 'week', params: CDNOW_MODEL.bgNbd }),
     portableDigest: async () => 'cd'.repeat(16),
+    verifyKeyring: async () => ({
+      ok: true,
+      sids: ledger.rows.count,
+      erased: 0,
+      mappings: ids.size,
+      unused: 0,
+      orphans: 0,
+      returned: 0,
+      danglingLinks: 0,
+      named: { orphans: [], returned: [] },
+    }),
+    verifyScores: async () => ({ checked: 0, same: 0, different: 0, differences: [] }),
     truth: options.demo ? { unit: 'week', params: CDNOW_MODEL.bgNbd! } : null,
     uiDir: '/nonexistent',
     clock: () => clockInfo,
