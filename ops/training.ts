@@ -34,17 +34,9 @@ export function createTraining(deps: TrainingDeps) {
     const asOf = { seq, day };
     const notes = leftOutNotes(excluded, sum(data.histories.weight));
     if (!fitted.ok) return { ok: false, model: 'clv', message: withNotes(fitted.reason, notes), excluded, asOf };
-    const { model, fits, customers } = fitted.value;
+    const { model, fits, checks, refused, customers } = fitted.value;
     const diagnostics = [...fitted.value.diagnostics, ...notes];
-    const { ok: _ok, ...answer } = {
-      ok: true,
-      ...model,
-      n: customers,
-      excluded,
-      diagnostics,
-      fits: partsOf(fits),
-      asOf,
-    };
+    const answer = { ...model, n: customers, excluded, diagnostics, checks, refused, fits: partsOf(fits), asOf };
     if (request.asOf !== null || !request.deploy) return { ok: true, ...answer };
     const artefact = JSON.parse(
       canonicalJson({
@@ -52,6 +44,8 @@ export function createTraining(deps: TrainingDeps) {
         currency: deps.currency(),
         fits: partsOf(fits),
         diagnostics,
+        checks,
+        refused,
         customers,
         excluded,
         window: { seq, fromDay: firstDay, toDay: day },
@@ -60,31 +54,22 @@ export function createTraining(deps: TrainingDeps) {
     );
     const window = { seq, at, fromDay: firstDay, toDay: day };
     const registered = await deps.registry.register(model, artefact, window, request.by);
-    const deployed = await deps.registry.deploy(registered.id, request.by);
-    if (!deployed.ok) throw new Error(`${registered.id} was fitted but cannot be put in force: ${deployed.reason}`);
-    return { ok: true, ...answer, id: registered.id, version: registered.version, digest: registered.digest };
+    const { id, version, digest } = registered;
+    // Kept, not served: whoever knows better puts it in force by hand.
+    if (refused !== null) return { ok: true, ...answer, id, version, digest, deployed: false };
+    const deployed = await deps.registry.deploy(id, request.by);
+    if (!deployed.ok) throw new Error(`${id} was fitted but cannot be put in force: ${deployed.reason}`);
+    return { ok: true, ...answer, id, version, digest, deployed: true };
   }
 
   async function fitPart(kind: Exclude<FitRequest['kind'], 'clv'>, request: FitRequest): Promise<Answer> {
     const { data, seq, day, excluded } = await deps.statistics(request.asOf);
-    const { histories, spend } = data;
-    const weeks = (days: Float64Array) => days.map((value) => value / 7);
     const result =
-      kind === 'gamma-gamma'
-        ? models[kind].fit(spend, 'week')
-        : models[kind].fitCompressed(
-            {
-              frequency: histories.frequency,
-              recency: weeks(histories.recencyDays),
-              T: weeks(histories.ageDays),
-              weight: histories.weight,
-            },
-            'week',
-          );
-    const notes = leftOutNotes(excluded, sum((kind === 'gamma-gamma' ? spend : histories).weight));
+      kind === 'gamma-gamma' ? models[kind].fit(data.spend, 'week') : await deps.pool.fitPurchases(kind, data, 'week');
+    const notes = leftOutNotes(excluded, sum((kind === 'gamma-gamma' ? data.spend : data.histories).weight));
     const diagnostics = [...result.diagnostics, ...notes];
-    const refused = result.ok ? {} : { converged: false, message: withNotes(result.message, notes) };
-    return { ...result, ...refused, diagnostics, excluded, asOf: { seq, day } };
+    const failed = result.ok ? {} : { converged: false, message: withNotes(result.message, notes) };
+    return { ...result, ...failed, diagnostics, excluded, asOf: { seq, day } };
   }
 
   return (request: FitRequest): Promise<Answer> =>
