@@ -9,6 +9,7 @@ import type { Diagnostic } from '#domain/models/fit.ts';
 import { fitLogistic, predictLogOdds } from '#domain/models/logistic.ts';
 import { type ScoreMetrics, scoreMetrics } from '#domain/models/metrics.ts';
 import { fit as fitCox } from '#domain/models/survival/cox.ts';
+import { argsort } from '#domain/numerics/argsort.ts';
 import { type Result, refuse } from '#domain/result.ts';
 import { type ChurnRows, type SurvivalRows, tableOf } from './churn-rows.ts';
 
@@ -114,6 +115,8 @@ export function trainCox(
   const events = rows.eventObserved.reduce((sum, each) => sum + each, 0);
   if (events < LEAST) return refuse(`${events} subscriptions have ended; at least ${LEAST} are needed`);
   const { table, left } = tableOf(rows.features);
+  const told = withoutTime(table, Float64Array.from(rows.duration));
+  left.push(...told);
   if (table.size === 0)
     return refuse('nothing is known of subscriptions that would tell them apart: import attributes, plans or prices');
   const encoding = learnEncoding(table, [...table.keys()]);
@@ -146,6 +149,50 @@ export function trainCox(
       diagnostics: [...leftOut(left), ...diagnostics],
     },
   };
+}
+
+/** A number that ranks subscriptions as their length does was not fixed at the start: it counts time (a sum of payments, a number of logins). */
+const MOVES_WITH_TIME = 0.7;
+
+/** Takes such columns out of the table and says so: what is only known at the end would foretell it. */
+function withoutTime(
+  table: Map<string, readonly string[] | Float64Array>,
+  duration: Float64Array,
+): { column: string; why: string }[] {
+  return [...table].flatMap(([column, values]) => {
+    if (!(values instanceof Float64Array)) return [];
+    const rho = rankCorrelation(values, duration);
+    if (!(Math.abs(rho) > MOVES_WITH_TIME)) return [];
+    table.delete(column);
+    return [{ column, why: `moves with the time under contract, rank correlation ${rho.toFixed(2)}` }];
+  });
+}
+
+/** Spearman's, of the rows where `values` is known. */
+function rankCorrelation(values: Float64Array, others: Float64Array): number {
+  const known = values.map((value, i) => (Number.isNaN(value) ? -1 : i)).filter((i) => i >= 0);
+  const [x, y] = [ranks(known.map((i) => values[i]!)), ranks(known.map((i) => others[i]!))];
+  const mean = (known.length + 1) / 2;
+  let [xy, xx, yy] = [0, 0, 0];
+  for (let i = 0; i < known.length; i++) {
+    xy += (x[i]! - mean) * (y[i]! - mean);
+    xx += (x[i]! - mean) ** 2;
+    yy += (y[i]! - mean) ** 2;
+  }
+  return xx > 0 && yy > 0 ? xy / Math.sqrt(xx * yy) : 0;
+}
+
+/** 1 …, ties at their mean. */
+function ranks(values: Float64Array): Float64Array {
+  const order = argsort(values);
+  const out = new Float64Array(values.length);
+  for (let from = 0; from < order.length; ) {
+    let to = from;
+    while (to < order.length && values[order[to]!] === values[order[from]!]) to++;
+    for (let i = from; i < to; i++) out[order[i]!] = (from + to + 1) / 2;
+    from = to;
+  }
+  return out;
 }
 
 const leftOut = (left: { column: string; why: string }[]): Diagnostic[] =>
