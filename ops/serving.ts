@@ -116,6 +116,7 @@ export async function createServing({ calls, columns, modelOf, pool, projector, 
     deployments: (): readonly Deployment[] => deployments,
     models: (): readonly ServingModel[] => models,
     clock: (): ClockInfo => clock,
+    facts: (): WorkspaceFacts => facts,
     ledgers,
     settle: () => scorer.settle(),
     /** Statistics for a fit: of now, or as the log stood at `seq`, up to a local day. */
@@ -143,4 +144,7 @@ export async function createServing({ calls, columns, modelOf, pool, projector, 
 }
 
 const PAGE = 10_000;
-const clockOf = ({ clock, offsets }: WorkspaceFacts): ClockInfo => ({ mode: clock, offsets, offsetsAt: () => offsets });
+function clockOf({ clock, offsets, zones }: WorkspaceFacts): ClockInfo {
+  const offsetsAt = (seq: number) => zones.findLast((each) => each.seq <= seq)?.offsets ?? zones[0]?.offsets ?? offsets;
+  return { mode: clock, offsets, offsetsAt };
+}
