@@ -81,7 +81,7 @@ export type Fact =
   /** `offsets` = [instant ms from which it holds, minutes east of UTC], ascending; the first entry holds for all earlier time. */
   | { type: 'zone.set'; version: number; zone: string; offsets: [number, number][] }
   /**
-   * From this place on every earlier day is the one its instant has in this zone, except of dates without a time (ADR 0006). The greatest
+   * From this place on every earlier day is the one its instant has in this zone, except of dates without a time (ADR 0007). The greatest
    * version counts, whatever the order; state before this place stays as it was.
    */
   | { type: 'ledger.rezoned'; version: number; zone: string; offsets: [number, number][] }
@@ -99,6 +99,8 @@ export type Fact =
       coverage: 'complete' | number;
     }
   | { type: 'import.finished'; run: string; rows: number; events: number; quarantinedRows: number }
+  /** What a source holds of the past (domain/coverage.ts). `version` = CTL sequence of the declaration: the highest of a source stands. */
+  | { type: 'source.covered'; source: string; coverage: 'complete' | number; burnInDays: number; version: number }
   | { type: 'customer.linked'; anonymous: Uint8Array; known: Uint8Array }
   | { type: 'customer.erased'; sids: Uint8Array[]; at: number }
   /** The barrier of a CTL change that alters scoring: takes effect at this place in the order of all customers' events. */

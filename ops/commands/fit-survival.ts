@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { RowError } from '#domain/models/fit.ts';
 import { fit as fitCox, linearPredictor } from '#domain/models/survival/cox.ts';
+import { proportionality } from '#domain/models/survival/cox-proportionality.ts';
 import { type BandType, fitGroups, quantile, type SurvivalCurve } from '#domain/models/survival/kaplan-meier.ts';
 import { logRank } from '#domain/models/survival/log-rank.ts';
 import type { SurvivalColumns } from '#domain/models/survival/survival-columns.ts';
@@ -124,7 +125,8 @@ function cox(args: string[], io: Io): number {
   const twice = covariates.find(({ name }, j) => covariates.findIndex((other) => other.name === name) < j);
   if (twice !== undefined) throw new UsageError(`--covariates names ${twice.name} twice`);
   const strata = values.strata === undefined ? undefined : categories(rows, values.strata);
-  const result = named(input, () => fitCox({ ...columns, covariates, strata: strata?.codes }, ties));
+  const all = { ...columns, covariates, strata: strata?.codes };
+  const result = named(input, () => fitCox(all, ties));
   if (!result.ok) {
     if (values.json) io.stdout(`${JSON.stringify({ ...result, converged: false })}\n`);
     io.stderr(`axiom47: ${rows.name}: cox was not fitted (${result.reason}): ${result.message}\n`);
@@ -145,7 +147,7 @@ function cox(args: string[], io: Io): number {
       cumulativeHazard: finite(cumulativeHazard[k]! * shift),
     })),
   );
-  print(io, values.json, { ...fitted, baseline: rowsOf }, () =>
+  print(io, values.json, { ...fitted, proportionality: proportionality(all, result), baseline: rowsOf }, () =>
     [
       textTable(
         ['covariate', 'coef', 'se', 'z', 'p', 'hazard ratio', 'lower', 'upper'],

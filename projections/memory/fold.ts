@@ -9,7 +9,7 @@ import type { FoldHandlers, FoldMessage, FoldPosition } from './protocol.ts';
 import { rezonedAfter } from './rezoned.ts';
 import { openSnapshots, type SnapshotEntry, type SnapshotLog } from './snapshot.ts';
 import { portableDigest, StateDigest } from './state-digest.ts';
-import { summarize } from './summary.ts';
+import { trainingStatistics } from './training-statistics.ts';
 
 export interface FoldDeps {
   store: Pick<EventStore, 'follow' | 'read' | 'lastSequence'>;
@@ -153,9 +153,10 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
       portable: portableDigest(ledger, (sid) => customerIds.get(Buffer.from(sid).toString('hex')) ?? null),
       seq: ledger.position,
     }),
-    summary: (day) => summarize(ledger, day),
+    trainingStatistics: (day) => trainingStatistics(ledger, day),
     deployments: () => ledger.workspace.deployments,
     facts: () => ledger.workspace.facts,
+    coverage: () => ledger.coverage.declared(),
     erasedTotals: () => ledger.erasedTotals.save(),
     snapshot: save,
     async stop() {

@@ -3,12 +3,13 @@ import type { CustomerEntries } from '#domain/ledger.ts';
 import type { NatsOptions } from '#streams/jetstream/connection.ts';
 import type { CustomerState } from '../customers.ts';
 import type { Conflict } from './conflicts.ts';
+import type { Declared } from './coverage.ts';
 import type { MonthTotal } from './erased-totals.ts';
 import type { LedgerOptions } from './ledger.ts';
 import type { ColumnsHandle } from './row-layout.ts';
 import type { RunStats } from './runs.ts';
 import type { SnapshotEntry } from './snapshot.ts';
-import type { PopulationSummary } from './summary.ts';
+import type { TrainingStatistics } from './training-statistics.ts';
 import type { Deployment, WorkspaceFacts } from './workspace.ts';
 
 /** Travels as workerData. `nats` may hold a secret: never log it. */
@@ -33,7 +34,7 @@ export interface FoldPosition {
   customers: number;
   orders: number;
   events: number;
-  /** Events of packs that were sent again, and events of a type that only a newer version knows. */
+  /** Events of packs that were sent again; events and facts of a type that only a newer version knows. */
   repeated: number;
   unknownTypes: number;
   conflicts: number;
@@ -60,9 +61,12 @@ export type FoldHandlers = {
   digest(): { state: string; seq: number };
   /** Digest across workspaces; `customerIds` by canonical sid (hex), from the keyring. Costs a pass over all customers. */
   portableDigest(customerIds: Map<string, string>): { portable: string; seq: number };
-  summary(day?: number): PopulationSummary;
+  /** For a fit, up to `day` (default: the log's clock). */
+  trainingStatistics(day?: number): TrainingStatistics;
   deployments(): Deployment[];
   facts(): WorkspaceFacts;
+  /** What sources have declared, by name. */
+  coverage(): Record<string, Declared>;
   erasedTotals(): { customers: number; months: MonthTotal[] };
   /** Saves now; null when nothing has changed since the last one or a save is under way. */
   snapshot(): Promise<SnapshotEntry | null>;

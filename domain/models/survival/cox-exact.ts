@@ -1,5 +1,6 @@
 // Cox's discrete partial likelihood for tied times: at each time, the chance that just these rows of those at risk had the event.
-import type { Design, PartialLikelihood } from './cox-likelihood.ts';
+import type { Design } from './cox-design.ts';
+import type { PartialLikelihood } from './cox-likelihood.ts';
 
 /** Members at risk times events, summed over the event times: beyond this the exact form takes minutes. */
 const MOST_STEPS = 2e7;

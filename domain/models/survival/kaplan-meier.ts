@@ -75,9 +75,15 @@ export function splitOrder(order: Uint32Array, group: ArrayLike<number>, groups:
 }
 
 /** Weight at risk, of events and of censorings at each distinct time of the rows in `order` (ascending by duration). */
-function riskTable({ duration, eventObserved, entry, weight }: SurvivalColumns, order: Uint32Array) {
+export function riskTable(
+  { duration, eventObserved, entry, weight }: SurvivalColumns,
+  order: Uint32Array = argsort(duration),
+) {
+  // Gathered once: in the order of the times, the rows lie anywhere.
+  const times = new Float64Array(order.length);
+  for (let k = 0; k < times.length; k++) times[k] = duration[order[k]!]!;
   let distinct = 0;
-  for (let k = 0; k < order.length; k++) if (k === 0 || duration[order[k]!] !== duration[order[k - 1]!]) distinct += 1;
+  for (let k = 0; k < times.length; k++) if (k === 0 || times[k] !== times[k - 1]) distinct += 1;
   const time = new Float64Array(distinct);
   const events = new Float64Array(distinct);
   const censored = new Float64Array(distinct);
@@ -85,7 +91,7 @@ function riskTable({ duration, eventObserved, entry, weight }: SurvivalColumns, 
   let row = -1;
   for (let k = 0; k < order.length; k++) {
     const i = order[k]!;
-    if (row < 0 || duration[i] !== time[row]) time[++row] = duration[i]!;
+    if (row < 0 || times[k] !== time[row]) time[++row] = times[k]!;
     const w = weight === undefined ? 1 : weight[i]!;
     if (eventObserved[i] === 1) events[row]! += w;
     else censored[row]! += w;
@@ -110,8 +116,7 @@ function latestFirst(order: Uint32Array, entry: Float64Array): Uint32Array {
 }
 
 function curveOf(columns: SurvivalColumns, order: Uint32Array, { band = 'log-log', level = 0.95 }: CurveOptions) {
-  const z = normalQuantile(level);
-  if (Number.isNaN(z)) throw new RangeError(`level ${level} is not between 0 and 1`);
+  const z = zOf(level);
   const { time, events, censored, atRisk } = riskTable(columns, order);
   const rows = time.length;
   const [survival, standardError, lower, upper, cumulativeHazard, cumulativeHazardError] = Array.from(
@@ -140,23 +145,18 @@ function curveOf(columns: SurvivalColumns, order: Uint32Array, { band = 'log-log
     cumulativeHazardError[j] = Math.sqrt(hazardVariance);
     if (s === 0) continue;
     defined = j + 1;
+    // Where nobody had the event the band stays as well.
+    if (d === 0 && j > 0) {
+      standardError[j] = standardError[j - 1]!;
+      lower[j] = lower[j - 1]!;
+      upper[j] = upper[j - 1]!;
+      continue;
+    }
     const error = Math.sqrt(greenwood);
     standardError[j] = s * error;
-    if (s === 1) {
-      lower[j] = 1;
-      upper[j] = 1;
-    } else if (band === 'plain') {
-      lower[j] = Math.max(0, s - z * s * error);
-      upper[j] = Math.min(1, s + z * s * error);
-    } else if (band === 'log') {
-      lower[j] = s * Math.exp(-z * error);
-      upper[j] = Math.min(1, s * Math.exp(z * error));
-    } else {
-      const logS = Math.log(s);
-      const spread = Math.exp((-z * error) / logS);
-      lower[j] = Math.exp(logS * spread);
-      upper[j] = Math.exp(logS / spread);
-    }
+    const limits = bandOf(s, error, z, band);
+    lower[j] = limits.lower;
+    upper[j] = limits.upper;
   }
   return {
     n: order.length,
@@ -166,13 +166,46 @@ function curveOf(columns: SurvivalColumns, order: Uint32Array, { band = 'log-log
     events,
     censored,
     survival,
-    standardError: standardError.slice(0, defined),
-    lower: lower.slice(0, defined),
-    upper: upper.slice(0, defined),
+    standardError: upTo(standardError, defined),
+    lower: upTo(lower, defined),
+    upper: upTo(upper, defined),
     cumulativeHazard,
     cumulativeHazardError,
   };
 }
+
+/**
+ * Limits of a probability in (0, 1], `error` the standard error of its logarithm; at 1 both are 1.
+ *
+ * @param z standard errors to either side.
+ */
+export function bandOf(
+  probability: number,
+  error: number,
+  z: number,
+  band: BandType,
+): { lower: number; upper: number } {
+  if (probability === 1) return { lower: 1, upper: 1 };
+  if (band === 'plain')
+    return {
+      lower: Math.max(0, probability - z * probability * error),
+      upper: Math.min(1, probability + z * probability * error),
+    };
+  if (band === 'log')
+    return { lower: probability * Math.exp(-z * error), upper: Math.min(1, probability * Math.exp(z * error)) };
+  const log = Math.log(probability);
+  const spread = Math.exp((-z * error) / log);
+  return { lower: Math.exp(log * spread), upper: Math.exp(log / spread) };
+}
+
+/** Standard errors to either side for a confidence. @throws RangeError outside (0, 1). */
+export function zOf(level: number): number {
+  const z = normalQuantile(level);
+  if (Number.isNaN(z)) throw new RangeError(`level ${level} is not between 0 and 1`);
+  return z;
+}
+
+const upTo = (values: Float64Array, end: number) => (end === values.length ? values : values.slice(0, end));
 
 export interface SurvivalQuantile {
   /** Null where the curve (or its band) does not fall that far. */
@@ -216,26 +249,4 @@ export function survivalAt({ time, survival }: SurvivalCurve, t: number): number
     else high = middle;
   }
   return low === 0 ? 1 : survival[low - 1]!;
-}
-
-/**
- * Restricted mean survival time ∫₀^τ S(t) dt with its standard error √Σ A_i² d_i/(n_i (n_i − d_i)), A_i = the area right of t_i
- * (Klein & Moeschberger 2003, §4.5). Past the last time the curve goes on flat.
- *
- * @param tau > 0, in the unit of the durations.
- */
-export function restrictedMean(curve: SurvivalCurve, tau: number): { value: number; standardError: number } {
-  if (!(tau > 0 && tau < Number.POSITIVE_INFINITY)) throw new RangeError(`tau ${tau} is not a time > 0`);
-  const { time, survival, events, atRisk } = curve;
-  let area = 0;
-  let variance = 0;
-  let end = tau;
-  for (let j = time.length - 1; j >= 0; j--) {
-    if (time[j]! > tau) continue;
-    area += (end - time[j]!) * survival[j]!;
-    end = time[j]!;
-    const left = atRisk[j]! - events[j]!;
-    if (survival[j]! > 0 && left > 0) variance += (area * area * events[j]!) / (atRisk[j]! * left);
-  }
-  return { value: area + end, standardError: Math.sqrt(variance) };
 }

@@ -12,8 +12,14 @@ export interface SurvivalColumns {
   weight?: Float64Array | undefined;
 }
 
-/** @throws RowError naming the first row, column and rule; RangeError when columns differ in length or are empty. */
-export function checkSurvival({ duration, eventObserved, entry, weight }: SurvivalColumns): void {
+/**
+ * @param more further columns of finite numbers.
+ * @throws RowError naming the first row, column and rule; RangeError when columns differ in length or are empty.
+ */
+export function checkSurvival(
+  { duration, eventObserved, entry, weight }: SurvivalColumns,
+  more: Record<string, ArrayLike<number>> = {},
+): void {
   const n = duration.length;
   if (n === 0) throw new RangeError('no rows');
   for (const column of [eventObserved, entry, weight])
@@ -26,5 +32,9 @@ export function checkSurvival({ duration, eventObserved, entry, weight }: Surviv
       throw new RowError(i, 'entry', `must be before the duration ${time}`);
     if (weight !== undefined && !(weight[i]! > 0 && weight[i]! < Number.POSITIVE_INFINITY))
       throw new RowError(i, 'weight', 'must be > 0');
+  }
+  for (const [name, values] of Object.entries(more)) {
+    if (values.length !== n) throw new RangeError('columns differ in length');
+    for (let i = 0; i < n; i++) if (!Number.isFinite(values[i])) throw new RowError(i, name, 'must be a finite number');
   }
 }

@@ -2,14 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { concordance } from '#domain/models/survival/concordance.ts';
-import {
-  type CoxColumns,
-  type CoxModel,
-  fit as fitCox,
-  linearPredictor,
-  survival,
-  type Ties,
-} from '#domain/models/survival/cox.ts';
+import { type CoxModel, fit as fitCox, linearPredictor, type Ties } from '#domain/models/survival/cox.ts';
+import type { CoxColumns } from '#domain/models/survival/cox-design.ts';
+import { proportionality, TRANSFORMS } from '#domain/models/survival/cox-proportionality.ts';
+import { residuals, robustCovariance } from '#domain/models/survival/cox-residuals.ts';
+import { survival } from '#domain/models/survival/cox-survival.ts';
 import { describeShared, sharedJson } from '#test/support/shared.ts';
 import { codes, fixturePath, flags, numbers, type Rows, readRows, sharedRows, worst } from '#test/support/survival.ts';
 
@@ -46,6 +43,8 @@ function expectFit(model: CoxModel, columns: CoxColumns, golden: Golden, strataN
   );
   if (golden.concordance !== undefined)
     expect(worst([model.concordance], [golden.concordance]), 'concordance').toBeLessThan(1e-12);
+  if (golden.concordance_se !== undefined)
+    expect(worst([model.concordanceError], [golden.concordance_se]), 'its standard error').toBeLessThan(1e-10);
   if (golden.z !== undefined) {
     expect(
       worst(
@@ -106,11 +105,13 @@ function expectFit(model: CoxModel, columns: CoxColumns, golden: Golden, strataN
   if (golden.cox_zph_km !== undefined)
     expect(
       worst(
-        model.proportionality.map((row) => row.chiSquare),
+        proportionality(columns, model).map((row) => row.chiSquare),
         golden.cox_zph_km.chisq,
       ),
       'zph',
     ).toBeLessThan(1e-6);
+  if (golden.martingale_first10 !== undefined)
+    expect(worst(residuals(columns, model).martingale, golden.martingale_first10), 'martingale').toBeLessThan(1e-8);
 }
 
 describe('the fits of the self-made fixture are those of R survival 3.5-3', () => {
@@ -144,6 +145,64 @@ describe('the fits of the self-made fixture are those of R survival 3.5-3', () =
       expectFit(fitted(columns, ties), columns, golden[name][ties], stratum.names);
     },
   );
+
+  test.each(TRANSFORMS)('the test of proportional hazards with the transform %s', (transform) => {
+    const { rows: names, chisq, p } = golden.cox_zph[transform];
+    const ours = proportionality(plain, fitted(plain), transform);
+    expect(ours).toHaveLength(names.length);
+    expect(
+      worst(
+        ours.map((row) => row.chiSquare),
+        chisq,
+      ),
+    ).toBeLessThan(1e-6);
+    expect(
+      worst(
+        ours.map((row) => row.p),
+        p,
+      ),
+    ).toBeLessThan(1e-6);
+  });
+
+  test('martingale, deviance and score residuals, and dfbeta', () => {
+    const ours = residuals(plain, fitted(plain));
+    const want = golden.residuals_first10;
+    expect(worst(ours.martingale, want.martingale)).toBeLessThan(1e-9);
+    expect(worst(ours.deviance, want.deviance)).toBeLessThan(1e-9);
+    for (const name of ['score', 'dfbeta'] as const)
+      want[name].forEach((row: number[], i: number) => {
+        expect(worst(ours[name][i]!, row, 1e-6), name).toBeLessThan(1e-8);
+      });
+  });
+
+  test('robust standard errors, plain and weighted', () => {
+    const errors = (columns: CoxColumns) => {
+      const covariance = robustCovariance(columns, fitted(columns));
+      return covariance.map((row, j) => Math.sqrt(row[j]!));
+    };
+    expect(worst(errors(plain), golden.plain_robust_se)).toBeLessThan(1e-8);
+    expect(worst(errors({ ...plain, weight }), golden.weighted_robust_se.robust_se)).toBeLessThan(1e-8);
+  });
+
+  test("Uno's concordance with its standard error", () => {
+    const model = fitted(plain);
+    const score = Float64Array.from(rows, (_, i) =>
+      linearPredictor(
+        model,
+        plain.covariates.map(({ values }) => values[i]!),
+      ),
+    );
+    const { value, standardError } = concordance(plain, score, { uno: true });
+    const { uno_nG2, uno_se, counts } = golden.concordance;
+    expect(worst([value], [uno_nG2])).toBeLessThan(1e-12);
+    expect(worst([standardError], [uno_se])).toBeLessThan(1e-10);
+    const pairs = concordance(plain, score);
+    expect([pairs.concordant, pairs.discordant, pairs.tied]).toEqual([
+      counts.concordant,
+      counts.discordant,
+      counts['tied.x'],
+    ]);
+  });
 
   test('a weight is as many rows, under Breslow ties', () => {
     const times = Float64Array.from(rows, (_, i) => (i % 3) + 1);
@@ -314,6 +373,6 @@ describe('edges', () => {
   test('concordance counts ties of scores as halves, as R', () => {
     const score = Float64Array.from([5, 4, 4, 3, 3, 1, 1]);
     const columns = { duration: Float64Array.from([1, 2, 2, 3, 4, 4, 5]), eventObserved: [1, 1, 0, 1, 0, 1, 1] };
-    expect(concordance(columns, score)).toEqual({ value: 1 - 0.15625, concordant: 12, discordant: 1, tied: 3 });
+    expect(concordance(columns, score)).toMatchObject({ value: 1 - 0.15625, concordant: 12, discordant: 1, tied: 3 });
   });
 });

@@ -6,11 +6,11 @@ import {
   fit as fitCurve,
   fitGroups,
   quantile,
-  restrictedMean,
   type SurvivalCurve,
   survivalAt,
 } from '#domain/models/survival/kaplan-meier.ts';
 import { logRank } from '#domain/models/survival/log-rank.ts';
+import { restrictedMean } from '#domain/models/survival/restricted-mean.ts';
 import { argsort } from '#domain/numerics/argsort.ts';
 import { describeShared, sharedJson } from '#test/support/shared.ts';
 import { codes, fixturePath, flags, numbers, readRows, sharedRows, worst } from '#test/support/survival.ts';
@@ -99,7 +99,7 @@ describe('the curve of the self-made fixture is that of R survival 3.5-3', () =>
       expect(ours.degreesOfFreedom).toBe(want.df);
       expect(ours.observed).toEqual(want.obs);
       expect(worst(ours.expected, want.exp)).toBeLessThan(TOLERANCE);
-      const peto = logRank(columns, group, names.length, { rho: 1 })!;
+      const peto = logRank(columns, group, names.length, { weights: { rho: 1 } })!;
       expect(worst([peto.chiSquare], [want.peto_peto_chisq])).toBeLessThan(TOLERANCE);
       const within = logRank(columns, group, names.length, { strata: stratum.group })!;
       const stratified = golden[`logrank_${name}_stratified`];
