@@ -81,7 +81,7 @@ export type Fact =
   /** `offsets` = [instant ms from which it holds, minutes east of UTC], ascending; the first entry holds for all earlier time. */
   | { type: 'zone.set'; version: number; zone: string; offsets: [number, number][] }
   /**
-   * From this place on every earlier day is the one its instant has in this zone, except of dates without a time (ADR 0007). The greatest
+   * From this place on every earlier day is the one its instant has in this zone, except of dates without a time (ADR 0008). The greatest
    * version counts, whatever the order; state before this place stays as it was.
    */
   | { type: 'ledger.rezoned'; version: number; zone: string; offsets: [number, number][] }

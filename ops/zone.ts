@@ -1,4 +1,4 @@
-// The workspace's zone: a later one for new events, and the rebuild that gives every earlier day to it (facts §3, ADR 0007).
+// The workspace's zone: a later one for new events, and the rebuild that gives every earlier day to it (facts §3, ADR 0008).
 import type { ZoneControl, ZonePreview } from '#api/deps.ts';
 import type { Fact } from '#domain/envelope.ts';
 import { type Columns, createCustomerColumns } from '#projections/memory/columns.ts';

@@ -1,4 +1,4 @@
-// Which zone days are computed anew with, as the log says it (ADR 0007).
+// Which zone days are computed anew with, as the log says it (ADR 0008).
 import type { EventStore } from '#streams/event-store.ts';
 import { decodeMessage } from '#streams/pack.ts';
 import type { Zone } from './ledger.ts';

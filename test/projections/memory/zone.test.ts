@@ -1,4 +1,4 @@
-// Another zone (ADR 0007): state at a position is the fold of what is before it in the zone the log asks for up to it, however it was reached.
+// Another zone (ADR 0008): state at a position is the fold of what is before it in the zone the log asks for up to it, however it was reached.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
