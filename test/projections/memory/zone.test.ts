@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Fact, StoredEvent } from '#domain/envelope.ts';
 import { dayOf, type Offsets, UTC } from '#domain/time.ts';
 import { createRefold } from '#ops/refold.ts';
+import { replay } from '#processors/training/replay.ts';
 import { type Fold, startFold } from '#projections/memory/fold.ts';
 import { createLedger, type Ledger, ZoneChanged } from '#projections/memory/ledger.ts';
 import { portableDigest } from '#projections/memory/state-digest.ts';
@@ -187,6 +188,8 @@ describe('the loop', () => {
       [0, 0, 1],
       [0, 1, 1],
     ]);
+    // Training rows are of the same days.
+    expect((await replay(store, 4, {})).entries(sidOf('ann'))!.orders.map(({ day }) => day)).toEqual([0, 1, 1]);
     const seen: [number, number][] = [];
     await refold.walk([2, 3, 4, 5], (ledger, seq) => seen.push([seq, ledger.entries(sidOf('ann'))!.orders.at(1)!.day]));
     expect(seen).toEqual([
