@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { stringify } from 'csv-stringify/sync';
+import * as bgNbd from '#domain/models/bg-nbd.ts';
 import {
   type ClvModel,
   type CustomerHistory,
@@ -11,23 +12,26 @@ import {
   type Refusal,
 } from '#domain/models/clv-model.ts';
 import { WEEKS_PER_MONTH } from '#domain/models/lifetime-value.ts';
+import * as mbgNbd from '#domain/models/mbg-nbd.ts';
 import { type Histories, readSummary, readTransactions } from '../summary-input.ts';
 import { type Command, UsageError } from './command.ts';
 import { fileAfterTransactions } from './fit.ts';
 import { timeUnit } from './rfm.ts';
+import { drawTracking, type PurchaseModel } from './tracking-svg.ts';
 
 export const predict: Command = {
   name: 'predict',
   summary: 'churn or lifetime value for every customer of a file, from parameter files',
   help: `axiom47 predict churn|clv --params FILE [--params FILE] --data FILE [--horizon N[d|w|m]] [--discount R] [--columns …] [--unit week|day] [--json]
 axiom47 predict churn|clv --params FILE --transactions FILE [--customer COL --time COL --amount COL --date-order dmy|mdy
-                            --decimal point|comma --until DATE --grain day|week] …
+                            --decimal point|comma --until DATE --grain day|week] [--svg FILE] …
 
   --params    what \`axiom47 fit --json\` printed, or a CLV model file {"model": "clv", "unit": "week", "bgNbd": {…}, "gammaGamma": {…}};
               for clv give both the purchase model and gamma-gamma
   --horizon   days (90d, also without the letter), weeks (52w) or months of 4.345 weeks (12m); churn 90d, clv 12m when not told
   --discount  rate per month, at month ends, for clv_mean (0.01)
   --unit      unit of recency and T in --data (that of the model)
+  --svg       draws the tracking plot: repeat purchases of the transactions as they came beside those the model expects
   --json      an array of rows; without it, CSV. A row a model cannot speak about has \`reason\` and \`message\` instead of numbers
 
 Churn is the probability of no purchase within the horizon. clv_p05, clv_p50, clv_p95 are quantiles of undiscounted spend.
@@ -54,6 +58,7 @@ Example:
         grain: { type: 'string', default: 'day' },
         horizon: { type: 'string' },
         discount: { type: 'string', default: '0.01' },
+        svg: { type: 'string' },
         json: { type: 'boolean', default: false },
       },
     });
@@ -69,6 +74,8 @@ Example:
         'clv needs a money model too: add --params with what `axiom47 fit gamma-gamma --json` prints',
       );
     const unit = values.unit === undefined ? model.unit : timeUnit('--unit', values.unit);
+    if (values.svg !== undefined && !values.transactions)
+      throw new UsageError('--svg draws the tracking plot: it needs --transactions, where the dates are');
     const rows: Histories = values.transactions
       ? { ...readTransactions(values.data, { ...values, unit, grain: timeUnit('--grain', values.grain) }), names: {} }
       : readSummary(
@@ -86,6 +93,7 @@ Example:
         ? churn(model, customer, horizonDays)
         : clv(model, customer, horizonDays, discountMonthly)),
     }));
+    if (values.svg !== undefined && rows.dated) drawTracking(values.svg, rows.dated, purchaseModel(model), io);
     const refused = answers.filter((answer) => 'reason' in answer).length;
     if (values.json) io.stdout(`${JSON.stringify(answers)}\n`);
     else io.stdout(stringify(answers, { header: true, columns: unionOfKeys(answers) }));
@@ -153,5 +161,14 @@ function clv(model: ClvModel, customer: CustomerHistory, horizonDays: number, di
     months: value.months,
   };
 }
+
+const purchaseModel = (model: ClvModel): PurchaseModel =>
+  model.bgNbd
+    ? { title: 'BG/NBD', unit: model.unit, expectedOfNew: (t) => bgNbd.expectedPurchasesOfNewCustomer(model.bgNbd, t) }
+    : {
+        title: 'MBG/NBD',
+        unit: model.unit,
+        expectedOfNew: (t) => mbgNbd.expectedPurchasesOfNewCustomer(model.mbgNbd, t),
+      };
 
 const unionOfKeys = (rows: object[]) => [...new Set(rows.flatMap((row) => Object.keys(row)))];
