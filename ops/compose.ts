@@ -8,6 +8,7 @@ import { DEFAULT_LIMITS, type Deps } from '#api/deps.ts';
 import { createHttpServer } from '#api/hot.ts';
 import { createMetrics } from '#api/metrics.ts';
 import { createTables } from '#api/tables.ts';
+import { DEFAULT_BURN_IN_DAYS } from '#domain/coverage.ts';
 import { createPool } from '#processors/pool.ts';
 import { openTables } from '#projections/catalogue.ts';
 import { openColumns } from '#projections/memory/columns.ts';
@@ -25,6 +26,7 @@ import { openKeyring } from '#streams/keyring/keyring.ts';
 import { createQuarantine } from '#streams/quarantine.ts';
 import { openArtefacts } from './artefacts.ts';
 import { createChecks } from './checks.ts';
+import { createChurn } from './churn.ts';
 import type { Config } from './config.ts';
 import { startConflictWriter } from './conflicts.ts';
 import { openDataDir } from './data-dir.ts';
@@ -210,6 +212,20 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   };
   await serving.refresh();
   await registry.repair();
+  const churn = createChurn({
+    store,
+    nats: engines.nats.options,
+    pool,
+    registry,
+    appendFact: (fact) => gateway.calls.appendFact(fact),
+    applied,
+    definitions: serving.churnDefinitions,
+    present: serving.present,
+    reportingCurrency: workspace.reportingCurrency,
+    codeVersion: packageVersion,
+    now: Date.now,
+  });
+  await churn.repair();
 
   const revocation = {
     revokeWriteKeys: (name: string) => access.revokeWriteKeys(name, Date.now()),
@@ -224,6 +240,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     workspace,
     now: Date.now,
     setSources: (next) => gateway.calls.setSources(next),
+    appendFact: (fact) => gateway.calls.appendFact(fact),
+    applied: (seq) => fold.calls.waitFor(seq),
+    covered: () => fold.calls.coverage(),
     natsUser: async (name) => {
       if (config.nats.url !== undefined) return null;
       const { seed, url } = await engines.nats.addSourceUser(name);
@@ -231,10 +250,17 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     },
     ...revocation,
   });
+  await sources.repair();
   await repairRevocations(known, revocation);
   for (const name of BUILT_IN_SOURCES)
     if (!sourceConfigs.some((each) => each.name === name)) {
-      const added = await sources.add({ name, ordersAs: null, coverage: 'complete', by: 'system' });
+      const added = await sources.add({
+        name,
+        ordersAs: null,
+        coverage: 'complete',
+        burnInDays: DEFAULT_BURN_IN_DAYS,
+        by: 'system',
+      });
       if (!added.ok) throw new Error(`source ${name}: ${added.reason}`);
     }
 
@@ -296,6 +322,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     uiDir: join(projectRoot, 'ui', 'dist'),
     clock: serving.clock,
     deployedModels: serving.models,
+    deployedChurnModels: serving.churnModels,
+    churnDefinitions: serving.churnDefinitions,
+    churn,
     checks: createChecks(gateway.calls, columns, projector.calls),
   };
   const http = createHttpServer(createApp(deps), deps);

@@ -10,7 +10,7 @@ export const evaluate: Command = {
   name: 'evaluate',
   summary: 'measure a score or a forecast in a file: AUC, Brier, calibration, profit, errors; compare two',
   help: `axiom47 evaluate --data FILE --label COL[=VALUE] --score COL [--weight COL] [--group COL] [--threshold P]
-                 [--offer-cost C --offer-benefit B] [--compare COL] [--svg FILE] [--json]
+                 [--offer-cost C --offer-benefit B] [--compare COL] [--segment COL] [--svg FILE] [--json]
 axiom47 evaluate --kind forecast --data FILE --actual COL --forecast COL [--weight COL] [--group COL] [--naive COL]
                  [--lower COL --upper COL --level 0.9] [--quantile COL=LEVEL …] [--cdf-below COL --cdf COL] [--train FILE --season N]
                  [--compare COL] [--json]
@@ -22,6 +22,7 @@ One row per case. A score in [0, 1] is measured as a probability too; any other 
   --group      rows of one value belong together, e.g. a customer's snapshots: intervals allow for it
   --threshold  adds the decisions "event when score ≥ P"
   --offer-cost, --offer-benefit  what reaching one costs and what an event reached is worth: the profit at each cut and the best one
+  --segment    calibration for each value of a column: expected against observed, slope and intercept
   --compare    a second score or forecast on the same rows: the difference of each metric by paired bootstrap (--draws 2000, --seed 47)
   --svg        draws the reliability diagram (Wilson bars, counts) and the ROC curve
   --kind forecast  amounts: --naive a forecast to beat; --lower, --upper an interval of coverage --level; --quantile COL=0.95 a quantile;
@@ -46,6 +47,7 @@ Examples:
         weight: { type: 'string' },
         group: { type: 'string' },
         threshold: { type: 'string' },
+        segment: { type: 'string' },
         'offer-cost': { type: 'string' },
         'offer-benefit': { type: 'string' },
         actual: { type: 'string' },
@@ -91,7 +93,7 @@ Examples:
   },
 };
 
-const SCORE_ONLY = ['label', 'score', 'threshold', 'offer-cost', 'offer-benefit', 'svg'] as const;
+const SCORE_ONLY = ['label', 'score', 'threshold', 'segment', 'offer-cost', 'offer-benefit', 'svg'] as const;
 const FORECAST_ONLY = [
   'actual',
   'forecast',
