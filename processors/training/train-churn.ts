@@ -2,11 +2,14 @@
 // on others again, at the last cut-off: nobody who is judged was seen, and nothing later than what is judged was.
 import type { ChurnDefinition } from '#domain/churn-definition.ts';
 import { FEATURE_SET } from '#domain/churn-features.ts';
-import { calibrate, fitPlatt } from '#domain/models/calibration.ts';
+import { calibrate } from '#domain/models/calibration.ts';
+import { chooseCalibration } from '#domain/models/calibration-choice.ts';
 import type { ChurnCox, ChurnLogistic } from '#domain/models/churn-model.ts';
 import { encodeFeatures, learnEncoding } from '#domain/models/feature-encoding.ts';
 import type { Diagnostic } from '#domain/models/fit.ts';
-import { fitLogistic, predictLogOdds } from '#domain/models/logistic.ts';
+import { groupCode, makeFolds } from '#domain/models/folds.ts';
+import { fitLogistic, type LogisticColumns, predictLogOdds } from '#domain/models/logistic.ts';
+import { crossValidate } from '#domain/models/logistic-path.ts';
 import { type ScoreMetrics, scoreMetrics } from '#domain/models/metrics.ts';
 import { fit as fitCox } from '#domain/models/survival/cox.ts';
 import { argsort } from '#domain/numerics/argsort.ts';
@@ -26,6 +29,8 @@ export interface ChurnTraining<Model> {
   /** Of the same rows: everybody gets the rate of the training rows. */
   naive: { rate: number; brier: number } | null;
   concordance: number | null;
+  /** Strength of the penalty, chosen by cross-validation. Null for Cox. */
+  lambda: number | null;
   diagnostics: Diagnostic[];
 }
 
@@ -70,20 +75,27 @@ export function trainLogistic(
   const encoded = encodeFeatures(table, encoding);
   const label = Float64Array.from(rows.label);
   const pick = (column: Float64Array, part: Part) => column.filter((_, i) => parts[i] === part);
-  const fitted = fitLogistic(
-    {
-      names: encoded.names,
-      features: encoded.features.map((column) => pick(column, 'train')),
-      label: pick(label, 'train'),
-    },
-    { penalty: 'l2', lambda: 1 / counts.train.n },
-  );
+  const data = {
+    names: encoded.names,
+    features: encoded.features.map((column) => pick(column, 'train')),
+    label: pick(label, 'train'),
+  };
+  const codes = Float64Array.from(rows.customer, groupCode);
+  const times = Float64Array.from(rows.day);
+  const chosen = chooseLambda(data, pick(codes, 'train'), pick(times, 'train'), definition.horizonDays);
+  const fitted = fitLogistic(data, { penalty: 'l2', lambda: chosen.lambda });
   if (!fitted.ok) return refuse(fitted.message);
   const logOdds = predictLogOdds(fitted, encoded.features, label.length);
-  const platt = fitPlatt({ label: pick(label, 'calibrate'), score: pick(logOdds, 'calibrate') });
-  if (!platt.ok) return refuse(`calibration: ${platt.reason}`);
+  const calibration = chooseCalibration(
+    { label: pick(label, 'calibrate'), score: pick(logOdds, 'calibrate') },
+    pick(codes, 'calibrate'),
+  );
+  if (!calibration.ok) return refuse(`calibration: ${calibration.reason}`);
   const testLabel = pick(label, 'test');
-  const metrics = scoreMetrics({ label: testLabel, score: calibrate(platt.value, pick(logOdds, 'test')) });
+  const metrics = scoreMetrics({
+    label: testLabel,
+    score: calibrate(calibration.value.calibration, pick(logOdds, 'test')),
+  });
   const rate = counts.train.lost / counts.train.n;
   const brier = testLabel.reduce((sum, y) => sum + (y - rate) ** 2, 0) / testLabel.length;
   const { intercept, coefficients } = fitted;
@@ -94,15 +106,39 @@ export function trainLogistic(
         model: 'churn-logistic',
         definition,
         featureSet: { ...FEATURE_SET },
-        logistic: { model: 'logistic', encoding, intercept, coefficients, calibration: platt.value },
+        logistic: { model: 'logistic', encoding, intercept, coefficients, calibration: calibration.value.calibration },
       },
       rows: counts,
       cutoffs,
       metrics,
       naive: { rate, brier },
       concordance: null,
-      diagnostics: [...leftOut(left), ...fitted.diagnostics],
+      lambda: chosen.lambda,
+      diagnostics: [...leftOut(left), ...chosen.diagnostics, ...fitted.diagnostics],
     },
+  };
+}
+
+const FOLDS = 5;
+const LAMBDAS = 20;
+
+/**
+ * λ of the least loss on folds that keep customers apart and, with several cut-offs, the future out; 1/n where the rows are too few for folds.
+ */
+function chooseLambda(
+  data: LogisticColumns,
+  group: Float64Array,
+  time: Float64Array,
+  horizonDays: number,
+): { lambda: number; diagnostics: Diagnostic[] } {
+  const rows = data.label.length;
+  const inTime = new Set(time).size > 2 ? makeFolds({ rows, group, time }, FOLDS, horizonDays) : refuse('one moment');
+  const folds = inTime.ok ? inTime : makeFolds({ rows, group }, FOLDS);
+  const validated = folds.ok ? crossValidate(data, { penalty: 'l2', count: LAMBDAS }, folds.value) : folds;
+  if (validated.ok) return { lambda: validated.value.best, diagnostics: validated.value.diagnostics };
+  return {
+    lambda: 1 / rows,
+    diagnostics: [{ code: 'lambda-not-validated', message: `the penalty is 1/rows: ${validated.reason}` }],
   };
 }
 
@@ -146,6 +182,7 @@ export function trainCox(
       metrics: null,
       naive: null,
       concordance,
+      lambda: null,
       diagnostics: [...leftOut(left), ...diagnostics],
     },
   };
