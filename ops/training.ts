@@ -26,14 +26,15 @@ export function createTraining(deps: TrainingDeps) {
     const fitted = await deps.pool.fitClv(data, 'week');
     const asOf = { seq, day };
     if (!fitted.ok) return { ok: false, model: 'clv', message: fitted.reason, asOf };
-    const { model, fits, checks, diagnostics, refused, customers } = fitted.value;
-    const answer = { ...model, n: customers, diagnostics, checks, refused, fits: partsOf(fits), asOf };
+    const { model, fits, rivals, checks, diagnostics, refused, customers } = fitted.value;
+    const answer = { ...model, n: customers, rivals, diagnostics, checks, refused, fits: partsOf(fits), asOf };
     if (request.asOf !== null || !request.deploy) return { ok: true, ...answer };
     const artefact = JSON.parse(
       canonicalJson({
         ...model,
         currency: deps.currency(),
         fits: partsOf(fits),
+        rivals,
         diagnostics,
         checks,
         refused,

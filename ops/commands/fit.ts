@@ -184,6 +184,7 @@ function describe(fitted: Omit<Fitted, 'ok'>): string {
     `${fitted.model}, ${fitted.n} customers, time in ${fitted.unit}s`,
     ...lines,
     `  log-likelihood ${fitted.logLikelihood.toFixed(6)}, largest gradient ${fitted.gradientNorm.toExponential(1)} after ${fitted.iterations} steps`,
+    `  AIC ${fitted.aic.toFixed(1)}, BIC ${fitted.bic.toFixed(1)}${fitted.naive ? `; one rate for all and nobody leaves: BIC ${fitted.naive.bic.toFixed(1)}` : ''}`,
     '',
   ].join('\n');
 }
