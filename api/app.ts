@@ -14,6 +14,7 @@ import { Problem, type ProblemReason, problemResponse, toProblem } from './probl
 import { createRouter, declaredRoutes, type RouteAccess } from './route.ts';
 import { accountRoutes } from './routes/account.ts';
 import { batchRoutes } from './routes/batch.ts';
+import { churnRoutes } from './routes/churn.ts';
 import { customerRoutes } from './routes/customers.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -28,6 +29,7 @@ import { streamRoutes } from './routes/stream.ts';
 import { userRoutes } from './routes/users.ts';
 import { verifyRoutes } from './routes/verify.ts';
 import { workspaceRoutes } from './routes/workspace.ts';
+import { zoneRoutes } from './routes/zone.ts';
 import { ProblemSchema } from './schemas.ts';
 
 /** What the hot route shares with the app: the same judge, the same buckets, the same predictions. */
@@ -108,11 +110,13 @@ export function createApp(deps: Deps) {
     .route('/', batchRoutes(deps, predictions))
     .route('/', customerRoutes(deps, predictions))
     .route('/', modelRoutes(deps, predictions))
+    .route('/', churnRoutes(deps, predictions))
     .route('/', sourceRoutes(deps))
     .route('/', importRoutes(deps, predictions))
     .route('/', logRoutes(deps, predictions))
     .route('/', verifyRoutes(deps, predictions))
     .route('/', workspaceRoutes(deps))
+    .route('/', zoneRoutes(deps))
     .route('/', homeRoutes(deps, predictions, live))
     .route('/', streamRoutes(deps, live, admission.authenticator))
     .route(

@@ -1,14 +1,18 @@
 // Everything the API needs from the rest of the platform, as narrow interfaces: the composition root hands over the real ones, tests hand
 // over objects in memory. Nothing here is opened, started or closed by the API.
+
+import type { ChurnDefinition } from '#domain/churn-definition.ts';
 import type { CustomerEntries } from '#domain/ledger.ts';
+import type { ChurnModel } from '#domain/models/churn-model.ts';
 import type { ClvColumnsAnswer, ClvColumnsRequest } from '#domain/models/clv-columns.ts';
 import type { ClvModel } from '#domain/models/clv-model.ts';
+import type { Rates } from '#domain/rates.ts';
 import type { Result } from '#domain/result.ts';
 import type { Offsets } from '#domain/time.ts';
 import type { CustomerSort } from '#projections/customer-profile.ts';
 import type { Columns } from '#projections/memory/columns.ts';
 import type { RunStats } from '#projections/memory/runs.ts';
-import type { WorkspaceFacts } from '#projections/memory/workspace.ts';
+import type { ChurnInForce, WorkspaceFacts } from '#projections/memory/workspace.ts';
 import type { GatewayHandlers, GatewayStatus } from '#streams/gateway/protocol.ts';
 import type { AccessStore } from '#streams/keyring/access-store.ts';
 import type { Quarantine } from '#streams/quarantine.ts';
@@ -58,6 +62,11 @@ export interface ServingModel {
   model: ClvModel;
 }
 
+/** A deployed churn model beside BG/NBD; of one kind of model and business the last one deployed answers. */
+export interface ServingChurnModel extends Omit<ServingModel, 'model'> {
+  model: ChurnModel;
+}
+
 /** Mode and offset table of the workspace's clock, as the log's facts last set them. */
 export interface ClockInfo {
   mode: 'log' | 'wall';
@@ -77,6 +86,7 @@ export interface IdLookup {
 /** One customer's ledger at hand: what was known, for any day of it. */
 export interface LedgerView {
   entries: CustomerEntries;
+  rates: Rates;
   /** Days ≤ `day` only. */
   at(day: number): History;
 }
@@ -120,6 +130,8 @@ export interface SourceSummary {
   name: string;
   /** 'complete', or the day coverage begins (YYYY-MM-DD). */
   coverage: string;
+  /** Days after it in which a first purchase is not taken for one (domain/coverage.ts). */
+  burnInDays: number;
   createdAt: number;
 }
 export interface Sources {
@@ -129,8 +141,16 @@ export interface Sources {
     name: string;
     ordersAs: string | null;
     coverage: string;
+    burnInDays: number;
     by: string;
   }): Promise<Result<{ source: SourceSummary; nats: { url: string; creds: string } | null }, string>>;
+  /** What the source holds of the past; what is left out stays. Answers when the customers' flags follow it. */
+  setCoverage(request: {
+    name: string;
+    coverage: string | undefined;
+    burnInDays: number | undefined;
+    by: string;
+  }): Promise<Result<SourceSummary, 'source-unknown'>>;
   /** Says in the log that a write key was made. */
   keyMade(request: { name: string; writeKey: string; by: string }): Promise<void>;
   /**
@@ -172,6 +192,38 @@ export interface KeyringCalls {
   search(prefix: string, limit: number): Promise<{ customerId: string; sid: Uint8Array }[]>;
 }
 
+/** What a rebuild in the zone of new events would change. */
+export interface ZonePreview {
+  zone: string;
+  version: number;
+  seq: number;
+  /** With an order. */
+  customers: number;
+  /** Whose number of repeat purchase days changes … */
+  frequency: number;
+  /** … or whose first or last day. */
+  days: number;
+  repeatsBefore: number;
+  repeatsAfter: number;
+}
+
+/** The workspace's zone (ops/zone.ts). */
+export interface ZoneControl {
+  current(): Promise<{
+    zone: string;
+    version: number;
+    rezoned: number;
+    pending: boolean;
+    seq: number;
+    tablesSeq: number;
+  }>;
+  /** For events from now on. The same zone again is nothing new. */
+  set(zone: string): Promise<{ seq: number; version: number }>;
+  preview(): Promise<ZonePreview>;
+  /** Null: every day is of the zone in force already. */
+  rebuild(): Promise<{ seq: number; version: number } | null>;
+}
+
 /** What `verify --keyring` found (ops/verify-keyring.ts). */
 export interface KeyringReport {
   ok: boolean;
@@ -206,6 +258,22 @@ export interface FitRequest {
   /** Fit on what was known then; null = now. */
   asOf: { seq: number; day: number } | null;
   /** Puts the fitted CLV model in force when it applies. */
+  deploy: boolean;
+  by: string;
+}
+
+/** Definitions of churn, and the models trained for them. */
+export interface ChurnCalls {
+  /** Answers when the API judges by it; the position from which it holds. */
+  define(definition: ChurnDefinition, by: string): Promise<Result<{ seq: number }, string>>;
+  /** Trains in the pool from the log, registers, and deploys when asked to; `ok: false` with why when the data do not carry a model. */
+  train(request: ChurnTrainRequest): Promise<Record<string, unknown>>;
+}
+export interface ChurnTrainRequest {
+  estimator: ChurnModel['model'];
+  definition: ChurnDefinition;
+  cutoffs: number;
+  latenessDays: number | null;
   deploy: boolean;
   by: string;
 }
@@ -264,6 +332,7 @@ export interface Deps extends AccessDeps {
   fit: (request: FitRequest) => Promise<Record<string, unknown>>;
   /** Digest over raw customer ids, equal across workspaces; computed on demand. */
   portableDigest: () => Promise<string>;
+  zone: ZoneControl;
   verifyKeyring: () => Promise<KeyringReport>;
   /** Scores of the table, computed again; a sample of so many. */
   verifyScores: (sample: number) => Promise<StoredScoresReport>;
@@ -275,6 +344,10 @@ export interface Deps extends AccessDeps {
   clock: () => ClockInfo;
   /** Every deployment so far, so that a past moment finds the model that was in force then. */
   deployedModels: () => readonly ServingModel[];
+  deployedChurnModels: () => readonly ServingChurnModel[];
+  /** Every definition of churn so far, by position. */
+  churnDefinitions: () => readonly ChurnInForce[];
+  churn: ChurnCalls;
   /** Named checks of /readyz: resolves with a word on its state, or rejects with what is wrong. */
   checks: Record<string, () => Promise<string | null>>;
 }

@@ -80,6 +80,11 @@ export type Fact =
   | { type: 'clock.set'; mode: 'log' | 'wall' }
   /** `offsets` = [instant ms from which it holds, minutes east of UTC], ascending; the first entry holds for all earlier time. */
   | { type: 'zone.set'; version: number; zone: string; offsets: [number, number][] }
+  /**
+   * From this place on every earlier day is the one its instant has in this zone, except of dates without a time (ADR 0008). The greatest
+   * version counts, whatever the order; state before this place stays as it was.
+   */
+  | { type: 'ledger.rezoned'; version: number; zone: string; offsets: [number, number][] }
   /** Rates to the reporting currency, valid from `day` on, as exact decimals. */
   | { type: 'fx.rates.set'; day: number; rates: Record<string, string> }
   | {
@@ -94,6 +99,17 @@ export type Fact =
       coverage: 'complete' | number;
     }
   | { type: 'import.finished'; run: string; rows: number; events: number; quarantinedRows: number }
+  /** The barrier of a definition of churn (domain/churn-definition.ts); of one kind the highest `ctlSequence` holds. */
+  | {
+      type: 'churn.defined';
+      ctlSequence: number;
+      kind: 'non-contractual' | 'contractual';
+      horizonDays: number;
+      graceDays: number;
+      activeWithinDays: number | null;
+    }
+  /** What a source holds of the past (domain/coverage.ts). `version` = CTL sequence of the declaration: the highest of a source stands. */
+  | { type: 'source.covered'; source: string; coverage: 'complete' | number; burnInDays: number; version: number }
   | { type: 'customer.linked'; anonymous: Uint8Array; known: Uint8Array }
   | { type: 'customer.erased'; sids: Uint8Array[]; at: number }
   /** The barrier of a CTL change that alters scoring: takes effect at this place in the order of all customers' events. */

@@ -1,7 +1,7 @@
 // `as_of = {seq, at}` (facts §4): `seq` bounds what the log held, `at` is the moment asked about. A bare time means the latest sequence, a
 // bare sequence the log then at its own now. Every answer says both, so asking again with them gives the same digits.
 import { DAY_MS, dayOf, instantOf, type Offsets, parseTime, resolveLocal } from '#domain/time.ts';
-import type { ClockInfo, ServingModel } from '../deps.ts';
+import type { ClockInfo } from '../deps.ts';
 import { Problem } from '../problem.ts';
 import type { AsOfInput } from '../schemas.ts';
 
@@ -101,7 +101,10 @@ export async function resolveAsOf(
   },
 ): Promise<Moment> {
   const { clock, wall } = context;
-  const asked = parseAsOf(input, clock.offsets);
+  const seqAsked = typeof input === 'number' ? input : typeof input === 'string' ? undefined : input.seq;
+  // A past position's days are those of the zone that was in force there.
+  const offsets = seqAsked === undefined ? clock.offsets : clock.offsetsAt(seqAsked);
+  const asked = parseAsOf(input, offsets);
   if (asked.seq !== null && asked.seq > now.seq)
     throw new Problem('as-of-unknown', `the log ends at sequence ${now.seq}; ${asked.seq} has not been written`, {
       fields: [{ pointer: '/as_of/seq', detail: `at most ${now.seq}` }],
@@ -110,20 +113,23 @@ export async function resolveAsOf(
   const past = seq < now.seq;
   if (asked.at !== null && asked.day !== null) {
     // A date means its whole day, so "today" is never in the future; the reporting day of the wall decides.
-    if (asked.day > dayOf(wall, clock.offsets) && asked.at > wall)
+    if (asked.day > dayOf(wall, offsets) && asked.at > wall)
       throw new Problem('as-of-future', `${isoOf(asked.at)} is later than now (${isoOf(wall)})`, {
         fields: [{ pointer: '/as_of/at', detail: `at most ${isoOf(wall)}` }],
       });
     return { seq, at: asked.at, atText: isoOf(asked.at), day: asked.day, clock: clock.mode, past };
   }
   if (!past) return now;
-  const { at, day } = logNow(await context.clockAtSeq(seq), clock.offsets);
+  const { at, day } = logNow(await context.clockAtSeq(seq), offsets);
   return { seq, at, atText: isoOf(at), day, clock: clock.mode, past };
 }
 
 /** The model in force at a position: the last deployment at or before it (facts §4). */
-export function inForce(models: readonly ServingModel[], seq: number): ServingModel | null {
-  let found: ServingModel | null = null;
+export function inForceOf<Serving extends { deployedSeq: number }>(
+  models: readonly Serving[],
+  seq: number,
+): Serving | null {
+  let found: Serving | null = null;
   for (const model of models)
     if (model.deployedSeq <= seq && (!found || model.deployedSeq >= found.deployedSeq)) found = model;
   return found;

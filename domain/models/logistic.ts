@@ -113,7 +113,7 @@ function* fitting(
   return answer(used, options, yield* minimise(used.scale, penalty, point, used.total));
 }
 
-const ONE_LABEL = 'all labels are equal: there is nothing to learn';
+export const ONE_LABEL = 'all labels are equal: there is nothing to learn';
 
 export const hasBothLabels = ({ events, total }: LogisticDesign): boolean => events > 0 && events < total;
 
@@ -169,7 +169,16 @@ export function answer(
     n,
     events,
     converged: true,
-    diagnostics,
+    diagnostics: found.point.separated
+      ? [
+          ...diagnostics,
+          {
+            code: 'separation',
+            message:
+              'the features tell the labels of these rows apart completely: how far the probabilities lie apart is the doing of the penalty, not of the data',
+          },
+        ]
+      : diagnostics,
   };
 }
 

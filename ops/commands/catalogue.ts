@@ -2,6 +2,7 @@
 import { ab } from './ab.ts';
 import { admin } from './admin.ts';
 import { bench } from './bench.ts';
+import { churn } from './churn.ts';
 import type { Command } from './command.ts';
 import { dockerSecrets } from './docker-secrets.ts';
 import { drift } from './drift.ts';
@@ -12,9 +13,11 @@ import { key } from './key.ts';
 import { model } from './model.ts';
 import { predict } from './predict.ts';
 import { quarantine } from './quarantine.ts';
+import { rebuild } from './rebuild.ts';
 import { rfm } from './rfm.ts';
 import { serve } from './serve.ts';
 import { source } from './source.ts';
+import { train } from './train.ts';
 import { verify } from './verify.ts';
 import { workspace } from './workspace.ts';
 
@@ -29,8 +32,11 @@ export const catalogue: readonly Command[] = [
   ab,
   drift,
   model,
+  train,
+  churn,
   source,
   workspace,
+  rebuild,
   verify,
   key,
   admin,

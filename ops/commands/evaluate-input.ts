@@ -18,6 +18,7 @@ export interface EvaluateInput {
   score?: Text;
   weight?: Text;
   threshold?: Text;
+  segment?: Text;
   'offer-cost'?: Text;
   'offer-benefit'?: Text;
   actual?: Text;
@@ -32,6 +33,7 @@ export interface EvaluateInput {
   train?: Text;
   season?: Text;
   compare?: Text;
+  svg?: Text;
 }
 
 /** @throws UsageError naming the option. */

@@ -6,12 +6,14 @@ import { proportionality } from '#domain/models/survival/cox-proportionality.ts'
 import { type BandType, fitGroups, quantile, type SurvivalCurve } from '#domain/models/survival/kaplan-meier.ts';
 import { logRank } from '#domain/models/survival/log-rank.ts';
 import type { SurvivalColumns } from '#domain/models/survival/survival-columns.ts';
+import { survivalChart } from '../charts/survival-chart.ts';
+import { writeSvg } from '../charts/write-svg.ts';
 import { cellError, columnIndex, numberColumn, readTable, type Table } from '../table.ts';
 import { type Io, UsageError } from './command.ts';
 import { print, table as textTable } from './options.ts';
 
 export const survivalHelp = `axiom47 fit kaplan-meier --data FILE --duration COL --event COL[=VALUE] [--by COL] [--start COL] [--weights COL]
-                [--ci log-log|log|plain] [--json]
+                [--ci log-log|log|plain] [--svg FILE] [--json]
 axiom47 fit cox --data FILE --duration COL --event COL[=VALUE] --covariates COL,COL=VALUE,… [--start COL] [--strata COL] [--weights COL]
                 [--ties efron|breslow|exact] [--json]`;
 
@@ -48,7 +50,12 @@ const commands = { 'kaplan-meier': kaplanMeier, cox };
 function kaplanMeier(args: string[], io: Io): number {
   const { values } = parseArgs({
     args,
-    options: { ...common, by: { type: 'string' }, ci: { type: 'string', default: 'log-log' } },
+    options: {
+      ...common,
+      by: { type: 'string' },
+      ci: { type: 'string', default: 'log-log' },
+      svg: { type: 'string' },
+    },
   });
   const band = oneOf<BandType>('--ci', values.ci, ['log-log', 'log', 'plain']);
   const input = readInput('kaplan-meier', values);
@@ -64,6 +71,18 @@ function kaplanMeier(args: string[], io: Io): number {
     io.stderr(
       `axiom47: warning: no log-rank test: ${columns.weight === undefined ? 'nothing to compare' : 'it does not take weights'}\n`,
     );
+  if (values.svg !== undefined) {
+    const drawn = curves.map((curve, g) => ({ name: names[g]!, curve }));
+    writeSvg(
+      values.svg,
+      survivalChart(drawn, {
+        duration: values.duration!,
+        event: values.event!,
+        test: comparison && logRankText(comparison, comparison.p < 1e-4 ? '< 0.0001' : short(comparison.p)),
+      }),
+      io,
+    );
+  }
   print(io, values.json, { model: 'kaplan-meier', ci: band, groups, ...(comparison && { logRank: comparison }) }, () =>
     [
       textTable(
@@ -77,13 +96,14 @@ function kaplanMeier(args: string[], io: Io): number {
           medianUpper,
         ]),
       ),
-      ...(comparison
-        ? [`log-rank ${short(comparison.chiSquare)} on ${comparison.degreesOfFreedom} df, p ${short(comparison.p)}`]
-        : []),
+      ...(comparison ? [logRankText(comparison, short(comparison.p))] : []),
     ].join('\n'),
   );
   return 0;
 }
+
+const logRankText = ({ chiSquare, degreesOfFreedom }: { chiSquare: number; degreesOfFreedom: number }, p: string) =>
+  `log-rank ${short(chiSquare)} on ${degreesOfFreedom} df, p ${p}`;
 
 function describeCurve(name: string, curve: SurvivalCurve) {
   const median = quantile(curve, 0.5);

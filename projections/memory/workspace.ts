@@ -1,7 +1,8 @@
-// What the facts for all customers have set: reporting currency and rates, clock, zone, coverage, models in force.
+// What the facts for all customers have set: reporting currency and rates, clock, zone, models in force.
+import type { ChurnDefinition } from '#domain/churn-definition.ts';
 import type { Fact } from '#domain/envelope.ts';
 import { createRates, type Rates } from '#domain/rates.ts';
-import { DAY_MS, type Offsets, UTC } from '#domain/time.ts';
+import { type Offsets, UTC } from '#domain/time.ts';
 
 export interface Deployment {
   seq: number;
@@ -21,11 +22,21 @@ export interface WorkspaceFacts {
   zone: string;
   zoneVersion: number;
   offsets: Offsets;
+  /** Every zone there was, oldest first, by the position from which new events were stamped with it. */
+  zones: { seq: number; version: number; zone: string; offsets: Offsets }[];
+  /** Version of the zone that all earlier days were computed anew with; 0 = days are as they were stamped. */
+  rezoned: number;
   rates: [number, Record<string, string>][];
-  /** First day from which every declared source holds all of its customers' history; null = complete from the start. */
-  coverageDay: number | null;
+  /** Every definition of churn that was ever in force, by position: a past moment finds its own. */
+  churn: ChurnInForce[];
   /** Facts that could not be applied, with the reason; nothing else stops at them. */
   problems: { seq: number; type: string; reason: string }[];
+}
+
+export interface ChurnInForce {
+  seq: number;
+  ctlSequence: number;
+  definition: ChurnDefinition;
 }
 
 /** Which columns a fact has made stale. */
@@ -46,13 +57,16 @@ export class Workspace {
       zone: 'UTC',
       zoneVersion: 0,
       offsets: UTC,
+      zones: [],
+      rezoned: 0,
       rates: [],
-      coverageDay: null,
+      churn: [],
       problems: [],
     };
   }
 
-  apply(seq: number, fact: Fact): Stale {
+  /** 'unknown': the fact is of a newer version. */
+  apply(seq: number, fact: Fact): Stale | 'unknown' {
     const { facts } = this;
     switch (fact.type) {
       case 'workspace.created':
@@ -69,7 +83,12 @@ export class Workspace {
         facts.zone = fact.zone;
         facts.zoneVersion = fact.version;
         facts.offsets = fact.offsets;
+        facts.zones.push({ seq, version: fact.version, zone: fact.zone, offsets: fact.offsets });
         return 'none';
+      case 'ledger.rezoned':
+        facts.rezoned = Math.max(facts.rezoned, fact.version);
+        // Every day may be another one: whoever reads rows by their last change reads all of them again.
+        return 'all';
       case 'fx.rates.set':
         try {
           this.rates.set(fact.day, fact.rates);
@@ -79,16 +98,16 @@ export class Workspace {
         }
         facts.rates = this.rates.list();
         return 'foreign-money';
-      case 'import.started': {
-        if (fact.coverage === 'complete') return 'none';
-        const day = coverageDay(fact.coverage);
-        if (facts.coverageDay !== null && facts.coverageDay >= day) return 'none';
-        facts.coverageDay = day;
-        return 'all';
+      case 'churn.defined': {
+        const { type: _, ctlSequence, ...definition } = fact;
+        // Overtaken by a later one on its way here, or said again after a crash.
+        if (!facts.churn.some((known) => known.definition.kind === fact.kind && known.ctlSequence >= ctlSequence))
+          facts.churn.push({ seq, ctlSequence, definition });
+        return 'none';
       }
       case 'model.deployed':
         // Said again after a crash, or overtaken by a later decision on its way here: the later one stays in force.
-        if (this.deployments.some((known) => known.kind === fact.kind && known.ctlSequence >= fact.ctlSequence))
+        if (this.deployments.some((known) => known.model === fact.model && known.ctlSequence >= fact.ctlSequence))
           return 'none';
         this.deployments.push({
           seq,
@@ -100,11 +119,24 @@ export class Workspace {
           at: fact.at,
         });
         return 'none';
+      case 'import.started':
       case 'import.finished':
+      case 'source.covered':
       case 'customer.linked':
       case 'customer.erased':
         return 'none';
+      default:
+        this.#unknown(seq, fact);
+        return 'unknown';
     }
+  }
+
+  /** The log may have been written on by a newer version: said once a type, and the rest goes on. */
+  #unknown(seq: number, fact: never): void {
+    const { type } = fact as { type: unknown };
+    const { problems } = this.facts;
+    if (problems.some((problem) => problem.type === String(type))) return;
+    problems.push({ seq, type: String(type), reason: 'is a fact of a newer version; start that version to apply it' });
   }
 
   /** Rates are to the reporting currency, so a new one starts without any. */
@@ -121,12 +153,12 @@ export class Workspace {
   }
 
   restore(saved: { facts: WorkspaceFacts; deployments: Deployment[] }): void {
-    this.facts = saved.facts;
+    const { zone, zoneVersion, offsets } = saved.facts;
+    // A snapshot from before zones had a history knows one.
+    const zones = zoneVersion === 0 ? [] : [{ seq: 0, version: zoneVersion, zone, offsets }];
+    this.facts = { ...saved.facts, zones: saved.facts.zones ?? zones, rezoned: saved.facts.rezoned ?? 0 };
     this.deployments = saved.deployments;
     this.rates = createRates(saved.facts.reportingCurrency);
     for (const [day, rates] of saved.facts.rates) this.rates.set(day, rates);
   }
 }
-
-/** `import.started` carries the date as a day number or, like every other instant of the log, in ms (a day is below 10⁷). */
-const coverageDay = (coverage: number): number => (Math.abs(coverage) < 1e7 ? coverage : Math.floor(coverage / DAY_MS));

@@ -3,7 +3,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { unpack } from 'msgpackr';
 import { type App, createApp } from '#api/app.ts';
-import { DEFAULT_LIMITS, type Deps, type ModelSummary, type ServingModel } from '#api/deps.ts';
+import { DEFAULT_LIMITS, type Deps, type ModelSummary, type ServingChurnModel, type ServingModel } from '#api/deps.ts';
 import { viewOf } from '#api/ledgers.ts';
 import { createMetrics } from '#api/metrics.ts';
 import type { Role } from '#domain/access.ts';
@@ -67,7 +67,7 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
   const serving: ServingModel[] = [];
   const models = new Map<string, ModelSummary & { artefact: Record<string, unknown>; model: ClvModel }>();
   const counters = new Map<number, number>();
-  const sources = new Map([['shop', { name: 'shop', coverage: 'complete', createdAt: NOW }]]);
+  const sources = new Map([['shop', { name: 'shop', coverage: 'complete', burnInDays: 180, createdAt: NOW }]]);
   let seeds = 0;
   const clock = { now: NOW, broken: null as (Error & { code?: string }) | null };
   const header = { tenant: 'main', gateway: 'test', epoch: 1, ingestedAt: NOW };
@@ -181,6 +181,7 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
       return viewOf(entries, from.workspace.rates, row.flags);
     });
   };
+  const churnModels: ServingChurnModel[] = [];
   const clockInfo = { mode: 'log' as const, offsets: UTC, offsetsAt: () => UTC };
   const access = createFakeAccessStore();
   const logged: string[] = [];
@@ -209,6 +210,15 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
         const { clockAt, clockDay } = refold(seq);
         return { clockAt, clockDay };
       },
+    },
+    deployedChurnModels: () => churnModels,
+    churnDefinitions: () => ledger.workspace.facts.churn,
+    churn: {
+      define: async (definition) => ({
+        ok: true,
+        value: { seq: fact({ type: 'churn.defined', ctlSequence: messages.length + 1, ...definition }) },
+      }),
+      train: async () => ({ ok: false, message: 'training is not part of this platform' }),
     },
     pool: { clv: async (request) => clvColumns(request) },
     fold: {
@@ -276,8 +286,15 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
     },
     sources: {
       list: async () => [...sources.values()],
-      async add({ name, coverage }) {
-        const source = sources.get(name) ?? { name, coverage, createdAt: NOW };
+      async setCoverage({ name, coverage, burnInDays }) {
+        const known = sources.get(name);
+        if (!known) return { ok: false, reason: 'source-unknown' };
+        const source = { ...known, coverage: coverage ?? known.coverage, burnInDays: burnInDays ?? known.burnInDays };
+        sources.set(name, source);
+        return { ok: true, value: source };
+      },
+      async add({ name, coverage, burnInDays }) {
+        const source = sources.get(name) ?? { name, coverage, burnInDays, createdAt: NOW };
         sources.set(name, source);
         // As the engines do: every call ends the seed before.
         return { ok: true, value: { source, nats: { url: 'nats://127.0.0.1:4222', creds: `seed ${++seeds}` } } };
@@ -304,6 +321,28 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
     },
     fit: async ({ kind }) => ({ model: kind, unit: 'week', params: CDNOW_MODEL.bgNbd }),
     portableDigest: async () => 'cd'.repeat(16),
+    zone: {
+      current: async () => ({
+        zone: 'UTC',
+        version: 1,
+        rezoned: 0,
+        pending: false,
+        seq: messages.length,
+        tablesSeq: 0,
+      }),
+      set: async (zone) => ({ seq: fact({ type: 'zone.set', version: 2, zone, offsets: [[0, 60]] }), version: 2 }),
+      preview: async () => ({
+        zone: 'UTC',
+        version: 1,
+        seq: messages.length,
+        customers: ids.size,
+        frequency: 0,
+        days: 0,
+        repeatsBefore: 0,
+        repeatsAfter: 0,
+      }),
+      rebuild: async () => null,
+    },
     verifyKeyring: async () => ({
       ok: true,
       sids: ledger.rows.count,
