@@ -11,7 +11,7 @@ import { timeUnit } from './rfm.ts';
 
 export const fit: Command = {
   name: 'fit',
-  summary: `fit ${Object.keys(models).join(', ')}, logistic, kaplan-meier, cox to a file, or from the log`,
+  summary: `fit ${Object.keys(models).join(', ')}, logistic, kaplan-meier, aalen-johansen, cox to a file, or from the log`,
   help: `axiom47 fit MODEL --data FILE [--columns frequency=x,recency=t_x,T=T,monetary=zbar,weight=w] [--unit week|day] [--json]
 axiom47 fit MODEL --transactions FILE [--customer COL --time COL --amount COL --date-order dmy|mdy --decimal point|comma
                 --until DATE --grain day|week] [--unit week|day] [--json]
@@ -34,6 +34,7 @@ Examples:
   axiom47 fit gamma-gamma --transactions orders.csv --amount amount --until 1997-09-30
   axiom47 fit bg-nbd --from-log --as-of 2026-06-30 --json
   axiom47 fit kaplan-meier --data customers.csv --duration tenure --event Churn=Yes --by Contract
+  axiom47 fit aalen-johansen --data subscriptions.csv --duration months --event ended --causes voluntary,payment --at 12,24
   axiom47 fit cox --data customers.csv --duration tenure --event Churn=Yes --covariates MonthlyCharges,Contract=Two year
   axiom47 fit logistic --data churn.csv --label churned --all --drop customer_id,snapshot_date --split split --calibrate platt`,
 
@@ -65,7 +66,7 @@ Examples:
     const model = positionals[0];
     if (model === undefined || positionals.length > 1 || !isModelName(model))
       throw new UsageError(
-        `fit needs one model of ${Object.keys(models).join(', ')}, logistic, kaplan-meier, cox; got '${positionals.join(' ')}'`,
+        `fit needs one model of ${Object.keys(models).join(', ')}, logistic, kaplan-meier, aalen-johansen, cox; got '${positionals.join(' ')}'`,
       );
     if (values['from-log']) {
       const other = (['data', 'transactions', 'columns', 'until', 'unit'] as const).find((name) => values[name]);
