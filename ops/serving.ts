@@ -12,7 +12,7 @@ import type { Pool } from '#processors/pool.ts';
 import { createScorer } from '#processors/scoring/scorer.ts';
 import { type Columns, createCustomerColumns } from '#projections/memory/columns.ts';
 import type { FoldHandlers, FoldMessage } from '#projections/memory/protocol.ts';
-import { summarize } from '#projections/memory/summary.ts';
+import { trainingStatistics } from '#projections/memory/training-statistics.ts';
 import type { WorkspaceFacts } from '#projections/memory/workspace.ts';
 import type { ProjectorHandlers } from '#projections/protocol.ts';
 import type { Keyring } from '#streams/keyring/keyring.ts';
@@ -121,11 +121,11 @@ export async function createServing({ calls, columns, modelOf, pool, projector, 
     /** Statistics for a fit: of now, or as the log stood at `seq`, up to a local day. */
     async statistics(asOf: FitRequest['asOf'], refold: Refold) {
       const present = asOf === null || asOf.seq >= columns.state().seq;
-      const summary = present
-        ? await calls.summary(asOf?.day ?? dayOfClock().day)
-        : summarize(await refold.at(asOf.seq), asOf.day);
-      const { histories, spend, seq, day, clockAt: at, firstDay } = summary;
-      return { data: { histories, spend }, seq, day, at, firstDay };
+      const statistics = present
+        ? await calls.trainingStatistics(asOf?.day ?? dayOfClock().day)
+        : trainingStatistics(await refold.at(asOf.seq), asOf.day);
+      const { histories, spend, evidence, seq, day, clockAt: at, firstDay } = statistics;
+      return { data: { histories, spend, evidence }, seq, day, at, firstDay };
     },
     async portableDigest(keyring: Pick<Keyring, 'idsOf'>): Promise<string> {
       const ids = new Map<string, string>();

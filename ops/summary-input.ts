@@ -3,8 +3,12 @@
 import { guessMapping, type Wish } from '#domain/columns-guess.ts';
 import { type Decimal, type DecimalMark, multiply, parseWritten, roundHalfEven } from '#domain/decimal.ts';
 import type { ImportMapping } from '#domain/import-mapping.ts';
+import { compress } from '#domain/models/compress.ts';
 import type { TimeUnit } from '#domain/models/fit.ts';
-import { type Purchase, type RfmSummary, summarise } from '#domain/models/rfm.ts';
+import { splitDay } from '#domain/models/holdout.ts';
+import type { DayHistories, FitEvidence } from '#domain/models/misfit.ts';
+import { latestIntervals } from '#domain/models/regularity.ts';
+import { type Purchase, purchasePeriods, type RfmSummary, summarise } from '#domain/models/rfm.ts';
 import { DAY_MS, parseTimeText } from '#domain/time.ts';
 import { type DateOrder, isoText, isWritten } from '#domain/written-dates.ts';
 import { UsageError } from './commands/command.ts';
@@ -18,6 +22,8 @@ export interface Histories {
   T?: Float64Array | undefined;
   monetaryValue?: Float64Array | undefined;
   weight?: Float64Array | undefined;
+  /** Of a transaction file only. */
+  evidence?: (() => FitEvidence) | undefined;
   /** Name of each field's column in the file, for messages. */
   names: Record<string, string>;
   source: string;
@@ -116,7 +122,7 @@ function oneOf<Value extends string>(option: string, value: string, values: read
 export function readTransactions(
   path: string,
   options: TransactionOptions,
-): RfmSummary & { hasMoney: boolean; source: string } {
+): RfmSummary & { hasMoney: boolean; source: string; evidence: () => FitEvidence } {
   const table = readTable(path);
   const mapping = guessTransactions(table, options);
   const purchases = readPurchases(table, mapping);
@@ -129,7 +135,27 @@ export function readTransactions(
         );
   const summary = summarise(purchases, { unit: options.unit, grain: options.grain, until });
   if (summary.ids.length === 0) throw new UsageError(`${table.name} has no purchase up to --until ${options.until}`);
-  return { ...summary, hasMoney: moneyColumns(mapping).length > 0, source: table.name };
+  const evidence = () => evidenceOf(purchases, options.grain, until);
+  return { ...summary, hasMoney: moneyColumns(mapping).length > 0, source: table.name, evidence };
+}
+
+/** What the days of purchases tell beyond the histories. Weeks have no day to split at: no held-out part at that grain. */
+function evidenceOf(purchases: Purchase[], grain: TimeUnit, until: number): FitEvidence {
+  const byCustomer = purchasePeriods(purchases, 'day', until);
+  let firstDay = until;
+  for (const days of byCustomer.values()) for (const day of days.keys()) firstDay = Math.min(firstDay, day);
+  const split = grain === 'day' ? splitDay(firstDay, until) : null;
+  return {
+    day: until,
+    intervals: latestIntervals([...byCustomer.values()].map((days) => days.keys())),
+    earlier: split === null ? null : { day: split, histories: inDays(purchases, split) },
+  };
+}
+
+function inDays(purchases: Purchase[], until: number): DayHistories {
+  const { frequency, recency, T } = summarise(purchases, { unit: 'day', grain: 'day', until });
+  const { weight, ...unique } = compress({ frequency, recency, T });
+  return { frequency: unique.frequency, recencyDays: unique.recency, ageDays: unique.T, weight };
 }
 
 /** The amount, or quantity and price; none for a file without money. */

@@ -26,8 +26,8 @@ export function createTraining(deps: TrainingDeps) {
     const fitted = await deps.pool.fitClv(data, 'week');
     const asOf = { seq, day };
     if (!fitted.ok) return { ok: false, model: 'clv', message: fitted.reason, asOf };
-    const { model, fits, diagnostics, customers } = fitted.value;
-    const { ok: _ok, ...answer } = { ok: true, ...model, n: customers, diagnostics, fits: partsOf(fits), asOf };
+    const { model, fits, checks, diagnostics, refused, customers } = fitted.value;
+    const answer = { ...model, n: customers, diagnostics, checks, refused, fits: partsOf(fits), asOf };
     if (request.asOf !== null || !request.deploy) return { ok: true, ...answer };
     const artefact = JSON.parse(
       canonicalJson({
@@ -35,6 +35,8 @@ export function createTraining(deps: TrainingDeps) {
         currency: deps.currency(),
         fits: partsOf(fits),
         diagnostics,
+        checks,
+        refused,
         customers,
         window: { seq, fromDay: firstDay, toDay: day },
         code: deps.codeVersion,
@@ -42,27 +44,18 @@ export function createTraining(deps: TrainingDeps) {
     );
     const window = { seq, at, fromDay: firstDay, toDay: day };
     const registered = await deps.registry.register(model, artefact, window, request.by);
-    const deployed = await deps.registry.deploy(registered.id, request.by);
-    if (!deployed.ok) throw new Error(`${registered.id} was fitted but cannot be put in force: ${deployed.reason}`);
-    return { ok: true, ...answer, id: registered.id, version: registered.version, digest: registered.digest };
+    const { id, version, digest } = registered;
+    // Kept, not served: whoever knows better puts it in force by hand.
+    if (refused !== null) return { ok: true, ...answer, id, version, digest, deployed: false };
+    const deployed = await deps.registry.deploy(id, request.by);
+    if (!deployed.ok) throw new Error(`${id} was fitted but cannot be put in force: ${deployed.reason}`);
+    return { ok: true, ...answer, id, version, digest, deployed: true };
   }
 
   async function fitPart(kind: Exclude<FitRequest['kind'], 'clv'>, request: FitRequest): Promise<Answer> {
     const { data, seq, day } = await deps.statistics(request.asOf);
-    const { histories, spend } = data;
-    const weeks = (days: Float64Array) => days.map((value) => value / 7);
     const result =
-      kind === 'gamma-gamma'
-        ? models[kind].fit(spend, 'week')
-        : models[kind].fitCompressed(
-            {
-              frequency: histories.frequency,
-              recency: weeks(histories.recencyDays),
-              T: weeks(histories.ageDays),
-              weight: histories.weight,
-            },
-            'week',
-          );
+      kind === 'gamma-gamma' ? models[kind].fit(data.spend, 'week') : await deps.pool.fitPurchases(kind, data, 'week');
     return { ...result, ...(result.ok ? {} : { converged: false }), asOf: { seq, day } };
   }
 

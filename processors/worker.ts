@@ -5,9 +5,11 @@ import { chunkSums } from '#domain/models/logistic-kernel.ts';
 import { type ScoreHorizons, type ScoreInput, scoreColumns } from './scoring/score-columns.ts';
 import { type ClvTrainingData, fitClv } from './training/fit-clv.ts';
 import type { LogisticSumsRequest } from './training/fit-logistic.ts';
+import { fitPurchases, type PurchaseModelName } from './training/fit-purchases.ts';
 
 export type PoolTask =
   | { kind: 'fit-clv'; data: ClvTrainingData; unit: 'week' | 'day' }
+  | { kind: 'fit-purchases'; name: PurchaseModelName; data: ClvTrainingData; unit: 'week' | 'day' }
   | { kind: 'score'; model: ClvModel; input: ScoreInput; horizons: ScoreHorizons }
   | { kind: 'clv-columns'; request: ClvColumnsRequest }
   | { kind: 'logistic-sums'; request: LogisticSumsRequest };
@@ -16,6 +18,8 @@ export default function run(task: PoolTask): unknown {
   switch (task.kind) {
     case 'fit-clv':
       return fitClv(task.data, task.unit);
+    case 'fit-purchases':
+      return fitPurchases(task.name, task.data, task.unit);
     case 'score':
       return scoreColumns(task.model, task.input, task.horizons);
     case 'clv-columns':

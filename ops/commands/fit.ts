@@ -1,7 +1,9 @@
 // `axiom47 fit`: a model from a summary file or from transactions, without a server; or from the log, as it stood at any moment.
 import { parseArgs } from 'node:util';
 import { isModelName, type ModelName, models } from '#domain/models/catalogue.ts';
+import { compress } from '#domain/models/compress.ts';
 import { RowError, type TimeUnit } from '#domain/models/fit.ts';
+import { withChecks } from '#processors/training/fit-purchases.ts';
 import { ApiError, dataDirOf, withServer } from '../client.ts';
 import { type Histories, readSummary, readTransactions } from '../summary-input.ts';
 import { type Command, type Io, UsageError } from './command.ts';
@@ -160,7 +162,8 @@ export function fitFromSummary(model: ModelName, rows: Histories, unit: TimeUnit
       return models[model].fit({ frequency, monetaryValue, weight }, unit);
     }
     if (recency === undefined || T === undefined) throw new UsageError(`${source} has no recency or T column`);
-    return models[model].fit({ frequency, recency, T, weight }, unit);
+    const summary = compress({ frequency, recency, T, weight });
+    return withChecks(models[model].fitCompressed(summary, unit), summary, rows.evidence?.() ?? null);
   } catch (error) {
     if (error instanceof RowError)
       throw new UsageError(

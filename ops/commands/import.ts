@@ -198,6 +198,8 @@ interface FitAnswer {
   ok: boolean;
   message?: string;
   id?: string;
+  deployed?: boolean;
+  refused?: { code: string; message: string } | null;
   diagnostics?: { code: string; message: string }[];
 }
 
@@ -207,7 +209,12 @@ const hasModel = async (client: Client): Promise<boolean> =>
 /** A refusal is news for the user, not a failure of the import. */
 async function fitAndDeploy(client: Client, io: Io): Promise<void> {
   const answer = await client.call<FitAnswer>('POST', '/api/fit', { kind: 'clv', deploy: true });
-  if (answer.ok) io.stderr(`model ${answer.id} is in force\n`);
+  if (answer.deployed) io.stderr(`model ${answer.id} is in force\n`);
+  else if (answer.refused)
+    io.stderr(
+      `model ${answer.id} was fitted but NOT put in force (${answer.refused.code}): ${answer.refused.message}; what was in force before stays. To use it all the same: axiom47 model deploy ${answer.id} --yes\n`,
+    );
   else io.stderr(`no model was fitted: ${answer.message}\n`);
-  for (const { message } of answer.diagnostics ?? []) io.stderr(`  note: ${message}\n`);
+  for (const { message } of answer.diagnostics ?? [])
+    if (!answer.refused?.message.startsWith(message)) io.stderr(`  note: ${message}\n`);
 }

@@ -1,6 +1,6 @@
 // Models from the command line: import a parameter file, put a version in force, list.
 import { readFileSync } from 'node:fs';
-import { ApiError, dataDirOf, withServer } from '../client.ts';
+import { ApiError, type Client, dataDirOf, withServer } from '../client.ts';
 import { type Command, UsageError } from './command.ts';
 import { parseCommand, print, table } from './options.ts';
 
@@ -28,21 +28,37 @@ function readModelFile(file: string): unknown {
   }
 }
 
+/** The finding for which the model was not put in force by itself; null for any other model, and for one that is not there. */
+async function refusedFor(client: Client, id: string): Promise<{ code: string; message: string } | null> {
+  const { artefact } = await client
+    .call<{ artefact: { refused?: { code: string; message: string } | null } }>(
+      'GET',
+      `/api/models/${encodeURIComponent(id)}`,
+    )
+    .catch((error: unknown) => {
+      // The deployment itself says what is wrong with the id.
+      if (error instanceof ApiError && [400, 404].includes(error.status)) return { artefact: {} as { refused?: null } };
+      throw error;
+    });
+  return artefact.refused ?? null;
+}
+
 export const model: Command = {
   name: 'model',
   summary: 'import a parameter file, deploy a version, list',
   help: `
 axiom47 model import FILE [FILE…] [--data-dir DIR] [--json]
-axiom47 model deploy ID
+axiom47 model deploy ID [--yes]
 axiom47 model list
 
 A file is what \`fit --json\` prints, or {"model": "clv", "unit": "week", "bgNbd": {"r", "alpha", "a", "b"}, "gammaGamma": {"p", "q", "v"}};
 several files (a purchase model and a money model) make one CLV model. The same file again is the same version.
+A model that was not put in force by itself, because the data do not buy as it assumes, is deployed with --yes.
 
 Example: axiom47 model import bg-nbd.json gamma-gamma.json && axiom47 model deploy clv_model@1
 `,
   async run(argv, io) {
-    const { values, positionals } = parseCommand(argv, {});
+    const { values, positionals } = parseCommand(argv, { yes: { type: 'boolean' } });
     const [verb, ...rest] = positionals;
     const files = verb === 'import' ? rest.map(readModelFile) : [];
     if (!(verb === 'list' || ((verb === 'import' || verb === 'deploy') && rest.length > 0)))
@@ -55,6 +71,11 @@ Example: axiom47 model import bg-nbd.json gamma-gamma.json && axiom47 model depl
         return 0;
       }
       if (verb === 'deploy') {
+        const refused = values.yes ? null : await refusedFor(client, rest[0]!);
+        if (refused !== null)
+          throw new UsageError(
+            `${rest[0]} is not put in force (${refused.code}): ${refused.message}. If you want it all the same, say --yes`,
+          );
         const deployed = await client
           .call<{ id: string; version: number; digest: string; seq: number }>(
             'POST',

@@ -68,6 +68,7 @@ export function seedDemo({ dir, gateway, log }: SeedDeps): Seeding {
     steps.progress(`demo: ledgers and tables hold them (${lap()})`);
     const fitted = await steps.fit({ kind: 'clv', asOf: null, deploy: true, by: 'system' });
     if (fitted.ok !== true) throw new Error(`the demo's model cannot be fitted: ${String(fitted.message)}`);
+    if (fitted.deployed !== true) throw new Error(`the demo's model was refused: ${JSON.stringify(fitted.refused)}`);
     steps.progress(`demo: model ${String(fitted.id)} in force (${lap()})`);
     await steps.settle();
     steps.progress(`demo: every customer scored, first answers (${lap()})`);

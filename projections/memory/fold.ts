@@ -8,7 +8,7 @@ import type { Ledger, LedgerOptions } from './ledger.ts';
 import type { FoldHandlers, FoldMessage, FoldPosition } from './protocol.ts';
 import { openSnapshots, type SnapshotEntry, type SnapshotLog } from './snapshot.ts';
 import { portableDigest, StateDigest } from './state-digest.ts';
-import { summarize } from './summary.ts';
+import { trainingStatistics } from './training-statistics.ts';
 
 export interface FoldDeps {
   store: Pick<EventStore, 'follow' | 'read' | 'lastSequence'>;
@@ -147,7 +147,7 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
       portable: portableDigest(ledger, (sid) => customerIds.get(Buffer.from(sid).toString('hex')) ?? null),
       seq: ledger.position,
     }),
-    summary: (day) => summarize(ledger, day),
+    trainingStatistics: (day) => trainingStatistics(ledger, day),
     deployments: () => ledger.workspace.deployments,
     facts: () => ledger.workspace.facts,
     erasedTotals: () => ledger.erasedTotals.save(),

@@ -8,7 +8,7 @@ import type { LedgerOptions } from './ledger.ts';
 import type { ColumnsHandle } from './row-layout.ts';
 import type { RunStats } from './runs.ts';
 import type { SnapshotEntry } from './snapshot.ts';
-import type { PopulationSummary } from './summary.ts';
+import type { TrainingStatistics } from './training-statistics.ts';
 import type { Deployment, WorkspaceFacts } from './workspace.ts';
 
 /** Travels as workerData. `nats` may hold a secret: never log it. */
@@ -60,7 +60,8 @@ export type FoldHandlers = {
   digest(): { state: string; seq: number };
   /** Digest across workspaces; `customerIds` by canonical sid (hex), from the keyring. Costs a pass over all customers. */
   portableDigest(customerIds: Map<string, string>): { portable: string; seq: number };
-  summary(day?: number): PopulationSummary;
+  /** For a fit, up to `day` (default: the log's clock). */
+  trainingStatistics(day?: number): TrainingStatistics;
   deployments(): Deployment[];
   facts(): WorkspaceFacts;
   erasedTotals(): { customers: number; months: MonthTotal[] };

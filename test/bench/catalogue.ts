@@ -1,6 +1,7 @@
 // Every benchmark, by what it measures: from the kernels to the whole program.
 import type { Benchmark } from './benchmark.ts';
 import { benchmarks as calibration } from './calibration.ts';
+import { benchmarks as experiments } from './experiments.ts';
 import { benchmarks as fold } from './fold.ts';
 import { benchmarks as gateway } from './gateway.ts';
 import { benchmarks as input } from './input.ts';
@@ -11,7 +12,7 @@ import { benchmarks as serving } from './serving.ts';
 import { benchmarks as tables } from './tables.ts';
 
 export const catalogue: Readonly<Record<string, readonly Benchmark[]>> = {
-  models,
+  models: [...models, ...experiments],
   calibration,
   input,
   log,

@@ -78,6 +78,18 @@ describeShared('Online Retail, 541,909 lines, through the whole program', [FILE]
     expect(summary.accepted + summary.duplicates + summary.quarantined).toBe(summary.rows);
   });
 
+  test('its model serves: wholesalers buy regularly, k about 1.8, which is flagged and no reason to refuse', async () => {
+    const [model] = await program.json<{ id: string; in_force: boolean }[]>(['model', 'list']);
+    expect(model!.in_force).toBe(true);
+    type Artefact = { refused: null; checks: { regularity: { shape: number } }; diagnostics: { code: string }[] };
+    const { artefact } = await program.call<{ artefact: Artefact }>('GET', `/api/models/${model!.id}`);
+    expect(artefact.refused).toBeNull();
+    expect(artefact.checks.regularity.shape).toBeCloseTo(1.8, 0);
+    expect(artefact.diagnostics.map(({ code }) => code)).toEqual(
+      expect.arrayContaining(['holdout-error', 'regular-buying']),
+    );
+  });
+
   test('the tables hold 18,536 orders of 4,339 buyers, four worth nothing, and 3,654 refunds', async () => {
     const [totals] = await program.sql(`
       select count(*) filter (where kind = 0)::int as orders, sum(minor) filter (where kind = 0)::text as gross,

@@ -38,6 +38,7 @@ function population(kind: 'bg-nbd' | 'late', customers = 3_000): ClvTrainingData
       monetaryValue: Float64Array.from(spenders, () => random.gamma(5, 0.1)),
       weight: new Float64Array(spenders.length).fill(1),
     },
+    evidence: null,
   };
 }
 

@@ -53,7 +53,9 @@ describe('ab', () => {
     const text = await run(ab, '--counts', 'A=120/1000, B=138/1000,C=127/1000');
     expect(text).toMatch(/B +1000 +13\.800 % .* 0\.7132 +0\.256 %/);
     expect(text).toContain('No arm is best with 95 % probability yet');
-    expect(await run(ab, '--counts', 'A=10/1000,B=10/3000')).toContain("arms' sizes are not what equal shares give");
+    expect(await run(ab, '--counts', 'A=10/1000,B=10/3000')).toContain(
+      "arms' sizes are not what the planned shares give",
+    );
   });
 
   test('an empty arm has no rate, and a single buyer no money verdict', async () => {
@@ -63,6 +65,100 @@ describe('ab', () => {
     expect(found.revenue).toMatchObject({ arms: null, reason: 'too-few-buyers' });
     expect(found.revenue.message).toContain('arm B has fewer than two buyers');
     expect(await run(ab, '--data', file('empty.csv', csv))).toContain('money per visitor is undefined');
+  });
+
+  test('every interval that holds at all looks contains the one that holds at one, and the rule can ask for them', async () => {
+    const found = JSON.parse(await run(ab, '--data', fixture('experiment.csv'), '--rule', 'always-valid', '--json'));
+    expect(found.rule).toEqual({ kind: 'always-valid', alpha: 0.05 });
+    expect(found.decision).toEqual({ choose: null, reason: 'not-sure-yet' });
+    for (const arm of found.arms) {
+      expect(arm.alwaysValid.lower).toBeLessThan(arm.lower);
+      expect(arm.alwaysValid.upper).toBeGreaterThan(arm.upper);
+    }
+    expect(found.arms[0].versusControl).toBeNull();
+    expect(found.arms[1].versusControl.lower).toBeLessThan(0.0597 - 0.0505);
+    expect(found.arms[1].versusControl.p).toBeGreaterThan(0.05);
+    expect(found.revenue.arms[2].versusControl.lower).toBeLessThan(found.revenue.arms[2].versusControl.upper);
+    const clear = ['--counts', 'A=500/10000,B=700/10000', '--rule', 'always-valid'];
+    expect(await run(ab, ...clear)).toContain('Choose B: it is ahead of all others; a wrong choice');
+    expect(await run(ab, ...clear, '--alpha', '1e-12')).toContain('with 1e-10 % for a wrong choice, yet; go on');
+  });
+
+  test('a tolerable loss, and money instead of conversions', async () => {
+    const argv = ['--data', fixture('experiment.csv'), '--rule', 'loss', '--json'];
+    const decided = async (...more: string[]) => JSON.parse(await run(ab, ...argv, ...more)).decision;
+    expect(await decided('--tolerable-loss', '0.0001')).toEqual({ choose: 'B', reason: 'loss-tolerable' });
+    expect(await decided('--tolerable-loss', '0.00001')).toEqual({ choose: null, reason: 'not-sure-yet' });
+    expect(await decided('--tolerable-loss', '0.001', '--decide-on', 'revenue')).toMatchObject({ choose: null });
+    expect(await decided('--tolerable-loss', '0.01', '--decide-on', 'revenue')).toMatchObject({ choose: 'B' });
+  });
+
+  test('events over an exposure, from the command line and from a file, where bursts widen the interval', async () => {
+    const told = JSON.parse(await run(ab, '--events', 'A=250/1000,B=290/999.5', '--json'));
+    expect(told).toMatchObject({
+      measure: 'events',
+      sampleRatio: null,
+      arms: [{ n: 1000, events: 250 }, { n: 999.5 }],
+    });
+    const csv = (squares: number) =>
+      `arm,visitors,events,events_sum_sq\nA,1000,250,${squares}\nB,1000,290,${squares}\n`;
+    const width = async (squares: number) => {
+      const { arms } = JSON.parse(await run(ab, '--data', file('events.csv', csv(squares)), '--json'));
+      return arms[0].upper - arms[0].lower;
+    };
+    expect(await width(400)).toBeCloseTo((await width(350)) * Math.sqrt((400 - 62.5) / (350 - 62.5)), 2);
+    expect(await width(290)).toBeCloseTo(told.arms[0].upper - told.arms[0].lower, 3);
+    expect(await run(ab, '--events', 'A=250/1000,B=290/1000')).toMatch(/B +1000 +0\.2900 .* 0\.957/);
+  });
+
+  test('planned shares: what is broken for halves is right for thirds', async () => {
+    const counts = ['--counts', 'A=10/1000,B=22/2000', '--json'];
+    expect(JSON.parse(await run(ab, ...counts)).decision.reason).toBe('sample-ratio-mismatch');
+    const found = JSON.parse(await run(ab, ...counts, '--shares', '1,2'));
+    expect(found.sampleRatio).toMatchObject({ statistic: 0, p: 1 });
+    expect(found.decision.reason).toBe('not-sure-yet');
+  });
+
+  test('power: the visitors it takes, near the textbook number; the same seed, the same answer', async () => {
+    const argv = ['power', '--rates', '0.1,0.15', '--runs', '300', '--json'];
+    const found = JSON.parse(await run(ab, ...argv));
+    // Two proportions, one-sided 5 %, power 80 %: n = (1.645 + 0.842)²·(0.09 + 0.1275)/0.05² = 538 an arm.
+    expect(found.visitors).toBeGreaterThan(1076 * 0.75);
+    expect(found.visitors).toBeLessThan(1076 * 1.25);
+    expect(found.right).toBeGreaterThanOrEqual(0.8);
+    expect(found.rightLower).toBeLessThan(found.right);
+    expect(found.right + found.wrong + found.undecided).toBeCloseTo(1, 12);
+    expect(JSON.parse(await run(ab, ...argv))).toEqual(found);
+    const text = await run(ab, 'power', '--rates', '0.1,0.15', '--visitors', '1000', '--runs', '100', '--looks', '4');
+    expect(text).toMatch(/chooses the best arm +\d+\.\d % +\d/);
+  });
+
+  test('power: refusals say what to tell instead', async () => {
+    expect(await refused(ab, 'power')).toContain('--rates 0.10,0.12');
+    expect(await refused(ab, 'power', '--rates', '0.1')).toContain('two or more numbers between 0 and 1');
+    expect(await refused(ab, 'power', '--rates', '0.1,0.1')).toContain('two arms share the best rate');
+    expect(await refused(ab, 'power', '--rates', '0.1,0.2', '--looks', '0')).toContain(
+      '--looks 0: a whole number, 1–1000',
+    );
+    const both = ['--visitors', '1000', '--power', '0.8'];
+    expect(await refused(ab, 'power', '--rates', '0.1,0.2', ...both)).toContain('give one of them');
+    expect(await refused(ab, 'power', '--rates', '0.1,0.2', '--visitors', '1')).toContain('--visitors 1');
+    expect(await refused(ab, 'power', '--rates', '0.1,0.2', '--power', '1')).toContain('--power 1');
+  });
+
+  test('rules, shares and priors that make no sense are refused', async () => {
+    const counts = ['--counts', 'A=1/2,B=1/2'];
+    expect(await refused(ab, ...counts, '--rule', 'gut')).toContain('one of best, loss, always-valid');
+    expect(await refused(ab, ...counts, '--rule', 'loss')).toContain('--tolerable-loss');
+    expect(await refused(ab, ...counts, '--sure', '1')).toContain('--sure 1');
+    expect(await refused(ab, ...counts, '--shares', '1')).toContain('--shares 1: 2 numbers');
+    expect(await refused(ab, ...counts, '--shares', '1,0')).toContain('above 0');
+    expect(await refused(ab, ...counts, '--decide-on', 'revenue')).toContain('revenue_sum');
+    expect(await refused(ab, ...counts, '--decide-on', 'luck')).toContain('rate or revenue');
+    expect(await refused(ab, '--events', 'A=1/0')).toContain('above 0');
+    expect(await refused(ab, '--events', 'A=1/2', '--prior', '0.01,1')).toContain('a shape of at least 0.1');
+    const bursts = file('bursts.csv', 'arm,n,events,events_sum_sq\nA,10,20,5\n');
+    expect(await refused(ab, '--data', bursts)).toContain('row 1, column events_sum_sq');
   });
 
   test('refusals name the arm, or the row and the column', async () => {

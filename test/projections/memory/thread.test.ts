@@ -48,7 +48,12 @@ test('events acknowledged by JetStream are in the columns; a second thread goes 
       expect(complete).toBe(2);
       expect(rows.seqs).toHaveLength(2);
       expect((await other.entries(sidOf('ann')))!.orders.map((o) => o.day)).toEqual([10, 20]);
-      expect(await other.summary()).toMatchObject({ day: 20, firstDay: 10, currency: 'EUR' });
+      expect(await other.trainingStatistics()).toMatchObject({
+        day: 20,
+        firstDay: 10,
+        currency: 'EUR',
+        evidence: { day: 20, earlier: null },
+      });
       const ids = new Map(['ann', 'bob'].map((id) => [hex(sidOf(id)), id]));
       expect((await other.portableDigest(ids)).portable).toMatch(/^[0-9a-f]{32}$/);
       digest = await fold.calls.digest();
