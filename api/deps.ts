@@ -120,6 +120,8 @@ export interface SourceSummary {
   name: string;
   /** 'complete', or the day coverage begins (YYYY-MM-DD). */
   coverage: string;
+  /** Days after it in which a first purchase is not taken for one (domain/coverage.ts). */
+  burnInDays: number;
   createdAt: number;
 }
 export interface Sources {
@@ -129,8 +131,16 @@ export interface Sources {
     name: string;
     ordersAs: string | null;
     coverage: string;
+    burnInDays: number;
     by: string;
   }): Promise<Result<{ source: SourceSummary; nats: { url: string; creds: string } | null }, string>>;
+  /** What the source holds of the past; what is left out stays. Answers when the customers' flags follow it. */
+  setCoverage(request: {
+    name: string;
+    coverage: string | undefined;
+    burnInDays: number | undefined;
+    by: string;
+  }): Promise<Result<SourceSummary, 'source-unknown'>>;
   /** Says in the log that a write key was made. */
   keyMade(request: { name: string; writeKey: string; by: string }): Promise<void>;
   /**

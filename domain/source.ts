@@ -1,5 +1,6 @@
 // A source of customer events: how its times, amounts and fields are read, and the key its publishers show.
 import { z } from 'zod';
+import { type Coverage, DEFAULT_BURN_IN_DAYS, LONGEST_BURN_IN_DAYS } from './coverage.ts';
 import type { Decider, EventOf } from './decider.ts';
 import { ok, type Result, refuse } from './result.ts';
 
@@ -13,6 +14,8 @@ const policy = z.object({
 });
 /** 'complete', or the first day (days since 1970-01-01) the source knows everything from. */
 const coverage = z.union([z.literal('complete'), z.int()]);
+/** See domain/coverage.ts; events from before it was kept have the default. */
+const burnInDays = z.int().min(0).max(LONGEST_BURN_IN_DAYS).default(DEFAULT_BURN_IN_DAYS);
 /** ISO 4217, for amounts that come without one; null = the workspace's. */
 const currency = z
   .string()
@@ -30,6 +33,7 @@ export const events = {
       zone: z.string().min(1),
       currency,
       coverage,
+      burnInDays,
       policy,
       writeKeyHash: writeKeyHash.nullable(),
     }),
@@ -37,7 +41,7 @@ export const events = {
   'source.policy-set': { version: 1, data: z.object({ policy }) },
   'source.zone-set': { version: 1, data: z.object({ zone: z.string().min(1) }) },
   'source.currency-set': { version: 1, data: z.object({ currency }) },
-  'source.coverage-set': { version: 1, data: z.object({ coverage }) },
+  'source.coverage-set': { version: 1, data: z.object({ coverage, burnInDays }) },
   /** New credentials were made; those before go on until they are revoked. */
   'source.write-key-rotated': { version: 1, data: z.object({ writeKeyHash }) },
   /** Every credential made so far has stopped working: write keys and the NATS user. */
@@ -56,7 +60,7 @@ export type SourceCommand =
   | { type: 'SetPolicy'; policy: Omit<SourcePolicy, 'version'> }
   | { type: 'SetZone'; zone: string }
   | { type: 'SetCurrency'; currency: string | null }
-  | { type: 'SetCoverage'; coverage: 'complete' | number }
+  | ({ type: 'SetCoverage' } & Coverage)
   | { type: 'RotateWriteKey'; writeKeyHash: string }
   | { type: 'RevokeCredentials' };
 
@@ -92,8 +96,10 @@ function decide(command: SourceCommand, state: Source): Result<SourceEvent[], So
       if (state.currency === command.currency) return ok([]);
       return ok([{ type: 'source.currency-set', data: { currency: command.currency } }]);
     case 'SetCoverage':
-      if (state.coverage === command.coverage) return ok([]);
-      return ok([{ type: 'source.coverage-set', data: { coverage: command.coverage } }]);
+      if (state.coverage === command.coverage && state.burnInDays === command.burnInDays) return ok([]);
+      return ok([
+        { type: 'source.coverage-set', data: { coverage: command.coverage, burnInDays: command.burnInDays } },
+      ]);
     case 'RotateWriteKey':
       if (state.writeKeyHash === command.writeKeyHash) return ok([]);
       return ok([{ type: 'source.write-key-rotated', data: { writeKeyHash: command.writeKeyHash } }]);

@@ -8,6 +8,7 @@ import { DEFAULT_LIMITS, type Deps } from '#api/deps.ts';
 import { createHttpServer } from '#api/hot.ts';
 import { createMetrics } from '#api/metrics.ts';
 import { createTables } from '#api/tables.ts';
+import { DEFAULT_BURN_IN_DAYS } from '#domain/coverage.ts';
 import { createPool } from '#processors/pool.ts';
 import { openTables } from '#projections/catalogue.ts';
 import { openColumns } from '#projections/memory/columns.ts';
@@ -224,6 +225,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     workspace,
     now: Date.now,
     setSources: (next) => gateway.calls.setSources(next),
+    appendFact: (fact) => gateway.calls.appendFact(fact),
+    applied: (seq) => fold.calls.waitFor(seq),
+    covered: () => fold.calls.coverage(),
     natsUser: async (name) => {
       if (config.nats.url !== undefined) return null;
       const { seed, url } = await engines.nats.addSourceUser(name);
@@ -231,10 +235,17 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     },
     ...revocation,
   });
+  await sources.repair();
   await repairRevocations(known, revocation);
   for (const name of BUILT_IN_SOURCES)
     if (!sourceConfigs.some((each) => each.name === name)) {
-      const added = await sources.add({ name, ordersAs: null, coverage: 'complete', by: 'system' });
+      const added = await sources.add({
+        name,
+        ordersAs: null,
+        coverage: 'complete',
+        burnInDays: DEFAULT_BURN_IN_DAYS,
+        by: 'system',
+      });
       if (!added.ok) throw new Error(`source ${name}: ${added.reason}`);
     }
 

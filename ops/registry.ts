@@ -3,7 +3,8 @@
 import type { Deployment, ModelRegistry, ModelSummary, ServingModel } from '#api/deps.ts';
 import type { Fact } from '#domain/envelope.ts';
 import { type Model, type ModelEvent, model as modelDecider } from '#domain/model.ts';
-import { type ClvModel, parseClvModel } from '#domain/models/clv-model.ts';
+import type { ClvModel } from '#domain/models/clv-model.ts';
+import { parseClvModel } from '#domain/models/clv-model-file.ts';
 import { decodeControl, handle, load, loadAll } from '#streams/control.ts';
 import type { EventStore } from '#streams/event-store.ts';
 import type { Artefacts } from './artefacts.ts';

@@ -124,8 +124,8 @@ export async function createServing({ calls, columns, modelOf, pool, projector, 
       const statistics = present
         ? await calls.trainingStatistics(asOf?.day ?? dayOfClock().day)
         : trainingStatistics(await refold.at(asOf.seq), asOf.day);
-      const { histories, spend, evidence, seq, day, clockAt: at, firstDay } = statistics;
-      return { data: { histories, spend, evidence }, seq, day, at, firstDay };
+      const { histories, spend, evidence, seq, day, clockAt: at, firstDay, excluded } = statistics;
+      return { data: { histories, spend, evidence }, seq, day, at, firstDay, excluded };
     },
     async portableDigest(keyring: Pick<Keyring, 'idsOf'>): Promise<string> {
       const ids = new Map<string, string>();

@@ -1,9 +1,12 @@
 // Sources of events: registered in the control stream, handed to the gateway, with a write key and credentials limited to `in.<source>`.
 import { hash } from 'node:crypto';
 import type { SourceSummary, Sources } from '#api/deps.ts';
+import type { Coverage } from '#domain/coverage.ts';
+import type { Fact } from '#domain/envelope.ts';
 import { DEFAULT_POLICY } from '#domain/policy.ts';
 import { type Source, type SourceEvent, source as sourceDecider } from '#domain/source.ts';
 import { DAY_MS, offsetsOf } from '#domain/time.ts';
+import type { Declared } from '#projections/memory/coverage.ts';
 import { decodeControl, handle } from '#streams/control.ts';
 import type { EventStore } from '#streams/event-store.ts';
 import type { SourceConfig } from '#streams/gateway/protocol.ts';
@@ -17,26 +20,35 @@ export interface SourceDeps {
   removeNatsUser: (source: string) => Promise<boolean>;
   revokeWriteKeys: (source: string) => Promise<number>;
   setSources: (sources: SourceConfig[]) => Promise<void>;
+  appendFact: (fact: Fact) => Promise<number>;
+  /** Resolves when the fold has applied the position. */
+  applied: (seq: number) => Promise<void>;
+  /** What the fold knows of the sources' coverage. */
+  covered: () => Promise<Record<string, Declared>>;
   now: () => number;
 }
 
-type Known = { name: string; settings: NonNullable<Source>; createdAt: number };
+/** `seq`: CTL sequence of the last event. */
+type Known = { name: string; settings: NonNullable<Source>; createdAt: number; seq: number };
 
 /** From 1990 to ten years ahead: times outside it use the nearest offset. */
 const ZONE_FROM = Date.UTC(1990, 0, 1);
 export const zoneTable = (zone: string, now: number) => offsetsOf(zone, ZONE_FROM, now + 3653 * DAY_MS);
 
 export async function knownSources(store: EventStore): Promise<Known[]> {
-  const sources = new Map<string, { state: Source; createdAt: number }>();
+  const sources = new Map<string, { state: Source; createdAt: number; seq: number }>();
   for await (const message of store.read('CTL', { subject: 'ctl.main.source.*' }))
     for (const { event, id, at } of decodeControl<SourceEvent>(sourceDecider.events, message)) {
       const known = sources.get(id);
       sources.set(id, {
         state: sourceDecider.evolve(known?.state ?? sourceDecider.initial, event),
         createdAt: known?.createdAt ?? at,
+        seq: message.seq,
       });
     }
-  return [...sources].flatMap(([name, { state, createdAt }]) => (state ? [{ name, settings: state, createdAt }] : []));
+  return [...sources].flatMap(([name, { state, createdAt, seq }]) =>
+    state ? [{ name, settings: state, createdAt, seq }] : [],
+  );
 }
 
 export function sourceConfig({ name, settings }: Known, currency: string, now: number): SourceConfig {
@@ -53,8 +65,21 @@ const summaryOf = ({ name, settings, createdAt }: Known): SourceSummary => ({
   name,
   coverage:
     settings.coverage === 'complete' ? 'complete' : new Date(settings.coverage * DAY_MS).toISOString().slice(0, 10),
+  burnInDays: settings.burnInDays,
   createdAt,
 });
+
+/** 'complete' or YYYY-MM-DD → as the log has it. */
+const coverageOf = (text: string): 'complete' | number =>
+  text === 'complete' ? text : Math.floor(Date.parse(text) / DAY_MS);
+
+/** What the fold assumes of a source that has said nothing. */
+const COMPLETE = { coverage: 'complete' } as const;
+
+export interface SourceRegistry extends Sources {
+  /** Barriers of declarations that a crash kept from the log. Answers how many were written. */
+  repair(): Promise<number>;
+}
 
 /**
  * Ends again what the log says was ended: a crash may have come between the fact and its effect, or the keyring from a backup before it.
@@ -71,17 +96,28 @@ export async function repairRevocations(
   }
 }
 
-export function createSources(deps: SourceDeps): Sources {
+export function createSources(deps: SourceDeps): SourceRegistry {
   const { version: _version, ...policy } = DEFAULT_POLICY;
   const refresh = async (): Promise<Known[]> => {
     const known = await knownSources(deps.store);
     await deps.setSources(known.map((each) => sourceConfig(each, deps.workspace.reportingCurrency, deps.now())));
     return known;
   };
+  /** The declaration as a barrier in the customers' order. */
+  const declare = async ({ name, settings, seq }: Known): Promise<void> => {
+    const { coverage, burnInDays } = settings;
+    await deps.applied(
+      await deps.appendFact({ type: 'source.covered', source: name, coverage, burnInDays, version: seq }),
+    );
+  };
+  const same = (known: Partial<Coverage> | undefined, { coverage, burnInDays }: Coverage): boolean =>
+    known?.coverage === coverage && (coverage === 'complete' || known.burnInDays === burnInDays);
+  const find = async (name: string): Promise<Known | undefined> =>
+    (await knownSources(deps.store)).find((each) => each.name === name);
   return {
     list: async () => (await knownSources(deps.store)).map(summaryOf),
-    async add({ name, ordersAs, coverage, by }) {
-      const before = (await knownSources(deps.store)).find((each) => each.name === name);
+    async add({ name, ordersAs, coverage, burnInDays, by }) {
+      const before = await find(name);
       if (!before) {
         const added = await handle(
           deps.store,
@@ -93,7 +129,8 @@ export function createSources(deps: SourceDeps): Sources {
               ordersAs: ordersAs ?? name,
               zone: deps.workspace.zone,
               currency: null,
-              coverage: coverage === 'complete' ? 'complete' : Math.floor(Date.parse(coverage) / DAY_MS),
+              coverage: coverageOf(coverage),
+              burnInDays,
               policy,
               writeKeyHash: null,
             },
@@ -106,7 +143,40 @@ export function createSources(deps: SourceDeps): Sources {
       }
       const source = (await refresh()).find((each) => each.name === name);
       if (!source) return { ok: false, reason: `source ${name} was added but cannot be read back` };
+      if (!same((await deps.covered())[name] ?? COMPLETE, source.settings)) await declare(source);
       return { ok: true, value: { source: summaryOf(source), nats: await deps.natsUser(name) } };
+    },
+    async setCoverage({ name, coverage, burnInDays, by }) {
+      const before = await find(name);
+      if (!before) return { ok: false, reason: 'source-unknown' };
+      const answer = await handle(
+        deps.store,
+        sourceDecider,
+        name,
+        {
+          type: 'SetCoverage',
+          coverage: coverage === undefined ? before.settings.coverage : coverageOf(coverage),
+          burnInDays: burnInDays ?? before.settings.burnInDays,
+        },
+        { actor: by, now: deps.now() },
+      );
+      if (!answer.ok || answer.value.state === null) return { ok: false, reason: 'source-unknown' };
+      const after = { ...before, settings: answer.value.state, seq: answer.value.seq };
+      // A change is said even when the fold seems to know it: an earlier one may still be on its way, and the higher version wins.
+      if (answer.value.events.length > 0 || !same((await deps.covered())[name], after.settings)) await declare(after);
+      return { ok: true, value: summaryOf(after) };
+    },
+    async repair() {
+      let repaired = 0;
+      const covered = await deps.covered();
+      for (const source of await knownSources(deps.store)) {
+        const known = covered[source.name];
+        // What only an import said stands until the source itself says it is not complete.
+        if (same(known === undefined || known.version === 0 ? COMPLETE : known, source.settings)) continue;
+        await declare(source);
+        repaired++;
+      }
+      return repaired;
     },
     async keyMade({ name, writeKey, by }) {
       const command = { type: 'RotateWriteKey', writeKeyHash: hash('sha256', writeKey, 'hex') } as const;

@@ -1,6 +1,8 @@
 // Fits from the log: statistics from the fold (now) or a refold (then), the fit in the pool, the artefact, the registry, the barrier.
 import type { FitRequest } from '#api/deps.ts';
+import { type LeftOut, leftOutNotes } from '#domain/left-out.ts';
 import { models } from '#domain/models/catalogue.ts';
+import type { Diagnostic } from '#domain/models/fit.ts';
 import type { Pool } from '#processors/pool.ts';
 import type { ClvTraining, ClvTrainingData } from '#processors/training/fit-clv.ts';
 import { canonicalJson } from './artefacts.ts';
@@ -8,9 +10,14 @@ import type { Registry } from './registry.ts';
 
 export interface TrainingDeps {
   /** Statistics of all customers up to a local day: at the end of the log, or as it stood at `seq`. */
-  statistics(
-    asOf: FitRequest['asOf'],
-  ): Promise<{ data: ClvTrainingData; seq: number; day: number; at: number; firstDay: number | null }>;
+  statistics(asOf: FitRequest['asOf']): Promise<{
+    data: ClvTrainingData;
+    seq: number;
+    day: number;
+    at: number;
+    firstDay: number | null;
+    excluded: LeftOut;
+  }>;
   pool: Pool;
   registry: Registry;
   /** ISO 4217 of the money in the statistics. */
@@ -22,12 +29,14 @@ type Answer = Record<string, unknown>;
 
 export function createTraining(deps: TrainingDeps) {
   async function fitValue(request: FitRequest): Promise<Answer> {
-    const { data, seq, day, at, firstDay } = await deps.statistics(request.asOf);
+    const { data, seq, day, at, firstDay, excluded } = await deps.statistics(request.asOf);
     const fitted = await deps.pool.fitClv(data, 'week');
     const asOf = { seq, day };
-    if (!fitted.ok) return { ok: false, model: 'clv', message: fitted.reason, asOf };
-    const { model, fits, checks, diagnostics, refused, customers } = fitted.value;
-    const answer = { ...model, n: customers, diagnostics, checks, refused, fits: partsOf(fits), asOf };
+    const notes = leftOutNotes(excluded, sum(data.histories.weight));
+    if (!fitted.ok) return { ok: false, model: 'clv', message: withNotes(fitted.reason, notes), excluded, asOf };
+    const { model, fits, checks, refused, customers } = fitted.value;
+    const diagnostics = [...fitted.value.diagnostics, ...notes];
+    const answer = { ...model, n: customers, excluded, diagnostics, checks, refused, fits: partsOf(fits), asOf };
     if (request.asOf !== null || !request.deploy) return { ok: true, ...answer };
     const artefact = JSON.parse(
       canonicalJson({
@@ -38,6 +47,7 @@ export function createTraining(deps: TrainingDeps) {
         checks,
         refused,
         customers,
+        excluded,
         window: { seq, fromDay: firstDay, toDay: day },
         code: deps.codeVersion,
       }),
@@ -53,14 +63,22 @@ export function createTraining(deps: TrainingDeps) {
   }
 
   async function fitPart(kind: Exclude<FitRequest['kind'], 'clv'>, request: FitRequest): Promise<Answer> {
-    const { data, seq, day } = await deps.statistics(request.asOf);
+    const { data, seq, day, excluded } = await deps.statistics(request.asOf);
     const result =
       kind === 'gamma-gamma' ? models[kind].fit(data.spend, 'week') : await deps.pool.fitPurchases(kind, data, 'week');
-    return { ...result, ...(result.ok ? {} : { converged: false }), asOf: { seq, day } };
+    const notes = leftOutNotes(excluded, sum((kind === 'gamma-gamma' ? data.spend : data.histories).weight));
+    const diagnostics = [...result.diagnostics, ...notes];
+    const failed = result.ok ? {} : { converged: false, message: withNotes(result.message, notes) };
+    return { ...result, ...failed, diagnostics, excluded, asOf: { seq, day } };
   }
 
   return (request: FitRequest): Promise<Answer> =>
     request.kind === 'clv' ? fitValue(request) : fitPart(request.kind, request);
 }
+
+const sum = (weights: Float64Array): number => weights.reduce((total, weight) => total + weight, 0);
+/** A refusal says who was missing: perhaps that is why. */
+const withNotes = (message: string, notes: Diagnostic[]): string =>
+  [message, ...notes.map((note) => note.message)].join('; ');
 
 const partsOf = (fits: ClvTraining['fits']): Record<string, unknown> => JSON.parse(JSON.stringify(fits));

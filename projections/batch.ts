@@ -50,11 +50,6 @@ export class Batch {
     return this.seq === 0;
   }
 
-  /** After an erasure only erasures: rows that come later in the log must not be counted in its totals. */
-  accepts(message: LogMessage): boolean {
-    return this.#erasures.length === 0 || (message.kind === 'fact' && message.fact.type === 'customer.erased');
-  }
-
   add(seq: number, message: LogMessage): void {
     if (message.kind === 'pack') this.#addPack(seq, message.pack);
     else {
@@ -83,6 +78,7 @@ export class Batch {
         case 'fx.rates.set':
         case 'import.started':
         case 'import.finished':
+        case 'source.covered':
           // Days arrive computed, money per currency; the state they change comes from the fold thread (customers.ts).
           break;
       }

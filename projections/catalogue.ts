@@ -15,9 +15,18 @@ export interface Projection {
 export const projections = [
   {
     name: 'events',
-    version: 1,
+    version: 2,
     from: 'log',
-    tables: ['transactions', 'events', 'links', 'erasures', 'erased_totals', 'models', 'deployments', 'observations'],
+    tables: [
+      'transactions',
+      'events',
+      'links',
+      'erasures',
+      'erased_documents',
+      'models',
+      'deployments',
+      'observations',
+    ],
   },
   { name: 'customers', version: 1, from: 'state', tables: ['customers'] },
   { name: 'scores', version: 2, from: 'given', tables: ['scores'] },
@@ -103,6 +112,7 @@ interface LinkRow {
   canonical: Uuid;
   seq: Int8;
 }
+/** A view over rm.erased_documents. */
 interface ErasedTotalRow {
   month: Date;
   kind: number;

@@ -2,6 +2,7 @@
 import type { ClientBase } from 'pg';
 import { sidKeyOf } from './catalogue.ts';
 import type { Link } from './links.ts';
+import { keepErased } from './transactions.ts';
 
 export interface Erasure {
   /** Every sid of the customer, 16 bytes each. */
@@ -39,13 +40,7 @@ export async function applyErasures(
     [[...seqs.keys()], [...seqs.values()]],
   );
   const keys = [rows.map((row) => row.sid_key)];
-  await client.query(
-    `insert into rm.erased_totals as e (month, kind, currency, rows, minor)
-     select date_trunc('month', date '1970-01-01' + day)::date, kind, coalesce(currency, ''), count(*), coalesce(sum(minor), 0)
-     from rm.transactions where sid_key = any($1::bigint[]) group by 1, 2, 3
-     on conflict (month, kind, currency) do update set rows = e.rows + excluded.rows, minor = e.minor + excluded.minor`,
-    keys,
-  );
+  await client.query(keepErased, keys);
   for (const table of ['transactions', 'events', 'observations', 'scores', 'customers'])
     await client.query(`delete from rm.${table} where sid_key = any($1::bigint[])`, keys);
 }

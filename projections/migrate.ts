@@ -5,12 +5,14 @@ import { type Projection, type ProjectionName, projections } from './catalogue.t
 import { tables } from './migrations/0001-tables.ts';
 import { amountFunction, views } from './migrations/0002-views.ts';
 import { clockAndZone } from './migrations/0003-clock-and-zone.ts';
+import { erasedDocuments } from './migrations/0004-erased-documents.ts';
 
 /** A released entry is never edited and never removed. */
 const migrations: readonly (readonly [name: string, sql: string])[] = [
   ['0001-tables', tables],
   ['0002-views', views],
   ['0003-clock-and-zone', clockAndZone],
+  ['0004-erased-documents', erasedDocuments],
 ];
 const ADVISORY_LOCK = 4_700_001;
 

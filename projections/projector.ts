@@ -93,7 +93,6 @@ export function startProjector(options: ProjectorOptions): Projector {
 
   async function take(record: Recorded): Promise<void> {
     const message = decodeMessage(record.bytes);
-    if (!batch.accepts(message)) await flush();
     batch.add(record.seq, message);
     if (batch.count >= batchEvents) await flush();
   }

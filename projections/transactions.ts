@@ -87,11 +87,33 @@ from ${stage} s left join (select sid_key as from_key, canonical_key from rm.lin
 where not exists (select from rm.erasures e where e.sid_key = s.sid_key)
   and not exists (select from rm.erasures e where e.sid_key = l.canonical_key)`;
 
+const ERASED_COLUMNS = 'order_key, kind, revision, day, minor, currency, refunded_order_key';
+/** Orders and refunds of the erased join by the same rule, under their keys alone. @param rows a select of ERASED_COLUMNS. */
+const mergeErased = (rows: string): string => `
+insert into rm.erased_documents as t (${ERASED_COLUMNS})
+select distinct on (order_key, kind) ${ERASED_COLUMNS} from (${rows}) s
+order by order_key, kind, ${rankOf('s')
+  .map((value) => `${value} desc`)
+  .join(', ')}
+on conflict (order_key, kind) do update set revision = excluded.revision, day = excluded.day, minor = excluded.minor,
+  currency = excluded.currency, refunded_order_key = excluded.refunded_order_key
+where (${rank('excluded')}) > (${rank('t')})`;
+
 const MERGE = mergeTransactions(canonicalStage(STAGE, COLUMNS));
+const MERGE_ERASED = mergeErased(`
+select ${ERASED_COLUMNS} from ${STAGE} s
+where exists (select from rm.erasures e where e.sid_key = s.sid_key)
+  or exists (select from rm.links l join rm.erasures e on e.sid_key = l.canonical_key where l.sid_key = s.sid_key)`);
 
 export async function mergeStagedTransactions(client: ClientBase): Promise<void> {
   await client.query({ name: 'merge-transactions', text: MERGE });
+  await client.query({ name: 'merge-erased', text: MERGE_ERASED });
 }
+
+/** Before the rows of these customers go. */
+export const keepErased = mergeErased(
+  `select ${ERASED_COLUMNS} from rm.transactions where sid_key = any($1::bigint[])`,
+);
 
 /** Rows of these customers become rows of their canonical ones. */
 export const moveTransactions = `

@@ -10,7 +10,7 @@ export async function clvColumnsOf(
   pool: Pool,
   at: Coordinate,
   subjects: readonly Subject[],
-  asked: ClvAsked,
+  asked: ClvAsked & { intervals?: boolean },
 ): Promise<ClvColumnsAnswer> {
   const column = (value: (subject: Subject) => number) => Float64Array.from(subjects, value);
   return await pool.clv({
@@ -37,7 +37,7 @@ export async function clvMany(
   asked: ClvAsked,
 ) {
   const asking = subjects.filter((subject): subject is Subject => !(subject instanceof Problem));
-  const answer = await clvColumnsOf(pool, at, asking, asked);
+  const answer = await clvColumnsOf(pool, at, asking, { ...asked, intervals: true });
   const value = (name: (typeof CLV_COLUMNS)[number], row: number): number =>
     answer.columns[CLV_COLUMNS.indexOf(name)]![row]!;
   let next = 0;
@@ -57,7 +57,10 @@ export async function clvMany(
       horizonDays: answer.horizonDays,
       months: answer.months,
       discountMonthly: asked.discountMonthly,
+      discounting: 'month-end',
     };
-    return orProblem(() => predictions.clvAnswer(at, subject, asked, prediction));
+    const { intervals } = answer;
+    const interval = intervals && { lower: intervals.lower[row]!, upper: intervals.upper[row]! };
+    return orProblem(() => predictions.clvAnswer(at, subject, asked, prediction, interval));
   });
 }

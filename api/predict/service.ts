@@ -10,6 +10,8 @@ import {
   predictClv,
   type Refusal,
 } from '#domain/models/clv-model.ts';
+import { naiveValue } from '#domain/models/naive-value.ts';
+import { churnInterval, clvInterval, type Interval } from '#domain/models/parameter-uncertainty.ts';
 import type { ClockInfo, Deps, LedgerView, ServingModel } from '../deps.ts';
 import { Problem } from '../problem.ts';
 import type { AsOfInput } from '../schemas.ts';
@@ -65,6 +67,9 @@ const finite = (values: readonly number[]): void => {
         extra: { applicable: 'out-of-range' },
       });
 };
+
+/** Why a prediction has no interval: its model came as bare parameters, or one of them stands at a bound. */
+const NO_COVARIANCE = 'model-without-covariance';
 
 export interface ClvAsked {
   months?: number | undefined;
@@ -257,7 +262,8 @@ export function createPredictions(deps: Deps) {
     const result = predictChurn(at.serving.model, subject.customer, horizonDays);
     if (!result.ok) throw refusal(result.reason);
     const { pChurn, pAlive, expectedPurchases, band }: ChurnPrediction = result.value;
-    finite([pChurn, pAlive, expectedPurchases]);
+    const interval = churnInterval(at.serving.model, subject.customer, result.value);
+    finite([pChurn, pAlive, expectedPurchases, interval?.lower ?? 0, interval?.upper ?? 0]);
     churnCounters[subject.basis].inc();
     const seq = seqOf(at, subject);
     return {
@@ -266,9 +272,9 @@ export function createPredictions(deps: Deps) {
       p_churn_raw: pChurn,
       p_alive: pAlive,
       expected_purchases: expectedPurchases,
-      lower: null,
-      upper: null,
-      interval_reason: 'parameter-uncertainty-not-estimated' as const,
+      lower: interval?.lower ?? null,
+      upper: interval?.upper ?? null,
+      interval_reason: interval ? null : NO_COVARIANCE,
       horizon_days: horizonDays,
       band,
       basis: subject.basis,
@@ -283,9 +289,17 @@ export function createPredictions(deps: Deps) {
     };
   }
 
-  function clvAnswer(at: Coordinate, subject: Subject, asked: ClvAsked, value: ClvPrediction) {
+  function clvAnswer(
+    at: Coordinate,
+    subject: Subject,
+    asked: ClvAsked,
+    value: ClvPrediction,
+    interval: Interval | null,
+  ) {
     const [p05, p50, p95] = value.quantiles as [number, number, number];
-    finite([value.clvMean, p05, p50, p95, value.expectedPurchases, value.expectedSpend, value.pAlive]);
+    const bounds = [interval?.lower ?? 0, interval?.upper ?? 0];
+    finite([value.clvMean, p05, p50, p95, value.expectedPurchases, value.expectedSpend, value.pAlive, ...bounds]);
+    const naive = naiveValue(subject.customer, value.horizonDays);
     clvCounters[subject.basis].inc();
     const seq = seqOf(at, subject);
     const { discountMonthly } = asked;
@@ -299,6 +313,9 @@ export function createPredictions(deps: Deps) {
       clv_p05: p05,
       clv_p50: p50,
       clv_p95: p95,
+      parameter_lower: interval?.lower ?? null,
+      parameter_upper: interval?.upper ?? null,
+      interval_reason: interval ? null : NO_COVARIANCE,
       p_zero_spend: value.pZeroSpend,
       expected_purchases: value.expectedPurchases,
       expected_spend: value.expectedSpend,
@@ -307,6 +324,8 @@ export function createPredictions(deps: Deps) {
       months: value.months,
       horizon_days: value.horizonDays,
       discount_monthly: value.discountMonthly,
+      discounting: value.discounting,
+      naive: { expected_purchases: naive.expectedPurchases, expected_spend: naive.expectedSpend },
       currency,
       basis: subject.basis,
       features: {
@@ -323,7 +342,8 @@ export function createPredictions(deps: Deps) {
   function clv(at: Coordinate, subject: Subject, asked: ClvAsked) {
     const result = predictClv(at.serving.model, subject.customer, asked);
     if (!result.ok) throw refusal(result.reason);
-    return clvAnswer(at, subject, asked, result.value);
+    const interval = clvInterval(at.serving.model, subject.customer, result.value);
+    return clvAnswer(at, subject, asked, result.value, interval);
   }
 
   return {

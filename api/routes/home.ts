@@ -1,8 +1,6 @@
 // What a visitor without an account may see: aggregates of the demo, and nothing of anybody. A count of fewer than ten people is hidden.
 import { z } from '@hono/zod-openapi';
-import { expectedPurchasesOfNewCustomer as ofNewBg } from '#domain/models/bg-nbd.ts';
-import type { ClvModel } from '#domain/models/clv-model.ts';
-import { expectedPurchasesOfNewCustomer as ofNewMbg } from '#domain/models/mbg-nbd.ts';
+import { type ClvModel, expectedOfNewCustomer } from '#domain/models/clv-model.ts';
 import { type Birth, expectedCumulative } from '#domain/models/tracking.ts';
 import type { Deps } from '../deps.ts';
 import type { LiveFeed } from '../live.ts';
@@ -34,14 +32,6 @@ const Home = z.object({
   }),
   ...Provenance,
 });
-
-/** E[repeat purchases] of a customer met today, over `days`. */
-function ofNew(model: ClvModel): (days: number) => number {
-  const perUnit = model.unit === 'week' ? 7 : 1;
-  return model.bgNbd
-    ? (days) => ofNewBg(model.bgNbd, days / perUnit)
-    : (days) => ofNewMbg(model.mbgNbd!, days / perUnit);
-}
 
 export function homeRoutes(deps: Deps, predictions: Predictions, live: LiveFeed) {
   let cached: { until: number; answer: Promise<z.infer<typeof Home>> } | null = null;
@@ -109,8 +99,8 @@ export function homeRoutes(deps: Deps, predictions: Predictions, live: LiveFeed)
         unit: 'week',
         days: weeks.map(dayText),
         actual: hide(actual),
-        expected: model && hide(expectedCumulative(ofNew(model.model), births, weeks)),
-        truth: trueModel && expectedCumulative(ofNew(trueModel), births, weeks),
+        expected: model && hide(expectedCumulative((days) => expectedOfNewCustomer(model.model, days), births, weeks)),
+        truth: trueModel && expectedCumulative((days: number) => expectedOfNewCustomer(trueModel, days), births, weeks),
       },
       ...predictions.placed(moment, model),
     };

@@ -130,7 +130,10 @@ export function importRoutes(deps: Deps, predictions: Predictions) {
             digest: z.string().regex(/^[0-9a-f]{64}$/, 'SHA-256 of file and mapping, hex'),
             backfill: z.boolean().default(true),
             amend: z.boolean().default(false),
-            coverage: z.union([z.literal('complete'), z.iso.date()]).default('complete'),
+            coverage: z
+              .union([z.literal('complete'), z.iso.date()])
+              .optional()
+              .describe('Changes what the source holds of the past; as it is without it'),
           }),
           { 'a file of orders': { run: 'orders-2025-11-03', source: 'shop', digest: DIGEST, coverage: 'complete' } },
         ),
@@ -151,6 +154,17 @@ export function importRoutes(deps: Deps, predictions: Predictions) {
         const startedAt = deps.now();
         const run: Run = { source, startedAt, batches: new Map(), quarantined: new Set(), lastSeq: 0, finished: null };
         const resumed = (await fold.runStats(id)) !== null;
+        const known = (await deps.sources.list()).find((each) => each.name === source)?.coverage ?? 'complete';
+        if (!resumed && coverage !== undefined) {
+          const set = await deps.sources.setCoverage({
+            name: source,
+            coverage,
+            burnInDays: undefined,
+            by: c.var.principal.id,
+          });
+          if (!set.ok) throw new Problem('not-found', `there is no source ${source}: POST /api/data-sources first`);
+        }
+        const covered = coverage ?? known;
         if (!resumed)
           run.lastSeq = await gateway.appendFact({
             type: 'import.started',
@@ -160,7 +174,7 @@ export function importRoutes(deps: Deps, predictions: Predictions) {
             backfill,
             amend,
             startedAt,
-            coverage: coverage === 'complete' ? coverage : Math.floor(Date.parse(coverage) / DAY_MS),
+            coverage: covered === 'complete' ? covered : Math.floor(Date.parse(covered) / DAY_MS),
           });
         remember(id, run);
         return c.json({ run: id, seq: run.lastSeq, resumed, batches: [] }, 200);

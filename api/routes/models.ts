@@ -1,6 +1,6 @@
 // Models: what there is, what is in force, importing one from a file, putting one in force, fitting one from the log.
 import { z } from '@hono/zod-openapi';
-import { parseClvModel } from '#domain/models/clv-model.ts';
+import { parseClvModel } from '#domain/models/clv-model-file.ts';
 import type { Deps, ModelSummary } from '../deps.ts';
 import { MODEL_FILE } from '../examples.ts';
 import type { Predictions } from '../predict/service.ts';

@@ -101,7 +101,7 @@ const Churn = z
     ...shared,
     p_churn: z.number(),
     p_churn_raw: z.number(),
-    lower: z.number().nullable(),
+    lower: z.number().nullable().describe('95 % interval of p_churn that comes from the parameters of the model'),
     upper: z.number().nullable(),
     interval_reason: z.string().nullable().describe('Why lower and upper are null'),
     band: z.enum(['low', 'moderate', 'high', 'severe']),
@@ -116,11 +116,23 @@ const Clv = z
     clv_p05: z.number().describe('5 % point of undiscounted spend over the horizon'),
     clv_p50: z.number(),
     clv_p95: z.number(),
+    parameter_lower: z
+      .number()
+      .nullable()
+      .describe('95 % interval of clv_mean that comes from the parameters; the quantiles take them as known'),
+    parameter_upper: z.number().nullable(),
+    interval_reason: z.string().nullable().describe('Why parameter_lower and parameter_upper are null'),
     p_zero_spend: z.number(),
     expected_spend: z.number(),
     expected_spend_per_purchase: z.number(),
     months: z.number(),
     discount_monthly: z.number(),
+    discounting: z.enum(['month-end', 'mid-month']).describe('When in each month its purchases are discounted'),
+    naive: z
+      .object({ expected_purchases: z.number(), expected_spend: z.number() })
+      .describe(
+        'The forecast to beat: own repeat purchases per day so far × own mean spend, nobody leaves; undiscounted',
+      ),
     currency: z.string(),
     features: Features.extend({ monetary_value: z.number().nullable() }),
   })

@@ -1,5 +1,6 @@
 // Data sources and what was refused from them.
 import { z } from '@hono/zod-openapi';
+import { DEFAULT_BURN_IN_DAYS, LONGEST_BURN_IN_DAYS } from '#domain/coverage.ts';
 import type { QuarantinedRow } from '#streams/quarantine.ts';
 import type { Deps, SourceSummary } from '../deps.ts';
 import { Problem } from '../problem.ts';
@@ -7,10 +8,13 @@ import { createRouter, route } from '../route.ts';
 import { jsonAnswer, jsonBody, PageLimit } from '../schemas.ts';
 
 const Name = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'lower-case letters, digits, - and _, at most 63');
-const Source = z.object({ name: z.string(), coverage: z.string(), created_at: z.string() });
-const shown = ({ name, coverage, createdAt }: SourceSummary): z.infer<typeof Source> => ({
+const Source = z.object({ name: z.string(), coverage: z.string(), burn_in_days: z.number(), created_at: z.string() });
+const Coverage = z.union([z.literal('complete'), z.iso.date()]);
+const BurnIn = z.int().min(0).max(LONGEST_BURN_IN_DAYS);
+const shown = ({ name, coverage, burnInDays, createdAt }: SourceSummary): z.infer<typeof Source> => ({
   name,
   coverage,
+  burn_in_days: burnInDays,
   created_at: new Date(createdAt).toISOString(),
 });
 const Registered = z.object({
@@ -73,10 +77,10 @@ export function sourceRoutes(deps: Deps) {
           z.strictObject({
             name: Name,
             orders_as: Name.optional().describe('Share the order ids of another source'),
-            coverage: z
-              .union([z.literal('complete'), z.iso.date()])
-              .optional()
-              .describe('complete (without it), or the day the data begin'),
+            coverage: Coverage.optional().describe('complete (without it), or the day the data begin'),
+            burn_in_days: BurnIn.optional().describe(
+              `First purchases sooner after that day may not be the first: such customers are left out of fits. ${DEFAULT_BURN_IN_DAYS} without it`,
+            ),
             rotate: z.boolean().default(false).describe('New credentials for a source that is there already'),
           }),
           {
@@ -91,10 +95,16 @@ export function sourceRoutes(deps: Deps) {
         },
       }),
       async (c) => {
-        const { name, orders_as, coverage, rotate } = c.req.valid('json');
+        const { name, orders_as, coverage, burn_in_days, rotate } = c.req.valid('json');
         const known = (await sources.list()).find((each) => each.name === name);
-        if (known && coverage !== undefined && coverage !== known.coverage)
-          throw new Problem('conflict', `source ${name} is there already, with coverage ${known.coverage}`);
+        if (
+          known &&
+          ((coverage ?? known.coverage) !== known.coverage || (burn_in_days ?? known.burnInDays) !== known.burnInDays)
+        )
+          throw new Problem(
+            'conflict',
+            `source ${name} is there already, with coverage ${known.coverage} and a burn-in of ${known.burnInDays} days; PATCH /api/data-sources/${name} (axiom47 source set ${name}) changes them`,
+          );
         if (known && !rotate) {
           if (orders_as !== undefined)
             throw new Problem('conflict', `source ${name} is there already; whose orders it shares was settled then`);
@@ -104,6 +114,7 @@ export function sourceRoutes(deps: Deps) {
           name,
           ordersAs: orders_as ?? null,
           coverage: coverage ?? 'complete',
+          burnInDays: burn_in_days ?? DEFAULT_BURN_IN_DAYS,
           by: c.var.principal.id,
         });
         if (!added.ok) throw new Problem('conflict', `source ${name}: ${added.reason}`);
@@ -116,6 +127,35 @@ export function sourceRoutes(deps: Deps) {
         );
         const { nats, source } = added.value;
         return c.json({ source: name, writeKey, nats, coverage: source.coverage, note: known ? ROTATED : null }, 201);
+      },
+    )
+    .openapi(
+      route({
+        method: 'patch',
+        path: '/api/data-sources/{name}',
+        permission: 'source:write',
+        tags: ['sources'],
+        summary: 'Say what a source holds of the past; customers who may be older than it are left out of fits',
+        request: {
+          params: z.object({ name: Name }),
+          ...jsonBody(
+            z
+              .strictObject({ coverage: Coverage.optional(), burn_in_days: BurnIn.optional() })
+              .refine((body) => Object.keys(body).length > 0, 'nothing to set: coverage, burn_in_days or both'),
+            {
+              'data from a day on': { coverage: '2024-01-01' },
+              'with a burn-in of its own': { coverage: '2024-01-01', burn_in_days: 365 },
+            },
+          ),
+        },
+        responses: { 200: jsonAnswer('In force: flags of customers follow it', Source) },
+      }),
+      async (c) => {
+        const { name } = c.req.valid('param');
+        const { coverage, burn_in_days } = c.req.valid('json');
+        const set = await sources.setCoverage({ name, coverage, burnInDays: burn_in_days, by: c.var.principal.id });
+        if (!set.ok) throw new Problem('not-found', `there is no source ${name}; GET /api/data-sources lists them`);
+        return c.json(shown(set.value), 200);
       },
     )
     .openapi(

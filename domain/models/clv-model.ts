@@ -1,89 +1,35 @@
-// The model of a non-contractual business: when purchases come (BG/NBD or MBG/NBD) and what they are worth (Gamma-Gamma). Its file form, the
-// one guard every prediction passes, and the two predictions built on it: churn and lifetime value.
+// The model of a non-contractual business: when purchases come (BG/NBD, MBG/NBD or Pareto/NBD) and what they are worth (Gamma-Gamma): the
+// one guard every prediction passes, and the two predictions built on it, churn and lifetime value. Its file form: clv-model-file.ts.
 
-import { z } from 'zod';
 import { ok, type Result } from '../result.ts';
 import * as bgNbd from './bg-nbd.ts';
 import { brokenRule } from './compress.ts';
+import { DAYS_PER_MONTH } from './duration.ts';
 import type { TimeUnit } from './fit.ts';
 import * as future from './future-purchases.ts';
 import { expectedSpend, type GammaGammaParams } from './gamma-gamma.ts';
-import { discountedPurchases, WEEKS_PER_MONTH } from './lifetime-value.ts';
+import { type Discounting, discountedPurchases } from './lifetime-value.ts';
 import * as mbgNbd from './mbg-nbd.ts';
+import * as paretoNbd from './pareto-nbd.ts';
 import { spendDistribution } from './spend-distribution.ts';
 
-const positive = z.number().positive().finite();
-const purchaseParams = z.object({ r: positive, alpha: positive, a: positive, b: positive });
-const spendParams = z.object({ p: positive, q: positive, v: positive });
-
-/** Parameters bare, or inside what `fit --json` prints. */
-const fitted = <Params extends z.ZodType>(params: Params) =>
-  z.union([params, z.object({ params, unit: z.enum(['week', 'day']).optional() })]);
-
-const unit = z.enum(['week', 'day']).default('week');
-const clvFile = z.object({
-  model: z.literal('clv'),
-  unit,
-  bgNbd: fitted(purchaseParams).optional(),
-  mbgNbd: fitted(purchaseParams).optional(),
-  gammaGamma: fitted(spendParams).optional(),
-});
-const fileSchema = z.discriminatedUnion('model', [
-  clvFile,
-  z.object({ model: z.literal('bg-nbd'), unit, params: purchaseParams }),
-  z.object({ model: z.literal('mbg-nbd'), unit, params: purchaseParams }),
-  z.object({ model: z.literal('gamma-gamma'), params: spendParams }),
-]);
-
-/** Parameters in `unit` (alpha) and in the reporting currency (v). Exactly one of bgNbd and mbgNbd. */
-export type ClvModel = { model: 'clv'; unit: TimeUnit; gammaGamma?: GammaGammaParams } & (
-  | { bgNbd: bgNbd.BgNbdParams; mbgNbd?: never }
-  | { mbgNbd: mbgNbd.MbgNbdParams; bgNbd?: never }
-);
-
-/**
- * A CLV model from one or more parsed files: a CLV model file, or what `fit --json` prints for a purchase model and, for money, Gamma-Gamma.
- *
- * @returns the model, or one sentence per problem that names the field.
- */
-export function parseClvModel(...files: unknown[]): Result<ClvModel, string> {
-  const parts: z.infer<typeof fileSchema>[] = [];
-  for (const file of files) {
-    const parsed = fileSchema.safeParse(file);
-    if (!parsed.success) return { ok: false, reason: problems(parsed.error) };
-    parts.push(parsed.data);
-  }
-  const purchases: { kind: 'bgNbd' | 'mbgNbd'; unit: TimeUnit; params: bgNbd.BgNbdParams }[] = [];
-  const money: GammaGammaParams[] = [];
-  for (const part of parts) {
-    if (part.model === 'gamma-gamma') money.push(part.params);
-    else if (part.model === 'bg-nbd') purchases.push({ kind: 'bgNbd', unit: part.unit, params: part.params });
-    else if (part.model === 'mbg-nbd') purchases.push({ kind: 'mbgNbd', unit: part.unit, params: part.params });
-    else {
-      for (const kind of ['bgNbd', 'mbgNbd'] as const) {
-        const given = part[kind];
-        if (given === undefined) continue;
-        if ('params' in given && given.unit !== undefined && given.unit !== part.unit)
-          return { ok: false, reason: `${kind}.unit is ${given.unit} but unit is ${part.unit}; make them the same` };
-        purchases.push({ kind, unit: part.unit, params: 'params' in given ? given.params : given });
-      }
-      if (part.gammaGamma) money.push('params' in part.gammaGamma ? part.gammaGamma.params : part.gammaGamma);
-    }
-  }
-  if (purchases.length !== 1)
-    return { ok: false, reason: `found ${purchases.length} purchase models; give exactly one of bgNbd and mbgNbd` };
-  if (money.length > 1) return { ok: false, reason: `found ${money.length} money models; give at most one gammaGamma` };
-  const [{ kind, unit: timeUnit, params }] = purchases as [(typeof purchases)[number]];
-  const rest = money[0] ? { gammaGamma: money[0] } : {};
-  return ok(
-    kind === 'bgNbd'
-      ? { model: 'clv', unit: timeUnit, bgNbd: params, ...rest }
-      : { model: 'clv', unit: timeUnit, mbgNbd: params, ...rest },
-  );
+/** Covariance of the ln-parameters of each part, in the order of its parameters: what a fit's uncertainty is told by. */
+export interface ClvCovariance {
+  purchases?: number[][];
+  money?: number[][];
 }
 
-const problems = (error: z.ZodError) =>
-  error.issues.map((issue) => `${issue.path.join('.') || 'the file'}: ${issue.message}`).join('; ');
+/** Parameters in `unit` (alpha, beta) and in the reporting currency (v). Exactly one purchase model. */
+export type ClvModel = {
+  model: 'clv';
+  unit: TimeUnit;
+  gammaGamma?: GammaGammaParams;
+  covariance?: ClvCovariance;
+} & (
+  | { bgNbd: bgNbd.BgNbdParams; mbgNbd?: never; paretoNbd?: never }
+  | { mbgNbd: mbgNbd.MbgNbdParams; bgNbd?: never; paretoNbd?: never }
+  | { paretoNbd: paretoNbd.ParetoNbdParams; bgNbd?: never; mbgNbd?: never }
+);
 
 /** What a prediction needs to know of one customer. Times in DAYS, whatever the model's unit. */
 export interface CustomerHistory {
@@ -165,17 +111,26 @@ export function applicable(
 }
 
 /** Repeat days that carry money: none when their mean is 0 or unknown. */
-const moneyDays = (customer: CustomerHistory) =>
+export const moneyDays = (customer: CustomerHistory) =>
   (customer.monetaryValue ?? 0) > 0 ? (customer.moneyDays ?? customer.frequency) : 0;
 
-const DAYS_PER_UNIT = { week: 7, day: 1 } as const;
+export const DAYS_PER_UNIT = { week: 7, day: 1 } as const;
 
 /** The customer's posterior in the model's unit. Callers have passed `applicable`. */
 export function posteriorOf(model: ClvModel, { frequency, recency, T }: CustomerHistory): future.Posterior {
   const days = DAYS_PER_UNIT[model.unit];
-  return model.bgNbd
-    ? bgNbd.posterior(model.bgNbd, frequency, recency / days, T / days)
-    : mbgNbd.posterior(model.mbgNbd, frequency, recency / days, T / days);
+  if (model.bgNbd) return bgNbd.posterior(model.bgNbd, frequency, recency / days, T / days);
+  return model.mbgNbd
+    ? mbgNbd.posterior(model.mbgNbd, frequency, recency / days, T / days)
+    : paretoNbd.posterior(model.paretoNbd, frequency, recency / days, T / days);
+}
+
+/** E[purchases] over `days` of a customer met today. */
+export function expectedOfNewCustomer(model: ClvModel, days: number): number {
+  return future.expectedFuture(
+    posteriorOf(model, { frequency: 0, recency: 0, T: 0 }),
+    days / DAYS_PER_UNIT[model.unit],
+  );
 }
 
 export type ChurnBand = 'low' | 'moderate' | 'high' | 'severe';
@@ -228,14 +183,16 @@ export interface ClvOptions {
   /** Months of 4.345 weeks; 12 when neither is given. `horizonDays` goes before it. */
   months?: number | undefined;
   horizonDays?: number | undefined;
-  /** Discount rate per month, at month ends. */
+  /** Discount rate per month. */
   discountMonthly?: number | undefined;
+  /** Where in each month its purchases are discounted; month ends when not told. */
+  discounting?: Discounting | undefined;
   /** Levels of the spend quantiles. */
   levels?: readonly number[] | undefined;
 }
 
 export interface ClvPrediction {
-  /** Expected spend over the horizon, discounted at month ends. */
+  /** Expected spend over the horizon, discounted by `discountMonthly` as `discounting` names. */
   clvMean: number;
   /** Quantiles of UNDISCOUNTED spend over the horizon, one per level. */
   quantiles: number[];
@@ -249,16 +206,16 @@ export interface ClvPrediction {
   horizonDays: number;
   months: number;
   discountMonthly: number;
+  discounting: Discounting;
 }
 
 const CLV_LEVELS: readonly number[] = [0.05, 0.5, 0.95];
-const DAYS_PER_MONTH = WEEKS_PER_MONTH * 7;
 
 /** Lifetime value of one customer over the horizon; refuses with the guard's reason. Cost about 20 µs with three quantiles. */
 export function predictClv(
   model: ClvModel,
   customer: CustomerHistory,
-  { months, horizonDays, discountMonthly = 0.01, levels = CLV_LEVELS }: ClvOptions = {},
+  { months, horizonDays, discountMonthly = 0.01, discounting = 'month-end', levels = CLV_LEVELS }: ClvOptions = {},
 ): Result<ClvPrediction, Refusal> {
   const perUnit = DAYS_PER_UNIT[model.unit];
   const inMonths = horizonDays === undefined ? (months ?? 12) : horizonDays / DAYS_PER_MONTH;
@@ -281,7 +238,7 @@ export function predictClv(
   const perPurchase = expectedSpend(gammaGamma, moneyCount, meanSpend)!;
   const purchases = future.expectedFuture(state, t);
   return ok({
-    clvMean: perPurchase * discountedPurchases(state, t, DAYS_PER_MONTH / perUnit, discountMonthly),
+    clvMean: perPurchase * discountedPurchases(state, t, DAYS_PER_MONTH / perUnit, discountMonthly, discounting),
     quantiles: levels.map((level) => distribution.quantile(level)),
     pZeroSpend: distribution.pZero,
     expectedPurchases: purchases,
@@ -291,6 +248,7 @@ export function predictClv(
     horizonDays: days,
     months: inMonths,
     discountMonthly,
+    discounting,
   });
 }
 

@@ -73,6 +73,8 @@ Columns that are not told are guessed, and the guess is shown; --dry-run shows i
 --decimal comma reads 1.234,50, point reads 1,234.50; guessed only when the file itself tells. --amend lets this file's version of an order win over an earlier one.
 --live: the rows were known when they happened (otherwise a file is a backfill). Makes data/main when there is no workspace.
 The same file again counts nothing twice. Refused rows are kept with row, column and reason: axiom47 quarantine list.
+--coverage DATE: the data begin on that day, so customers first seen soon after it may be older and are left out of fits; it holds for
+the whole source (axiom47 source --help says more, and sets the burn-in).
 Exit code 2 when not one row came in.
 
 Example: axiom47 import orders.csv --source shop --order order_id --currency EUR
@@ -160,7 +162,7 @@ const sourceNameOf = (file: string): string =>
 
 async function importOne(client: Client, prepared: Prepared, values: Values, io: Io): Promise<ImportSummary> {
   const { table, mapping, source } = prepared;
-  const { items } = await client.call<{ items: { name: string; coverage: string }[] }>('GET', '/api/data-sources');
+  const { items } = await client.call<{ items: { name: string }[] }>('GET', '/api/data-sources');
   const known = items.find((each) => each.name === source);
   if (!known)
     await client.call('POST', '/api/data-sources', {
@@ -189,7 +191,7 @@ async function importOne(client: Client, prepared: Prepared, values: Values, io:
     digest,
     backfill: !values.live,
     amend: values.amend ?? false,
-    coverage: values.coverage ?? known?.coverage ?? 'complete',
+    coverage: values.coverage,
     io,
   });
 }

@@ -3,14 +3,23 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { stringify } from 'csv-stringify/sync';
 import {
+  applicable,
   type ClvModel,
   type CustomerHistory,
-  parseClvModel,
+  DAYS_PER_UNIT,
+  posteriorOf,
   predictChurn,
   predictClv,
   type Refusal,
 } from '#domain/models/clv-model.ts';
-import { WEEKS_PER_MONTH } from '#domain/models/lifetime-value.ts';
+import { parseClvModel } from '#domain/models/clv-model-file.ts';
+import { daysOf, parseDuration } from '#domain/models/duration.ts';
+import type { TimeUnit } from '#domain/models/fit.ts';
+import { countPmf, countQuantiles, expectedFuture } from '#domain/models/future-purchases.ts';
+import type { Discounting } from '#domain/models/lifetime-value.ts';
+import { naiveValue } from '#domain/models/naive-value.ts';
+import { nextPurchase } from '#domain/models/next-purchase.ts';
+import { churnInterval, clvInterval } from '#domain/models/parameter-uncertainty.ts';
 import { type Histories, readSummary, readTransactions } from '../summary-input.ts';
 import { type Command, UsageError } from './command.ts';
 import { fileAfterTransactions } from './fit.ts';
@@ -18,19 +27,27 @@ import { timeUnit } from './rfm.ts';
 
 export const predict: Command = {
   name: 'predict',
-  summary: 'churn or lifetime value for every customer of a file, from parameter files',
-  help: `axiom47 predict churn|clv --params FILE [--params FILE] --data FILE [--horizon N[d|w|m]] [--discount R] [--columns …] [--unit week|day] [--json]
-axiom47 predict churn|clv --params FILE --transactions FILE [--customer COL --time COL --amount COL --date-order dmy|mdy
+  summary: 'churn, lifetime value or purchases for every customer of a file, from parameter files',
+  help: `axiom47 predict churn|clv|purchases --params FILE [--params FILE] --data FILE [--horizon N[d|w|m]] [--discount R]
+                            [--discounting month-end|mid-month] [--columns …] [--unit week|day] [--json]
+axiom47 predict churn|clv|purchases --params FILE --transactions FILE [--customer COL --time COL --amount COL --date-order dmy|mdy
                             --decimal point|comma --until DATE --grain day|week] …
+axiom47 predict churn|clv|purchases --params FILE --new …
 
   --params    what \`axiom47 fit --json\` printed, or a CLV model file {"model": "clv", "unit": "week", "bgNbd": {…}, "gammaGamma": {…}};
               for clv give both the purchase model and gamma-gamma
-  --horizon   days (90d, also without the letter), weeks (52w) or months of 4.345 weeks (12m); churn 90d, clv 12m when not told
-  --discount  rate per month, at month ends, for clv_mean (0.01)
+  --horizon   days (90d, also without the letter), weeks (52w) or months of 4.345 weeks (12m); churn and purchases 90d, clv 12m when not told
+  --discount  rate per month for clv_mean (0.01); --discounting says when in each month its purchases are discounted (month-end)
   --unit      unit of recency and T in --data (that of the model)
+  --new       a customer met today instead of a file
   --json      an array of rows; without it, CSV. A row a model cannot speak about has \`reason\` and \`message\` instead of numbers
 
-Churn is the probability of no purchase within the horizon. clv_p05, clv_p50, clv_p95 are quantiles of undiscounted spend.
+churn      the probability of no purchase within the horizon
+clv        expected discounted spend; clv_p05, clv_p50, clv_p95 are quantiles of undiscounted spend at known parameters
+purchases  P(0), P(1), … purchases within the horizon, and when the next one comes (empty where it does not come that likely)
+
+lower and upper, parameter_lower and parameter_upper: the 95 % interval of p_churn and of clv_mean that comes from the parameters, when the
+parameter file carries their covariance (\`fit --json\` does). naive_*: own rate so far × own mean spend, the forecast to beat.
 
 Example:
   axiom47 predict clv --params bg.json --params gg.json --data cdnow_summary_spend.csv --horizon 52w`,
@@ -54,37 +71,42 @@ Example:
         grain: { type: 'string', default: 'day' },
         horizon: { type: 'string' },
         discount: { type: 'string', default: '0.01' },
+        discounting: { type: 'string', default: 'month-end' },
+        new: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
       },
     });
     const [wanted, ...rest] = positionals;
-    if ((wanted !== 'churn' && wanted !== 'clv') || rest.length > 0)
-      throw new UsageError(`predict needs churn or clv; got '${positionals.join(' ')}'`);
+    if ((wanted !== 'churn' && wanted !== 'clv' && wanted !== 'purchases') || rest.length > 0)
+      throw new UsageError(`predict needs churn, clv or purchases; got '${positionals.join(' ')}'`);
     if (values.params === undefined)
       throw new UsageError('predict needs --params FILE, what `axiom47 fit --json` prints');
-    if (values.data === undefined) throw new UsageError('predict needs --data FILE or --transactions FILE');
+    if (values.data === undefined && !values.new)
+      throw new UsageError('predict needs --data FILE, --transactions FILE or --new (one customer met today)');
+    if (values.data !== undefined && values.new) throw new UsageError('--new needs no file: leave --data out');
     const model = readModel(values.params);
     if (wanted === 'clv' && !model.gammaGamma)
       throw new UsageError(
         'clv needs a money model too: add --params with what `axiom47 fit gamma-gamma --json` prints',
       );
     const unit = values.unit === undefined ? model.unit : timeUnit('--unit', values.unit);
-    const rows: Histories = values.transactions
-      ? { ...readTransactions(values.data, { ...values, unit, grain: timeUnit('--grain', values.grain) }), names: {} }
-      : readSummary(
-          values.data,
-          values.columns,
-          wanted === 'clv' ? ['frequency', 'recency', 'T', 'monetary'] : ['frequency', 'recency', 'T'],
-        );
-    const horizonDays = parseHorizon(values.horizon ?? (wanted === 'churn' ? '90d' : '12m'));
+    const horizonDays = parseHorizon(values.horizon ?? (wanted === 'clv' ? '12m' : '90d'));
     const discountMonthly = Number(values.discount);
     if (!(discountMonthly > -1))
       throw new UsageError(`--discount ${values.discount} is not a rate above −1, e.g. 0.01`);
+    const { discounting } = values;
+    if (discounting !== 'month-end' && discounting !== 'mid-month')
+      throw new UsageError(`--discounting ${discounting}: one of month-end, mid-month`);
+    const predictOne = (customer: CustomerHistory) => {
+      if (wanted === 'churn') return churn(model, customer, horizonDays);
+      return wanted === 'clv'
+        ? clv(model, customer, horizonDays, discountMonthly, discounting)
+        : purchases(model, customer, horizonDays);
+    };
+    const rows = values.data === undefined ? NEWCOMER : readRows(values.data, values, unit, wanted === 'clv');
     const answers = histories(rows, unit === 'week' ? 7 : 1).map((customer, i) => ({
       ...(rows.ids ? { customer_id: rows.ids[i]! } : { row: i + 1 }),
-      ...(wanted === 'churn'
-        ? churn(model, customer, horizonDays)
-        : clv(model, customer, horizonDays, discountMonthly)),
+      ...predictOne(customer),
     }));
     const refused = answers.filter((answer) => 'reason' in answer).length;
     if (values.json) io.stdout(`${JSON.stringify(answers)}\n`);
@@ -94,6 +116,34 @@ Example:
     return 0;
   },
 };
+
+/** A customer met today, of whom nothing is known: what the model says of the population. */
+const NEWCOMER: Histories = {
+  ids: ['new'],
+  frequency: new Float64Array(1),
+  recency: new Float64Array(1),
+  T: new Float64Array(1),
+  names: {},
+  source: '--new',
+};
+
+function readRows(
+  path: string,
+  values: Omit<Parameters<typeof readTransactions>[1], 'unit' | 'grain'> & {
+    transactions: boolean;
+    columns?: string | undefined;
+    grain: string;
+  },
+  unit: TimeUnit,
+  money: boolean,
+): Histories {
+  if (values.transactions) {
+    const grain = timeUnit('--grain', values.grain);
+    return { ...readTransactions(path, { ...values, unit, grain }), names: {} };
+  }
+  const columns = ['frequency', 'recency', 'T'] as const;
+  return readSummary(path, values.columns, money ? [...columns, 'monetary'] : columns);
+}
 
 function readModel(paths: string[]): ClvModel {
   const files = paths.map((path) => {
@@ -110,12 +160,9 @@ function readModel(paths: string[]): ClvModel {
 
 /** '90', '90d', '52w', '12m' → days. @throws UsageError */
 export function parseHorizon(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)([dwm]?)$/.exec(text);
-  const days = match
-    ? Number(match[1]) * { '': 1, d: 1, w: 7, m: WEEKS_PER_MONTH * 7 }[match[2] as '' | 'd' | 'w' | 'm']
-    : 0;
-  if (!(days > 0)) throw new UsageError(`--horizon ${text} is not a length such as 90d, 52w or 12m`);
-  return days;
+  const duration = parseDuration(text);
+  if (!duration.ok) throw new UsageError(`--horizon ${duration.reason}`);
+  return daysOf(duration.value);
 }
 
 const histories = (rows: Histories, daysPerUnit: number): CustomerHistory[] =>
@@ -132,25 +179,76 @@ function churn(model: ClvModel, customer: CustomerHistory, horizonDays: number) 
   const answer = predictChurn(model, customer, horizonDays);
   if (!answer.ok) return refusal(answer.reason);
   const { pChurn, pAlive, expectedPurchases, band } = answer.value;
-  return { p_churn: pChurn, p_alive: pAlive, expected_purchases: expectedPurchases, horizon_days: horizonDays, band };
+  const interval = churnInterval(model, customer, answer.value);
+  return {
+    p_churn: pChurn,
+    ...(interval && { lower: interval.lower, upper: interval.upper }),
+    p_alive: pAlive,
+    expected_purchases: expectedPurchases,
+    horizon_days: horizonDays,
+    band,
+  };
 }
 
-function clv(model: ClvModel, customer: CustomerHistory, horizonDays: number, discountMonthly: number) {
-  const answer = predictClv(model, customer, { horizonDays, discountMonthly });
+function clv(
+  model: ClvModel,
+  customer: CustomerHistory,
+  horizonDays: number,
+  discountMonthly: number,
+  discounting: Discounting,
+) {
+  const answer = predictClv(model, customer, { horizonDays, discountMonthly, discounting });
   if (!answer.ok) return refusal(answer.reason);
   const { value } = answer;
+  const interval = clvInterval(model, customer, value);
+  const naive = naiveValue(customer, horizonDays);
   return {
     clv_mean: value.clvMean,
     clv_p05: value.quantiles[0]!,
     clv_p50: value.quantiles[1]!,
     clv_p95: value.quantiles[2]!,
+    ...(interval && { parameter_lower: interval.lower, parameter_upper: interval.upper }),
     p_zero_spend: value.pZeroSpend,
     expected_purchases: value.expectedPurchases,
     expected_spend: value.expectedSpend,
     expected_spend_per_purchase: value.expectedSpendPerPurchase,
     p_alive: value.pAlive,
+    naive_purchases: naive.expectedPurchases,
+    naive_spend: naive.expectedSpend,
     horizon_days: horizonDays,
     months: value.months,
+    discounting: value.discounting,
+  };
+}
+
+/** Counts told one by one; more are summed up in the last column. */
+const COUNTS = 5;
+
+function purchases(model: ClvModel, customer: CustomerHistory, horizonDays: number) {
+  const guard = applicable(model, customer, horizonDays);
+  if (!guard.ok) return refusal(guard);
+  const days = DAYS_PER_UNIT[model.unit];
+  const state = posteriorOf(model, customer);
+  const t = horizonDays / days;
+  const pmf = countPmf(state, t, COUNTS - 1);
+  const [p05, p50, p95] = countQuantiles(state, t, [0.05, 0.5, 0.95]);
+  const next = nextPurchase(state);
+  const inDays = (time: number | null) => (time === null ? null : time * days);
+  return {
+    expected_purchases: expectedFuture(state, t),
+    ...Object.fromEntries(Array.from(pmf, (p, n) => [`p_${n}`, p])),
+    [`p_${COUNTS}_or_more`]: Math.max(0, 1 - pmf.reduce((sum, p) => sum + p, 0)),
+    purchases_p05: p05,
+    purchases_p50: p50,
+    purchases_p95: p95,
+    p_next_ever: next.pEver,
+    next_expected_days: inDays(next.expected),
+    next_p25_days: inDays(next.quantile(0.25)),
+    next_p50_days: inDays(next.quantile(0.5)),
+    next_p75_days: inDays(next.quantile(0.75)),
+    p_alive: state.pAlive,
+    naive_purchases: naiveValue(customer, horizonDays).expectedPurchases,
+    horizon_days: horizonDays,
   };
 }
 

@@ -1,8 +1,15 @@
 // Sources of events from the command line.
+import { DEFAULT_BURN_IN_DAYS, LONGEST_BURN_IN_DAYS } from '#domain/coverage.ts';
 import { ApiError, dataDirOf, withServer } from '../client.ts';
 import { type Command, UsageError } from './command.ts';
 import { parseCommand, print, table } from './options.ts';
 
+interface Source {
+  name: string;
+  coverage: string;
+  burn_in_days: number;
+  created_at: string;
+}
 interface Added {
   source: string;
   writeKey: string | null;
@@ -29,47 +36,76 @@ const isDay = (text: string): boolean =>
 
 export const source: Command = {
   name: 'source',
-  summary: 'add, list or cut off sources of events',
+  summary: 'add, set, list or cut off sources of events',
   help: `
-axiom47 source add NAME [--orders-as OTHER] [--coverage complete|YYYY-MM-DD] [--rotate] [--data-dir DIR] [--json]
+axiom47 source add NAME [--orders-as OTHER] [--coverage complete|YYYY-MM-DD] [--burn-in DAYS] [--rotate] [--data-dir DIR] [--json]
+axiom47 source set NAME [--coverage complete|YYYY-MM-DD] [--burn-in DAYS] [--data-dir DIR] [--json]
 axiom47 source list [--json]
 axiom47 source revoke NAME [--json]
 
 \`add\` answers the write key (user name of HTTP Basic on /v1/track) and NATS credentials that may publish to in.NAME and nothing else.
 --orders-as shares the order ids of another source, so that one order sent by both is one order.
 
+--coverage YYYY-MM-DD says that the source knows nothing of purchases before that day; complete (the default) that it knows them all.
+A customer with an order from it whose first purchase lies before that day + burn-in (${DEFAULT_BURN_IN_DAYS} days, --burn-in) may be an old one in mid-life:
+left out of fits and not predicted. \`set\` changes both at any time; the customers' flags follow at once, the model at the next fit.
+
 Credentials are shown once. For a source that is there already --rotate makes new ones: its NATS seed before stops working, its write keys
 go on until \`revoke\`, which ends every credential of the source at once; what it has sent stays. \`source add NAME --rotate\` lets it in again.
 
-Example: axiom47 source add shop
+Examples:
+  axiom47 source add shop
+  axiom47 source set till --coverage 2024-01-01 --burn-in 365
 `,
   async run(argv, io) {
     const { values, positionals } = parseCommand(argv, {
       'orders-as': { type: 'string' },
       coverage: { type: 'string' },
+      'burn-in': { type: 'string' },
       rotate: { type: 'boolean' },
     });
     const [verb, name] = positionals;
-    if (!(verb === 'list' || ((verb === 'add' || verb === 'revoke') && name !== undefined)))
-      throw new UsageError('source add NAME, source list, or source revoke NAME');
-    if (verb === 'revoke') named(`'${name}'`, name);
-    if (verb === 'add') {
+    if (!(verb === 'list' || ((verb === 'add' || verb === 'set' || verb === 'revoke') && name !== undefined)))
+      throw new UsageError('source add NAME, source set NAME, source list, or source revoke NAME');
+    if (verb !== 'list') {
       named(`'${name}'`, name);
       named(`--orders-as '${values['orders-as']}'`, values['orders-as']);
       if (values.coverage !== undefined && values.coverage !== 'complete' && !isDay(values.coverage))
         throw new UsageError(`--coverage ${values.coverage}: complete, or a day like 2024-01-31`);
+      const burnIn = values['burn-in'];
+      if (burnIn !== undefined && !(/^\d{1,4}$/.test(burnIn) && Number(burnIn) <= LONGEST_BURN_IN_DAYS))
+        throw new UsageError(`--burn-in ${burnIn}: whole days from 0 to ${LONGEST_BURN_IN_DAYS}`);
+      if (verb === 'set' && values.coverage === undefined && burnIn === undefined)
+        throw new UsageError(`source set ${name}: nothing to set; say --coverage, --burn-in or both`);
+      if (verb === 'set' && (values.rotate || values['orders-as'] !== undefined))
+        throw new UsageError('source set changes --coverage and --burn-in; --rotate goes with source add');
     }
+    const covered = {
+      ...(values.coverage === undefined ? {} : { coverage: values.coverage }),
+      ...(values['burn-in'] === undefined ? {} : { burn_in_days: Number(values['burn-in']) }),
+    };
     return withServer(dataDirOf(values['data-dir']), { io }, async (client) => {
       if (verb === 'list') {
-        const { items } = await client.call<{ items: { name: string; coverage: string; created_at: string }[] }>(
-          'GET',
-          '/api/data-sources',
-        );
+        const { items } = await client.call<{ items: Source[] }>('GET', '/api/data-sources');
         print(io, values.json, items, () =>
           table(
-            ['source', 'coverage', 'added'],
-            items.map((each) => [each.name, each.coverage, each.created_at]),
+            ['source', 'coverage', 'burn-in', 'added'],
+            items.map((each) => [
+              each.name,
+              each.coverage,
+              each.coverage === 'complete' ? null : `${each.burn_in_days} days`,
+              each.created_at,
+            ]),
           ),
+        );
+        return 0;
+      }
+      if (verb === 'set') {
+        const set = await client.call<Source>('PATCH', `/api/data-sources/${name}`, covered);
+        print(io, values.json, set, () =>
+          set.coverage === 'complete'
+            ? `source ${set.name} knows all of its customers' past`
+            : `source ${set.name} covers from ${set.coverage}; customers first seen within ${set.burn_in_days} days of it are left out of fits from the next one on`,
         );
         return 0;
       }
@@ -94,7 +130,7 @@ Example: axiom47 source add shop
       const added = await client.call<Added>('POST', '/api/data-sources', {
         name,
         ...(values['orders-as'] === undefined ? {} : { orders_as: values['orders-as'] }),
-        ...(values.coverage === undefined ? {} : { coverage: values.coverage }),
+        ...covered,
         ...(values.rotate ? { rotate: true } : {}),
       });
       const { source: added_, writeKey, nats, note } = added;

@@ -36,7 +36,8 @@ export interface ImportJob {
   digest: string;
   backfill: boolean;
   amend: boolean;
-  coverage: string;
+  /** Changes what the source holds of the past; undefined: as it is. */
+  coverage: string | undefined;
   io: Io;
 }
 
@@ -123,7 +124,7 @@ async function startRun(job: ImportJob): Promise<string> {
       digest: job.digest,
       backfill: job.backfill,
       amend: job.amend,
-      coverage: job.coverage,
+      ...(job.coverage === undefined ? {} : { coverage: job.coverage }),
     });
     if (!started.resumed) return run;
   }

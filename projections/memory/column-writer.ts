@@ -2,6 +2,7 @@
 import { createDocuments, LAST_DAY, NO_DAY } from '#domain/documents.ts';
 import { countPurchases, createPurchases } from '#domain/purchases.ts';
 import type { FoldState } from './columns.ts';
+import type { SourceCoverage } from './coverage.ts';
 import type { EntryStore } from './entry-store.ts';
 import { SUBSCRIPTION } from './record-layout.ts';
 import { COLUMN_FLAG, CONTROL, MARK, packCurrency, ROW_SHIFT, WORD } from './row-layout.ts';
@@ -10,15 +11,17 @@ import type { Stale, Workspace } from './workspace.ts';
 export class ColumnWriter {
   readonly #store: EntryStore;
   readonly #workspace: Workspace;
+  readonly #coverage: SourceCoverage;
   readonly #orders = createDocuments(64);
   readonly #refunds = createDocuments(16);
   readonly #purchases = createPurchases();
   #dirty = new Int32Array(1024);
   #count = 0;
 
-  constructor(store: EntryStore, workspace: Workspace) {
+  constructor(store: EntryStore, workspace: Workspace, coverage: SourceCoverage) {
     this.#store = store;
     this.#workspace = workspace;
+    this.#coverage = coverage;
   }
 
   /** The row's ledger changed at position `seq`. */
@@ -71,14 +74,13 @@ export class ColumnWriter {
     const erased = (marks & MARK.erased) !== 0;
     const changeDay = this.#read(row);
     const p = this.#purchases;
-    const coverage = this.#workspace.facts.coverageDay;
     let flags = 0;
     if (erased) flags |= COLUMN_FLAG.erased;
     if (linked) flags |= COLUMN_FLAG.linked;
     if ((marks & (MARK.anonymous | MARK.known)) === MARK.anonymous) flags |= COLUMN_FLAG.anonymous;
     if (p.noRate) flags |= COLUMN_FLAG.noRate;
     if (rows.get(row, WORD.subscriptionHead) !== 0) flags |= COLUMN_FLAG.subscriber;
-    if (p.firstDay !== NO_DAY && coverage !== null && p.firstDay < coverage) flags |= COLUMN_FLAG.leftTruncated;
+    if (p.firstDay !== NO_DAY && p.firstDay < this.#coverage.newFrom(marks)) flags |= COLUMN_FLAG.leftTruncated;
     const { reporting } = this.#money();
     const currency =
       p.currency === reporting ? this.#workspace.facts.reportingCurrency : this.#store.currencies.list[p.currency]!;

@@ -150,6 +150,7 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
     trainingStatistics: (day) => trainingStatistics(ledger, day),
     deployments: () => ledger.workspace.deployments,
     facts: () => ledger.workspace.facts,
+    coverage: () => ledger.coverage.declared(),
     erasedTotals: () => ledger.erasedTotals.save(),
     snapshot: save,
     async stop() {

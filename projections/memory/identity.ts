@@ -4,15 +4,15 @@
 import { members } from './entries.ts';
 import type { EntryStore } from './entry-store.ts';
 import type { RecordPool } from './record-pool.ts';
-import { MARK, ROW_SHIFT, WORD } from './row-layout.ts';
+import { MARK, ROW_SHIFT, SOURCE_MARKS, WORD } from './row-layout.ts';
 
 export interface IdentityHooks {
   /** The row's ledger, or its place in a component, has changed. */
   changed(row: number): void;
   /** An entry that is about to go because its customer is erased. */
   erased(pool: RecordPool, record: number): void;
-  /** Number of customers by this much. */
-  customers(difference: number): void;
+  /** Number of customers, and of erased ones, by this much. */
+  customers(difference: number, erased: number): void;
 }
 
 /**
@@ -30,9 +30,15 @@ export function linkRows(store: EntryStore, anonymous: number, known: number, ho
   const canonical = candidates.reduce((a, b) => (smaller(rows.sid(a), rows.sid(b)) ? a : b));
   if (roots.length === 1 && roots[0] === canonical) return;
   const component = roots.flatMap((root) => [root, ...members(store, root)]);
-  const wasErased = roots.some((root) => (marks(root) & MARK.erased) !== 0);
-  hooks.customers(-roots.filter((root) => (marks(root) & MARK.erased) === 0).length + (wasErased ? 0 : 1));
-  for (const root of roots) if (root !== canonical) store.moveAll(root, canonical);
+  const erased = roots.filter((root) => (marks(root) & MARK.erased) !== 0).length;
+  const wasErased = erased > 0;
+  hooks.customers(erased - roots.length + (wasErased ? 0 : 1), (wasErased ? 1 : 0) - erased);
+  for (const root of roots) {
+    if (root === canonical) continue;
+    store.moveAll(root, canonical);
+    rows.set(canonical, WORD.marks, marks(canonical) | (marks(root) & SOURCE_MARKS));
+    rows.set(root, WORD.marks, marks(root) & ~SOURCE_MARKS);
+  }
   let head = 0;
   for (const row of component) {
     rows.set(row, WORD.memberHead, 0);
@@ -51,18 +57,18 @@ export function linkRows(store: EntryStore, anonymous: number, known: number, ho
   hooks.changed(canonical);
 }
 
-/** The customer of this row becomes {sid, erased}; false when it was already. */
-export function eraseRow(store: EntryStore, row: number, hooks: IdentityHooks): boolean {
+/** The customer of this row becomes {sid, erased}. */
+export function eraseRow(store: EntryStore, row: number, hooks: IdentityHooks): void {
   const canonical = store.rows.canonical(row);
-  if ((store.rows.get(canonical, WORD.marks) & MARK.erased) !== 0) return false;
+  if ((store.rows.get(canonical, WORD.marks) & MARK.erased) !== 0) return;
   empty(store, canonical, hooks);
-  hooks.customers(-1);
+  hooks.customers(-1, 1);
   hooks.changed(canonical);
-  return true;
 }
 
 function empty(store: EntryStore, canonical: number, hooks: IdentityHooks): void {
-  store.rows.set(canonical, WORD.marks, store.rows.get(canonical, WORD.marks) | MARK.erased);
+  const marks = store.rows.get(canonical, WORD.marks);
+  store.rows.set(canonical, WORD.marks, (marks & ~SOURCE_MARKS) | MARK.erased);
   store.removeAll(canonical, hooks.erased);
 }
 

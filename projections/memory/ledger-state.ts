@@ -1,13 +1,13 @@
 // A ledger taken apart for a snapshot and put together again. No customer ids: rows are known by sid.
 import type { Conflict } from './conflicts.ts';
-import type { MonthTotal } from './erased-totals.ts';
+import type { SourceCoverage } from './coverage.ts';
 import { createLedger, type Ledger, type LedgerOptions } from './ledger.ts';
 import type { Frozen, ReadSection } from './pages.ts';
 import type { Runs } from './runs.ts';
 import type { Workspace } from './workspace.ts';
 
 /** Grows when rows, records or the meaning of either change: an older snapshot is then passed over and the log replayed. */
-const LEDGER_FORMAT = 4;
+const LEDGER_FORMAT = 5;
 
 interface LedgerMeta extends Record<string, unknown> {
   format: number;
@@ -23,8 +23,9 @@ interface LedgerMeta extends Record<string, unknown> {
   counters: [string, number[]][];
   runs: ReturnType<Runs['save']>;
   conflicts: { total: number; list: Conflict[] };
-  erasedTotals: { customers: number; months: MonthTotal[] };
+  erased: Record<string, unknown>;
   workspace: ReturnType<Workspace['save']>;
+  coverage: ReturnType<SourceCoverage['save']>;
   rows: Record<string, unknown>;
   store: Record<string, unknown>;
 }
@@ -33,6 +34,7 @@ interface LedgerMeta extends Record<string, unknown> {
 export function freezeLedger(ledger: Ledger): Frozen {
   const rows = ledger.rows.freeze();
   const store = ledger.store.freeze();
+  const erased = ledger.erasedTotals.freeze();
   const meta: LedgerMeta = {
     format: LEDGER_FORMAT,
     zoneVersion: ledger.options.zone?.version ?? null,
@@ -47,17 +49,19 @@ export function freezeLedger(ledger: Ledger): Frozen {
     counters: ledger.counters.save(),
     runs: ledger.runs.save(),
     conflicts: ledger.conflicts.save(),
-    erasedTotals: ledger.erasedTotals.save(),
+    erased: erased.meta,
     workspace: ledger.workspace.save(),
+    coverage: ledger.coverage.save(),
     rows: rows.meta,
     store: store.meta,
   };
   return {
     meta,
-    sections: [...rows.sections, ...store.sections],
+    sections: [...rows.sections, ...store.sections, ...erased.sections],
     release: () => {
       rows.release();
       store.release();
+      erased.release();
     },
   };
 }
@@ -85,10 +89,11 @@ export function restoreLedger(
   ledger.counters.restore(meta.counters);
   ledger.runs.restore(meta.runs);
   ledger.conflicts.restore(meta.conflicts);
-  ledger.erasedTotals.restore(meta.erasedTotals);
   ledger.workspace.restore(meta.workspace);
+  ledger.coverage.restore(meta.coverage);
   ledger.rows.restore(meta.rows, ledgerPart.read);
   ledger.store.restore(meta.store, ledgerPart.read);
+  ledger.erasedTotals.restore(meta.erased, ledgerPart.read);
   ledger.window.restore(windowPart.meta, windowPart.read);
   ledger.flushColumns();
   return ledger;

@@ -9,6 +9,7 @@ import { FLAG, type LogMessage, type PackView } from '#streams/pack.ts';
 import { ColumnWriter } from './column-writer.ts';
 import { Conflicts } from './conflicts.ts';
 import { Counters } from './counters.ts';
+import { SourceCoverage } from './coverage.ts';
 import { entriesOfRow } from './entries.ts';
 import { EntryStore } from './entry-store.ts';
 import { ErasedTotals } from './erased-totals.ts';
@@ -46,6 +47,7 @@ export class Ledger {
   readonly store: EntryStore;
   readonly columns: ColumnWriter;
   readonly workspace: Workspace;
+  readonly coverage: SourceCoverage;
   readonly runs = new Runs();
   readonly counters = new Counters();
   readonly conflicts = new Conflicts();
@@ -63,7 +65,7 @@ export class Ledger {
   events = 0;
   /** Events in packs that were sent again. */
   repeated = 0;
-  /** Events of a type that a newer version has written. */
+  /** Events and facts of a type that a newer version has written. */
   unknownTypes = 0;
   readonly options: LedgerOptions;
   readonly #hooks: IdentityHooks;
@@ -74,13 +76,15 @@ export class Ledger {
     this.rows = new RowTable(options.maxCustomers ?? 1 << 25);
     this.store = new EntryStore(this.rows);
     this.workspace = new Workspace(options.reportingCurrency ?? 'EUR');
-    this.columns = new ColumnWriter(this.store, this.workspace);
+    this.coverage = new SourceCoverage(this.rows, (row) => this.columns.mark(row, this.#seq));
+    this.columns = new ColumnWriter(this.store, this.workspace, this.coverage);
     this.window = new IdWindow(options.idWindow ?? ID_WINDOW_LIMITS);
     this.#hooks = {
       changed: (row) => this.columns.mark(row, this.#seq),
       erased: (pool, record) => this.erasedTotals.add(this.store, pool, record),
-      customers: (difference) => {
+      customers: (difference, erased) => {
         this.customers += difference;
+        this.erasedTotals.customers += erased;
       },
     };
   }
@@ -115,7 +119,7 @@ export class Ledger {
   forget(sids: readonly Uint8Array[]): void {
     for (const sid of sids) {
       const row = this.rows.findSid(sid);
-      if (row >= 0 && eraseRow(this.store, row, this.#hooks)) this.erasedTotals.customers++;
+      if (row >= 0) eraseRow(this.store, row, this.#hooks);
     }
   }
 
@@ -142,10 +146,12 @@ export class Ledger {
     else if (fact.type === 'customer.linked')
       linkRows(this.store, this.#rowOfSid(fact.anonymous), this.#rowOfSid(fact.known), this.#hooks);
     else if (fact.type === 'customer.erased') {
-      for (const sid of fact.sids)
-        if (eraseRow(this.store, this.#rowOfSid(sid), this.#hooks)) this.erasedTotals.customers++;
+      for (const sid of fact.sids) eraseRow(this.store, this.#rowOfSid(sid), this.#hooks);
     }
-    this.columns.stale(this.workspace.apply(seq, fact), seq);
+    this.coverage.apply(fact);
+    const stale = this.workspace.apply(seq, fact);
+    if (stale === 'unknown') this.unknownTypes++;
+    else this.columns.stale(stale, seq);
   }
 
   #rowOfSid(sid: Uint8Array): number {
@@ -160,6 +166,15 @@ export class Ledger {
     this.customers++;
     this.columns.mark(row, this.#seq);
     return row;
+  }
+
+  /** Also of a duplicate: the source knows this customer, whoever told of the order first. */
+  #markSource(row: number, source: string): void {
+    const mark = this.coverage.mark(source);
+    const marks = this.rows.get(row, WORD.marks);
+    if ((marks & mark) !== 0) return;
+    this.rows.set(row, WORD.marks, marks | mark);
+    this.columns.mark(row, this.#seq);
   }
 
   #markAnonymous(row: number): void {
@@ -198,8 +213,10 @@ export class Ledger {
       if (row < 0) row = this.#newRow(w0, w1, w2, w3);
       if ((pack.flags(i) & FLAG.anonymous) !== 0) this.#markAnonymous(row);
       row = rows.canonical(row);
-      const verdict =
-        (rows.get(row, WORD.marks) & MARK.erased) !== 0 ? ignored : this.#applyEvent(pack, i, row, day, at, tally);
+      const erased = (rows.get(row, WORD.marks) & MARK.erased) !== 0;
+      const verdict = erased
+        ? this.#countErased(pack, i, day, at, tally)
+        : this.#applyEvent(pack, i, row, day, at, tally);
       tally.count(verdict, pack.lines(i));
       if (verdict === accepted || verdict === CODE.amended) tally.customer(row);
     }
@@ -218,6 +235,23 @@ export class Ledger {
     const zone = this.options.zone;
     if (!zone || (pack.flags(i) & FLAG.dateOnly) !== 0 || pack.zoneVersion(i) >= zone.version) return pack.day(i);
     return dayOf(at, zone.offsets);
+  }
+
+  /** An event of an erased customer adds to the totals what it would have left there, had it come before the erasure. */
+  #countErased(pack: PackView, i: number, day: number, at: number, tally: RunTally): number {
+    const type = pack.typeCode(i);
+    const totals = this.erasedTotals;
+    if (type === TYPE['order.placed'] || type === TYPE['order.refunded']) {
+      const refund = type === TYPE['order.refunded'];
+      if (!refund) this.coverage.mark(pack.source(i));
+      this.#putDocument(totals.store, totals.row, pack, i, day, refund);
+    } else if (type === 0 || type > EVENT_TYPES.length) this.unknownTypes++;
+    else {
+      const isNew = this.#isNewId(pack, i, type, this.store.names.code(pack.activityName(i)), at);
+      const known = !isNew || (tally.repeats && !isVerifiable(at, this.window.forgottenBefore));
+      if (type === TYPE['activity.recorded'] && !known) totals.activity(day, 1);
+    }
+    return ignored;
   }
 
   #applyEvent(pack: PackView, i: number, row: number, day: number, at: number, tally: RunTally): number {
@@ -258,37 +292,38 @@ export class Ledger {
 
   #applyDocument(pack: PackView, i: number, row: number, day: number, refund: boolean, tally: RunTally): number {
     const { store } = this;
-    const flags = pack.flags(i);
-    const keyed = (flags & FLAG.order) !== 0;
-    const k0 = (keyed ? pack.orderHashWord(i, 0) : pack.eventHashWord(i, 0)) | 0;
-    const k1 = (keyed ? pack.orderHashWord(i, 1) : pack.eventHashWord(i, 1)) | 0;
-    const hasMoney = (flags & FLAG.money) !== 0;
-    const minor = hasMoney ? pack.minor(i) : Number.NaN;
-    const currency = hasMoney ? store.currencies.code(pack.currency(i)) : 0;
-    const named = refund && (flags & FLAG.refunded) !== 0;
-    const verdict = store.putDocument(
-      refund ? store.refunds : store.orders,
-      refund ? WORD.refundHead : WORD.orderHead,
-      row,
-      k0,
-      k1,
-      day,
-      minor,
-      currency,
-      pack.revision(i),
-      named ? pack.refundedWord(i, 0) | 0 : 0,
-      named ? pack.refundedWord(i, 1) | 0 : 0,
-    );
+    if (!refund) this.#markSource(row, pack.source(i));
+    const verdict = this.#putDocument(store, row, pack, i, day, refund);
     if (store.changed) {
       this.columns.mark(row, this.#seq);
       const kind = refund ? 'refunds' : 'gross';
       const { replacedMinor } = store;
-      if (hasMoney) tally.addMoney(kind, store.currencies.list[currency]!, minor);
+      if ((pack.flags(i) & FLAG.money) !== 0) tally.addMoney(kind, pack.currency(i) ?? '', pack.minor(i));
       if (!Number.isNaN(replacedMinor))
         tally.addMoney(kind, store.currencies.list[store.replacedCurrency]!, -replacedMinor);
     }
     if (verdict === CODE.conflict) this.conflicts.add(this.#seq, pack, i, this.rows.sid(row), refund, store.changed);
     return verdict;
+  }
+
+  #putDocument(store: EntryStore, row: number, pack: PackView, i: number, day: number, refund: boolean): number {
+    const flags = pack.flags(i);
+    const keyed = (flags & FLAG.order) !== 0;
+    const hasMoney = (flags & FLAG.money) !== 0;
+    const named = refund && (flags & FLAG.refunded) !== 0;
+    return store.putDocument(
+      refund ? store.refunds : store.orders,
+      refund ? WORD.refundHead : WORD.orderHead,
+      row,
+      (keyed ? pack.orderHashWord(i, 0) : pack.eventHashWord(i, 0)) | 0,
+      (keyed ? pack.orderHashWord(i, 1) : pack.eventHashWord(i, 1)) | 0,
+      day,
+      hasMoney ? pack.minor(i) : Number.NaN,
+      hasMoney ? store.currencies.code(pack.currency(i)) : 0,
+      pack.revision(i),
+      named ? pack.refundedWord(i, 0) | 0 : 0,
+      named ? pack.refundedWord(i, 1) | 0 : 0,
+    );
   }
 
   #applySubscription(pack: PackView, i: number, row: number, day: number, stepAndPlan: number): number {

@@ -3,6 +3,7 @@ import type { CustomerEntries } from '#domain/ledger.ts';
 import type { NatsOptions } from '#streams/jetstream/connection.ts';
 import type { CustomerState } from '../customers.ts';
 import type { Conflict } from './conflicts.ts';
+import type { Declared } from './coverage.ts';
 import type { MonthTotal } from './erased-totals.ts';
 import type { LedgerOptions } from './ledger.ts';
 import type { ColumnsHandle } from './row-layout.ts';
@@ -33,7 +34,7 @@ export interface FoldPosition {
   customers: number;
   orders: number;
   events: number;
-  /** Events of packs that were sent again, and events of a type that only a newer version knows. */
+  /** Events of packs that were sent again; events and facts of a type that only a newer version knows. */
   repeated: number;
   unknownTypes: number;
   conflicts: number;
@@ -64,6 +65,8 @@ export type FoldHandlers = {
   trainingStatistics(day?: number): TrainingStatistics;
   deployments(): Deployment[];
   facts(): WorkspaceFacts;
+  /** What sources have declared, by name. */
+  coverage(): Record<string, Declared>;
   erasedTotals(): { customers: number; months: MonthTotal[] };
   /** Saves now; null when nothing has changed since the last one or a save is under way. */
   snapshot(): Promise<SnapshotEntry | null>;

@@ -55,8 +55,11 @@ export const COLUMN_FLAG = {
   subscriber: 32,
 } as const;
 
-/** Bits of the word `marks`. */
+/** Bits of the word `marks`; above them one bit a source that orders came from (coverage.ts). */
 export const MARK = { erased: 1, known: 2, anonymous: 4, foreignMoney: 8 } as const;
+export const MARK_BITS = 4;
+/** All sources. */
+export const SOURCE_MARKS = -1 << MARK_BITS;
 
 /** Words of the control buffer that all threads share. */
 export const CONTROL = {

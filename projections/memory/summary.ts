@@ -1,6 +1,7 @@
 // The population's sufficient statistics for fits, on any day: unique histories with weights, sorted by value, so that a fit gives
 // the same bits however the log arrived. Runs where the ledger is (the fold thread, or a refold of the past).
 import { createDocuments, NO_DAY } from '#domain/documents.ts';
+import type { LeftOut } from '#domain/left-out.ts';
 import { exponentOf } from '#domain/money.ts';
 import { countPurchases, createPurchases } from '#domain/purchases.ts';
 import type { Ledger } from './ledger.ts';
@@ -20,7 +21,7 @@ export interface PopulationSummary {
   spend: { frequency: Float64Array; monetaryValue: Float64Array; weight: Float64Array };
   currency: string;
   /** Customers with a purchase by that day that are left out, and why; noRate (or 2^47 minor units and more) are left out of `spend` only. */
-  excluded: { leftTruncated: number; anonymous: number; noRate: number };
+  excluded: LeftOut;
 }
 
 /** Bits of a day count in the sorting key: 717 years; 17 bits are left for x. */

@@ -1,7 +1,7 @@
-// What the facts for all customers have set: reporting currency and rates, clock, zone, coverage, models in force.
+// What the facts for all customers have set: reporting currency and rates, clock, zone, models in force.
 import type { Fact } from '#domain/envelope.ts';
 import { createRates, type Rates } from '#domain/rates.ts';
-import { DAY_MS, type Offsets, UTC } from '#domain/time.ts';
+import { type Offsets, UTC } from '#domain/time.ts';
 
 export interface Deployment {
   seq: number;
@@ -22,8 +22,6 @@ export interface WorkspaceFacts {
   zoneVersion: number;
   offsets: Offsets;
   rates: [number, Record<string, string>][];
-  /** First day from which every declared source holds all of its customers' history; null = complete from the start. */
-  coverageDay: number | null;
   /** Facts that could not be applied, with the reason; nothing else stops at them. */
   problems: { seq: number; type: string; reason: string }[];
 }
@@ -47,12 +45,12 @@ export class Workspace {
       zoneVersion: 0,
       offsets: UTC,
       rates: [],
-      coverageDay: null,
       problems: [],
     };
   }
 
-  apply(seq: number, fact: Fact): Stale {
+  /** 'unknown': the fact is of a newer version. */
+  apply(seq: number, fact: Fact): Stale | 'unknown' {
     const { facts } = this;
     switch (fact.type) {
       case 'workspace.created':
@@ -79,13 +77,6 @@ export class Workspace {
         }
         facts.rates = this.rates.list();
         return 'foreign-money';
-      case 'import.started': {
-        if (fact.coverage === 'complete') return 'none';
-        const day = coverageDay(fact.coverage);
-        if (facts.coverageDay !== null && facts.coverageDay >= day) return 'none';
-        facts.coverageDay = day;
-        return 'all';
-      }
       case 'model.deployed':
         // Said again after a crash, or overtaken by a later decision on its way here: the later one stays in force.
         if (this.deployments.some((known) => known.kind === fact.kind && known.ctlSequence >= fact.ctlSequence))
@@ -100,11 +91,24 @@ export class Workspace {
           at: fact.at,
         });
         return 'none';
+      case 'import.started':
       case 'import.finished':
+      case 'source.covered':
       case 'customer.linked':
       case 'customer.erased':
         return 'none';
+      default:
+        this.#unknown(seq, fact);
+        return 'unknown';
     }
+  }
+
+  /** The log may have been written on by a newer version: said once a type, and the rest goes on. */
+  #unknown(seq: number, fact: never): void {
+    const { type } = fact as { type: unknown };
+    const { problems } = this.facts;
+    if (problems.some((problem) => problem.type === String(type))) return;
+    problems.push({ seq, type: String(type), reason: 'is a fact of a newer version; start that version to apply it' });
   }
 
   /** Rates are to the reporting currency, so a new one starts without any. */
@@ -127,6 +131,3 @@ export class Workspace {
     for (const [day, rates] of saved.facts.rates) this.rates.set(day, rates);
   }
 }
-
-/** `import.started` carries the date as a day number or, like every other instant of the log, in ms (a day is below 10⁷). */
-const coverageDay = (coverage: number): number => (Math.abs(coverage) < 1e7 ? coverage : Math.floor(coverage / DAY_MS));

@@ -1,9 +1,10 @@
 // Predictions over a real fold: by id, by summary, by transactions, at any moment; what does not apply says why.
 import { beforeAll, describe, expect, test } from 'vitest';
+import { createPredictions } from '#api/predict/service.ts';
 import { COLUMNS_TYPE } from '#api/routes/batch.ts';
 import { createScoreIds } from '#api/score-id.ts';
 import { predictChurn, predictClv } from '#domain/models/clv-model.ts';
-import { CDNOW_MODEL, createPlatform, dayNumber, type Platform } from './support/platform.ts';
+import { CDNOW_COVARIANCE, CDNOW_MODEL, createPlatform, dayNumber, type Platform } from './support/platform.ts';
 
 let platform: Platform;
 let before: number;
@@ -68,6 +69,31 @@ describe('churn by id', () => {
       },
     });
     expect(createScoreIds(new Uint8Array(32)).read(body.score_id)).toEqual({ ok: false, reason: 'not-a-score' });
+  });
+
+  test('with the covariance of its parameters the model answers an interval, by the hot path and the Hono route alike', async () => {
+    const own = await createPlatform();
+    await own.deployCdnow(CDNOW_COVARIANCE);
+    own.orders([
+      { customer: 'c', day: '2025-01-01', amount: 10 },
+      { customer: 'c', day: '2025-04-01', amount: 20 },
+      { customer: 'd', day: '2025-12-01', amount: 20 },
+    ]);
+    const answer = await own.as('analyst', 'POST', '/api/predict/churn', { customer_id: 'c' });
+    const churn = (await answer.json()) as { p_churn: number; lower: number; upper: number; interval_reason: null };
+    expect(churn.interval_reason).toBeNull();
+    expect(churn.lower).toBeLessThan(churn.p_churn);
+    expect(churn.upper).toBeGreaterThan(churn.p_churn);
+    const inline = createPredictions(own.deps).churnNow('c', 90, false)!;
+    expect([inline.lower, inline.upper]).toEqual([churn.lower, churn.upper]);
+    const value = await own.as('analyst', 'POST', '/api/predict/clv', { customer_id: 'c' });
+    const clv = (await value.json()) as Record<'clv_mean' | 'parameter_lower' | 'parameter_upper', number>;
+    expect(clv.parameter_lower).toBeLessThan(clv.clv_mean);
+    expect(clv.parameter_upper).toBeGreaterThan(clv.clv_mean);
+    const many = await own.as('analyst', 'POST', '/api/predict/clv', {
+      items: Array.from({ length: 12 }, () => ({ customer_id: 'c' })),
+    });
+    expect(((await many.json()) as { items: unknown[] }).items[3]).toEqual(clv);
   });
 
   test('asking again with the as_of of an answer gives the same digits, also after the log has grown', async () => {
@@ -273,8 +299,15 @@ describe('lifetime value', () => {
       expected_spend: kernel.value.expectedSpend,
       months: 12,
       discount_monthly: 0.01,
+      discounting: 'month-end',
+      parameter_lower: null,
+      interval_reason: 'model-without-covariance',
       currency: 'EUR',
     });
+    // The forecast to beat: three repeat purchases so far, at that rate for a year of 12 · 4.345 weeks, at their own mean.
+    const rate = 3 / customer.T;
+    expect(body.naive.expected_purchases).toBeCloseTo(rate * 12 * 4.345 * 7, 9);
+    expect(body.naive.expected_spend).toBeCloseTo(rate * 12 * 4.345 * 7 * ((25 + 45 + 12) / 3), 7);
     expect(body.clv_p05).toBeLessThanOrEqual(body.clv_p50);
     expect(body.clv_p50).toBeLessThanOrEqual(body.clv_p95);
   });

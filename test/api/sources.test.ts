@@ -37,11 +37,41 @@ test('the first time makes credentials, the second none and says so, rotate make
 test('what was settled when it was added is not changed by adding it again', async () => {
   await add({ name: 'till', coverage: '2024-01-01' });
   expect(await add({ name: 'till', coverage: '2024-01-01' })).toMatchObject({ status: 200 });
-  for (const body of [{ coverage: 'complete' }, { coverage: 'complete', rotate: true }, { orders_as: 'shop' }])
+  for (const body of [
+    { coverage: 'complete' },
+    { burn_in_days: 3 },
+    { coverage: 'complete', rotate: true },
+    { orders_as: 'shop' },
+  ])
     expect(await add({ name: 'till', ...body })).toMatchObject({
       status: 409,
       body: { reason: 'conflict', detail: expect.stringContaining('source till is there already') },
     });
+});
+
+test('what a source holds of the past is changed by itself; a wrong day, nothing at all, or nobody’s source is refused', async () => {
+  const set = async (name: string, body: object) => {
+    const response = await platform.as('data-engineer', 'PATCH', `/api/data-sources/${name}`, body);
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+  };
+  await add({ name: 'till' });
+  expect(await set('till', { coverage: '2024-01-01' })).toMatchObject({
+    status: 200,
+    body: { name: 'till', coverage: '2024-01-01', burn_in_days: 180 },
+  });
+  expect(await set('till', { burn_in_days: 30 })).toMatchObject({
+    body: { coverage: '2024-01-01', burn_in_days: 30 },
+  });
+  const list = await platform.as('analyst', 'GET', '/api/data-sources');
+  expect(await list.json()).toMatchObject({ items: [{}, { name: 'till', burn_in_days: 30 }] });
+  for (const body of [{}, { coverage: '2024-02-30' }, { burn_in_days: -1 }, { burn_in_days: 4000 }, { zone: 'UTC' }])
+    expect(await set('till', body), JSON.stringify(body)).toMatchObject({ status: 400 });
+  expect(await set('nobody', { burn_in_days: 30 })).toMatchObject({
+    status: 404,
+    body: { detail: expect.stringContaining('no source nobody') },
+  });
+  const denied = await platform.as('analyst', 'PATCH', '/api/data-sources/till', { burn_in_days: 30 });
+  expect(denied.status).toBe(403);
 });
 
 test('a revoked write key is refused at once, also where it was known good a moment ago; a new one is taken', async () => {

@@ -9,10 +9,12 @@ import { benchmarks as log } from './log.ts';
 import { benchmarks as models } from './models.ts';
 import { benchmarks as program } from './program.ts';
 import { benchmarks as serving } from './serving.ts';
+import { benchmarks as sketches } from './sketches.ts';
 import { benchmarks as tables } from './tables.ts';
 
 export const catalogue: Readonly<Record<string, readonly Benchmark[]>> = {
   models: [...models, ...experiments],
+  sketches,
   calibration,
   input,
   log,

@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createHttpServer } from '#api/hot.ts';
 import { createIdIndex } from '#streams/id-index.ts';
-import { createPlatform } from '../api/support/platform.ts';
+import { CDNOW_COVARIANCE, createPlatform } from '../api/support/platform.ts';
 
 const [kind = 'bare', customers = '20000', answerBytes = '700'] = process.argv.slice(2);
 const UNLIMITED = { perSecond: 1e9, burst: 1e9 };
@@ -32,7 +32,7 @@ async function ours(count: number): Promise<{ server: Server; authorization: str
     limits: { requests: UNLIMITED, anonymous: UNLIMITED, login: UNLIMITED },
     deps: { ids: index },
   });
-  await platform.deployCdnow();
+  await platform.deployCdnow(CDNOW_COVARIANCE);
   const list = Array.from({ length: count * 3 }, (_, i) => ({
     customer: `customer-${i % count}`,
     day: new Date(Date.UTC(2025, 0, 1) + ((i * 7919) % 500) * 86_400_000).toISOString().slice(0, 10),

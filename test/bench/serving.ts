@@ -7,7 +7,7 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { createPredictions } from '#api/predict/service.ts';
-import { createPlatform } from '../api/support/platform.ts';
+import { CDNOW_COVARIANCE, createPlatform } from '../api/support/platform.ts';
 import { atLeast, type Benchmark, type Measurement, median, quantile } from './benchmark.ts';
 
 const CUSTOMERS = 20_000;
@@ -166,7 +166,7 @@ async function http(): Promise<Measurement[]> {
 
 async function lifetimeValues(): Promise<Measurement[]> {
   const platform = await createPlatform();
-  await platform.deployCdnow();
+  await platform.deployCdnow(CDNOW_COVARIANCE);
   const n = 2_000;
   platform.orders(
     Array.from({ length: n * 4 }, (_, i) => ({

@@ -17,6 +17,7 @@ const settings: SourceSettings = {
   zone: 'Europe/Berlin',
   currency: 'EUR',
   coverage: 'complete',
+  burnInDays: 180,
   policy: { ...policy, version: 1 },
   writeKeyHash: hash('a'),
 };
@@ -55,11 +56,20 @@ describe('source', () => {
       .when({ type: 'SetCurrency', currency: null })
       .then([{ type: 'source.currency-set', data: { currency: null } }]);
     given([added])
-      .when({ type: 'SetCoverage', coverage: 19_000 })
-      .then([{ type: 'source.coverage-set', data: { coverage: 19_000 } }]);
+      .when({ type: 'SetCoverage', coverage: 19_000, burnInDays: 30 })
+      .then([{ type: 'source.coverage-set', data: { coverage: 19_000, burnInDays: 30 } }]);
+    given([added]).when({ type: 'SetCoverage', coverage: 'complete', burnInDays: 180 }).thenNothing();
+    given([added])
+      .when({ type: 'SetCoverage', coverage: 'complete', burnInDays: 0 })
+      .then([{ type: 'source.coverage-set', data: { coverage: 'complete', burnInDays: 0 } }]);
     given([added])
       .when({ type: 'RotateWriteKey', writeKeyHash: hash('b') })
       .then([{ type: 'source.write-key-rotated', data: { writeKeyHash: hash('b') } }]);
+  });
+  test('a source of before burn-ins were kept has the default', () => {
+    const { burnInDays: _, ...before } = settings;
+    expect(source.events['source.added']!.data.parse(before)).toEqual(settings);
+    expect(source.events['source.coverage-set']!.data.parse({ coverage: 5 })).toEqual({ coverage: 5, burnInDays: 180 });
   });
   test('its credentials are revoked once, and again after new ones were made', () => {
     const revoked: SourceEvent = { type: 'source.credentials-revoked', data: {} };
@@ -96,6 +106,7 @@ describe('source', () => {
       fc.record({
         type: fc.constant('SetCoverage' as const),
         coverage: fc.constantFrom<'complete' | number>('complete', 0, 19_000),
+        burnInDays: fc.constantFrom(0, 180),
       }),
       fc.record({ type: fc.constant('RotateWriteKey' as const), writeKeyHash: fc.constantFrom(hash('1'), hash('2')) }),
       fc.constant<SourceCommand>({ type: 'RevokeCredentials' }),

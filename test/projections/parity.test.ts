@@ -103,11 +103,8 @@ test('tables equal the ledger for any events, links (chains and rings) and erasu
         };
         for (const [n, [a, b]] of links.entries())
           place({ type: 'customer.linked', anonymous: sid(a), known: sid(b) }, n);
-        // As the keyring decides them: after an erasure no link names its customer.
-        const lastLink = messages.findLastIndex((message) => !Array.isArray(message));
         erased.forEach((who, n) => {
-          const at = lastLink + 1 + (places[5 + n]! % (messages.length - lastLink));
-          messages.splice(at, 0, { type: 'customer.erased', sids: [sid(who)], at: 0 });
+          place({ type: 'customer.erased', sids: [sid(who)], at: 0 }, 5 + n);
         });
         if (links.length > 1) linkedRuns++;
 
@@ -140,16 +137,21 @@ test('tables equal the ledger for any events, links (chains and rings) and erasu
             '1',
             `to_char(month, 'YYYY-MM') as month, kind, currency, rows, minor`,
           );
-          const sum = (kind: number, value: 'rows' | 'minor') =>
-            totals.filter((row) => row.kind === kind).reduce((total, row) => total + Number(row[value]), 0);
-          const expected = ledger.erasedTotals.list();
-          const add = (money: Record<string, number>) => Object.values(money).reduce((a, b) => a + b, 0);
-          expect([sum(0, 'rows'), sum(1, 'rows'), sum(0, 'minor'), sum(1, 'minor')]).toEqual([
-            expected.reduce((total, month) => total + month.orders, 0),
-            expected.reduce((total, month) => total + month.refunds, 0),
-            expected.reduce((total, month) => total + add(month.gross), 0),
-            expected.reduce((total, month) => total + add(month.refunded), 0),
-          ]);
+          type Month = { month: string; orders: number; refunds: number } & Record<
+            'gross' | 'refunded',
+            Record<string, number>
+          >;
+          const months = new Map<string, Month>();
+          for (const { month: name, kind, currency, rows, minor } of totals) {
+            const month = months.get(`${name}`) ?? { month: `${name}`, orders: 0, refunds: 0, gross: {}, refunded: {} };
+            months.set(`${name}`, month);
+            month[kind === 0 ? 'orders' : 'refunds'] += Number(rows);
+            if (currency !== '') month[kind === 0 ? 'gross' : 'refunded'][`${currency}`] = Number(minor);
+          }
+          // Activities are counted in memory only.
+          const inMemory = ledger.erasedTotals.list().map(({ activities: _, ...month }) => month);
+          const documents = inMemory.filter(({ orders, refunds }) => orders + refunds > 0);
+          expect([...months.values()].sort((a, b) => (a.month < b.month ? -1 : 1))).toEqual(documents);
         });
       },
     ),

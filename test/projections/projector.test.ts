@@ -193,7 +193,7 @@ test('an erased customer leaves every table; what it counted for stays by month'
     ],
     { type: 'customer.linked', anonymous: sid(2), known: sid(1) },
     { type: 'customer.erased', sids: [sid(1), sid(2)], at: june * DAY },
-    // In flight when the erasure was decided: it must not open the ledger again.
+    // In flight when the erasure was decided: it must not open the ledger again, and counts as if it had come before.
     [
       event({ sid: sid(2), day: june + 2 }),
       event({ sid: sid(1), type: 'activity.recorded', name: 'login', day: june + 62 }),
@@ -208,7 +208,7 @@ test('an erased customer leaves every table; what it counted for stays by month'
     expect(tables.events).toHaveLength(0);
     await using readers = openTables(database);
     expect(await erasedTotals(readers.db)).toEqual([
-      { month: '2025-06', kind: 'order', currency: 'EUR', rows: 2, minor: '1500' },
+      { month: '2025-06', kind: 'order', currency: 'EUR', rows: 3, minor: '2500' },
       { month: '2025-08', kind: 'order', currency: 'USD', rows: 1, minor: '700' },
       { month: '2025-08', kind: 'refund', currency: 'EUR', rows: 1, minor: '200' },
     ]);

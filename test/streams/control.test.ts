@@ -20,6 +20,7 @@ const addShop: SourceCommand = {
     zone: 'UTC',
     currency: 'EUR',
     coverage: 'complete',
+    burnInDays: 180,
     policy: { fields: {}, otherwise: 'drop', traits: 'seal', orderIds: 'seal' },
     writeKeyHash: null,
   },

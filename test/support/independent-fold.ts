@@ -10,10 +10,18 @@ export interface PlainEvent {
   minor: number | null;
   currency: string | null;
   revision: number;
+  source?: string;
 }
 export interface PlainLink {
   anonymous: string;
   known: string;
+}
+/** What a source said it holds; the greatest version is its last word. */
+export interface PlainCoverage {
+  source: string;
+  fromDay: number | null;
+  burnInDays: number;
+  version: number;
 }
 type Row = [number, number | null, string | null];
 
@@ -26,21 +34,9 @@ export function independentFold(events: PlainEvent[], links: PlainLink[] = [], e
   const known = new Map(links.map((link) => [link.anonymous, link.known]));
   const canonical = (id: string) => known.get(id) ?? id;
   const gone = new Set(erased.map(canonical));
-  const sorted = events
-    .map((e) => ({ ...e, customer: canonical(e.customer) }))
-    .filter((e) => !gone.has(e.customer))
-    .sort(
-      (a, b) =>
-        text(a.customer, b.customer) ||
-        text(a.kind, b.kind) ||
-        text(a.key, b.key) ||
-        b.revision - a.revision ||
-        content(row(b), row(a)),
-    );
+  const of = events.map((e) => ({ ...e, customer: canonical(e.customer) }));
   const ledgers = new Map<string, { order: Row[]; refund: Row[] }>();
-  sorted.forEach((e, i) => {
-    const before = sorted[i - 1];
-    if (before && before.customer === e.customer && before.kind === e.kind && before.key === e.key) return;
+  surviving(of.filter((e) => !gone.has(e.customer))).forEach((e) => {
     if (!ledgers.has(e.customer)) ledgers.set(e.customer, { order: [], refund: [] });
     ledgers.get(e.customer)![e.kind].push(row(e));
   });
@@ -55,5 +51,49 @@ export function independentFold(events: PlainEvent[], links: PlainLink[] = [], e
     sum += BigInt(`0x${createHash('sha256').update(line).digest('hex')}`);
   }
   total.digest = (sum % (1n << 128n)).toString(16).padStart(32, '0');
-  return { ...total, ledgers };
+  // The erased are one customer without a name.
+  const nobody = surviving(of.filter((e) => gone.has(e.customer)).map((e) => ({ ...e, customer: '' })));
+  const erased_ = new Map<string, { orders: number; refunds: number; gross: Money; refunded: Money }>();
+  for (const { kind, day, minor, currency } of nobody) {
+    const month = new Date(day * 86_400_000).toISOString().slice(0, 7);
+    const total = erased_.get(month) ?? { orders: 0, refunds: 0, gross: {}, refunded: {} };
+    erased_.set(month, total);
+    total[kind === 'order' ? 'orders' : 'refunds']++;
+    const money = total[kind === 'order' ? 'gross' : 'refunded'];
+    if (minor !== null) money[currency!] = (money[currency!] ?? 0) + minor;
+  }
+  return { ...total, ledgers, erasedMonths: Object.fromEntries(erased_), erasedCustomers: gone.size };
+}
+
+type Money = Record<string, number>;
+
+/** Of several events of one key the one that stands. */
+function surviving(events: PlainEvent[]): PlainEvent[] {
+  const sorted = events.toSorted(
+    (a, b) =>
+      text(a.customer, b.customer) ||
+      text(a.kind, b.kind) ||
+      text(a.key, b.key) ||
+      b.revision - a.revision ||
+      content(row(b), row(a)),
+  );
+  return sorted.filter((e, i) => {
+    const before = sorted[i - 1];
+    return !(before && before.customer === e.customer && before.kind === e.kind && before.key === e.key);
+  });
+}
+
+/** Customers whose first purchase lies before what one of their orders' sources knows for sure, by name. */
+export function independentlyTruncated(events: PlainEvent[], links: PlainLink[], said: PlainCoverage[]): string[] {
+  const known = new Map(links.map((link) => [link.anonymous, link.known]));
+  const of = events
+    .filter((e) => e.kind === 'order')
+    .map((e) => ({ ...e, customer: known.get(e.customer) ?? e.customer }));
+  const certain = new Map<string, number>();
+  for (const { source, fromDay, burnInDays } of said.toSorted((a, b) => a.version - b.version))
+    certain.set(source, fromDay === null ? -Infinity : fromDay + burnInDays);
+  const first = new Map<string, number>();
+  for (const { customer, day } of surviving(of)) first.set(customer, Math.min(day, first.get(customer) ?? Infinity));
+  const truncated = of.filter((e) => first.get(e.customer)! < (certain.get(e.source!) ?? -Infinity));
+  return [...new Set(truncated.map((e) => e.customer))].sort();
 }

@@ -8,7 +8,8 @@ import {
   predictClv,
   type Refusal,
 } from '../clv-model.ts';
-import { discountedPurchases, WEEKS_PER_MONTH } from '../lifetime-value.ts';
+import { DAYS_PER_MONTH } from '../duration.ts';
+import { discountedPurchases } from '../lifetime-value.ts';
 
 /** value = pAlive · purchasesWhileAlive · spendPerPurchase. */
 export interface ValueFactors {
@@ -31,7 +32,7 @@ export function valueFactors(
 ): Result<ValueFactors, Refusal> {
   const answer = predictClv(model, customer, { ...options, levels: [] });
   if (!answer.ok) return answer;
-  const { pAlive, horizonDays, discountMonthly, expectedSpendPerPurchase } = answer.value;
+  const { pAlive, horizonDays, discountMonthly, discounting, expectedSpendPerPurchase } = answer.value;
   const perUnit = model.unit === 'week' ? 7 : 1;
   // Not clvMean / pAlive: P(alive) underflows for customers long gone.
   const alive = { ...posteriorOf(model, customer), pAlive: 1 };
@@ -40,8 +41,9 @@ export function valueFactors(
     purchasesWhileAlive: discountedPurchases(
       alive,
       horizonDays / perUnit,
-      (WEEKS_PER_MONTH * 7) / perUnit,
+      DAYS_PER_MONTH / perUnit,
       discountMonthly,
+      discounting,
     ),
     spendPerPurchase: expectedSpendPerPurchase,
   });

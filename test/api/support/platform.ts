@@ -11,7 +11,7 @@ import { parseBatch } from '#domain/adapters/doors.ts';
 import type { Fact, StoredEvent } from '#domain/envelope.ts';
 import { type InputEvent, REJECT_AFTER_MS, type Rejection } from '#domain/events.ts';
 import { clvColumns } from '#domain/models/clv-columns.ts';
-import { type ClvModel, parseClvModel } from '#domain/models/clv-model.ts';
+import type { ClvCovariance, ClvModel } from '#domain/models/clv-model.ts';
 import { eventKeyMaterial, orderKeyMaterial } from '#domain/orders.ts';
 import { createPolicyState, DEFAULT_POLICY } from '#domain/policy.ts';
 import { DAY_MS, dayOf, UTC } from '#domain/time.ts';
@@ -28,6 +28,20 @@ export const CDNOW_MODEL: ClvModel = {
   unit: 'week',
   bgNbd: { r: 0.243, alpha: 4.414, a: 0.793, b: 2.426 },
   gammaGamma: { p: 6.25, q: 3.74, v: 15.44 },
+};
+/** Covariance of the ln-parameters of the same fits, rounded. */
+export const CDNOW_COVARIANCE: ClvCovariance = {
+  purchases: [
+    [0.002679, 0.003462, -0.000457, 0.000112],
+    [0.003462, 0.007344, -0.000819, 0.000983],
+    [-0.000457, -0.000819, 0.054865, 0.064053],
+    [0.000112, 0.000983, 0.064053, 0.084549],
+  ],
+  money: [
+    [0.036247, -0.009911, -0.049747],
+    [-0.009911, 0.006005, 0.017153],
+    [-0.049747, 0.017153, 0.07252],
+  ],
 };
 export const NOW = Date.parse('2026-06-01T12:00:00Z');
 export const LOCAL_TOKEN = 'local-token-of-this-start';
@@ -53,7 +67,7 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
   const serving: ServingModel[] = [];
   const models = new Map<string, ModelSummary & { artefact: Record<string, unknown>; model: ClvModel }>();
   const counters = new Map<number, number>();
-  const sources = new Map([['shop', { name: 'shop', coverage: 'complete', createdAt: NOW }]]);
+  const sources = new Map([['shop', { name: 'shop', coverage: 'complete', burnInDays: 180, createdAt: NOW }]]);
   let seeds = 0;
   const clock = { now: NOW, broken: null as (Error & { code?: string }) | null };
   const header = { tenant: 'main', gateway: 'test', epoch: 1, ingestedAt: NOW };
@@ -262,8 +276,15 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
     },
     sources: {
       list: async () => [...sources.values()],
-      async add({ name, coverage }) {
-        const source = sources.get(name) ?? { name, coverage, createdAt: NOW };
+      async setCoverage({ name, coverage, burnInDays }) {
+        const known = sources.get(name);
+        if (!known) return { ok: false, reason: 'source-unknown' };
+        const source = { ...known, coverage: coverage ?? known.coverage, burnInDays: burnInDays ?? known.burnInDays };
+        sources.set(name, source);
+        return { ok: true, value: source };
+      },
+      async add({ name, coverage, burnInDays }) {
+        const source = sources.get(name) ?? { name, coverage, burnInDays, createdAt: NOW };
         sources.set(name, source);
         // As the engines do: every call ends the seed before.
         return { ok: true, value: { source, nats: { url: 'nats://127.0.0.1:4222', creds: `seed ${++seeds}` } } };
@@ -325,8 +346,6 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
       null,
     );
   const key = async (role: Role) => (await access.createKey({ role, name: null, expiresAt: null, now: clock.now })).key;
-  const parsed = parseClvModel(CDNOW_MODEL);
-  if (!parsed.ok) throw new Error(parsed.reason);
 
   return {
     app,
@@ -340,8 +359,10 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
     sidOf,
     fact,
     key,
-    async deployCdnow() {
-      const model = await deps.models.importModel(parsed.value, CDNOW_MODEL, 'test');
+    /** @param covariance of the ln-parameters, as a fit would bring it; without one, predictions have no interval. */
+    async deployCdnow(covariance?: ClvCovariance) {
+      const value = { ...CDNOW_MODEL, ...(covariance && { covariance }) };
+      const model = await deps.models.importModel(value, value, 'test');
       return await deps.models.deploy(model.id, 'test');
     },
     position: () => messages.length,

@@ -7,11 +7,11 @@ import {
   type CustomerHistory,
   churnBand,
   LONGEST_HORIZON_DAYS,
-  parseClvModel,
   posteriorOf,
   predictChurn,
   predictClv,
 } from '#domain/models/clv-model.ts';
+import { parseClvModel } from '#domain/models/clv-model-file.ts';
 import { discountedPurchases } from '#domain/models/lifetime-value.ts';
 import { expectClose } from '../../support/close.ts';
 

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { addToLogBuckets, emptyLogBuckets, logBucketQuantile, mergeLogBuckets } from '#domain/numerics/log-buckets.ts';
 
 const value = fc.oneof(
-  fc.double({ min: -1e12, max: 1e12, noNaN: true }).filter((x) => x === 0 || Math.abs(x) > 1e-300),
+  fc.double({ min: -1e12, max: 1e12, noNaN: true }).filter((x) => x === 0 || Math.abs(x) > 1e-30),
   fc.integer({ min: -5, max: 5 }),
 );
 const values = fc.array(value, { minLength: 1, maxLength: 80 });
@@ -36,6 +36,14 @@ test('parts merged in any order are the sketch of the whole', () => {
   );
 });
 
+test('the smallest and the largest double, of either sign, fit into one sketch', () => {
+  const far = [5e-324, Number.MAX_VALUE, -5e-324, -Number.MAX_VALUE];
+  const whole = sketch(0.5, far);
+  expect(mergeLogBuckets(sketch(0.5, far.slice(1)), sketch(0.5, far.slice(0, 1)))).toEqual(whole);
+  expect(logBucketQuantile(whole, 0)! / -Number.MAX_VALUE).toBeGreaterThan(0.5);
+  expect(Math.abs(logBucketQuantile(whole, 0.5)!)).toBeLessThan(1e-323);
+});
+
 test('a count is so many values; nothing has no quantile', () => {
   const buckets = emptyLogBuckets(0.01);
   expect(logBucketQuantile(buckets, 0.5)).toBeNull();
@@ -51,7 +59,8 @@ test('the largest double stays finite', () => {
 });
 
 test('what cannot be counted or merged is refused', () => {
-  expect(() => emptyLogBuckets(0)).toThrow(RangeError);
+  expect(() => emptyLogBuckets(0.0009)).toThrow(RangeError);
+  expect(() => emptyLogBuckets(0.51)).toThrow(RangeError);
   expect(() => addToLogBuckets(emptyLogBuckets(0.01), Number.NaN)).toThrow(RangeError);
   expect(() => addToLogBuckets(emptyLogBuckets(0.01), 1, 0.5)).toThrow(RangeError);
   expect(() => mergeLogBuckets(emptyLogBuckets(0.01), emptyLogBuckets(0.02))).toThrow(RangeError);

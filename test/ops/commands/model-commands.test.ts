@@ -264,6 +264,8 @@ describe('predict', () => {
     expect(Object.keys(rows[0])).toEqual([
       'customer_id',
       'p_churn',
+      'lower',
+      'upper',
       'p_alive',
       'expected_purchases',
       'horizon_days',
@@ -279,6 +281,37 @@ describe('predict', () => {
     expect(answers()[1]).toMatchObject({ customer_id: 'bad', reason: 'invalid-history' });
     expect(answers()[0].p_churn).toBeGreaterThan(0);
     expect(stderr).toMatch(/1 of 2 rows without a prediction/);
+  });
+
+  test('purchases within a horizon sum to 1 and the next one has its quantiles; --new is a customer met today', async () => {
+    const bg = await params('bg-nbd');
+    const answered = await run(predict, 'purchases', '--params', bg, '--transactions', orders, '--json');
+    const rows = answered.json();
+    expect(rows.length).toBeGreaterThan(100);
+    for (const row of rows) {
+      const counts = [0, 1, 2, 3, 4].map((n) => row[`p_${n}`]);
+      expect(counts.reduce((sum, p) => sum + p, row.p_5_or_more)).toBeCloseTo(1, 12);
+      if (row.next_p25_days !== null && row.next_p50_days !== null)
+        expect(row.next_p25_days).toBeLessThan(row.next_p50_days);
+      // Within 90 days with more than a half: so the median of the next purchase is.
+      if (row.next_p50_days !== null) expect(row.next_p50_days <= 90).toBe(row.p_0 <= 0.5);
+    }
+    const newcomer = await run(predict, 'purchases', '--params', bg, '--new', '--horizon', '26w', '--json');
+    expect(newcomer.json()).toMatchObject([{ customer_id: 'new', p_alive: 1, naive_purchases: 0, horizon_days: 182 }]);
+    expect(await bad(predict, 'churn', '--params', bg, '--new', '--data', orders)).toMatch(/leave --data out/);
+    expect(
+      await bad(
+        predict,
+        'clv',
+        '--params',
+        bg,
+        '--params',
+        await params('gamma-gamma'),
+        '--new',
+        '--discounting',
+        'daily',
+      ),
+    ).toMatch(/--discounting daily: one of month-end, mid-month/);
   });
 
   test('horizons are days, weeks or months of 4.345 weeks', () => {
@@ -305,7 +338,7 @@ describe('predict', () => {
       ),
     ).toMatch(/params\.alpha/);
     expect(await bad(predict, 'weather', '--params', bg, '--data', orders)).toMatch(
-      /needs churn or clv; got 'weather'/,
+      /needs churn, clv or purchases; got 'weather'/,
     );
   });
 });

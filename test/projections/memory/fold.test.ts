@@ -244,7 +244,7 @@ describe('statistics for fits', () => {
     const writer = createWriter();
     const coverage = { digest: '', backfill: true, amend: false, startedAt: 1, coverage: 5 };
     const ledger = apply(createLedger({ maxCustomers: 1 << 10 }), [
-      writer.fact({ type: 'import.started', run: 'r', source: 's', ...coverage }),
+      writer.fact({ type: 'import.started', run: 'r', source: 'shop', ...coverage }),
       writer.pack([
         order('old', '1', 4, 100),
         order('new', '2', 5, 100),

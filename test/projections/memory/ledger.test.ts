@@ -299,17 +299,25 @@ describe('links (facts §7)', () => {
 describe('erasure (facts §8)', () => {
   const erase = (...ids: string[]) => ({ type: 'customer.erased' as const, sids: ids.map(sidOf), at: 1 });
 
-  test('leaves {sid, erased}; counts and money move to monthly totals; later events are ignored', () => {
+  test('leaves {sid, erased}; counts and money move to monthly totals; a later event counts there as if it had come before', () => {
     const writer = createWriter();
     const january = 19_723; // 2024-01-01
+    const login = activity('ann', 'l', january, 'login', { at: january * DAY });
     const ledger = apply(small(), [
       writer.pack([
+        login,
         order('ann', '1', january, 100),
         order('ann', '2', january + 31, 50),
         refund('ann', '3', january, 9),
         order('bob', '1', 1, 1),
       ]),
       writer.fact(erase('ann')),
+      writer.pack([
+        login,
+        activity('ann', 'm', january + 1, 'view', { at: (january + 1) * DAY }),
+        ...[order('ann', '4', january + 40, 70), order('ann', '1', january, 100), order('ann', '1', january, 80)],
+        order('ann', '2', january + 31, 45, { revision: 1 }),
+      ]),
       writer.pack([order('ann', '4', january + 40, 70, run('late'))]),
     ]);
     expect(ledger.entries(sidOf('ann'))).toMatchObject({ erased: true, orders: [], refunds: [] });
@@ -318,8 +326,8 @@ describe('erasure (facts §8)', () => {
     expect(ledger.store.orders.live).toBe(1);
     expect(ledger.erasedTotals.customers).toBe(1);
     expect(ledger.erasedTotals.list()).toEqual([
-      { month: '2024-01', orders: 1, refunds: 1, activities: 0, gross: { EUR: 100 }, refunded: { EUR: 9 } },
-      { month: '2024-02', orders: 1, refunds: 0, activities: 0, gross: { EUR: 50 }, refunded: {} },
+      { month: '2024-01', orders: 1, refunds: 1, activities: 2, gross: { EUR: 100 }, refunded: { EUR: 9 } },
+      { month: '2024-02', orders: 2, refunds: 0, activities: 0, gross: { EUR: 115 }, refunded: {} },
     ]);
     expect(ledger.runs.stats('late')).toMatchObject({ acceptedEvents: 0, ignoredEvents: 1, ignoredRows: 1 });
   });
@@ -333,6 +341,7 @@ describe('erasure (facts §8)', () => {
     ]);
     expect(ledger.entries(sidOf('anon'))).toMatchObject({ erased: true, orders: [] });
     expect(ledger.customers).toBe(0);
+    expect(ledger.erasedTotals.save()).toMatchObject({ customers: 1, months: [{ orders: 2, gross: { EUR: 200 } }] });
   });
 });
 
@@ -359,13 +368,108 @@ describe('facts for all customers', () => {
     ]);
   });
 
-  test('customers first seen before the coverage of a source are left-truncated', () => {
+  describe('left truncation (facts §9)', () => {
+    const covered = (source: string, coverage: 'complete' | number, burnInDays: number, version: number): Fact => ({
+      type: 'source.covered',
+      ...{ source, coverage, burnInDays, version },
+    });
+    const from = (source: string) => ({ source });
+    const truncated = (ledger: Ledger, ...ids: string[]) =>
+      ids.filter((id) => (columnsOf(ledger, id)!.flags & COLUMN_FLAG.leftTruncated) !== 0);
+    const everybody = ['before', 'soon', 'later', 'other', 'both', 'again'];
+    const orders = [
+      order('before', '1', 90, 1, from('till')),
+      order('soon', '2', 129, 1, from('till')),
+      order('later', '3', 130, 1, from('till')),
+      order('other', '4', 90, 1, from('shop')),
+      order('both', '5', 95, 1, from('shop')),
+      order('both', '6', 200, 1, from('till')),
+      order('again', '7', 95, 1, from('shop')),
+      order('again', '7', 95, 1, from('till')), // the same order, told by the other source too
+    ];
+
+    test('a first purchase before DATE + burn-in may not be the first, for customers of that source; the latest word counts', () => {
+      const writer = createWriter();
+      const ledger = apply(small(), [writer.pack(orders)]);
+      expect(truncated(ledger, ...everybody)).toEqual([]);
+      apply(ledger, [writer.fact(covered('till', 100, 30, 7))]);
+      expect(truncated(ledger, ...everybody)).toEqual(['before', 'soon', 'both', 'again']);
+      expect(columnsOf(ledger, 'both')).toMatchObject({ firstDay: 95, seq: 2 });
+      apply(ledger, [writer.fact(covered('till', 'complete', 30, 6))]); // overtaken on its way
+      expect(truncated(ledger, ...everybody)).toEqual(['before', 'soon', 'both', 'again']);
+      apply(ledger, [writer.fact(covered('till', 90, 0, 8))]);
+      expect(truncated(ledger, ...everybody)).toEqual([]);
+      apply(ledger, [writer.fact(covered('shop', 96, 0, 9))]);
+      expect(truncated(ledger, ...everybody)).toEqual(['other', 'both', 'again']);
+      expect(columnsOf(ledger, 'before')).toMatchObject({ seq: 4 }); // nothing new about this one
+      apply(ledger, [writer.fact(covered('shop', 'complete', 0, 10))]);
+      expect(truncated(ledger, ...everybody)).toEqual([]);
+    });
+
+    test('refunds and activities are no orders: their source says nothing', () => {
+      const writer = createWriter();
+      const ledger = apply(small(), [
+        writer.fact(covered('till', 100, 30, 1)),
+        writer.pack([
+          order('ann', '1', 90, 1, from('shop')),
+          { ...refund('ann', '2', 91, 1), source: 'till' },
+          activity('ann', '3', 92, 'login', from('till')),
+        ]),
+      ]);
+      expect(truncated(ledger, 'ann')).toEqual([]);
+    });
+
+    test('what an import alone said holds for its source, without a burn-in, until the source says more', () => {
+      const writer = createWriter();
+      const imported = (coverage: number): Fact => ({
+        type: 'import.started',
+        ...{ run: `r${coverage}`, source: 'till', digest: '', backfill: true, amend: false, startedAt: 1, coverage },
+      });
+      const ledger = apply(small(), [writer.pack(orders), writer.fact(imported(129)), writer.fact(imported(100))]);
+      expect(truncated(ledger, ...everybody)).toEqual(['before', 'both', 'again']);
+      apply(ledger, [writer.fact(covered('till', 'complete', 0, 1))]);
+      expect(truncated(ledger, ...everybody)).toEqual([]);
+      apply(ledger, [writer.fact(imported(140))]);
+      expect(truncated(ledger, ...everybody)).toEqual([]);
+    });
+
+    test('with more than 27 sources, those greatest by name are as one, whatever came first', () => {
+      const names = Array.from({ length: 40 }, (_, i) => `s${String(i).padStart(2, '0')}`);
+      const events = names.map((name, i) => order(name, name, i < 30 ? 95 : 300, 1, from(name)));
+      const answers = [
+        names,
+        [...names].reverse(),
+        names.toSorted((a, b) => (a.slice(2) + a < b.slice(2) + b ? -1 : 1)),
+      ].map((sequence) => {
+        const writer = createWriter();
+        const packs = sequence.map((name) => writer.pack([events[names.indexOf(name)]!]));
+        const facts = [covered('s03', 100, 0, 1), covered('s35', 90, 6, 2)].map((fact) => writer.fact(fact));
+        return truncated(apply(small(), [...packs.slice(0, 20), ...facts, ...packs.slice(20)]), ...names);
+      });
+      // s27 to s29 have bought from one of "all others", of which one does not know the days before 96.
+      expect(answers).toEqual(Array(3).fill(['s03', 's27', 's28', 's29']));
+    });
+  });
+
+  test('a fact of a newer version is reported once a type, and the rest goes on', () => {
+    const writer = createWriter();
+    const newer = { type: 'loyalty.granted', points: 3 } as unknown as Fact;
+    const ledger = apply(small(), [writer.fact(newer), writer.fact(newer), writer.pack([order('ann', '1', 1, 1)])]);
+    expect(ledger.position).toBe(3);
+    expect(ledger.unknownTypes).toBe(2);
+    expect(ledger.workspace.facts.problems).toEqual([
+      { seq: 1, type: 'loyalty.granted', reason: expect.stringContaining('newer version') },
+    ]);
+    expect(columnsOf(ledger, 'ann')).toMatchObject({ orders: 1, seq: 3 });
+  });
+
+  test('customers first seen before the coverage of an import are left-truncated', () => {
     const writer = createWriter();
     const started = (coverage: 'complete' | number) =>
       writer.fact({
         type: 'import.started',
         run: 'a',
-        source: 's',
+        source: 'shop',
         digest: '',
         backfill: true,
         amend: false,
@@ -392,7 +496,14 @@ describe('facts for all customers', () => {
   test('known_at bounds a refold: event time for backfill runs, arrival for live input', () => {
     const writer = createWriter();
     writer.ingestedAt = 100 * DAY;
-    const started = { run: 'fill', source: 's', digest: '', amend: false, startedAt: 1, coverage: 'complete' as const };
+    const started = {
+      run: 'fill',
+      source: 'shop',
+      digest: '',
+      amend: false,
+      startedAt: 1,
+      coverage: 'complete' as const,
+    };
     const messages = [
       writer.fact({ type: 'import.started', backfill: true, ...started }),
       writer.pack([order('ann', '1', 10, 1, run('fill')), order('ann', '2', 60, 1, run('fill'))]),

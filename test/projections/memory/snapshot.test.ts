@@ -29,7 +29,7 @@ function messages(): Uint8Array[] {
     writer.fact({
       type: 'import.started',
       run: 'r',
-      source: 's',
+      source: 'shop',
       digest: '',
       backfill: true,
       amend: false,
