@@ -53,6 +53,12 @@ export function guessColumn(table: Table, names: readonly string[]): string | un
   return undefined;
 }
 
+/** The cells of a column; '' where a row is short. */
+export function textColumn(table: Table, name: string): string[] {
+  const index = columnIndex(table, name);
+  return table.rows.map((row) => row[index] ?? '');
+}
+
 /** A column of numbers. @throws UsageError naming file, row (from 1) and column of the first cell that is not one. */
 export function numberColumn(table: Table, name: string): Float64Array {
   const index = columnIndex(table, name);

@@ -113,7 +113,7 @@ function* fitting(
   return answer(used, options, yield* minimise(used.scale, penalty, point, used.total));
 }
 
-const ONE_LABEL = 'all labels are equal: there is nothing to learn';
+export const ONE_LABEL = 'all labels are equal: there is nothing to learn';
 
 export const hasBothLabels = ({ events, total }: LogisticDesign): boolean => events > 0 && events < total;
 

@@ -18,6 +18,7 @@ export interface EvaluateInput {
   score?: Text;
   weight?: Text;
   threshold?: Text;
+  segment?: Text;
   'offer-cost'?: Text;
   'offer-benefit'?: Text;
   actual?: Text;

@@ -1,11 +1,13 @@
 // `axiom47 evaluate` of a score against a label.
+import { calibrationBySegment } from '#domain/models/calibration-segments.ts';
 import { scoreStatistics } from '#domain/models/compare-scores.ts';
 import { type ScoreMetrics, scoreMetrics, thresholdMetrics } from '#domain/models/metrics.ts';
 import type { Offer } from '#domain/models/ranking-curves.ts';
-import { labelColumn, numberColumn } from '../table.ts';
+import { labelColumn, numberColumn, textColumn } from '../table.ts';
 import { UsageError } from './command.ts';
 import { comparison, describeComparison, type EvaluateInput, named, numberOption, show } from './evaluate-input.ts';
 import { table as textTable } from './options.ts';
+import { describeSegments, NO_SEGMENT } from './segments.ts';
 
 /** @returns what is printed. @throws UsageError naming option, or file, row and column. */
 export function evaluateScore(given: EvaluateInput): string {
@@ -21,6 +23,13 @@ export function evaluateScore(given: EvaluateInput): string {
   return named(table, { label: given.label, score: given.score, weight: given.weight }, () => {
     const metrics = scoreMetrics(columns, { grouping, offer });
     const decisions = threshold === undefined ? undefined : thresholdMetrics(columns, threshold);
+    const segments =
+      given.segment === undefined
+        ? undefined
+        : calibrationBySegment(
+            columns,
+            textColumn(table, given.segment).map((cell) => cell || NO_SEGMENT),
+          );
     const compared =
       second &&
       comparison(
@@ -30,10 +39,16 @@ export function evaluateScore(given: EvaluateInput): string {
         scoreStatistics(columns.label, columns.score, second, offer),
       );
     return given.json
-      ? JSON.stringify({ ...metrics, ...(decisions && { decisions }), ...(compared && { comparison: compared }) })
+      ? JSON.stringify({
+          ...metrics,
+          ...(decisions && { decisions }),
+          ...(segments && { segments }),
+          ...(compared && { comparison: compared }),
+        })
       : [
           ...describeMetrics(metrics),
           ...(decisions ? describeDecisions(decisions) : []),
+          ...(segments ? describeSegments(segments) : []),
           ...(compared ? describeComparison(compared) : []),
         ].join('\n');
   });

@@ -1,112 +1,95 @@
 // `axiom47 fit logistic`: a churn model from a table, with its encoding, its calibration on later rows and its metrics on the rows after those.
 import { parseArgs } from 'node:util';
 import { type Calibration, calibrate, fitIsotonic, fitPlatt } from '#domain/models/calibration.ts';
-import { encodeFeatures, type FeatureEncoding, learnEncoding } from '#domain/models/feature-encoding.ts';
+import { type CalibrationTrial, chooseCalibration } from '#domain/models/calibration-choice.ts';
+import { calibrationBySegment, type SegmentCalibration } from '#domain/models/calibration-segments.ts';
+import type { FeatureEncoding } from '#domain/models/feature-encoding.ts';
 import type { Diagnostic } from '#domain/models/fit.ts';
 import {
   fitLogistic,
   type LogisticColumns,
   type LogisticModel,
-  type Penalty,
   predictLogOdds,
   probability,
 } from '#domain/models/logistic.ts';
+import { type CrossValidation, crossValidate } from '#domain/models/logistic-path.ts';
 import { type ScoreMetrics, scoreMetrics } from '#domain/models/metrics.ts';
-import { cellError, columnIndex, labelColumn, numberColumn, readTable, type Table } from '../table.ts';
+import { groupBy } from '#domain/models/ranking-intervals.ts';
 import { type Io, UsageError } from './command.ts';
 import { describeMetrics } from './evaluate-score.ts';
+import { LOGISTIC_OPTIONS, type LogisticInput, type Part, readLogisticInput } from './fit-logistic-input.ts';
 import { table as aligned } from './options.ts';
+import { describeSegments, NO_SEGMENT } from './segments.ts';
 
-export const LOGISTIC_HELP = `axiom47 fit logistic --data FILE --label COL[=VALUE] --features a,b,c | --all [--drop d,e]
-                [--penalty l2|l1|elastic-net|none] [--lambda L] [--alpha A] [--weight COL]
-                [--split COL] [--calibrate platt|isotonic] [--json]
+export const LOGISTIC_HELP = `axiom47 fit logistic --data FILE --label COL[=VALUE] --features a,b,c | --all [--drop d,e] [--missing-indicator]
+                [--penalty l2|l1|elastic-net|none] [--lambda L|auto|min [--group COL] [--time COL [--gap N]] [--folds K]] [--alpha A]
+                [--weight COL] [--split COL] [--calibrate platt|isotonic|auto] [--segment COL] [--json]
 
 logistic minimises mean log loss + λ(α‖b‖₁ + (1 − α)/2 ‖b‖²) over standardised features, the intercept free; λ is 1/rows when not told.
-A column of numbers is one feature (blank = median), any other one feature per level but the first (blank = level missing).
---split names a column that says train, calibrate or test: fitted on train, calibrated on calibrate, measured on test.`;
-
-const PARTS = ['train', 'calibrate', 'test'] as const;
-type Part = (typeof PARTS)[number];
-
-/** More levels than this are an id or a free text, not a category. */
-const MOST_LEVELS = 100;
+A column of numbers is one feature (blank = median, with --missing-indicator also a feature of its own), any other one feature per level but
+the first (blank = level missing).
+--lambda min takes the λ of least log loss in K-fold cross-validation, auto the strongest within one standard error of it. --group keeps rows
+of one customer on one side; --time validates later blocks on models of earlier rows, at least --gap older (days for dates).
+--split names a column that says train, calibrate or test: fitted on train, calibrated on calibrate, measured on test.
+--calibrate auto takes the simplest of none, Platt and isotonic that no other clearly beats; --segment COL shows calibration by its values.`;
 
 export async function runFitLogistic(argv: string[], io: Io): Promise<number> {
-  const { values } = parseArgs({
-    args: argv,
-    options: {
-      data: { type: 'string' },
-      label: { type: 'string' },
-      features: { type: 'string' },
-      all: { type: 'boolean', default: false },
-      drop: { type: 'string' },
-      penalty: { type: 'string', default: 'l2' },
-      lambda: { type: 'string' },
-      alpha: { type: 'string' },
-      weight: { type: 'string' },
-      split: { type: 'string' },
-      calibrate: { type: 'string' },
-      json: { type: 'boolean', default: false },
-    },
-  });
-  if (values.data === undefined || values.label === undefined)
-    throw new UsageError('fit logistic needs --data FILE and --label COLUMN; see axiom47 fit --help');
-  const penalty = oneOf<Penalty>('--penalty', values.penalty, ['l2', 'l1', 'elastic-net', 'none']);
-  const method =
-    values.calibrate === undefined ? undefined : oneOf('--calibrate', values.calibrate, ['platt', 'isotonic'] as const);
-  if (method !== undefined && values.split === undefined)
-    throw new UsageError('--calibrate needs --split COLUMN: rows the model was fitted to cannot calibrate it');
-  const file = readTable(values.data);
-  const label = labelColumn(file, values.label);
-  const weight = values.weight === undefined ? undefined : numberColumn(file, values.weight);
-  const negative = weight?.findIndex((w) => w < 0) ?? -1;
-  if (negative >= 0) throw cellError(file, negative, values.weight!, `${weight![negative]} is not a weight ≥ 0`);
-  const parts = values.split === undefined ? undefined : partColumn(file, values.split, method !== undefined);
-  const isTrain = (row: number) => parts === undefined || parts[row] === 'train';
-  const labelName = file.header.includes(values.label)
-    ? values.label
-    : values.label.slice(0, Math.max(0, values.label.lastIndexOf('='))) || values.label;
-  const taken = [labelName, values.weight, values.split].flatMap((name) =>
-    name === undefined ? [] : [columnIndex(file, name)],
-  );
-  const names = featureNames(file, values, taken);
-  const cells = new Map(names.map((name) => [name, textColumn(file, name)]));
-  const encoding = learnEncoding(cells, names, { learnFrom: isTrain });
-  refuseUnusable(file, encoding);
-  const encoded = encodeFeatures(cells, encoding);
-  const data: LogisticColumns = { ...encoded, label, weight };
-  const train = where(data, isTrain);
-  const lambda = penalty === 'none' ? 0 : number('--lambda', values.lambda, 1 / train.label.length);
-  const alpha = number('--alpha', values.alpha, 0.5);
-  if (lambda < 0) throw new UsageError(`--lambda ${values.lambda} is not a number ≥ 0`);
-  if (!(alpha >= 0 && alpha <= 1)) throw new UsageError(`--alpha ${values.alpha} is not between 0 and 1`);
+  const { values } = parseArgs({ args: argv, options: LOGISTIC_OPTIONS });
+  const input = readLogisticInput(values);
+  const { encoding, data, parts, penalty, alpha, segment } = input;
+  const rowsOf = (part: Part) =>
+    rowNumbers(data, (row) => (parts === undefined ? part === 'train' : parts[row] === part));
+  const train = pick(data, rowsOf('train'));
+  const choice = typeof input.lambda === 'string' ? chooseLambda(input, train) : undefined;
+  const lambda =
+    choice?.lambda ?? (penalty === 'none' ? 0 : ((input.lambda as number | null) ?? 1 / train.label.length));
   const fitted = fitLogistic(train, { penalty, lambda, alpha });
   if (!fitted.ok) {
     if (values.json) io.stdout(`${JSON.stringify(fitted)}\n`);
-    io.stderr(`axiom47: ${file.name}: logistic was not fitted (${fitted.reason}): ${fitted.message}\n`);
+    io.stderr(`axiom47: ${input.file.name}: logistic was not fitted (${fitted.reason}): ${fitted.message}\n`);
     return 1;
   }
-  const part = (name: Part) => where(data, (row) => parts?.[row] === name);
-  const calibration = method === undefined ? undefined : fitCalibration(method, fitted, part('calibrate'));
+  const calibrated = input.calibrate && fitCalibration(input, fitted, rowsOf('calibrate'));
   const measuredOn: Part = parts?.includes('test') ? 'test' : 'train';
-  const rows = measuredOn === 'test' ? part('test') : train;
-  const diagnostics = [...fitted.diagnostics];
-  if (measuredOn === 'train')
-    diagnostics.push({
-      code: 'measured-in-sample',
-      message:
-        'the metrics are of the rows the model was fitted to, so they flatter it; --split with test rows measures fairly',
-    });
-  const metrics = measure(fitted, rows, calibration);
-  const { ok: _, ...answer } = fitted;
+  const measuredRows = rowsOf(measuredOn);
+  const measured = pick(data, measuredRows);
+  const eta = predictLogOdds(fitted, measured.features, measured.label.length);
+  const scores = (calibration?: Calibration) => ({
+    label: measured.label,
+    score: calibration === undefined ? probability(eta) : calibrate(calibration, eta),
+    weight: measured.weight,
+  });
+  const calibration = calibrated?.calibration;
+  const { group } = input;
+  const grouping = group && groupBy(measuredRows.map((row) => String(group[row])));
+  const { ok: _, ...model } = fitted;
   say(
     {
-      ...answer,
+      ...model,
       encoding,
-      ...(calibration === undefined ? {} : { calibration, uncalibratedMetrics: measure(fitted, rows, undefined) }),
+      ...(choice && { lambdaChoice: choice }),
+      ...(calibrated && { ...calibrated, uncalibratedMetrics: scoreMetrics(scores(), { grouping }) }),
       measuredOn,
-      metrics,
-      diagnostics,
+      metrics: scoreMetrics(scores(calibration), { grouping }),
+      ...(segment && {
+        segments: calibrationBySegment(
+          scores(calibration),
+          measuredRows.map((row) => segment[row]! || NO_SEGMENT),
+        ),
+      }),
+      diagnostics: [
+        ...fitted.diagnostics,
+        ...(choice?.diagnostics ?? []),
+        ...(measuredOn === 'train'
+          ? [
+              {
+                code: 'measured-in-sample',
+                message:
+                  'the metrics are of the rows the model was fitted to, so they flatter it; --split with test rows measures fairly',
+              },
+            ]
+          : []),
+      ],
     },
     values.json,
     io,
@@ -114,97 +97,62 @@ export async function runFitLogistic(argv: string[], io: Io): Promise<number> {
   return 0;
 }
 
-function oneOf<Value extends string>(option: string, told: string, choices: readonly Value[]): Value {
-  const found = choices.find((choice) => choice === told);
-  if (found === undefined) throw new UsageError(`${option} ${told}: one of ${choices.join(', ')}`);
-  return found;
+interface LambdaChoice extends CrossValidation {
+  rule: '1-standard-error' | 'least-loss';
+  lambda: number;
 }
 
-function number(option: string, told: string | undefined, otherwise: number): number {
-  if (told === undefined) return otherwise;
-  const value = told.trim() === '' ? Number.NaN : Number(told);
-  if (!Number.isFinite(value)) throw new UsageError(`${option} ${told} is not a number`);
-  return value;
+function chooseLambda(input: LogisticInput, train: LogisticColumns): LambdaChoice {
+  const { penalty, alpha, lambda } = input;
+  if (penalty === 'none') throw new UsageError('--penalty none has no λ to choose');
+  const found = crossValidate(train, { penalty, alpha }, input.trainFolds());
+  if (!found.ok) throw new UsageError(`${input.file.name}: λ cannot be chosen: ${found.reason}`);
+  return lambda === 'min'
+    ? { rule: 'least-loss', lambda: found.value.best, ...found.value }
+    : { rule: '1-standard-error', lambda: found.value.oneStandardError, ...found.value };
 }
 
-/** The part each row belongs to. @throws UsageError for another word, or when a part that is needed has no rows. */
-function partColumn(file: Table, name: string, calibrating: boolean): Part[] {
-  const parts = textColumn(file, name).map((cell, row) => {
-    const part = PARTS.find((each) => each === cell);
-    if (part === undefined) throw cellError(file, row, name, `'${cell}' is not one of ${PARTS.join(', ')}`);
-    return part;
-  });
-  for (const part of calibrating ? (['train', 'calibrate'] as const) : (['train'] as const))
-    if (!parts.includes(part)) throw new UsageError(`${file.name}: no row has ${name} = ${part}`);
-  return parts;
-}
+const rowNumbers = ({ label }: LogisticColumns, keep: (row: number) => boolean): number[] =>
+  [...label.keys()].filter(keep);
 
-function featureNames(
-  file: Table,
-  { features, all, drop }: { features?: string; all: boolean; drop?: string },
-  taken: number[],
-): string[] {
-  const list = (text: string) => text.split(',').map((name) => columnIndex(file, name.trim()));
-  if ((features === undefined) === !all)
-    throw new UsageError('fit logistic needs either --features a,b,c or --all (with --drop for ids and dates)');
-  const dropped = new Set([...(drop === undefined ? [] : list(drop)), ...taken]);
-  const wanted = features === undefined ? [...file.header.keys()] : list(features);
-  const told = features === undefined ? undefined : wanted.find((at) => taken.includes(at));
-  if (told !== undefined)
-    throw new UsageError(`--features ${file.header[told]}: that column is the label, weight or split`);
-  const kept = [...new Set(wanted)].filter((at) => !dropped.has(at)).map((at) => file.header[at]!);
-  if (kept.length === 0) throw new UsageError(`${file.name}: no column is left as a feature`);
-  return kept;
-}
-
-const textColumn = (file: Table, name: string): string[] => {
-  const index = columnIndex(file, name);
-  return file.rows.map((row) => row[index] ?? '');
-};
-
-function refuseUnusable(file: Table, encoding: readonly FeatureEncoding[]): void {
-  for (const feature of encoding) {
-    if (feature.kind === 'categorical' && feature.levels.length > MOST_LEVELS)
-      throw new UsageError(
-        `${file.name}, column ${feature.column}: ${feature.levels.length} different texts are an id or a date, not a category; --drop ${feature.column}`,
-      );
-    if (feature.kind === 'numeric' && feature.blank === null)
-      throw new UsageError(
-        `${file.name}, column ${feature.column}: blank in every row to fit; --drop ${feature.column}`,
-      );
-  }
-}
-
-function where(data: LogisticColumns, keep: (row: number) => boolean): LogisticColumns {
-  const pick = (column: Float64Array) => column.filter((_, row) => keep(row));
+function pick(data: LogisticColumns, rows: readonly number[]): LogisticColumns {
+  const column = (values: Float64Array) => Float64Array.from(rows, (row) => values[row]!);
   return {
     names: data.names,
-    features: data.features.map(pick),
-    label: pick(data.label),
-    weight: data.weight && pick(data.weight),
+    features: data.features.map(column),
+    label: column(data.label),
+    weight: data.weight && column(data.weight),
   };
 }
 
-/** Platt and isotonic both read log-odds. */
-function fitCalibration(method: 'platt' | 'isotonic', model: LogisticModel, rows: LogisticColumns): Calibration {
-  const scored = { label: rows.label, score: predictLogOdds(model, rows.features), weight: rows.weight };
-  const answer = method === 'platt' ? fitPlatt(scored) : fitIsotonic(scored);
-  if (!answer.ok) throw new UsageError(`the calibrate rows cannot calibrate: ${answer.reason}`);
-  return answer.value;
-}
-
-function measure(model: LogisticModel, rows: LogisticColumns, calibration: Calibration | undefined): ScoreMetrics {
-  const eta = predictLogOdds(model, rows.features);
-  const score = calibration === undefined ? probability(eta) : calibrate(calibration, eta);
-  return scoreMetrics({ label: rows.label, score, weight: rows.weight });
+/** All calibrations read log-odds. */
+function fitCalibration(
+  { calibrate: method, data, group }: LogisticInput,
+  model: LogisticModel,
+  rows: readonly number[],
+): { calibration: Calibration; calibrationTrials?: CalibrationTrial[] } {
+  const { label, features, weight } = pick(data, rows);
+  const scored = { label, score: predictLogOdds(model, features, label.length), weight };
+  const cannot = (reason: string) => new UsageError(`the calibrate rows cannot calibrate: ${reason}`);
+  if (method === 'auto') {
+    const chosen = chooseCalibration(scored, group && Float64Array.from(rows, (row) => group[row]!));
+    if (!chosen.ok) throw cannot(chosen.reason);
+    return { calibration: chosen.value.calibration, calibrationTrials: chosen.value.trials };
+  }
+  const fitted = method === 'platt' ? fitPlatt(scored) : fitIsotonic(scored);
+  if (!fitted.ok) throw cannot(fitted.reason);
+  return { calibration: fitted.value };
 }
 
 interface Answer extends Omit<LogisticModel, 'ok'> {
   encoding: FeatureEncoding[];
+  lambdaChoice?: LambdaChoice;
   calibration?: Calibration;
+  calibrationTrials?: CalibrationTrial[];
   uncalibratedMetrics?: ScoreMetrics;
   measuredOn: Part;
   metrics: ScoreMetrics;
+  segments?: SegmentCalibration[];
   diagnostics: Diagnostic[];
 }
 
@@ -213,22 +161,60 @@ function say(answer: Answer, json: boolean, io: Io): void {
     io.stdout(`${JSON.stringify(answer)}\n`);
     return;
   }
-  const rows = answer.coefficients.map(({ name, coef, standardised }) => [
-    name,
-    Number(coef.toPrecision(6)),
-    Number(standardised.toPrecision(6)),
-  ]);
+  const short = (value: number) => Number(value.toPrecision(6));
+  const rows = answer.coefficients.map(({ name, coef, standardised }) => [name, short(coef), short(standardised)]);
   io.stdout(
     `${[
       `logistic, ${answer.n} rows, penalty ${answer.penalty}, lambda ${answer.lambda.toPrecision(6)}`,
       aligned(
         ['feature', 'coefficient', 'per sd'],
-        [['(intercept)', answer.intercept, answer.standardisedIntercept], ...rows],
+        [['(intercept)', short(answer.intercept), short(answer.standardisedIntercept)], ...rows],
       ),
       `objective ${answer.objective.toFixed(9)}, optimality violated by ${answer.kkt.toExponential(1)} after ${answer.iterations} steps`,
+      ...(answer.lambdaChoice ? describeChoice(answer.lambdaChoice) : []),
+      ...(answer.calibrationTrials ? describeTrials(answer.calibration!, answer.calibrationTrials) : []),
       '',
       `measured on ${answer.measuredOn}: ${describeMetrics(answer.metrics).join('\n')}`,
+      ...(answer.segments ? describeSegments(answer.segments) : []),
     ].join('\n')}\n`,
   );
   for (const { code, message } of answer.diagnostics) io.stderr(`axiom47: warning: ${code}: ${message}\n`);
+}
+
+function describeChoice({ rule, lambda, best, oneStandardError, path, folds }: LambdaChoice): string[] {
+  const worst = path.reduce((most, { kkt, worstKkt }) => Math.max(most, kkt, worstKkt), 0);
+  const told = path.filter((each, i) => i % 5 === 0 || each.lambda === best || each.lambda === oneStandardError);
+  return [
+    '',
+    `λ = ${lambda.toPrecision(6)} by ${rule === 'least-loss' ? 'the least log loss' : 'the one-standard-error rule'} over ${folds.length} folds (${folds.map(({ train, validate }) => `${train} → ${validate}`).join(', ')} rows); optimality violated by at most ${worst.toExponential(1)}`,
+    aligned(
+      ['λ', 'log loss', '±', 'features', ''],
+      told.map((each) => [
+        Number(each.lambda.toPrecision(4)),
+        Number(each.loss.toPrecision(6)),
+        Number(each.standardError.toPrecision(2)),
+        each.nonzero,
+        [each.lambda === best ? 'least' : '', each.lambda === oneStandardError ? 'one standard error' : '']
+          .filter(Boolean)
+          .join(', '),
+      ]),
+    ),
+  ];
+}
+
+function describeTrials(calibration: Calibration, trials: readonly CalibrationTrial[]): string[] {
+  return [
+    '',
+    `calibration ${calibration.method}`,
+    aligned(
+      ['method', 'Brier, held out', 'difference', '±', ''],
+      trials.map(({ method, brier, difference, standardError, reason }) => [
+        method,
+        brier && Number(brier.toPrecision(5)),
+        difference && Number(difference.toPrecision(2)),
+        standardError && Number(standardError.toPrecision(2)),
+        reason,
+      ]),
+    ),
+  ];
 }

@@ -136,7 +136,7 @@ test('fit logistic refuses what cannot be, and names it', async () => {
   expect(await bad(fit, ...churn)).toMatch(/either --features a,b,c or --all/);
   expect(await bad(fit, ...churn, '--all')).toMatch(/column customer_id: 1500 different texts/);
   expect(await bad(fit, ...churn, '--features', 'age')).toMatch(/no column 'age'/);
-  expect(await bad(fit, ...churn, '--features', 'churned')).toMatch(/label, weight or split/);
+  expect(await bad(fit, ...churn, '--features', 'churned')).toMatch(/label, weight, split/);
   expect(await bad(fit, ...whole, '--penalty', 'l3')).toMatch(/one of l2, l1/);
   expect(await bad(fit, ...whole, '--lambda=-1')).toMatch(/--lambda -1 is not a number ≥ 0/);
   expect(await bad(fit, ...whole, '--alpha', '2')).toMatch(/--alpha 2 is not between 0 and 1/);
