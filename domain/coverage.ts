@@ -11,9 +11,10 @@ export interface Coverage {
 }
 
 /**
- * Days after the beginning of the data within which a first purchase is not taken for a first one. 180 = two default horizons: who
- * bought before the beginning and then paused for longer than that is rare among active customers, and would be counted as new whatever
- * the length. Longer is safer and leaves fewer customers; 0 believes every first purchase seen.
+ * Days after the beginning of the data within which a first purchase is not taken for a first one. 180 = two default horizons: an old
+ * customer is taken for a new one only after a pause longer than that. Of the 44,021 pauses between purchase days of CDNOW 26 % are
+ * longer than 90 days, 12 % longer than 180, 2 % longer than 365. Longer is safer and leaves fewer customers; 0 believes every first
+ * purchase seen.
  */
 export const DEFAULT_BURN_IN_DAYS = 180;
 export const LONGEST_BURN_IN_DAYS = 3653;
