@@ -132,8 +132,10 @@ export interface Divergence {
   chiSquare: ChiSquareTest;
   /** The Kolmogorov–Smirnov statistic at the bin edges, a lower bound of the one on the values; meaningless for categories. */
   ksBinned: number;
-  /** The jsDistance that two samples of these sizes from one distribution exceed with probability `level`. */
+  /** What two samples of these sizes from one distribution exceed with probability `level`: of jsDistance, of psi, of ksBinned (at most). */
   noiseFloor: number;
+  psiFloor: number;
+  ksFloor: number;
 }
 
 /** What takes the place of a zero proportion in PSI. */
@@ -142,7 +144,8 @@ const PSI_EPSILON = 1e-4;
 /**
  * Compares two count vectors over the same bins. Bins that are empty in both are left out.
  *
- * The noise floor: under one distribution 8·JS (nats) ≈ (1/n + 1/m)·χ² with bins − 1 degrees of freedom, so small samples drift by chance.
+ * The noise floors: under one distribution 8·JS (nats) ≈ PSI ≈ (1/n + 1/m)·χ² with bins − 1 degrees of freedom, so small samples drift by chance;
+ * the KS gap exceeds √((1/n + 1/m)·ln(2/level)/2) with at most `level` (Kolmogorov's limit, by its first term; fewer places to look in only help).
  *
  * @param reference whole counts ≥ 0, at least 1 in all.  @param current likewise.
  * @param level how often chance alone may pass the noise floor, in (0, 1).
@@ -193,6 +196,8 @@ export function divergence(reference: readonly number[], current: readonly numbe
     },
     ksBinned,
     noiseFloor: Math.min(1, Math.sqrt(floor / (8 * Math.LN2))),
+    psiFloor: floor,
+    ksFloor: degreesOfFreedom === 0 ? 0 : Math.min(1, Math.sqrt(((1 / n + 1 / m) * Math.log(2 / level)) / 2)),
   };
 }
 

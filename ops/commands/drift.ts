@@ -34,10 +34,11 @@ Bins are frozen from the reference: its deciles with open ends, or its categorie
 is numeric when every cell of the reference that is not empty is a number.
 
   --columns  the columns to compare (those that both files have)
-  --json     {features: [{name, kind, psi, jsDivergence, jsDistance, noiseFloor, drifted, chiSquare, missing, bins, newLevels?, ks?, wasserstein?}]}
+  --json     {features: [{name, kind, psi, psiFloor, jsDivergence, jsDistance, noiseFloor, drifted, chiSquare, missing, bins, newLevels?,
+             ks?, ksBinned?, ksFloor?, wasserstein?}]}
 
 psi puts 1e-4 for an empty bin; jsDivergence is in bits, jsDistance its square root, both in [0, 1]. noiseFloor is the jsDistance that chance
-alone exceeds in 1 % of comparisons at these sizes; drifted: jsDistance above both noiseFloor and 0.1. missing.drifted: p of the missing rate < 0.01.
+alone exceeds in 1 % of comparisons at these sizes, psiFloor and ksFloor the same of psi and of ksBinned, the KS gap at the frozen bins' edges; drifted: jsDistance above both noiseFloor and 0.1. missing.drifted: p of the missing rate < 0.01.
 
 Example:
   axiom47 drift --reference training.csv --current last-week.csv --columns tenure,amount,plan`,
@@ -119,8 +120,12 @@ function compareNumbers(current: Table, name: string, before: string[], now: str
   const [reference, values] = [numbers(before), numbers(now)];
   const bins = numericBins(reference);
   const samples = compareSamples(reference, values);
+  const [counted, countedNow] = [countNumbers(bins, reference), countNumbers(bins, values)];
+  const { ksBinned, ksFloor } = compared(counted, countedNow) ?? { ksBinned: null, ksFloor: null };
   return {
-    ...describe(name, bins, countNumbers(bins, reference), countNumbers(bins, values)),
+    ...describe(name, bins, counted, countedNow),
+    ksBinned,
+    ksFloor,
     ks: samples && { statistic: samples.ks, p: samples.ksP },
     wasserstein: samples?.wasserstein ?? null,
   };
@@ -139,15 +144,19 @@ function compareLevels(file: Table, name: string, before: string[], now: string[
   return { ...counted, newLevels };
 }
 
+/** A current file where every cell is missing has nothing to measure; the missing rate says it. */
+const compared = (reference: BinCounts, current: BinCounts) =>
+  current.counts.some((count) => count > 0) ? divergence(reference.counts, current.counts, LEVEL) : null;
+
 function describe(name: string, bins: Bins, reference: BinCounts, current: BinCounts) {
   const rate = ({ counts, missing }: BinCounts) => missing / (missing + counts.reduce((sum, count) => sum + count, 0));
   const { p } = missingRateTest(reference, current);
-  // A current file where every cell is missing has nothing to measure; the missing rate says it.
-  const found = current.counts.some((count) => count > 0) ? divergence(reference.counts, current.counts, LEVEL) : null;
+  const found = compared(reference, current);
   return {
     name,
     kind: bins.kind,
     psi: found?.psi ?? null,
+    psiFloor: found?.psiFloor ?? null,
     jsDivergence: found?.jsDivergence ?? null,
     jsDistance: found?.jsDistance ?? null,
     noiseFloor: found?.noiseFloor ?? null,

@@ -1,4 +1,4 @@
-// The state sketch beside DDSketch and the t-digest: accuracy, merging, bytes, speed. `bench sketches` prints the table of ADR 0006.
+// The state sketch beside DDSketch and the t-digest: accuracy, merging, bytes, speed. `bench sketches` prints the table of ADR 0007.
 import { amounts, CONTESTANTS, type Contestant, errorsOf, LEVELS, split } from '../support/sketches.ts';
 import type { Benchmark, Measurement } from './benchmark.ts';
 

@@ -13,6 +13,7 @@ import {
   numericBins,
 } from '#domain/models/drift.ts';
 import { compareSamples } from '#domain/models/two-samples.ts';
+import { createRandom } from '#domain/numerics/random.ts';
 import { describeShared, hasShared, sharedJson } from '../../support/shared.ts';
 
 interface GoldenTest {
@@ -190,6 +191,44 @@ describe('identities', () => {
     );
   });
 
+  test('levels too, new ones included, in any order and any split', () => {
+    const cell = fc.constantFrom('a', 'b', 'c', 'new', 'newer', null);
+    const cells = fc.array(cell, { maxLength: 40 });
+    fc.assert(
+      fc.property(cells, cells, cells, (a, b, c) => {
+        const bins = categoricalBins(['b', 'a', 'c', 'b', null]);
+        const count = (values: (string | null)[]) => countLevels(bins, values);
+        const whole = count([...a, ...b, ...c]);
+        expect(mergeCounts(mergeCounts(count(a), count(b)), count(c))).toEqual(whole);
+        expect(mergeCounts(count(c), mergeCounts(count(b), count(a)))).toEqual(whole);
+        expect(count([...a, ...b, ...c].toReversed())).toEqual(whole);
+        const news = [...a, ...b, ...c].filter((level) => level?.startsWith('new')).length;
+        expect(whole.counts.at(-1)).toBe(news);
+        expect(whole.counts.reduce((sum, each) => sum + each, whole.missing)).toBe(a.length + b.length + c.length);
+      }),
+    );
+  });
+
+  test('chance alone passes the floors about as often as they say, and hardly ever the KS one', () => {
+    const random = createRandom(13);
+    const draw = (n: number) => Float64Array.from({ length: n }, () => random.normal());
+    const bins = numericBins(draw(5000));
+    const runs = 2000;
+    const passed = { js: 0, psi: 0, ks: 0 };
+    for (let k = 0; k < runs; k++) {
+      const found = divergence(countNumbers(bins, draw(600)).counts, countNumbers(bins, draw(200)).counts, 0.05);
+      if (found.jsDistance > found.noiseFloor) passed.js++;
+      if (found.psi > found.psiFloor) passed.psi++;
+      if (found.ksBinned > found.ksFloor) passed.ks++;
+    }
+    // Four standard errors of 5 %, and the second order of the approximation at 20 a bin.
+    const slack = 4 * Math.sqrt((0.05 * 0.95) / runs) + 0.005;
+    expect(Math.abs(passed.js / runs - 0.05)).toBeLessThan(slack);
+    expect(Math.abs(passed.psi / runs - 0.05)).toBeLessThan(slack);
+    expect(passed.ks / runs).toBeLessThan(0.05);
+    expect(passed.ks).toBeGreaterThan(10);
+  });
+
   test('JS is symmetric, in [0, 1], and zero for a sample against itself', () => {
     const counts = fc
       .array(fc.nat(500), { minLength: 6, maxLength: 6 })
@@ -225,7 +264,14 @@ describe('edges', () => {
   });
 
   test('one bin: nothing can drift', () => {
-    expect(divergence([4], [7])).toMatchObject({ psi: 0, jsDistance: 0, noiseFloor: 0, chiSquare: { p: 1 } });
+    expect(divergence([4], [7])).toMatchObject({
+      psi: 0,
+      jsDistance: 0,
+      noiseFloor: 0,
+      psiFloor: 0,
+      ksFloor: 0,
+      chiSquare: { p: 1 },
+    });
   });
 
   test('large samples take the limit law', () => {

@@ -202,7 +202,11 @@ describe('drift', () => {
       expect(feature.jsDivergence).toBeCloseTo(want.js_divergence_bits, 12);
       expect(feature.jsDistance).toBeCloseTo(want.js_distance_base2, 12);
       expect(feature.chiSquare.p).toBeCloseTo(want.chi2_homogeneity.p, 12);
-      if (want.kind === 'numeric') expect(feature.ks.statistic).toBeCloseTo(want.ks_stat, 12);
+      expect(feature.psiFloor).toBeGreaterThan(0);
+      if (want.kind !== 'numeric') continue;
+      expect(feature.ks.statistic).toBeCloseTo(want.ks_stat, 12);
+      expect(feature.ksBinned).toBeLessThanOrEqual(feature.ks.statistic + 1e-12);
+      expect(feature.ksBinned > feature.ksFloor).toBe(feature.drifted);
     }
     expect(features[5].newLevels).toEqual(['trial']);
     expect(features[5].bins.at(-1)).toEqual({ level: null, reference: 0, current: 51 });
@@ -213,7 +217,14 @@ describe('drift', () => {
   test('a column that went missing altogether is measured by its missing rate', async () => {
     const argv = ['--reference', file('a.csv', 'x,y\n1,a\n2,b\n3,c\n'), '--current', file('b.csv', 'x,y\n,a\n,b\n')];
     const { features } = JSON.parse(await run(drift, ...argv, '--json'));
-    expect(features[0]).toMatchObject({ name: 'x', psi: null, drifted: null, ks: null, missing: { currentRate: 1 } });
+    expect(features[0]).toMatchObject({
+      name: 'x',
+      psi: null,
+      drifted: null,
+      ks: null,
+      ksBinned: null,
+      missing: { currentRate: 1 },
+    });
     expect(await run(drift, ...argv)).toContain('100.0 %');
   });
 
