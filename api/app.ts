@@ -14,6 +14,7 @@ import { Problem, type ProblemReason, problemResponse, toProblem } from './probl
 import { createRouter, declaredRoutes, type RouteAccess } from './route.ts';
 import { accountRoutes } from './routes/account.ts';
 import { batchRoutes } from './routes/batch.ts';
+import { churnRoutes } from './routes/churn.ts';
 import { customerRoutes } from './routes/customers.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -108,6 +109,7 @@ export function createApp(deps: Deps) {
     .route('/', batchRoutes(deps, predictions))
     .route('/', customerRoutes(deps, predictions))
     .route('/', modelRoutes(deps, predictions))
+    .route('/', churnRoutes(deps, predictions))
     .route('/', sourceRoutes(deps))
     .route('/', importRoutes(deps, predictions))
     .route('/', logRoutes(deps, predictions))

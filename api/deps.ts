@@ -1,14 +1,18 @@
 // Everything the API needs from the rest of the platform, as narrow interfaces: the composition root hands over the real ones, tests hand
 // over objects in memory. Nothing here is opened, started or closed by the API.
+
+import type { ChurnDefinition } from '#domain/churn-definition.ts';
 import type { CustomerEntries } from '#domain/ledger.ts';
+import type { ChurnModel } from '#domain/models/churn-model.ts';
 import type { ClvColumnsAnswer, ClvColumnsRequest } from '#domain/models/clv-columns.ts';
 import type { ClvModel } from '#domain/models/clv-model.ts';
+import type { Rates } from '#domain/rates.ts';
 import type { Result } from '#domain/result.ts';
 import type { Offsets } from '#domain/time.ts';
 import type { CustomerSort } from '#projections/customer-profile.ts';
 import type { Columns } from '#projections/memory/columns.ts';
 import type { RunStats } from '#projections/memory/runs.ts';
-import type { WorkspaceFacts } from '#projections/memory/workspace.ts';
+import type { ChurnInForce, WorkspaceFacts } from '#projections/memory/workspace.ts';
 import type { GatewayHandlers, GatewayStatus } from '#streams/gateway/protocol.ts';
 import type { AccessStore } from '#streams/keyring/access-store.ts';
 import type { Quarantine } from '#streams/quarantine.ts';
@@ -58,6 +62,11 @@ export interface ServingModel {
   model: ClvModel;
 }
 
+/** A deployed churn model beside BG/NBD; of one kind of model and business the last one deployed answers. */
+export interface ServingChurnModel extends Omit<ServingModel, 'model'> {
+  model: ChurnModel;
+}
+
 /** Mode and offset table of the workspace's clock, as the log's facts last set them. */
 export interface ClockInfo {
   mode: 'log' | 'wall';
@@ -77,6 +86,7 @@ export interface IdLookup {
 /** One customer's ledger at hand: what was known, for any day of it. */
 export interface LedgerView {
   entries: CustomerEntries;
+  rates: Rates;
   /** Days ≤ `day` only. */
   at(day: number): History;
 }
@@ -220,6 +230,22 @@ export interface FitRequest {
   by: string;
 }
 
+/** Definitions of churn, and the models trained for them. */
+export interface ChurnCalls {
+  /** Answers when the API judges by it; the position from which it holds. */
+  define(definition: ChurnDefinition, by: string): Promise<Result<{ seq: number }, string>>;
+  /** Trains in the pool from the log, registers, and deploys when asked to; `ok: false` with why when the data do not carry a model. */
+  train(request: ChurnTrainRequest): Promise<Record<string, unknown>>;
+}
+export interface ChurnTrainRequest {
+  estimator: ChurnModel['model'];
+  definition: ChurnDefinition;
+  cutoffs: number;
+  latenessDays: number | null;
+  deploy: boolean;
+  by: string;
+}
+
 /** The demo's own parameters, kept apart from everything a model may see. */
 export interface Truth {
   unit: 'week' | 'day';
@@ -285,6 +311,10 @@ export interface Deps extends AccessDeps {
   clock: () => ClockInfo;
   /** Every deployment so far, so that a past moment finds the model that was in force then. */
   deployedModels: () => readonly ServingModel[];
+  deployedChurnModels: () => readonly ServingChurnModel[];
+  /** Every definition of churn so far, by position. */
+  churnDefinitions: () => readonly ChurnInForce[];
+  churn: ChurnCalls;
   /** Named checks of /readyz: resolves with a word on its state, or rejects with what is wrong. */
   checks: Record<string, () => Promise<string | null>>;
 }

@@ -5,7 +5,6 @@ import { getRequestListener } from '@hono/node-server';
 import { LONGEST_HORIZON_DAYS } from '#domain/models/clv-model.ts';
 import { type App, coreOf, problemFrom, traceOf } from './app.ts';
 import type { Deps } from './deps.ts';
-import { DEFAULT_HORIZON_DAYS } from './predict/service.ts';
 import { PROBLEM_TYPE, problemBody } from './problem.ts';
 
 const PATH = '/api/predict/churn';
@@ -14,7 +13,8 @@ const HOT_BODY = 1024;
 
 interface HotQuestion {
   customerId: string;
-  horizonDays: number;
+  /** null = the one of the definition of churn. */
+  horizonDays: number | null;
   strict: boolean;
 }
 
@@ -22,7 +22,7 @@ interface HotQuestion {
 export function hotQuestion(body: unknown): HotQuestion | null {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return null;
   let customerId: string | null = null;
-  let horizonDays = DEFAULT_HORIZON_DAYS;
+  let horizonDays: number | null = null;
   let strict = false;
   for (const key in body) {
     const value = (body as Record<string, unknown>)[key];
@@ -36,7 +36,8 @@ export function hotQuestion(body: unknown): HotQuestion | null {
     const code = customerId.charCodeAt(i);
     if (code < 32 || code === 127) return null;
   }
-  return horizonDays > 0 && horizonDays <= LONGEST_HORIZON_DAYS ? { customerId, horizonDays, strict } : null;
+  const served = horizonDays === null || (horizonDays > 0 && horizonDays <= LONGEST_HORIZON_DAYS);
+  return served ? { customerId, horizonDays, strict } : null;
 }
 
 export function createListener(app: App, deps: Deps): RequestListener {

@@ -9,7 +9,7 @@ import { historyOf } from './predict/history.ts';
 
 /** @param flags COLUMN_FLAG bits of the customer's row: identity and coverage, which hold for every day. */
 export function viewOf(entries: CustomerEntries, rates: Rates, flags: number): LedgerView {
-  return { entries, at: (day) => historyOf(features(entries, day, { rates }), { flags, seq: entries.seq }) };
+  return { entries, rates, at: (day) => historyOf(features(entries, day, { rates }), { flags, seq: entries.seq }) };
 }
 
 /** Rates as they cross a thread: the reporting currency and what held from which day. */

@@ -5,6 +5,7 @@ import { guessDecimal } from './decimal-guess.ts';
 import { BLANK, type ImportKind, type ImportMapping } from './import-mapping.ts';
 import { parseCurrency } from './money.ts';
 import { ok, type Result, refuse } from './result.ts';
+import { type SnapshotWish, snapshotOf } from './subscription-snapshot.ts';
 import { parseTimeText } from './time.ts';
 import { type DateOrder, dateOrderOf } from './written-dates.ts';
 
@@ -29,6 +30,10 @@ export interface Wish {
   end?: string;
   dateOrder?: DateOrder;
   revision?: number;
+  /** subscription: the table stands for one day. */
+  snapshot?: SnapshotWish;
+  /** subscription: columns that travel in the clear, or 'all' that are left. */
+  attributes?: string[] | 'all';
 }
 
 export interface Guess {
@@ -103,29 +108,51 @@ export function guessMapping(
     return ok({ mapping, explanation, warnings });
   }
 
+  /** Null, or what is missing. */
+  function chooseTimes(): string | null {
+    mapping.time = choose(kind === 'subscription' ? 'start' : 'time', wish.time) ?? timeByContent(header, used, at);
+    if (mapping.time === null) {
+      const summary = ['frequency', 'recency'].every((name) => header.some((column) => plainName(column) === name));
+      const hint = summary ? ' This looks like a summary, one row a customer: `fit bg-nbd --data FILE` reads it.' : '';
+      const snapshot =
+        kind === 'subscription' ? ' A table of subscribers as they stood on one day is read with --snapshot DATE.' : '';
+      return `No column looks like a time; name it with --time COL.${hint}${snapshot}`;
+    }
+    used.add(mapping.time);
+    const dates = dateOrder(at(mapping.time), wish.dateOrder);
+    if (!dates.ok) return `Column '${mapping.time}': ${dates.reason}`;
+    mapping.dateOrder = dates.value;
+    say(
+      'time',
+      mapping.time + (dates.value === 'iso' ? '' : ` (${dates.value === 'dmy' ? 'day first' : 'month first'})`),
+    );
+    if (kind !== 'subscription') return null;
+    mapping.end = choose('end', wish.end);
+    say('end', mapping.end ?? 'none: every subscription still runs');
+    return null;
+  }
+  function chooseSnapshot(wished: SnapshotWish): string | null {
+    const snapshot = snapshotOf(wished, header, at);
+    if (!snapshot.ok) return snapshot.reason;
+    mapping.snapshot = snapshot.value;
+    const { day, tenure, tenureUnit, ended, withinDays } = snapshot.value;
+    for (const column of [tenure, ended?.column]) if (column !== undefined) used.add(column);
+    say('start', `${tenure} (${tenureUnit}) before ${day}, the day of the snapshot`);
+    say(
+      'end',
+      ended === null
+        ? 'none: every subscription still runs'
+        : `${ended.column} = ${ended.value}: ${withinDays} days after ${day}`,
+    );
+    return null;
+  }
+
   mapping.customer = choose('customer', wish.customer);
   if (mapping.customer === null) return problem('No column looks like a customer; name it with --customer COL.');
   say('customer', mapping.customer);
 
-  mapping.time = choose(kind === 'subscription' ? 'start' : 'time', wish.time) ?? timeByContent(header, used, at);
-  if (mapping.time === null) {
-    const summary = ['frequency', 'recency'].every((name) => header.some((column) => plainName(column) === name));
-    const hint = summary ? ' This looks like a summary, one row a customer: `fit bg-nbd --data FILE` reads it.' : '';
-    return problem(`No column looks like a time; name it with --time COL.${hint}`);
-  }
-  used.add(mapping.time);
-  const dates = dateOrder(at(mapping.time), wish.dateOrder);
-  if (!dates.ok) return problem(`Column '${mapping.time}': ${dates.reason}`);
-  mapping.dateOrder = dates.value;
-  say(
-    'time',
-    mapping.time + (dates.value === 'iso' ? '' : ` (${dates.value === 'dmy' ? 'day first' : 'month first'})`),
-  );
-
-  if (kind === 'subscription') {
-    mapping.end = choose('end', wish.end);
-    say('end', mapping.end ?? 'none: every subscription still runs');
-  }
+  const timed = wish.snapshot === undefined ? chooseTimes() : chooseSnapshot(wish.snapshot);
+  if (timed !== null) return problem(timed);
   if (kind === 'order' || kind === 'subscription') {
     mapping.order = choose(kind === 'order' ? 'order' : 'subscription', wish.order);
     const money = chooseMoney(mapping, wish, choose);
@@ -162,6 +189,15 @@ export function guessMapping(
   mapping.id = choose('id', wish.id);
   if (mapping.id !== null && wish.id === undefined && hasTwins(at(mapping.id))) mapping.id = null;
   if (mapping.id !== null) say('id', mapping.id);
+  if (kind === 'subscription' && wish.attributes !== undefined) {
+    mapping.attributes = header.filter((column) =>
+      wish.attributes === 'all' ? !used.has(column) : wish.attributes!.includes(column),
+    );
+    const unknown = wish.attributes === 'all' ? undefined : wish.attributes.find((name) => !header.includes(name));
+    if (unknown !== undefined) return problem(`There is no column '${unknown}' (--attributes).`);
+    for (const column of mapping.attributes) used.add(column);
+    say('attributes', `${mapping.attributes.join(', ')} (in the clear)`);
+  }
   const rest = header.filter((column) => !used.has(column));
   if (kind === 'identified') {
     mapping.traits = rest;

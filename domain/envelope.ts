@@ -94,6 +94,15 @@ export type Fact =
       coverage: 'complete' | number;
     }
   | { type: 'import.finished'; run: string; rows: number; events: number; quarantinedRows: number }
+  /** The barrier of a definition of churn (domain/churn-definition.ts); of one kind the highest `ctlSequence` holds. */
+  | {
+      type: 'churn.defined';
+      ctlSequence: number;
+      kind: 'non-contractual' | 'contractual';
+      horizonDays: number;
+      graceDays: number;
+      activeWithinDays: number | null;
+    }
   /** What a source holds of the past (domain/coverage.ts). `version` = CTL sequence of the declaration: the highest of a source stands. */
   | { type: 'source.covered'; source: string; coverage: 'complete' | number; burnInDays: number; version: number }
   | { type: 'customer.linked'; anonymous: Uint8Array; known: Uint8Array }

@@ -51,8 +51,12 @@ export function createCells(mapping: ImportMapping, header: readonly string[]) {
     id: indexOf(mapping.id),
     name: indexOf(mapping.name),
     end: indexOf(mapping.end),
+    tenure: indexOf(mapping.snapshot?.tenure ?? null),
+    ended: indexOf(mapping.snapshot?.ended?.column ?? null),
   };
-  const traits = mapping.traits.map((name) => [name, indexOf(name)] as const);
+  const named = (names: string[]) => names.map((name) => [name, indexOf(name)] as const);
+  const traits = named(mapping.traits);
+  const attributes = named(mapping.attributes);
 
   const cell = (row: Row, column: number): string => (column < 0 ? '' : (row.cells[column] ?? '').trim());
   const time = (row: Row, column = columns.time): string => isoText(cell(row, column), mapping.dateOrder);
@@ -121,7 +125,7 @@ export function createCells(mapping: ImportMapping, header: readonly string[]) {
 
   const asObject = (cells: readonly string[]) => Object.fromEntries(header.map((name, i) => [name, cells[i] ?? '']));
 
-  return { columns, traits, hasMoney, cell, time, amount, currency, money, refuse, asObject };
+  return { columns, traits, attributes, hasMoney, cell, time, amount, currency, money, refuse, asObject };
 }
 
 /** Why a text is not an amount of this file, and which option reads it when the whole file is written so. */

@@ -1,6 +1,7 @@
 // Which column of a table is what: the mapping an import runs under, and the rows it could not take.
 import type { DecimalMark } from './decimal.ts';
 import type { ReasonCode } from './events.ts';
+import type { Snapshot } from './subscription-snapshot.ts';
 import type { DateOrder } from './written-dates.ts';
 
 export const IMPORT_KINDS = ['order', 'activity', 'subscription', 'identified', 'event'] as const;
@@ -39,6 +40,10 @@ export interface ImportMapping {
   end: string | null;
   /** identified: columns sealed as traits. */
   traits: string[];
+  /** subscription: the table describes subscribers on one day, instead of saying when each began and ended. */
+  snapshot: Snapshot | null;
+  /** subscription: columns that become attributes of the customer, in the clear. */
+  attributes: string[];
   /** Revision of every order: the run's start second with --amend, else 0. Not part of what the columns mean. */
   revision: number;
 }
@@ -63,6 +68,8 @@ export const BLANK: Omit<ImportMapping, 'kind'> = {
   activity: 'activity',
   end: null,
   traits: [],
+  snapshot: null,
+  attributes: [],
   revision: 0,
 };
 
@@ -78,11 +85,24 @@ export interface RefusedRow {
 }
 
 /**
- * Canonical text of a mapping for the digest: sorted keys, without the revision (amending is not another file). Plain decimals and netted
- * refund lines are left out: that is what a mapping meant before it could say so, and the digest of such an import must not change.
+ * Canonical text of a mapping for the digest: sorted keys, without the revision (amending is not another file). Plain decimals, netted
+ * refund lines, no snapshot and no attributes are left out: that is what a mapping meant before it could say so, and the digest of such an import must not change.
  */
-export const mappingText = ({ revision: _, decimal, refundLines, ...rest }: ImportMapping): string => {
-  const mapping = { ...rest, ...(decimal === 'plain' ? {} : { decimal }), ...(refundLines ? { refundLines } : {}) };
+export const mappingText = ({
+  revision: _,
+  decimal,
+  refundLines,
+  snapshot,
+  attributes,
+  ...rest
+}: ImportMapping): string => {
+  const mapping = {
+    ...rest,
+    ...(decimal === 'plain' ? {} : { decimal }),
+    ...(refundLines ? { refundLines } : {}),
+    ...(snapshot === null ? {} : { snapshot }),
+    ...(attributes.length === 0 ? {} : { attributes }),
+  };
   return JSON.stringify(Object.entries(mapping).sort(([a], [b]) => (a < b ? -1 : 1)));
 };
 

@@ -7,6 +7,7 @@ import type { InputEvent, ParseContext, ReasonCode } from './events.ts';
 import { type Cells, createCells, type Imported, type Row } from './import-cells.ts';
 import type { ImportMapping } from './import-mapping.ts';
 import { createGrouper, type Grouper, type OrderDocument } from './order-lines.ts';
+import { attributeOf, spanOf } from './subscription-snapshot.ts';
 import { cleanId } from './text.ts';
 import { DAY_MS, dayOf, instantOf, parseTimeText } from './time.ts';
 
@@ -90,16 +91,35 @@ function readRow(row: Row, cells: Cells, mapping: ImportMapping, ctx: ParseConte
     }
     case 'subscription': {
       const data = { ...paid, subscription_id: cell(row, columns.order), plan: cell(row, columns.name), channel };
-      const end = cells.time(row, columns.end);
+      const span = spanOfRow(row, cells, mapping);
+      if (span === null) return;
+      const { start, end } = span;
       const named = (what: string) => (id === '' ? '' : `${id}:${what}`);
       // The end first: a row is taken whole or not at all. Its line is counted once, with the start.
       const ended = end === '' ? null : take('subscription.cancelled', end, named('end'), data, 0);
       if (end !== '' && ended === null) return;
-      const started = take('subscription.started', at, named('start'), data, 1);
-      if (started !== null) push(started, ended);
+      const started = take('subscription.started', start, named('start'), data, 1);
+      if (started === null) return;
+      push(started, ended);
+      const said = cells.attributes.flatMap(([name, column]) => {
+        const value = attributeOf(cell(row, column));
+        return value === null ? [] : [[name, value] as const];
+      });
+      // As it stood on the snapshot's day, else from the start on. Kept in the clear only where the source's policy says so.
+      const on = mapping.snapshot?.day ?? start;
+      if (said.length > 0)
+        push(take('customer.identified', on, named('attributes'), { traits: Object.fromEntries(said) }, 0));
       return;
     }
   }
+}
+
+/** When the row's subscription began and, if it did, ended ('' = it runs); null = refused. */
+function spanOfRow(row: Row, cells: Cells, { snapshot }: ImportMapping): { start: string; end: string } | null {
+  const { cell, columns } = cells;
+  if (snapshot === null) return { start: cells.time(row), end: cells.time(row, columns.end) };
+  const span = spanOf(snapshot, cell(row, columns.tenure), cell(row, columns.ended));
+  return span ?? cells.refuse(row, 'bad-field', `is not a number of ${snapshot.tenureUnit} ≥ 0`, snapshot.tenure);
 }
 
 /** A line of an order: judged by itself now, grouped at the end. (null = done, refused or not.) */

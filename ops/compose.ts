@@ -26,6 +26,7 @@ import { openKeyring } from '#streams/keyring/keyring.ts';
 import { createQuarantine } from '#streams/quarantine.ts';
 import { openArtefacts } from './artefacts.ts';
 import { createChecks } from './checks.ts';
+import { createChurn } from './churn.ts';
 import type { Config } from './config.ts';
 import { startConflictWriter } from './conflicts.ts';
 import { openDataDir } from './data-dir.ts';
@@ -211,6 +212,20 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   };
   await serving.refresh();
   await registry.repair();
+  const churn = createChurn({
+    store,
+    nats: engines.nats.options,
+    pool,
+    registry,
+    appendFact: (fact) => gateway.calls.appendFact(fact),
+    applied,
+    definitions: serving.churnDefinitions,
+    present: serving.present,
+    reportingCurrency: workspace.reportingCurrency,
+    codeVersion: packageVersion,
+    now: Date.now,
+  });
+  await churn.repair();
 
   const revocation = {
     revokeWriteKeys: (name: string) => access.revokeWriteKeys(name, Date.now()),
@@ -307,6 +322,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     uiDir: join(projectRoot, 'ui', 'dist'),
     clock: serving.clock,
     deployedModels: serving.models,
+    deployedChurnModels: serving.churnModels,
+    churnDefinitions: serving.churnDefinitions,
+    churn,
     checks: createChecks(gateway.calls, columns, projector.calls),
   };
   const http = createHttpServer(createApp(deps), deps);

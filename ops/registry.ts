@@ -1,8 +1,9 @@
 // The registry of models over the control stream: register (artefact first, then the fact), deploy (the fact, then its barrier in the
 // customers' order), and what is in force now. A crash between a deployment and its barrier is made good at the next start.
-import type { Deployment, ModelRegistry, ModelSummary, ServingModel } from '#api/deps.ts';
+import type { Deployment, ModelRegistry, ModelSummary, ServingChurnModel, ServingModel } from '#api/deps.ts';
 import type { Fact } from '#domain/envelope.ts';
 import { type Model, type ModelEvent, model as modelDecider } from '#domain/model.ts';
+import { CHURN_MODELS, type ChurnModel, parseChurnModel } from '#domain/models/churn-model.ts';
 import type { ClvModel } from '#domain/models/clv-model.ts';
 import { parseClvModel } from '#domain/models/clv-model-file.ts';
 import { decodeControl, handle, load, loadAll } from '#streams/control.ts';
@@ -11,6 +12,12 @@ import type { Artefacts } from './artefacts.ts';
 
 /** The name under which value models are registered (requirements §2). */
 export const CLV_MODEL = 'clv_model';
+/** … and churn models: one name a kind of business and a way of answering, so that each has its own succession. */
+const nameOf = (model: ClvModel | ChurnModel): string => {
+  if (model.model === 'clv') return CLV_MODEL;
+  if (model.model === 'churn-cox') return 'subscription_survival_model';
+  return model.definition.kind === 'contractual' ? 'subscription_churn_model' : 'churn_model';
+};
 const modelId = (name: string, version: number) => `${name}@${version}`;
 
 export interface RegistryDeps {
@@ -27,18 +34,18 @@ export interface RegistryDeps {
 export type Window = { seq: number; at: number; fromDay: number | null; toDay: number | null };
 
 export interface Registry extends ModelRegistry {
-  register(model: ClvModel, artefact: unknown, window: Window | null, by: string): Promise<ModelSummary>;
+  register(model: ClvModel | ChurnModel, artefact: unknown, window: Window | null, by: string): Promise<ModelSummary>;
   /** Barriers of deployments that a crash kept from the log. Answers how many were written. */
   repair(): Promise<number>;
   /** The model behind a deployment, from its artefact. */
-  serving(deployment: Deployment): ServingModel;
+  serving(deployment: Deployment): { clv: ServingModel } | { churn: ServingChurnModel };
 }
 
 export function createRegistry(deps: RegistryDeps): Registry {
   const meta = (actor: string) => ({ actor, now: deps.now() });
 
-  const barrier = (name: string, version: number, digest: string, ctlSequence: number): Promise<number> =>
-    deps.appendFact({ type: 'model.deployed', ctlSequence, kind: 'clv', model: name, version, digest, at: deps.now() });
+  const barrier = (name: string, kind: string, version: number, digest: string, ctlSequence: number): Promise<number> =>
+    deps.appendFact({ type: 'model.deployed', ctlSequence, kind, model: name, version, digest, at: deps.now() });
 
   function summaries(name: string, state: Model, registeredAt: number[]): ModelSummary[] {
     const deployed = deps.deployments().filter((each) => each.model === name);
@@ -66,7 +73,7 @@ export function createRegistry(deps: RegistryDeps): Registry {
   }
 
   async function register(
-    model: ClvModel,
+    model: ClvModel | ChurnModel,
     artefact: unknown,
     window: Window | null,
     by: string,
@@ -75,10 +82,16 @@ export function createRegistry(deps: RegistryDeps): Registry {
     const answer = await handle(
       deps.store,
       modelDecider,
-      CLV_MODEL,
+      nameOf(model),
       {
         type: 'RegisterModel',
-        model: { kind: 'clv', digest, params: JSON.parse(JSON.stringify(model)), window, metrics: {} },
+        model: {
+          kind: model.model,
+          digest,
+          params: model.model === 'clv' ? JSON.parse(JSON.stringify(model)) : {},
+          window,
+          metrics: {},
+        },
       },
       meta(by),
     );
@@ -118,7 +131,7 @@ export function createRegistry(deps: RegistryDeps): Registry {
       const seq =
         answer.value.events.length === 0 && known?.digest === chosen.digest
           ? known.seq
-          : await barrier(name, chosen.version, chosen.digest, answer.value.seq);
+          : await barrier(name, chosen.kind, chosen.version, chosen.digest, answer.value.seq);
       await deps.applied(seq);
       return { ok: true, value: { id, version: chosen.version, digest: chosen.digest, seq } };
     },
@@ -129,17 +142,19 @@ export function createRegistry(deps: RegistryDeps): Registry {
         const wanted = state.deployed === null ? undefined : state.versions[state.deployed - 1];
         const known = deps.deployments().findLast((each) => each.model === name);
         if (!wanted || known?.digest === wanted.digest) continue;
-        await deps.applied(await barrier(name, wanted.version, wanted.digest, seq));
+        await deps.applied(await barrier(name, wanted.kind, wanted.version, wanted.digest, seq));
         repaired++;
       }
       return repaired;
     },
-    serving: (deployment) => ({
-      id: modelId(deployment.model, deployment.version),
-      version: deployment.version,
-      digest: deployment.digest,
-      deployedSeq: deployment.seq,
-      model: parse(deployment.digest),
-    }),
+    serving(deployment) {
+      const { seq: deployedSeq, version, digest } = deployment;
+      const found = { id: modelId(deployment.model, version), version, digest, deployedSeq };
+      if (!(CHURN_MODELS as readonly string[]).includes(deployment.kind))
+        return { clv: { ...found, model: parse(digest) } };
+      const churn = parseChurnModel(deps.artefacts.get(digest));
+      if (!churn.ok) throw new Error(`artefact ${digest.slice(0, 12)}…: ${churn.reason}`);
+      return { churn: { ...found, model: churn.value } };
+    },
   };
 }

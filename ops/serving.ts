@@ -1,6 +1,14 @@
 // What the serving side knows besides the columns: the models that were ever in force, the workspace's clock and rates, ledgers of the present
 // and of the past; and the scores table, kept current in the background.
-import type { ClockInfo, Deployment, FitRequest, Ledgers, LedgerView, ServingModel } from '#api/deps.ts';
+import type {
+  ClockInfo,
+  Deployment,
+  FitRequest,
+  Ledgers,
+  LedgerView,
+  ServingChurnModel,
+  ServingModel,
+} from '#api/deps.ts';
 import { ratesOf, viewOf } from '#api/ledgers.ts';
 import { logNow } from '#api/predict/as-of.ts';
 import { scaleOf } from '#api/predict/history.ts';
@@ -13,7 +21,7 @@ import { createScorer } from '#processors/scoring/scorer.ts';
 import { type Columns, createCustomerColumns } from '#projections/memory/columns.ts';
 import type { FoldHandlers, FoldMessage } from '#projections/memory/protocol.ts';
 import { trainingStatistics } from '#projections/memory/training-statistics.ts';
-import type { WorkspaceFacts } from '#projections/memory/workspace.ts';
+import type { ChurnInForce, WorkspaceFacts } from '#projections/memory/workspace.ts';
 import type { ProjectorHandlers } from '#projections/protocol.ts';
 import type { Keyring } from '#streams/keyring/keyring.ts';
 import type { Remote } from '#streams/rpc.ts';
@@ -23,7 +31,7 @@ interface ServingDeps {
   calls: Remote<FoldHandlers>;
   columns: Columns;
   /** The model behind a deployment, from its artefact. */
-  modelOf(deployment: Deployment): ServingModel;
+  modelOf(deployment: Deployment): { clv: ServingModel } | { churn: ServingChurnModel };
   pool: Pool;
   projector: Remote<ProjectorHandlers>;
   /** Of the scores table: how many of the model's, the largest position and the oldest clock among them. */
@@ -37,6 +45,7 @@ export async function createServing({ calls, columns, modelOf, pool, projector, 
   let rates: Rates = ratesOf(facts.reportingCurrency, facts.rates);
   const deployments: Deployment[] = [];
   const models: ServingModel[] = [];
+  const churnModels: ServingChurnModel[] = [];
 
   const adopt = (next: WorkspaceFacts): void => {
     facts = next;
@@ -45,7 +54,9 @@ export async function createServing({ calls, columns, modelOf, pool, projector, 
   };
   const deploy = (deployment: Deployment): void => {
     if (deployments.some((known) => known.seq === deployment.seq)) return;
-    models.push(modelOf(deployment));
+    const found = modelOf(deployment);
+    if ('clv' in found) models.push(found.clv);
+    else churnModels.push(found.churn);
     deployments.push(deployment);
     log.info({ model: deployment.model, version: deployment.version, seq: deployment.seq }, 'model in force');
   };
@@ -115,6 +126,10 @@ export async function createServing({ calls, columns, modelOf, pool, projector, 
     },
     deployments: (): readonly Deployment[] => deployments,
     models: (): readonly ServingModel[] => models,
+    churnModels: (): readonly ServingChurnModel[] => churnModels,
+    churnDefinitions: (): readonly ChurnInForce[] => facts.churn,
+    /** The log's end, its local day, and what a fold of it needs. */
+    present: () => ({ seq: columns.state().seq, day: dayOfClock().day, offsets: facts.offsets }),
     clock: (): ClockInfo => clock,
     ledgers,
     settle: () => scorer.settle(),

@@ -1,13 +1,17 @@
 // The worker pool (piscina) for what costs more than its own dispatch: fits, scoring the base, quantiles of many customers.
 // A closed-form prediction costs under a microsecond and is computed inline instead (a round trip here is 23–56 µs).
 import { Piscina } from 'piscina';
+import type { ChurnModel } from '#domain/models/churn-model.ts';
 import type { ClvColumnsAnswer, ClvColumnsRequest } from '#domain/models/clv-columns.ts';
 import type { ClvModel } from '#domain/models/clv-model.ts';
 import type { Result } from '#domain/result.ts';
+import type { NatsOptions } from '#streams/jetstream/connection.ts';
 import type { ScoreColumns, ScoreHorizons, ScoreInput } from './scoring/score-columns.ts';
+import type { ChurnJob } from './training/churn-job.ts';
 import type { ClvTraining, ClvTrainingData } from './training/fit-clv.ts';
 import type { LogisticSumsRequest } from './training/fit-logistic.ts';
 import type { CheckedFit, PurchaseModelName } from './training/fit-purchases.ts';
+import type { ChurnTraining } from './training/train-churn.ts';
 import type { PoolTask } from './worker.ts';
 
 export interface Pool extends AsyncDisposable {
@@ -15,6 +19,7 @@ export interface Pool extends AsyncDisposable {
   fitPurchases(name: PurchaseModelName, data: ClvTrainingData, unit: 'week' | 'day'): Promise<CheckedFit>;
   score(model: ClvModel, input: ScoreInput, horizons: ScoreHorizons): Promise<ScoreColumns>;
   clvColumns(request: ClvColumnsRequest): Promise<ClvColumnsAnswer>;
+  trainChurn(nats: NatsOptions, job: ChurnJob): Promise<Result<ChurnTraining<ChurnModel>, string>>;
   /** Sums over some chunks of rows; the columns should lie in shared memory. */
   logisticSums(request: LogisticSumsRequest): Promise<Float64Array>;
   readonly threads: number;
@@ -37,6 +42,7 @@ export function createPool(threads = 2): Pool {
     fitPurchases: (name, data, unit) => run({ kind: 'fit-purchases', name, data, unit }),
     score: (model, input, horizons) => run({ kind: 'score', model, input, horizons }),
     clvColumns: (request) => run({ kind: 'clv-columns', request }),
+    trainChurn: (nats, job) => run({ kind: 'train-churn', nats, job }),
     logisticSums: (request) => run({ kind: 'logistic-sums', request }),
     threads,
     get queued() {

@@ -2,7 +2,10 @@
 import { type ClvColumnsRequest, clvColumns } from '#domain/models/clv-columns.ts';
 import type { ClvModel } from '#domain/models/clv-model.ts';
 import { chunkSums } from '#domain/models/logistic-kernel.ts';
+import { connectNats, type NatsOptions } from '#streams/jetstream/connection.ts';
+import { createJetStreamStore } from '#streams/jetstream/store.ts';
 import { type ScoreHorizons, type ScoreInput, scoreColumns } from './scoring/score-columns.ts';
+import { type ChurnJob, trainChurn } from './training/churn-job.ts';
 import { type ClvTrainingData, fitClv } from './training/fit-clv.ts';
 import type { LogisticSumsRequest } from './training/fit-logistic.ts';
 import { fitPurchases, type PurchaseModelName } from './training/fit-purchases.ts';
@@ -12,6 +15,8 @@ export type PoolTask =
   | { kind: 'fit-purchases'; name: PurchaseModelName; data: ClvTrainingData; unit: 'week' | 'day' }
   | { kind: 'score'; model: ClvModel; input: ScoreInput; horizons: ScoreHorizons }
   | { kind: 'clv-columns'; request: ClvColumnsRequest }
+  /** `nats` may hold a secret: never log it. */
+  | { kind: 'train-churn'; nats: NatsOptions; job: ChurnJob }
   | { kind: 'logistic-sums'; request: LogisticSumsRequest };
 
 export default function run(task: PoolTask): unknown {
@@ -24,7 +29,18 @@ export default function run(task: PoolTask): unknown {
       return scoreColumns(task.model, task.input, task.horizons);
     case 'clv-columns':
       return clvColumns(task.request);
+    case 'train-churn':
+      return trainFromLog(task.nats, task.job);
     case 'logistic-sums':
       return chunkSums(task.request.rows, task.request.pass, task.request.from, task.request.to);
+  }
+}
+
+async function trainFromLog(options: NatsOptions, job: ChurnJob) {
+  const nats = await connectNats(options, { name: 'axiom47 training' });
+  try {
+    return await trainChurn(createJetStreamStore(nats), job);
+  } finally {
+    await nats.close();
   }
 }

@@ -1,7 +1,7 @@
 // `as_of = {seq, at}` (facts §4): `seq` bounds what the log held, `at` is the moment asked about. A bare time means the latest sequence, a
 // bare sequence the log then at its own now. Every answer says both, so asking again with them gives the same digits.
 import { DAY_MS, dayOf, instantOf, type Offsets, parseTime, resolveLocal } from '#domain/time.ts';
-import type { ClockInfo, ServingModel } from '../deps.ts';
+import type { ClockInfo } from '../deps.ts';
 import { Problem } from '../problem.ts';
 import type { AsOfInput } from '../schemas.ts';
 
@@ -122,8 +122,11 @@ export async function resolveAsOf(
 }
 
 /** The model in force at a position: the last deployment at or before it (facts §4). */
-export function inForce(models: readonly ServingModel[], seq: number): ServingModel | null {
-  let found: ServingModel | null = null;
+export function inForceOf<Serving extends { deployedSeq: number }>(
+  models: readonly Serving[],
+  seq: number,
+): Serving | null {
+  let found: Serving | null = null;
   for (const model of models)
     if (model.deployedSeq <= seq && (!found || model.deployedSeq >= found.deployedSeq)) found = model;
   return found;

@@ -6,8 +6,9 @@ import type { Deps } from '../deps.ts';
 import { Problem } from '../problem.ts';
 import { createScoreIds, type ScoreQuestion } from '../score-id.ts';
 import { isoOf, type Moment } from './as-of.ts';
+import { type ChurnPredictions, createChurnPredictions } from './churn.ts';
 import { emptyHistory } from './history.ts';
-import type { Predictions } from './service.ts';
+import { orProblem, type Predictions } from './service.ts';
 
 export const VERDICTS = [
   'same',
@@ -21,7 +22,7 @@ export const VERDICTS = [
 ] as const;
 export type Verdict = (typeof VERDICTS)[number];
 
-type Answer = ReturnType<Predictions['churn']> | ReturnType<Predictions['clv']>;
+type Answer = ReturnType<Predictions['churn']> | ReturnType<Predictions['clv']> | ReturnType<ChurnPredictions['again']>;
 
 export interface Replay {
   verdict: Verdict;
@@ -55,6 +56,7 @@ const MAIN = { churn: 'p_churn', clv: 'clv_mean' } as const;
 /** @returns a function of a score id and what its answer said. @param given by the answer's own names; others are passed over. */
 export function createReplay(deps: Deps, predictions: Predictions) {
   const ids = createScoreIds(deps.signingKey);
+  const churn = createChurnPredictions(deps, predictions);
   const row = emptyHistory();
   const none = (verdict: Verdict, detail: string): Replay => ({
     verdict,
@@ -84,13 +86,19 @@ export function createReplay(deps: Deps, predictions: Predictions) {
     if (deps.columns.read(place, row) && (row.flags & COLUMN_FLAG.erased) !== 0)
       return none('erased', 'the customer was erased, and with that everything the score was computed from');
     const serving = deps.deployedModels().find((each) => each.digest.startsWith(digest));
-    if (!serving) return none('not-in-log', `no model with the digest ${digest}… was ever in force here`);
+    const churnModel = deps.deployedChurnModels().find((each) => each.digest.startsWith(digest));
+    if (!serving && !churnModel)
+      return none('not-in-log', `no model with the digest ${digest}… was ever in force here`);
     const offsets = deps.clock().offsetsAt(seq);
     const moment: Moment = { seq, at, atText: isoOf(at), day: dayOf(at, offsets), clock, past: true };
     const [view] = await deps.ledgers.past([sid], seq);
     const subject = predictions.subjectOfView(sid, view ?? null, moment.day);
     if (subject === null) return none('not-in-log', `nothing was known of the customer at ${seq} on that day`);
-    const answer = again(predictions, { moment, serving }, subject, question);
+    const answer = orProblem(() =>
+      serving
+        ? again(predictions, { moment, serving }, subject, question)
+        : churn.again(moment, subject, view!, churnModel!, (question as { horizonDays: number }).horizonDays),
+    );
     if (answer instanceof Problem)
       return none('different', `the model refuses now what it answered then: ${answer.message}`);
 
@@ -101,7 +109,7 @@ export function createReplay(deps: Deps, predictions: Predictions) {
     const differences = compared
       .filter((name) => !Object.is(values[name], replayed[name]))
       .map((name) => ({ name, given: values[name]!, replayed: replayed[name]! }));
-    const where = `${serving.id} on the log at ${seq}, ${moment.atText}`;
+    const where = `${(serving ?? churnModel)!.id} on the log at ${seq}, ${moment.atText}`;
     const verdict = compared.length === 0 ? 'replayed' : differences.length === 0 ? 'same' : 'different';
     const detail = {
       replayed: `computed again by ${where}; nothing was given to compare with`,
@@ -117,13 +125,8 @@ function again(
   at: Parameters<Predictions['churn']>[0],
   subject: Parameters<Predictions['churn']>[1],
   question: ScoreQuestion,
-): Answer | Problem {
-  try {
-    return question.kind === 'churn'
-      ? predictions.churn(at, subject, question.horizonDays)
-      : predictions.clv(at, subject, question);
-  } catch (error) {
-    if (error instanceof Problem) return error;
-    throw error;
-  }
+): Answer {
+  return question.kind === 'churn'
+    ? predictions.churn(at, subject, question.horizonDays)
+    : predictions.clv(at, subject, question);
 }

@@ -1,5 +1,6 @@
 // The one path from a question to a prediction, whoever asks (hot route, Hono routes, batches, customer page): find the moment, the model
 // in force then, the customer's history at that moment, pass the guard, compute inline. Knows nothing of HTTP but its problems.
+import { type ChurnDefinition, DEFAULT_CHURN } from '#domain/churn-definition.ts';
 import { NO_DAY } from '#domain/documents.ts';
 import type { CustomerEntries } from '#domain/ledger.ts';
 import {
@@ -12,15 +13,16 @@ import {
 } from '#domain/models/clv-model.ts';
 import { naiveValue } from '#domain/models/naive-value.ts';
 import { churnInterval, clvInterval, type Interval } from '#domain/models/parameter-uncertainty.ts';
+import { COLUMN_FLAG } from '#projections/memory/columns.ts';
 import type { ClockInfo, Deps, LedgerView, ServingModel } from '../deps.ts';
 import { Problem } from '../problem.ts';
 import type { AsOfInput } from '../schemas.ts';
 import { createScoreIds, type ScoreQuestion } from '../score-id.ts';
-import { dayText, inForce, type Moment, present, resolveAsOf } from './as-of.ts';
+import { dayText, inForceOf, type Moment, present, resolveAsOf } from './as-of.ts';
 import { emptyHistory, type History, hasBought, isErased, scaleOf, toCustomer, UNSEEN } from './history.ts';
 import { fromTransactions, type Transaction } from './transactions.ts';
 
-export const DEFAULT_HORIZON_DAYS = 90;
+export const DEFAULT_HORIZON_DAYS = DEFAULT_CHURN.horizonDays;
 /** As predictClv's own. */
 const DEFAULT_MONTHS = 12;
 const BASES = ['history', 'prior', 'summary', 'transactions'] as const;
@@ -98,12 +100,34 @@ export function createPredictions(deps: Deps) {
   }
 
   function modelAt(seq: number): ServingModel {
-    const found = inForce(deps.deployedModels(), seq);
+    const found = inForceOf(deps.deployedModels(), seq);
     if (found) return found;
     throw new Problem(
       'no-model',
       'import orders (a model is fitted when there are ten customers), or `axiom47 model import FILE && axiom47 model deploy ID`',
     );
+  }
+
+  /** Definitions of churn in force at a position; without any, everybody is asked for 90 days without a purchase. */
+  const definitionsAt = (seq: number): ChurnDefinition[] => {
+    const byKind = new Map<string, ChurnDefinition>();
+    for (const each of deps.churnDefinitions()) if (each.seq <= seq) byKind.set(each.definition.kind, each.definition);
+    return [...byKind.values()];
+  };
+  /** What of the present can be answered from the columns alone; made anew when a definition or a churn model comes into force. */
+  let plan = { of: -1, horizonDays: DEFAULT_HORIZON_DAYS, classifier: false, contractual: false };
+  function inlinePlan(): typeof plan {
+    const of = deps.churnDefinitions().length + deps.deployedChurnModels().length;
+    if (plan.of === of) return plan;
+    const definitions = definitionsAt(Number.POSITIVE_INFINITY);
+    const kindOf = (kind: ChurnDefinition['kind']) => definitions.find((each) => each.kind === kind);
+    plan = {
+      of,
+      horizonDays: kindOf('non-contractual')?.horizonDays ?? DEFAULT_HORIZON_DAYS,
+      classifier: deps.deployedChurnModels().some(({ model }) => model.definition.kind === 'non-contractual'),
+      contractual: kindOf('contractual') !== undefined,
+    };
+    return plan;
   }
 
   async function momentOf(asOf: AsOfInput | undefined): Promise<Moment> {
@@ -227,7 +251,7 @@ export function createPredictions(deps: Deps) {
     });
   }
 
-  const placed = (moment: Moment, serving: ServingModel | null, seq = moment.seq) => ({
+  const placed = (moment: Moment, serving: Pick<ServingModel, 'id' | 'version'> | null, seq = moment.seq) => ({
     as_of: { seq, at: moment.atText },
     clock: moment.clock,
     model: serving && { id: serving.id, version: serving.version },
@@ -241,8 +265,8 @@ export function createPredictions(deps: Deps) {
   const seqOf = ({ moment }: Coordinate, { knownAt }: Subject): number =>
     knownAt !== null && knownAt.seq > moment.seq ? knownAt.seq : moment.seq;
   const scoreId = (
-    { moment, serving }: Coordinate,
-    { sid }: Subject,
+    { moment, serving }: { moment: Moment; serving: Pick<ServingModel, 'digest'> },
+    { sid }: Pick<Subject, 'sid'>,
     seq: number,
     question: ScoreQuestion,
   ): string | null =>
@@ -350,8 +374,10 @@ export function createPredictions(deps: Deps) {
     now,
     moment: momentOf,
     modelAt,
+    definitionsAt,
     coordinate,
     placed,
+    scoreId,
     /** P(no purchase) of a row, for aggregates; null when the model does not apply. */
     churnOf(serving: ServingModel, history: History, day: number, horizonDays: number): number | null {
       const answer = predictChurn(serving.model, toCustomer(history, day, scale), horizonDays);
@@ -370,11 +396,15 @@ export function createPredictions(deps: Deps) {
     provenance,
     refusal,
     /** Answers by id at the present from the columns; null when the ledger must be asked (a moment before a known change). */
-    churnNow(customerId: string, horizonDays: number, strict: boolean) {
+    churnNow(customerId: string, horizonDays: number | null, strict: boolean) {
       const moment = now();
+      const plan = inlinePlan();
+      if (plan.classifier) return null;
       const serving = modelAt(moment.seq);
       const subject = subjectInline(customerId, moment, strict);
-      return subject && churn({ moment, serving }, subject, horizonDays);
+      // `row` is the subject's: a subscriber is judged by the contract, which takes the ledger.
+      if (plan.contractual && subject?.sid && (row.flags & COLUMN_FLAG.subscriber) !== 0) return null;
+      return subject && churn({ moment, serving }, subject, horizonDays ?? plan.horizonDays);
     },
   };
 }

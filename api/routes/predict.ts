@@ -1,8 +1,11 @@
 // Predictions out: churn and lifetime value by customer, by summary, by transactions, or many at once (interfaces.md, "Predictions out").
 import { z } from '@hono/zod-openapi';
+import { CHURN_KINDS, churnDefinitionSchema } from '#domain/churn-definition.ts';
 import { LONGEST_HORIZON_DAYS } from '#domain/models/clv-model.ts';
 import type { Deps } from '../deps.ts';
 import { CHURN, CLV } from '../examples.ts';
+import type { Moment } from '../predict/as-of.ts';
+import { createChurnPredictions } from '../predict/churn.ts';
 import { clvMany } from '../predict/many.ts';
 import { DEFAULT_HORIZON_DAYS, orProblem, type Predictions, type Question } from '../predict/service.ts';
 import { Problem } from '../problem.ts';
@@ -38,9 +41,14 @@ const Transactions = z.array(TransactionInput).min(1).max(10_000);
 const subject = {
   customer_id: CustomerId.optional(),
   summary: Summary.optional(),
-  features: Summary.optional().describe('The features of this model family: the same as `summary`'),
   transactions: Transactions.optional(),
 };
+const FeatureValues = z
+  .record(z.string().min(1).max(100), z.union([z.number(), z.string().max(200), z.boolean(), z.null()]))
+  .refine((features) => Object.keys(features).length <= 500, 'at most 500 features');
+const features = FeatureValues.optional().describe(
+  'Features by name (GET /api/churn/features), answered by the classifier in force; what is left out counts as missing',
+);
 const SUBJECTS = ['customer_id', 'summary', 'features', 'transactions'] as const;
 const oneOf = (names: readonly string[]) => (value: Record<string, unknown>, context: z.core.$RefinementCtx) => {
   const given = names.filter((name) => value[name] !== undefined);
@@ -52,8 +60,8 @@ const oneOf = (names: readonly string[]) => (value: Record<string, unknown>, con
       message: `give exactly one of ${names.join(', ')}`,
     });
 };
-const Item = z.strictObject(subject).superRefine(oneOf(SUBJECTS));
-const Items = z.array(Item).min(1).max(MAX_ITEMS).optional();
+const clvSubject = { ...subject, features: Summary.optional().describe('The same as `summary`') };
+const itemsOf = <Item extends z.ZodType>(item: Item) => z.array(item).min(1).max(MAX_ITEMS).optional();
 const Horizon = z.number().positive().max(LONGEST_HORIZON_DAYS);
 const common = {
   as_of: AsOfInput.optional(),
@@ -64,17 +72,19 @@ const common = {
 export const ChurnBody = z
   .strictObject({
     ...subject,
+    features,
     ...common,
-    items: Items,
+    items: itemsOf(z.strictObject({ ...subject, features }).superRefine(oneOf(SUBJECTS))),
     horizon_days: Horizon.optional(),
     curve: z.boolean().optional(),
+    definition: z.enum(CHURN_KINDS).optional().describe('Whose classifier reads `features`, where there are two'),
   })
   .superRefine(oneOf([...SUBJECTS, 'items']));
 export const ClvBody = z
   .strictObject({
-    ...subject,
+    ...clvSubject,
     ...common,
-    items: Items,
+    items: itemsOf(z.strictObject(clvSubject).superRefine(oneOf(SUBJECTS))),
     months: z.number().positive().max(120).optional(),
     horizon_days: Horizon.optional(),
     discount_monthly: z.number().min(0).max(1).optional().describe('0.01 by default'),
@@ -87,10 +97,8 @@ export const ClvBody = z
 
 const shared = {
   customer_id: z.string().nullable(),
-  p_alive: z.number(),
-  expected_purchases: z.number(),
   horizon_days: z.number(),
-  basis: z.enum(['history', 'prior', 'summary', 'transactions']),
+  basis: z.enum(['history', 'prior', 'summary', 'transactions', 'features']),
   features_as_of: z.object({ seq: z.number(), day: z.string() }).nullable(),
   score_id: z.string().nullable(),
   ...Provenance,
@@ -99,19 +107,31 @@ const Features = z.object({ frequency: z.number(), recency_days: z.number(), T_d
 const Churn = z
   .object({
     ...shared,
+    p_alive: z.number().nullable().describe('null for a classifier: it knows nothing of it'),
+    expected_purchases: z.number().nullable(),
     p_churn: z.number(),
-    p_churn_raw: z.number(),
+    p_churn_raw: z.number().describe('Before calibration'),
     lower: z.number().nullable().describe('95 % interval of p_churn that comes from the parameters of the model'),
     upper: z.number().nullable(),
     interval_reason: z.string().nullable().describe('Why lower and upper are null'),
     band: z.enum(['low', 'moderate', 'high', 'severe']),
-    features: Features,
-    curve: z.array(z.object({ horizon_days: z.number(), p_churn: z.number() })).optional(),
+    features: Features.nullable(),
+    definition: churnDefinitionSchema.optional().describe('What churn means for this customer'),
+    missing: z.array(z.string()).optional().describe('Features that are not known of the customer'),
+    unknown_levels: z.array(z.string()).optional().describe('Features with a value the model has never seen'),
+    curve: z
+      .array(z.object({ horizon_days: z.number(), p_churn: z.number() }))
+      .nullable()
+      .optional(),
+    curve_reason: z.string().optional(),
+    curve_model: z.object({ id: z.string(), version: z.number() }).optional(),
   })
   .openapi('Churn');
 const Clv = z
   .object({
     ...shared,
+    p_alive: z.number(),
+    expected_purchases: z.number(),
     clv_mean: z.number().describe('Expected spend, discounted at month ends'),
     clv_p05: z.number().describe('5 % point of undiscounted spend over the horizon'),
     clv_p50: z.number(),
@@ -162,27 +182,28 @@ const refuseExplain = (explain: boolean | undefined): void => {
       },
     );
 };
-interface Body extends Question {
-  features?: Question['summary'];
-  items?: (Question & { features?: Question['summary'] })[] | undefined;
+type Asking = Question & { features?: Readonly<Record<string, unknown>> | undefined };
+/** The three numbers of BG/NBD may be sent as features too. */
+const questionOf = ({ features: row, ...question }: Asking): Question => {
+  const summary = row === undefined ? undefined : Summary.safeParse(row);
+  return summary?.success ? { ...question, summary: summary.data } : question;
+};
+interface Body extends Asking {
+  items?: Asking[] | undefined;
+  as_of?: AsOfInput | undefined;
+  strict?: boolean | undefined;
 }
-const questionOf = ({ customer_id, summary, features, transactions }: Body): Question => ({
-  customer_id,
-  summary: summary ?? features,
-  transactions,
-});
-const CURVE_POINTS = 12;
 
 export function predictRoutes(deps: Deps, predictions: Predictions) {
-  async function gather(body: Body & { as_of?: AsOfInput | undefined; strict?: boolean | undefined }) {
-    const at = await predictions.coordinate(body.as_of);
-    const questions = body.items ? body.items.map(questionOf) : [questionOf(body)];
-    const subjects = await predictions.ask(questions, at.moment, {
+  const churn = createChurnPredictions(deps, predictions);
+  async function gather(body: Body, moment: Moment) {
+    const questions = (body.items ?? [body]).map(questionOf);
+    const subjects = await predictions.ask(questions, moment, {
       strict: body.strict ?? false,
       bounded: body.as_of !== undefined,
       pointers: questions.map((_, index) => (body.items ? `/items/${index}` : '')),
     });
-    return { at, questions, subjects };
+    return { questions, subjects };
   }
 
   return createRouter()
@@ -200,31 +221,22 @@ export function predictRoutes(deps: Deps, predictions: Predictions) {
       async (c) => {
         const body = c.req.valid('json');
         refuseExplain(body.explain);
-        const horizon = body.horizon_days ?? DEFAULT_HORIZON_DAYS;
-        const { at, questions, subjects } = await gather(body);
-        const answers = subjects.map((subject) =>
-          subject instanceof Problem
-            ? subject
-            : orProblem(() => withCurve(predictions.churn(at, subject, horizon), subject)),
+        const asked = { horizonDays: body.horizon_days ?? null, curve: body.curve ?? false };
+        const moment = await predictions.moment(body.as_of);
+        const { questions, subjects } = await gather(body, moment);
+        const byCustomer = await churn.answer(moment, subjects, asked);
+        const answers = (body.items ?? [body]).map(({ features: row }, i) =>
+          row && questions[i]!.summary === undefined
+            ? orProblem(() => churn.fromFeatures(moment, row, body.definition ?? null))
+            : byCustomer[i]!,
         );
-        function withCurve(
-          answer: ReturnType<Predictions['churn']>,
-          subject: Exclude<(typeof subjects)[number], Problem>,
-        ) {
-          if (!body.curve) return answer;
-          const curve = Array.from({ length: CURVE_POINTS }, (_, i) => {
-            const days = (horizon * (i + 1)) / CURVE_POINTS;
-            return { horizon_days: days, p_churn: predictions.churn(at, subject, days).p_churn };
-          });
-          return { ...answer, curve };
-        }
         if (!body.items) {
           const [answer] = answers;
           if (answer instanceof Problem) throw answer;
           return c.json(answer!, 200);
         }
         const items = answers.map((a, i) => (a instanceof Problem ? failed(a, questions[i]!.customer_id) : a));
-        return c.json({ items, ...predictions.provenance(at) }, 200);
+        return c.json({ items, ...predictions.placed(moment, null) }, 200);
       },
     )
     .openapi(
@@ -246,7 +258,8 @@ export function predictRoutes(deps: Deps, predictions: Predictions) {
           horizonDays: body.horizon_days,
           discountMonthly: body.discount_monthly ?? 0.01,
         };
-        const { at, questions, subjects } = await gather(body);
+        const at = await predictions.coordinate(body.as_of);
+        const { questions, subjects } = await gather(body, at.moment);
         const answers =
           subjects.length > INLINE_CLV
             ? await clvMany(deps.pool, predictions, at, subjects, asked)

@@ -2,6 +2,7 @@
 import { ab } from './ab.ts';
 import { admin } from './admin.ts';
 import { bench } from './bench.ts';
+import { churn } from './churn.ts';
 import type { Command } from './command.ts';
 import { dockerSecrets } from './docker-secrets.ts';
 import { drift } from './drift.ts';
@@ -15,6 +16,7 @@ import { quarantine } from './quarantine.ts';
 import { rfm } from './rfm.ts';
 import { serve } from './serve.ts';
 import { source } from './source.ts';
+import { train } from './train.ts';
 import { verify } from './verify.ts';
 import { workspace } from './workspace.ts';
 
@@ -29,6 +31,8 @@ export const catalogue: readonly Command[] = [
   ab,
   drift,
   model,
+  train,
+  churn,
   source,
   workspace,
   verify,

@@ -49,6 +49,11 @@ const options = {
   id: { type: 'string' },
   name: { type: 'string' },
   end: { type: 'string' },
+  snapshot: { type: 'string' },
+  tenure: { type: 'string' },
+  ended: { type: 'string' },
+  within: { type: 'string' },
+  attributes: { type: 'string' },
   'date-order': { type: 'string' },
   'orders-as': { type: 'string' },
   live: { type: 'boolean' },
@@ -66,6 +71,8 @@ axiom47 import FILE… [--source NAME] [--kind order|activity|subscription|ident
   [--customer COL --time COL --amount COL | --quantity COL --price COL] [--order COL] [--refund-prefix C] [--refund-lines on|off]
   [--currency C|COL] [--channel COL] [--id COL] [--name COL] [--end COL] [--date-order dmy|mdy] [--decimal point|comma] [--live] [--amend]
   [--coverage complete|YYYY-MM-DD] [--orders-as SOURCE] [--dry-run] [--no-fit] [--data-dir DIR] [--json]
+axiom47 import FILE --kind subscription --snapshot YYYY-MM-DD [--tenure COL[:days|months|years]] [--ended COL[=VALUE]|none]
+  [--within DAYS] [--attributes COL,COL,…|all]
 
 Columns that are not told are guessed, and the guess is shown; --dry-run shows it and reads nothing in. "none" says there is no such column.
 --order groups the lines of one order over the whole file. Lines of a later day that sum to less than 0 are a refund of that day;
@@ -76,8 +83,11 @@ The same file again counts nothing twice. Refused rows are kept with row, column
 --coverage DATE: the data begin on that day, so customers first seen soon after it may be older and are left out of fits; it holds for
 the whole source (axiom47 source --help says more, and sets the burn-in).
 Exit code 2 when not one row came in.
+--snapshot reads a table of subscribers as they stood on one day: each began --tenure before it; those --ended within --within days
+(30) after it are given the last of these. --attributes travel in the clear and become features of churn models: name no personal ones.
 
 Example: axiom47 import orders.csv --source shop --order order_id --currency EUR
+Example: axiom47 import telco.csv --kind subscription --snapshot 2024-01-01 --amount MonthlyCharges --name Contract --attributes all
 `,
   async run(argv, io) {
     const { values, positionals: files } = parseCommand(argv, options);
@@ -92,6 +102,20 @@ Example: axiom47 import orders.csv --source shop --order order_id --currency EUR
       throw new UsageError(`--refund-lines ${values['refund-lines']}: on or off`);
     if (values.coverage !== undefined && values.coverage !== 'complete' && !/^\d{4}-\d\d-\d\d$/.test(values.coverage))
       throw new UsageError(`--coverage ${values.coverage}: 'complete', or the first day of the data as YYYY-MM-DD`);
+    const { snapshot, within } = values;
+    if (snapshot !== undefined && (values.kind !== 'subscription' || !/^\d{4}-\d\d-\d\d$/.test(snapshot)))
+      throw new UsageError(
+        '--snapshot is the day a table of subscribers describes: --kind subscription --snapshot 2024-01-01',
+      );
+    for (const option of ['tenure', 'ended', 'within'] as const)
+      if (values[option] !== undefined && snapshot === undefined)
+        throw new UsageError(
+          `--${option} belongs to a table of subscribers on one day: say which with --snapshot DATE`,
+        );
+    if (within !== undefined && !/^[1-9]\d{0,3}$/.test(within))
+      throw new UsageError(`--within ${within}: a whole number of days, 1 or more`);
+    if (values.attributes !== undefined && values.kind !== 'subscription')
+      throw new UsageError('--attributes belong to subscriptions: --kind subscription');
     const prepared: Prepared[] = [];
     for (const file of files) prepared.push(await prepare(file, values, io));
     if (values['dry-run']) {
@@ -138,6 +162,15 @@ async function prepare(file: string, values: Values, io: Io) {
   if (values.currency !== undefined) wish.currency = values.currency;
   if (values['refund-lines'] !== undefined) wish.refundLines = values['refund-lines'] === 'on';
   if (values.decimal !== undefined) wish.decimal = values.decimal as NonNullable<Wish['decimal']>;
+  if (values.snapshot !== undefined)
+    wish.snapshot = {
+      day: values.snapshot,
+      tenure: values.tenure,
+      ended: values.ended,
+      ...(values.within === undefined ? {} : { withinDays: Number(values.within) }),
+    };
+  if (values.attributes !== undefined)
+    wish.attributes = values.attributes === 'all' ? 'all' : values.attributes.split(',').map((name) => name.trim());
   if (values['date-order'] !== undefined) wish.dateOrder = values['date-order'] as NonNullable<Wish['dateOrder']>;
   const guess = guessMapping(table.header, table.sample, wish, DEFAULT_CURRENCY);
   if (!guess.ok) throw new UsageError(`${file}: ${guess.reason.message}`);

@@ -91,7 +91,7 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
         const message = decodeMessage(bytes);
         ledger.applyMessage(seq, message);
         lastMessage = bytes;
-        facts ||= message.kind === 'fact' && /^(workspace|currency|clock|zone|fx)\./.test(message.fact.type);
+        facts ||= message.kind === 'fact' && /^(workspace|currency|clock|zone|fx|churn)\./.test(message.fact.type);
       }
       ledger.flushColumns();
       const now = performance.now();

@@ -140,10 +140,13 @@ export class Ledger {
     for (let row = 0; row < this.rows.count; row++) if (this.rows.get(row, WORD.parent) === 0) yield row;
   }
 
-  #applyFact(seq: number, { fact }: Extract<LogMessage, { kind: 'fact' }>): void {
+  #applyFact(seq: number, { fact, header }: Extract<LogMessage, { kind: 'fact' }>): void {
     if (fact.type === 'import.started') this.runs.started(fact);
     else if (fact.type === 'import.finished') this.runs.finished(fact.run);
-    else if (fact.type === 'customer.linked')
+    else if (
+      fact.type === 'customer.linked' &&
+      header.ingestedAt <= (this.options.knownUpTo ?? Number.POSITIVE_INFINITY)
+    )
       linkRows(this.store, this.#rowOfSid(fact.anonymous), this.#rowOfSid(fact.known), this.#hooks);
     else if (fact.type === 'customer.erased') {
       for (const sid of fact.sids) eraseRow(this.store, this.#rowOfSid(sid), this.#hooks);

@@ -1,4 +1,5 @@
 // What the facts for all customers have set: reporting currency and rates, clock, zone, models in force.
+import type { ChurnDefinition } from '#domain/churn-definition.ts';
 import type { Fact } from '#domain/envelope.ts';
 import { createRates, type Rates } from '#domain/rates.ts';
 import { type Offsets, UTC } from '#domain/time.ts';
@@ -22,8 +23,16 @@ export interface WorkspaceFacts {
   zoneVersion: number;
   offsets: Offsets;
   rates: [number, Record<string, string>][];
+  /** Every definition of churn that was ever in force, by position: a past moment finds its own. */
+  churn: ChurnInForce[];
   /** Facts that could not be applied, with the reason; nothing else stops at them. */
   problems: { seq: number; type: string; reason: string }[];
+}
+
+export interface ChurnInForce {
+  seq: number;
+  ctlSequence: number;
+  definition: ChurnDefinition;
 }
 
 /** Which columns a fact has made stale. */
@@ -45,6 +54,7 @@ export class Workspace {
       zoneVersion: 0,
       offsets: UTC,
       rates: [],
+      churn: [],
       problems: [],
     };
   }
@@ -77,9 +87,16 @@ export class Workspace {
         }
         facts.rates = this.rates.list();
         return 'foreign-money';
+      case 'churn.defined': {
+        const { type: _, ctlSequence, ...definition } = fact;
+        // Overtaken by a later one on its way here, or said again after a crash.
+        if (!facts.churn.some((known) => known.definition.kind === fact.kind && known.ctlSequence >= ctlSequence))
+          facts.churn.push({ seq, ctlSequence, definition });
+        return 'none';
+      }
       case 'model.deployed':
         // Said again after a crash, or overtaken by a later decision on its way here: the later one stays in force.
-        if (this.deployments.some((known) => known.kind === fact.kind && known.ctlSequence >= fact.ctlSequence))
+        if (this.deployments.some((known) => known.model === fact.model && known.ctlSequence >= fact.ctlSequence))
           return 'none';
         this.deployments.push({
           seq,

@@ -123,7 +123,7 @@ describe('hot and Hono answer the same', () => {
         if (question === null) return;
         const parsed = ChurnBody.parse(given);
         expect(parsed.customer_id).toBe(question.customerId);
-        expect(parsed.horizon_days ?? 90).toBe(question.horizonDays);
+        expect(parsed.horizon_days ?? null).toBe(question.horizonDays);
         expect(parsed.strict ?? false).toBe(question.strict);
       }),
       { numRuns: 2000 },

@@ -1,5 +1,5 @@
 // What a Cox model says about one customer: S(t | x) and, for one who is still there, S(t + h | active at t), with limits.
-import { type CoxModel, linearPredictor } from './cox.ts';
+import { type CoxCurve, type CoxModel, linearPredictor } from './cox.ts';
 import type { CoxColumns } from './cox-design.ts';
 import { blockSums, cumulateColumns, fittedTo } from './cox-fitted.ts';
 import { cumulate } from './cox-likelihood.ts';
@@ -12,7 +12,7 @@ import { type BandType, bandOf, zOf } from './kaplan-meier.ts';
  * @param x in the order of the coefficients.  @param stratum index of the baseline, 0 when there is one.
  * @throws RangeError for a stratum the model has not.
  */
-export function survival(model: CoxModel, x: ArrayLike<number>, t: number, alive = 0, stratum = 0): number {
+export function survival(model: CoxCurve, x: ArrayLike<number>, t: number, alive = 0, stratum = 0): number {
   const curve = model.baseline[stratum];
   if (curve === undefined) throw new RangeError(`stratum ${stratum}: the model has ${model.baseline.length}`);
   const { time, cumulativeHazard } = curve;

@@ -215,7 +215,14 @@ function baselines({ strata, blockStratum, blockTime, deaths }: Design, jumps: F
   return curves;
 }
 
+/** What predictions need of a model; the stored form of one. */
+export interface CoxCurve {
+  coefficients: readonly { name: string; coef: number | null }[];
+  means: readonly number[];
+  baseline: readonly { time: readonly number[]; cumulativeHazard: readonly number[] }[];
+}
+
 /** ln of the hazard ratio of `x` (in the order of the coefficients) against the means. */
-export function linearPredictor({ coefficients, means }: CoxModel, x: ArrayLike<number>): number {
+export function linearPredictor({ coefficients, means }: CoxCurve, x: ArrayLike<number>): number {
   return coefficients.reduce((sum, { coef }, j) => sum + (coef ?? 0) * (x[j]! - means[j]!), 0);
 }

@@ -3,7 +3,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { unpack } from 'msgpackr';
 import { type App, createApp } from '#api/app.ts';
-import { DEFAULT_LIMITS, type Deps, type ModelSummary, type ServingModel } from '#api/deps.ts';
+import { DEFAULT_LIMITS, type Deps, type ModelSummary, type ServingChurnModel, type ServingModel } from '#api/deps.ts';
 import { viewOf } from '#api/ledgers.ts';
 import { createMetrics } from '#api/metrics.ts';
 import type { Role } from '#domain/access.ts';
@@ -181,6 +181,7 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
       return viewOf(entries, from.workspace.rates, row.flags);
     });
   };
+  const churnModels: ServingChurnModel[] = [];
   const clockInfo = { mode: 'log' as const, offsets: UTC, offsetsAt: () => UTC };
   const access = createFakeAccessStore();
   const logged: string[] = [];
@@ -209,6 +210,15 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
         const { clockAt, clockDay } = refold(seq);
         return { clockAt, clockDay };
       },
+    },
+    deployedChurnModels: () => churnModels,
+    churnDefinitions: () => ledger.workspace.facts.churn,
+    churn: {
+      define: async (definition) => ({
+        ok: true,
+        value: { seq: fact({ type: 'churn.defined', ctlSequence: messages.length + 1, ...definition }) },
+      }),
+      train: async () => ({ ok: false, message: 'training is not part of this platform' }),
     },
     pool: { clv: async (request) => clvColumns(request) },
     fold: {

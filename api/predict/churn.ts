@@ -1,0 +1,221 @@
+// Churn by the definition a customer belongs to: the classifier trained for it answers its own horizon; another horizon, and a customer without a
+// classifier, goes to the model of the same definition that answers any (BG/NBD, or Cox for contracts); else 422 (facts §9).
+import { type ChurnDefinition, DEFAULT_CHURN, definitionOf } from '#domain/churn-definition.ts';
+import type { FeatureValue } from '#domain/churn-features.ts';
+import { type ChurnRefusal, predictChurnBy, predictFromFeatures } from '#domain/models/churn-model.ts';
+import { churnBand } from '#domain/models/clv-model.ts';
+import type { Result } from '#domain/result.ts';
+import type { Deps, LedgerView, ServingChurnModel } from '../deps.ts';
+import { Problem } from '../problem.ts';
+import { inForceOf, type Moment } from './as-of.ts';
+import type { Predictions, Subject } from './service.ts';
+
+export interface ChurnAsked {
+  /** null = the model's own. */
+  horizonDays: number | null;
+  curve: boolean;
+}
+
+const refusal = ({ reason, message }: ChurnRefusal): Problem =>
+  new Problem('not-applicable', message, {
+    fields: reason === 'horizon-not-served' ? [{ pointer: '/horizon_days', detail: message }] : [],
+    extra: { applicable: reason },
+  });
+const CURVE_POINTS = 12;
+
+export function createChurnPredictions(deps: Deps, predictions: Predictions) {
+  const { definitionsAt } = predictions;
+  const modelsAt = (seq: number, definition: ChurnDefinition) => {
+    const of = (kind: ServingChurnModel['model']['model']) =>
+      inForceOf(
+        deps
+          .deployedChurnModels()
+          .filter(({ model }) => model.model === kind && model.definition.kind === definition.kind),
+        seq,
+      );
+    return {
+      classifier: of('churn-logistic'),
+      cox: of('churn-cox'),
+      clv: definition.kind === 'non-contractual' ? inForceOf(deps.deployedModels(), seq) : null,
+    };
+  };
+  /** Anything but BG/NBD at that position: only then ledgers are read. */
+  const isPlain = (seq: number): boolean =>
+    !deps.deployedChurnModels().some(({ deployedSeq }) => deployedSeq <= seq) &&
+    !deps.churnDefinitions().some((each) => each.seq <= seq);
+
+  function byBgNbd(moment: Moment, subject: Subject, definition: ChurnDefinition, asked: ChurnAsked) {
+    const at = { moment, serving: predictions.modelAt(moment.seq) };
+    const horizon = asked.horizonDays ?? definition.horizonDays;
+    const answer = predictions.churn(at, subject, horizon);
+    if (!asked.curve) return answer;
+    return { ...answer, curve: points(horizon, (days) => predictions.churn(at, subject, days).p_churn) };
+  }
+
+  function byModel(
+    moment: Moment,
+    subject: Subject,
+    view: LedgerView,
+    serving: ServingChurnModel,
+    horizon: number | null,
+  ) {
+    const { model } = serving;
+    const context = { rates: view.rates };
+    const result = predictChurnBy(model, view.entries, moment.day, context, horizon);
+    if (!result.ok) throw refusal(result.reason);
+    const { pChurn, pChurnRaw, horizonDays, blank, unknown } = result.value;
+    // The fold may have written the ledger since the moment was taken: then the answer holds that change, and says so.
+    const seq = Math.max(moment.seq, moment.past ? 0 : view.entries.seq);
+    return {
+      ...shape(moment, serving, { pChurn, pChurnRaw, horizonDays }, seq),
+      score_id: predictions.scoreId({ moment, serving }, subject, seq, { kind: 'churn', horizonDays }),
+      customer_id: subject.customerId,
+      basis: subject.basis,
+      features_as_of: subject.knownAt,
+      missing: blank,
+      unknown_levels: unknown,
+    };
+  }
+
+  /** By the model in force that answers any horizon, by name; a classifier answers one only. */
+  function curveBy(moment: Moment, subject: Subject, view: LedgerView, horizonDays: number) {
+    const definition = definitionOf(definitionsAt(moment.seq), view.entries, moment.day);
+    const { cox, clv } = modelsAt(moment.seq, definition);
+    const serving = cox ?? clv;
+    if (!serving) return { curve: null, curve_reason: 'no model in force answers every horizon' };
+    const curve = points(horizonDays, (days) => {
+      if (!cox) return predictions.churn({ moment, serving: clv! }, subject, days).p_churn;
+      const point = predictChurnBy(cox.model, view.entries, moment.day, { rates: view.rates }, days);
+      if (!point.ok) throw refusal(point.reason);
+      return point.value.pChurn;
+    });
+    return { curve, curve_model: { id: serving.id, version: serving.version } };
+  }
+
+  function shape(
+    moment: Moment,
+    serving: ServingChurnModel,
+    answer: { pChurn: number; pChurnRaw: number; horizonDays: number },
+    seq = moment.seq,
+  ) {
+    return {
+      p_churn: answer.pChurn,
+      p_churn_raw: answer.pChurnRaw,
+      p_alive: null,
+      expected_purchases: null,
+      lower: null,
+      upper: null,
+      interval_reason: 'parameter-uncertainty-not-estimated' as const,
+      horizon_days: answer.horizonDays,
+      band: churnBand(answer.pChurn),
+      features: null,
+      definition: serving.model.definition,
+      score_id: null as string | null,
+      ...predictions.placed(moment, serving, seq),
+    };
+  }
+
+  function one(moment: Moment, subject: Subject, view: LedgerView | null, asked: ChurnAsked) {
+    const definitions = definitionsAt(moment.seq);
+    const definition = view
+      ? definitionOf(definitions, view.entries, moment.day)
+      : (definitions.find(({ kind }) => kind === 'non-contractual') ?? DEFAULT_CHURN);
+    const { classifier, cox, clv } = modelsAt(moment.seq, definition);
+    const own = asked.horizonDays === null || asked.horizonDays === classifier?.model.definition.horizonDays;
+    const serving = classifier && own ? classifier : cox;
+    if (view && serving) {
+      const answer = byModel(moment, subject, view, serving, asked.horizonDays);
+      return asked.curve ? { ...answer, ...curveBy(moment, subject, view, answer.horizon_days) } : answer;
+    }
+    if (clv) return byBgNbd(moment, subject, definition, asked);
+    if (classifier && view)
+      throw refusal({
+        reason: 'horizon-not-served',
+        message: `${classifier.id} answers ${classifier.model.definition.horizonDays} days and no other horizon; no model in force answers ${asked.horizonDays}`,
+      });
+    if (definition.kind === 'contractual')
+      throw new Problem(
+        'no-model',
+        'no model of subscriptions is in force: `axiom47 train churn-logistic --definition contractual --deploy`, or `axiom47 train churn-cox --deploy`',
+      );
+    return byBgNbd(moment, subject, definition, asked);
+  }
+
+  return {
+    /** A classifier's or a Cox model's answer computed again. */
+    again: byModel,
+    /** One answer, or what stands in its place, for each subject. */
+    async answer(moment: Moment, subjects: readonly (Subject | Problem)[], asked: ChurnAsked) {
+      const views = new Map<number, LedgerView | null>();
+      if (!isPlain(moment.seq)) {
+        const named = subjects.flatMap((subject, i) =>
+          subject instanceof Problem || subject.sid === null ? [] : [{ i, sid: subject.sid }],
+        );
+        const sids = named.map(({ sid }) => sid);
+        const found = moment.past ? await deps.ledgers.past(sids, moment.seq) : await deps.ledgers.present(sids);
+        for (const [k, { i }] of named.entries()) views.set(i, found[k] ?? null);
+      }
+      return subjects.map((subject, i) => {
+        if (subject instanceof Problem) return subject;
+        try {
+          return one(moment, subject, views.get(i) ?? null, asked);
+        } catch (error) {
+          if (error instanceof Problem) return error;
+          throw error;
+        }
+      });
+    },
+    /** The classifier's answer for features the caller has put together. @param kind whose, where classifiers of both kinds are in force. */
+    fromFeatures(
+      moment: Moment,
+      row: Readonly<Record<string, FeatureValue | boolean>>,
+      kind: ChurnDefinition['kind'] | null,
+    ) {
+      const inForce = deps
+        .deployedChurnModels()
+        .filter(({ model, deployedSeq }) => model.model === 'churn-logistic' && deployedSeq <= moment.seq);
+      const kinds = [...new Set(inForce.map(({ model }) => model.definition.kind))].filter(
+        (each) => kind === null || each === kind,
+      );
+      if (kinds.length > 1)
+        throw new Problem(
+          'bad-field',
+          'classifiers of both kinds of business are in force; say whose with definition',
+          {
+            fields: [{ pointer: '/definition', detail: kinds.join(' or ') }],
+          },
+        );
+      const serving = inForceOf(
+        inForce.filter(({ model }) => model.definition.kind === kinds[0]),
+        moment.seq,
+      );
+      if (serving?.model.model !== 'churn-logistic')
+        throw new Problem(
+          'no-model',
+          'no classifier is in force that reads features: `axiom47 train churn-logistic --deploy`',
+        );
+      const result: Result<
+        { pChurn: number; pChurnRaw: number; horizonDays: number; blank: string[]; unknown: string[] },
+        ChurnRefusal
+      > = predictFromFeatures(serving.model, row);
+      if (!result.ok) throw refusal(result.reason);
+      const { blank, unknown } = result.value;
+      return {
+        ...shape(moment, serving, result.value),
+        customer_id: null,
+        basis: 'features' as const,
+        features_as_of: null,
+        missing: blank,
+        unknown_levels: unknown,
+      };
+    },
+  };
+}
+
+const points = (horizon: number, of: (days: number) => number) =>
+  Array.from({ length: CURVE_POINTS }, (_, i) => {
+    const days = (horizon * (i + 1)) / CURVE_POINTS;
+    return { horizon_days: days, p_churn: of(days) };
+  });
+
+export type ChurnPredictions = ReturnType<typeof createChurnPredictions>;

@@ -1,0 +1,158 @@
+// Churn models beside BG/NBD: a calibrated logistic classifier that answers the horizon of its definition, and a Cox model of subscriptions that
+// answers any. Their stored form, the guard every prediction passes, and the prediction. What a row means is domain/churn-features.ts.
+import { z } from 'zod';
+import { churnDefinitionSchema, isEligible, spells } from '../churn-definition.ts';
+import { FEATURE_SET, type FeatureValue, featureRow } from '../churn-features.ts';
+import type { FeatureContext } from '../features.ts';
+import type { CustomerEntries } from '../ledger.ts';
+import { ok, type Result, refuse } from '../result.ts';
+import { encodeRow, type FeatureRow, featureEncoding } from './feature-encoding.ts';
+import { type LogisticArtefact, parseLogisticModel, score } from './logistic-model.ts';
+import { survival } from './survival/cox-survival.ts';
+
+const finite = z.number();
+const common = {
+  definition: churnDefinitionSchema,
+  /** Which catalogue of features the rows were made by. */
+  featureSet: z.object({ name: z.literal(FEATURE_SET.name), version: z.int().min(1) }),
+};
+const coxFile = z.object({
+  model: z.literal('churn-cox'),
+  ...common,
+  encoding: z.array(featureEncoding),
+  cox: z.object({
+    coefficients: z.array(z.object({ name: z.string(), coef: finite.nullable() })),
+    means: z.array(finite),
+    /** Days under contract, and the cumulative hazard at the means of the covariates. */
+    baseline: z.array(z.object({ time: z.array(finite), cumulativeHazard: z.array(finite) })).length(1),
+  }),
+  /** Nobody was observed longer than this, days. */
+  followUpDays: finite.nonnegative(),
+});
+const logisticFile = z.object({ model: z.literal('churn-logistic'), ...common, logistic: z.looseObject({}) });
+
+export type ChurnCox = z.infer<typeof coxFile>;
+export type ChurnLogistic = Omit<z.infer<typeof logisticFile>, 'logistic'> & { logistic: LogisticArtefact };
+export type ChurnModel = ChurnLogistic | ChurnCox;
+export const CHURN_MODELS = ['churn-logistic', 'churn-cox'] as const;
+
+/** A churn model from its artefact, or one sentence per problem that names the field. */
+export function parseChurnModel(file: unknown): Result<ChurnModel, string> {
+  const parsed = z.discriminatedUnion('model', [logisticFile, coxFile]).safeParse(file);
+  if (!parsed.success)
+    return refuse(
+      parsed.error.issues.map((issue) => `${issue.path.join('.') || 'the file'}: ${issue.message}`).join('; '),
+    );
+  if (parsed.data.model === 'churn-cox') return ok(parsed.data);
+  const logistic = parseLogisticModel(parsed.data.logistic);
+  return logistic.ok ? ok({ ...parsed.data, logistic: logistic.value }) : refuse(`logistic.${logistic.reason}`);
+}
+
+export interface ChurnRefusal {
+  reason: 'not-eligible' | 'horizon-not-served' | 'beyond-follow-up' | 'unknown-feature-set' | 'bad-feature';
+  message: string;
+}
+
+export interface ChurnAnswer {
+  pChurn: number;
+  /** Before calibration. */
+  pChurnRaw: number;
+  horizonDays: number;
+  /** Columns that are missing, and levels the model has never seen. */
+  blank: string[];
+  unknown: string[];
+}
+
+const no = (reason: ChurnRefusal['reason'], message: string) => refuse<ChurnRefusal>({ reason, message });
+
+/** The guard: may `model` speak about this customer on that day over this horizon? `predictChurnBy` calls it itself. */
+export function applicableChurn(
+  { definition, featureSet, ...model }: ChurnModel,
+  entries: CustomerEntries,
+  day: number,
+  horizonDays: number,
+): Result<null, ChurnRefusal> {
+  if (featureSet.version !== FEATURE_SET.version)
+    return no(
+      'unknown-feature-set',
+      `the model reads version ${featureSet.version} of the features, this is version ${FEATURE_SET.version}: train it anew`,
+    );
+  if (model.model === 'churn-logistic' && horizonDays !== definition.horizonDays)
+    return no('horizon-not-served', `this classifier answers ${definition.horizonDays} days and no other horizon`);
+  if (!isEligible(definition, entries, day))
+    return no(
+      'not-eligible',
+      definition.kind === 'contractual'
+        ? 'has no running subscription on that day'
+        : 'has no purchase recent enough for this definition of churn',
+    );
+  return ok(null);
+}
+
+/**
+ * P(lost within (day, day + horizon]) of a customer as the ledger knows them on that day.
+ *
+ * @param horizonDays the definition's own when null.
+ */
+export function predictChurnBy(
+  model: ChurnModel,
+  entries: CustomerEntries,
+  day: number,
+  context: FeatureContext,
+  horizonDays: number | null = null,
+): Result<ChurnAnswer, ChurnRefusal> {
+  const horizon = horizonDays ?? model.definition.horizonDays;
+  const may = applicableChurn(model, entries, day, horizon);
+  if (!may.ok) return may;
+  return model.model === 'churn-logistic'
+    ? predictFromFeatures(model, featureRow(entries, day, context))
+    : predictByCox(model, entries, day, context, horizon);
+}
+
+/** The classifier's answer for features somebody else has put together. */
+export function predictFromFeatures(model: ChurnLogistic, row: FeatureRow): Result<ChurnAnswer, ChurnRefusal> {
+  const scored = score(model.logistic, row);
+  if (!scored.ok) return no('bad-feature', `${scored.reason.column} ${scored.reason.message}`);
+  const { probability, raw, blank, unknown } = scored.value;
+  return ok({ pChurn: probability, pChurnRaw: raw, horizonDays: model.definition.horizonDays, blank, unknown });
+}
+
+/** 1 − S(t + h | active at t), t the time under contract so far (facts §9). */
+function predictByCox(
+  model: ChurnCox,
+  entries: CustomerEntries,
+  day: number,
+  context: FeatureContext,
+  horizonDays: number,
+): Result<ChurnAnswer, ChurnRefusal> {
+  const age = day - spells(entries, day, model.definition.graceDays).at(-1)!.startDay;
+  if (age + horizonDays > model.followUpDays)
+    return no(
+      'beyond-follow-up',
+      `no subscription was observed for ${Math.ceil(age + horizonDays)} days; the longest for ${Math.floor(model.followUpDays)}`,
+    );
+  const encoded = encodeRow(startRow(entries, day, context), model.encoding);
+  if (!encoded.ok) return no('bad-feature', `${encoded.reason.column} ${encoded.reason.message}`);
+  const { values, blank, unknown } = encoded.value;
+  const pChurn = 1 - survival(model.cox, [...values], age + horizonDays, age);
+  return ok({ pChurn, pChurnRaw: pChurn, horizonDays, blank, unknown });
+}
+
+const OF_START = new Set(['plan', 'subscription_price']);
+
+/**
+ * What a Cox model may know of a subscription: what was fixed when it began, so that a covariate never knows more than the risk set it stands in.
+ * Plan and price of the subscription, attributes as first said (by `day`): a table that says them only once says them of the whole time.
+ */
+export function startRow(
+  entries: CustomerEntries,
+  day: number,
+  context: FeatureContext,
+): Readonly<Record<string, FeatureValue>> {
+  const known = featureRow(entries, day, context);
+  const row: Record<string, FeatureValue> = {};
+  for (const [name, value] of Object.entries(known)) if (OF_START.has(name)) row[name] = value;
+  for (const { name, day: said, value } of [...entries.attributes].reverse())
+    if (said <= day) row[`attribute:${name}`] = typeof value === 'boolean' ? String(value) : value;
+  return row;
+}

@@ -1,0 +1,68 @@
+// What churn means here, from the command line.
+import { CHURN_KINDS, type ChurnDefinition } from '#domain/churn-definition.ts';
+import { dataDirOf, withServer } from '../client.ts';
+import { type Command, UsageError } from './command.ts';
+import { parseCommand, print, table } from './options.ts';
+
+interface Definition {
+  kind: ChurnDefinition['kind'];
+  horizon_days: number;
+  grace_days: number;
+  active_within_days: number | null;
+}
+
+/** 30, 30d, 4w, 3m (of 30 days). */
+export function daysOf(option: string, text: string): number {
+  const found = /^(\d{1,4})([dwm]?)$/.exec(text);
+  const days = found === null ? 0 : Number(found[1]) * { '': 1, d: 1, w: 7, m: 30 }[found[2] as '' | 'd' | 'w' | 'm'];
+  if (days < 1 || days > 3653) throw new UsageError(`${option} ${text}: days like 30, 30d, 4w or 3m`);
+  return days;
+}
+
+export const churn: Command = {
+  name: 'churn',
+  summary: 'say what churn means for buyers and for subscribers',
+  help: `
+axiom47 churn list [--data-dir DIR] [--json]
+axiom47 churn define non-contractual --horizon 90d [--active-within 365d]
+axiom47 churn define contractual --horizon 30d [--grace 7d]
+
+non-contractual: lost = no purchase within the horizon; asked of who bought at most --active-within ago (everybody without it).
+contractual: lost = every subscription has ended within the horizon and none began within the grace after. With it, a customer who has or had a
+subscription is judged by it; without it, by purchases like everybody else.
+A model goes on answering the horizon it was trained for: train again after a change.
+
+Example: axiom47 churn define contractual --horizon 30d --grace 7d
+`,
+  async run(argv, io) {
+    const { values, positionals } = parseCommand(argv, {
+      horizon: { type: 'string' },
+      grace: { type: 'string' },
+      'active-within': { type: 'string' },
+    });
+    const [verb, kind] = positionals;
+    if (!(verb === 'list' || (verb === 'define' && CHURN_KINDS.some((each) => each === kind))))
+      throw new UsageError(`churn list, or churn define ${CHURN_KINDS.join('|')} --horizon DAYS`);
+    if (verb === 'define' && values.horizon === undefined) throw new UsageError('churn define needs --horizon DAYS');
+    const body = {
+      ...(values.horizon === undefined ? {} : { horizon_days: daysOf('--horizon', values.horizon) }),
+      ...(values.grace === undefined ? {} : { grace_days: values.grace === '0' ? 0 : daysOf('--grace', values.grace) }),
+      ...(values['active-within'] === undefined
+        ? {}
+        : { active_within_days: daysOf('--active-within', values['active-within']) }),
+    };
+    return withServer(dataDirOf(values['data-dir']), { io }, async (client) => {
+      const items =
+        verb === 'define'
+          ? [await client.call<Definition>('PUT', `/api/churn-definitions/${kind}`, body)]
+          : (await client.call<{ items: Definition[] }>('GET', '/api/churn-definitions')).items;
+      print(io, values.json, verb === 'define' ? items[0] : items, () =>
+        table(
+          ['kind', 'horizon (days)', 'grace', 'active within'],
+          items.map((each) => [each.kind, each.horizon_days, each.grace_days, each.active_within_days ?? 'ever']),
+        ),
+      );
+      return 0;
+    });
+  },
+};

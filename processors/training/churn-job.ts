@@ -1,0 +1,69 @@
+// One training of a churn model, from the log to the model: cut-offs, rows as they were known then, the fit. Runs in the pool with a connection
+// of its own; the threads that serve do not notice.
+
+import { type ChurnDefinition, lastSettledDay } from '#domain/churn-definition.ts';
+import type { CHURN_MODELS, ChurnModel } from '#domain/models/churn-model.ts';
+import { type Result, refuse } from '#domain/result.ts';
+import { DAY_MS, type Offsets, offsetAt } from '#domain/time.ts';
+import type { LedgerOptions } from '#projections/memory/ledger.ts';
+import type { EventStore } from '#streams/event-store.ts';
+import { addRows, createRows, survivalRows } from './churn-rows.ts';
+import { ledgersOf, replay } from './replay.ts';
+import { type ChurnTraining, trainCox, trainLogistic } from './train-churn.ts';
+
+export interface ChurnJob {
+  estimator: (typeof CHURN_MODELS)[number];
+  definition: ChurnDefinition;
+  /** The log up to here … */
+  seq: number;
+  /** … and the local day it has reached. */
+  today: number;
+  offsets: Offsets;
+  ledger: LedgerOptions;
+  /** How many cut-offs at most, one horizon apart, the last one settled. */
+  cutoffs: number;
+  /** Days after a label's last one in which late events may still arrive; by default 7 when there is live input, else 0. */
+  latenessDays: number | null;
+}
+
+const LATENESS_DAYS = 7;
+
+export async function trainChurn(
+  store: Pick<EventStore, 'read'>,
+  job: ChurnJob,
+): Promise<Result<ChurnTraining<ChurnModel>, string>> {
+  const { definition, seq, today, estimator } = job;
+  const ledger = await replay(store, seq, job.ledger);
+  const settled = ledgersOf(ledger);
+  if (estimator === 'churn-cox') {
+    if (definition.kind !== 'contractual')
+      return refuse('a Cox model speaks of subscriptions; this definition of churn is not contractual');
+    return trainCox(definition, survivalRows(definition, today, settled), today);
+  }
+  const live = ledger.runs.list().some(({ run, acceptedEvents }) => run === '' && acceptedEvents > 0);
+  const last = lastSettledDay(definition, today, job.latenessDays ?? (live ? LATENESS_DAYS : 0));
+  const rows = createRows();
+  for (let i = 0; i < job.cutoffs; i++) {
+    const day = last - i * definition.horizonDays;
+    const known = ledgersOf(await replay(store, seq, { ...job.ledger, knownUpTo: endOf(day, job.offsets) }));
+    const added = createRows();
+    addRows(added, definition, day, known, settled);
+    if (added.label.length === 0) break;
+    // A cut-off at which everybody stayed, or nobody, is before the time the data speak of (a table of one day has no earlier ends).
+    const lost = added.label.reduce((sum, label) => sum + label, 0);
+    if (lost === 0 || lost === added.label.length) continue;
+    for (let row = 0; row < added.label.length; row++) {
+      rows.features.push(added.features[row]!);
+      rows.label.push(added.label[row]!);
+      rows.day.push(day);
+      rows.customer.push(added.customer[row]!);
+    }
+  }
+  return trainLogistic(definition, rows);
+}
+
+/** The last millisecond of a local day. */
+const endOf = (day: number, offsets: Offsets): number => {
+  const at = (day + 1) * DAY_MS - 1;
+  return at - offsetAt(at, offsets) * 60_000;
+};

@@ -1,0 +1,112 @@
+// Training rows of churn models, point in time: what the ledger knew of a customer at a cut-off, and whether that customer was lost after it.
+import { type ChurnDefinition, hasChurned, isEligible, spells } from '#domain/churn-definition.ts';
+import { type FeatureRow, featureRow } from '#domain/churn-features.ts';
+import type { FeatureContext } from '#domain/features.ts';
+import type { CustomerEntries } from '#domain/ledger.ts';
+import { startRow } from '#domain/models/churn-model.ts';
+import type { FeatureTable } from '#domain/models/feature-encoding.ts';
+
+/** Customers as a fold holds them; `of` follows links. */
+export interface Ledgers {
+  customers(): Iterable<CustomerEntries>;
+  of(sid: string): CustomerEntries | null;
+  context: FeatureContext;
+  /** Left out of fits: their history may begin before the data. */
+  isLeftTruncated(sid: string): boolean;
+}
+
+/** One row per customer and cut-off. */
+export interface ChurnRows {
+  features: FeatureRow[];
+  /** 1 = lost. */
+  label: number[];
+  /** The cut-off, local day. */
+  day: number[];
+  /** Sid, hex: rows of one customer stay together wherever rows are divided. */
+  customer: string[];
+}
+
+export const createRows = (): ChurnRows => ({ features: [], label: [], day: [], customer: [] });
+
+/**
+ * Adds the rows of one cut-off.
+ *
+ * @param known the ledgers as they were known at the end of `day` (facts §4 known_at); nothing else reaches the features.
+ * @param settled the ledgers when the labels had settled.
+ */
+export function addRows(
+  into: ChurnRows,
+  definition: ChurnDefinition,
+  day: number,
+  known: Ledgers,
+  settled: Ledgers,
+): void {
+  for (const entries of known.customers()) {
+    if (!isEligible(definition, entries, day) || known.isLeftTruncated(entries.sid)) continue;
+    const later = settled.of(entries.sid);
+    if (later === null || later.erased) continue;
+    into.features.push(featureRow(entries, day, known.context));
+    into.label.push(hasChurned(definition, later, day) ? 1 : 0);
+    into.day.push(day);
+    into.customer.push(entries.sid);
+  }
+}
+
+/** One row per time under contract: days from its start to its end, or to `day` while it runs. */
+export interface SurvivalRows {
+  features: FeatureRow[];
+  duration: number[];
+  eventObserved: number[];
+  customer: string[];
+}
+
+/** Times under contract as known on `day`; one that began that very day says nothing yet. */
+export function survivalRows(definition: ChurnDefinition, day: number, known: Ledgers): SurvivalRows {
+  const rows: SurvivalRows = { features: [], duration: [], eventObserved: [], customer: [] };
+  for (const entries of known.customers()) {
+    if (entries.erased || entries.anonymous || known.isLeftTruncated(entries.sid)) continue;
+    for (const { startDay, endDay } of spells(entries, day, definition.graceDays)) {
+      const until = endDay ?? day;
+      if (until <= startDay) continue;
+      rows.features.push(startRow(entries, day, known.context));
+      rows.duration.push(until - startDay);
+      rows.eventObserved.push(endDay === null ? 0 : 1);
+      rows.customer.push(entries.sid);
+    }
+  }
+  return rows;
+}
+
+/** More levels than this are an id or a free text, not a category. */
+const MOST_LEVELS = 100;
+
+/**
+ * Rows as columns: numbers where every known value is one, else text. What never varies, and texts of too many levels, are left out by name.
+ */
+export function tableOf(features: readonly FeatureRow[]): {
+  table: FeatureTable;
+  left: { column: string; why: string }[];
+} {
+  const names = new Set<string>();
+  for (const row of features) for (const name in row) names.add(name);
+  const table = new Map<string, string[] | Float64Array>();
+  const left: { column: string; why: string }[] = [];
+  for (const name of names) {
+    const values = features.map((row) => row[name] ?? null);
+    const distinct = new Set(values);
+    const numeric = values.every((value) => value === null || typeof value === 'number');
+    if (distinct.size < 2) left.push({ column: name, why: distinct.has(null) ? 'never known' : 'never varies' });
+    else if (numeric)
+      table.set(
+        name,
+        Float64Array.from(values, (value) => (value === null ? Number.NaN : (value as number))),
+      );
+    else if (distinct.size > MOST_LEVELS) left.push({ column: name, why: `${distinct.size} different texts` });
+    else
+      table.set(
+        name,
+        values.map((value) => (value === null ? '' : String(value))),
+      );
+  }
+  return { table, left };
+}

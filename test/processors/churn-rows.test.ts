@@ -1,0 +1,229 @@
+// Training rows are what was known at the cut-off. The leakage probe: whatever happens, is told or is taken back afterwards, not one row changes.
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { DEFAULT_CHURN, DEFAULT_CONTRACTUAL } from '#domain/churn-definition.ts';
+import type { StoredEvent } from '#domain/envelope.ts';
+import { addRows, type ChurnRows, createRows, survivalRows, tableOf } from '#processors/training/churn-rows.ts';
+import { ledgersOf, replay } from '#processors/training/replay.ts';
+import type { EventStore } from '#streams/event-store.ts';
+import { activity, createWriter, DAY, event, hex, order, refund, sidOf } from '../projections/memory/scenario.ts';
+
+const T0 = 100;
+const END_OF_T0 = (T0 + 1) * DAY - 1;
+const ids = ['ann', 'bob', 'cy', 'dee'];
+const small = { maxCustomers: 1 << 10 };
+
+type Batch = { ingestedAt: number; events: StoredEvent[]; backfill?: boolean };
+
+/** A log of batches, each taken in at its moment; a backfill's events were known when they happened (facts §4). */
+function logOf(batches: Batch[]): { store: Pick<EventStore, 'read'>; seq: number } {
+  const writer = createWriter();
+  const messages: Uint8Array[] = [];
+  batches.forEach(({ ingestedAt, events, backfill }, i) => {
+    writer.ingestedAt = ingestedAt;
+    const run = backfill ? `run-${i}` : null;
+    if (run !== null)
+      messages.push(
+        writer.fact({
+          type: 'import.started',
+          run,
+          source: 'shop',
+          digest: '',
+          backfill: true,
+          amend: false,
+          startedAt: 0,
+          coverage: 'complete',
+        }),
+      );
+    if (events.length > 0) messages.push(writer.pack(events.map((each) => ({ ...each, run }))));
+  });
+  const store = {
+    async *read(_stream: string, { from = 1, to = messages.length }: { from?: number; to?: number } = {}) {
+      for (let seq = from; seq <= to; seq++)
+        yield { seq, subject: 'evt.0.main', at: 0, bytes: messages[seq - 1]!, id: null };
+    },
+  } as unknown as Pick<EventStore, 'read'>;
+  return { store, seq: messages.length };
+}
+
+async function rowsAt(batches: Batch[], definition = DEFAULT_CHURN): Promise<ChurnRows> {
+  const { store, seq } = logOf(batches);
+  const known = await replay(store, seq, { ...small, knownUpTo: END_OF_T0 });
+  const rows = createRows();
+  addRows(rows, definition, T0, ledgersOf(known), ledgersOf(await replay(store, seq, small)));
+  return rows;
+}
+const byCustomer = ({ features, customer }: ChurnRows) =>
+  Object.fromEntries(customer.map((sid, i) => [sid, features[i]]).sort(([a], [b]) => (String(a) < String(b) ? -1 : 1)));
+
+const happened = (until: number) =>
+  fc.array(
+    fc.tuple(
+      fc.constantFrom('order', 'refund', 'activity', 'attribute', 'started', 'cancelled'),
+      fc.constantFrom(...ids),
+      fc.integer({ min: 0, max: until }),
+      fc.integer({ min: 1, max: 500 }),
+    ),
+    { maxLength: 30 },
+  );
+let n = 0;
+function toEvents(list: [string, string, number, number][], from = 0): StoredEvent[] {
+  return list.map(([kind, id, offset, minor]) => {
+    const day = from + offset;
+    const key = `k${n++}`;
+    if (kind === 'order') return order(id, key, day, minor);
+    if (kind === 'refund') return refund(id, key, day, minor);
+    if (kind === 'activity') return activity(id, key, day, 'visit');
+    if (kind === 'attribute')
+      return event(id, {
+        type: 'customer.identified',
+        day,
+        at: day * DAY,
+        props: { contract: minor % 2 ? 'year' : 'month' },
+      });
+    return event(id, {
+      type: kind === 'started' ? 'subscription.started' : 'subscription.cancelled',
+      day,
+      at: day * DAY,
+    });
+  });
+}
+
+describe('leakage probe', () => {
+  test.each([DEFAULT_CHURN, DEFAULT_CONTRACTUAL])(
+    '$kind: events after the cut-off, late ones before it, refunds and amendments change no row',
+    async (definition) => {
+      await fc.assert(
+        fc.asyncProperty(
+          happened(T0),
+          happened(60),
+          happened(T0),
+          fc.boolean(),
+          async (before, after, late, backfill) => {
+            const first: Batch = { ingestedAt: T0 * DAY, events: toEvents(before), backfill };
+            const base = await rowsAt([first], definition);
+            const future: Batch[] = [
+              { ingestedAt: (T0 + 50) * DAY, events: toEvents(after, T0 + 1) },
+              // Happened before the cut-off, was told after it.
+              { ingestedAt: (T0 + 2) * DAY, events: toEvents(late) },
+              // What was known is amended and refunded later.
+              {
+                ingestedAt: (T0 + 5) * DAY,
+                events: first.events.flatMap((each) =>
+                  each.type === 'order.placed' ? [{ ...each, revision: 7, minor: 1, day: each.day + 1 }] : [],
+                ),
+              },
+              { ingestedAt: T0 * DAY, events: toEvents(after, T0 + 1), backfill: true },
+            ];
+            expect(byCustomer(await rowsAt([first, ...future], definition))).toEqual(byCustomer(base));
+            expect(byCustomer(await rowsAt([...future.slice(1), first, future[0]!], definition))).toEqual(
+              byCustomer(base),
+            );
+          },
+        ),
+        { numRuns: 60 },
+      );
+    },
+  );
+
+  test('a link made after the cut-off joins nothing before it; an erased customer has no row', async () => {
+    const writer = createWriter();
+    writer.ingestedAt = 50 * DAY;
+    const messages = [
+      writer.pack([order('ann', '1', 10, 5), { ...order('x', '2', 20, 5), anonymous: true }, order('bob', '3', 30, 5)]),
+    ];
+    writer.ingestedAt = (T0 + 1) * DAY;
+    messages.push(writer.fact({ type: 'customer.linked', anonymous: sidOf('x'), known: sidOf('ann') }));
+    messages.push(writer.fact({ type: 'customer.erased', sids: [sidOf('bob')], at: 0 }));
+    const store = {
+      async *read() {
+        for (const [i, bytes] of messages.entries()) yield { seq: i + 1, bytes };
+      },
+    } as unknown as Pick<EventStore, 'read'>;
+    const rows = createRows();
+    const known = ledgersOf(await replay(store, 3, { ...small, knownUpTo: END_OF_T0 }));
+    addRows(rows, DEFAULT_CHURN, T0, known, ledgersOf(await replay(store, 3, small)));
+    expect(rows.customer).toEqual([hex(sidOf('ann'))]);
+    expect(rows.features[0]).toMatchObject({ frequency: 0, age_days: 90 });
+  });
+});
+
+test('labels look past the cut-off and nowhere else', async () => {
+  const base = [order('ann', 'a', 90, 5), order('bob', 'b', 90, 5), order('cy', 'c', 20, 5)];
+  const rows = await rowsAt([
+    { ingestedAt: T0 * DAY, events: base },
+    { ingestedAt: (T0 + 90) * DAY, events: [order('bob', 'b2', T0 + 90, 5), order('cy', 'c2', T0 + 91, 5)] },
+  ]);
+  expect(Object.fromEntries(rows.customer.map((sid, i) => [sid, rows.label[i]]))).toEqual({
+    [hex(sidOf('ann'))]: 1,
+    [hex(sidOf('bob'))]: 0,
+    [hex(sidOf('cy'))]: 1,
+  });
+});
+
+test('one row per time under contract: length, end seen or not, what was first said', async () => {
+  const mark = (id: string, type: StoredEvent['type'], day: number, key = 's') => ({
+    ...order(id, `${id}${key}`, day, 900),
+    type,
+    name: 'gold',
+  });
+  const { store, seq } = logOf([
+    {
+      ingestedAt: 0,
+      events: [
+        mark('ann', 'subscription.started', 10),
+        mark('ann', 'subscription.cancelled', 40),
+        mark('ann', 'subscription.started', 43, 'again'),
+        mark('bob', 'subscription.started', 20),
+        event('bob', { type: 'customer.identified', day: 30, at: 30 * DAY, props: { contract: 'month' } }),
+        event('bob', { type: 'customer.identified', day: 60, at: 60 * DAY, props: { contract: 'year' } }),
+        mark('cy', 'subscription.started', 5),
+        mark('cy', 'subscription.cancelled', 25),
+      ],
+    },
+  ]);
+  const ledgers = ledgersOf(await replay(store, seq, small));
+  const rowsOf = (graceDays: number) => {
+    const { customer, duration, eventObserved } = survivalRows({ ...DEFAULT_CONTRACTUAL, graceDays }, 100, ledgers);
+    return customer.map((sid, i) => [ids.find((id) => hex(sidOf(id)) === sid), duration[i], eventObserved[i]]).sort();
+  };
+  expect(rowsOf(0)).toEqual([
+    ['ann', 30, 1],
+    ['ann', 57, 0],
+    ['bob', 80, 0],
+    ['cy', 20, 1],
+  ]);
+  expect(rowsOf(5)).toEqual([
+    ['ann', 90, 0],
+    ['bob', 80, 0],
+    ['cy', 20, 1],
+  ]);
+  const all = survivalRows(DEFAULT_CONTRACTUAL, 100, ledgers);
+  expect(all.features[all.customer.indexOf(hex(sidOf('bob')))]).toEqual({
+    plan: 'gold',
+    subscription_price: 9,
+    'attribute:contract': 'month',
+  });
+});
+
+test('rows become columns: numbers, texts; what never varies or has too many levels is left out by name', () => {
+  const { table, left } = tableOf(
+    Array.from({ length: 200 }, (_, i) => ({
+      x: i % 3 === 0 ? null : i,
+      plan: i % 2 ? 'a' : 'b',
+      same: 1,
+      never: null,
+      note: `n${i}`,
+      mixed: i % 2 ? 1 : 'one',
+    })),
+  );
+  expect([...table.keys()]).toEqual(['x', 'plan', 'mixed']);
+  expect(table.get('x')).toBeInstanceOf(Float64Array);
+  expect(Number.isNaN(table.get('x')![0])).toBe(true);
+  expect(table.get('mixed')!.slice(0, 2)).toEqual(['one', '1']);
+  expect(left).toEqual([
+    { column: 'same', why: 'never varies' },
+    { column: 'never', why: 'never known' },
+    { column: 'note', why: '200 different texts' },
+  ]);
+});
