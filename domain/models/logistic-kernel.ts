@@ -18,7 +18,10 @@ export interface Scale {
 /** One reading of all rows. Coefficients are standardised, the intercept first. */
 export type Pass =
   | { kind: 'moments' }
-  /** Loss and its gradient at `beta`; its Hessian too when `curvature`. */
+  /**
+   * Loss and its gradient at `beta`; its Hessian too when `curvature`. Before them the largest −η of an event and the largest η of another row:
+   * when their sum is below 0, the labels are told apart completely.
+   */
   | { kind: 'derivatives'; scale: Scale; beta: readonly number[]; curvature: boolean }
   /** Largest |change of the log-odds| along `direction`, of the rows with weight. */
   | { kind: 'reach'; scale: Scale; direction: readonly number[] };
@@ -28,6 +31,9 @@ const CHUNK = 32_768;
 /** Rows of a tile: 20 columns of it are 20 KiB. */
 const TILE = 128;
 
+/** Numbers before the sums of a derivatives pass, of which the largest counts. */
+export const MARGINS = 2;
+
 export const chunksOf = (rows: LogisticRows): number => Math.max(1, Math.ceil(rows.label.length / CHUNK));
 
 /** Numbers a chunk answers with. Moments: weight, events, rows with weight, then (mean, Σ w (x − mean)²) by feature. */
@@ -35,7 +41,7 @@ function width(rows: LogisticRows, pass: Pass): number {
   if (pass.kind === 'moments') return 3 + 2 * rows.features.length;
   if (pass.kind === 'reach') return 1;
   const k = pass.scale.columns.length + 1;
-  return 1 + k + (pass.curvature ? (k * (k + 1)) / 2 : 0);
+  return MARGINS + 1 + k + (pass.curvature ? (k * (k + 1)) / 2 : 0);
 }
 
 /** The sums of chunks `from` to before `to`, one after the other. */
@@ -57,12 +63,16 @@ export function chunkSums(rows: LogisticRows, pass: Pass, from: number, to: numb
 export function addChunks(rows: LogisticRows, pass: Pass, sums: readonly Float64Array[]): Float64Array {
   const size = width(rows, pass);
   const total = new Float64Array(size);
+  if (pass.kind === 'derivatives') total.fill(Number.NEGATIVE_INFINITY, 0, MARGINS);
   for (const stretch of sums)
     for (let at = 0; at < stretch.length; at += size) {
       const chunk = stretch.subarray(at, at + size);
       if (pass.kind === 'moments') addMoments(total, chunk);
       else if (pass.kind === 'reach') total[0] = Math.max(total[0]!, chunk[0]!);
-      else for (let i = 0; i < size; i++) total[i]! += chunk[i]!;
+      else {
+        for (let i = 0; i < MARGINS; i++) total[i] = Math.max(total[i]!, chunk[i]!);
+        for (let i = MARGINS; i < size; i++) total[i]! += chunk[i]!;
+      }
     }
   return total;
 }
@@ -136,7 +146,7 @@ function derivatives(
   const eta = new Float64Array(TILE);
   const residual = new Float64Array(TILE);
   const root = new Float64Array(TILE);
-  let loss = 0;
+  let [loss, ofEvents, ofOthers] = [0, Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (let from = start; from < end; from += TILE) {
     const size = Math.min(TILE, end - from);
     fillTile(features, scale, beta, from, size, tile, eta);
@@ -149,22 +159,28 @@ function derivatives(
       const p = (e < 0 ? q : 1) / (1 + q);
       // ln(1 + eᵉ) − y e without overflow at any e.
       loss += w * ((e > 0 ? e : 0) - y * e + Math.log1p(q));
+      if (w > 0) {
+        if (y === 1) ofEvents = Math.max(ofEvents, -e);
+        else ofOthers = Math.max(ofOthers, e);
+      }
       const r = w * (p - y);
       residual[i] = r;
       g += r;
       // p (1 − p) with its own digits where p is next to 1.
       root[i] = Math.sqrt((w * q) / ((1 + q) * (1 + q)));
     }
-    into[1]! += g;
-    for (let j = 1; j < k; j++) into[1 + j]! += dot(tile, j * TILE, residual, size);
+    into[MARGINS + 1]! += g;
+    for (let j = 1; j < k; j++) into[MARGINS + 1 + j]! += dot(tile, j * TILE, residual, size);
     if (!curvature) continue;
     for (let i = 0; i < size; i++) tile[i] = root[i]!;
     for (let j = 1; j < k; j++) for (let i = 0, at = j * TILE; i < size; i++, at++) tile[at]! *= root[i]!;
     addGram(tile, size, padded, gram);
   }
-  into[0] = loss;
+  into[0] = ofEvents;
+  into[1] = ofOthers;
+  into[MARGINS] = loss;
   if (curvature)
-    for (let a = 0, at = 1 + k; a < k; a++) for (let b = 0; b <= a; b++) into[at++] = gram[a * padded + b]!;
+    for (let a = 0, at = MARGINS + 1 + k; a < k; a++) for (let b = 0; b <= a; b++) into[at++] = gram[a * padded + b]!;
 }
 
 /** Standardised columns 1 … k − 1 of the tile (column 0 is the intercept's), and η = b₀ + Σ b z; four columns a walk. */

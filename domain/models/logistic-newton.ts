@@ -1,7 +1,7 @@
 // The minimum of a penalised logistic loss by damped Newton and proximal Newton steps (Lee, Sun & Saunders 2014; coordinate descent inside as in
 // Friedman, Hastie & Tibshirani 2010, "glmnet"). A generator: it asks for a pass over the rows and is handed the sums, wherever they were made.
 import { cholesky, choleskySolve } from '../numerics/cholesky.ts';
-import type { Pass, Scale } from './logistic-kernel.ts';
+import { MARGINS, type Pass, type Scale } from './logistic-kernel.ts';
 
 /** λα and λ(1 − α). */
 export interface PenaltyWeights {
@@ -18,6 +18,8 @@ export interface Point {
   loss: number;
   gradient: number[];
   hessian: number[][];
+  /** Every event has a higher log-odds than every other row. */
+  separated: boolean;
   /** Is the Hessian of this very point? Else of one near it. */
   exact: boolean;
 }
@@ -95,11 +97,13 @@ function read(
   total: number,
 ): Omit<Point, 'hessian' | 'exact'> & { hessian?: number[][] } {
   const k = beta.length;
-  const gradient = Array.from(sums.subarray(1, 1 + k), (g) => g / total);
-  const point = { beta: beta.slice(), loss: sums[0]! / total, gradient };
-  if (sums.length === 1 + k) return point;
+  const first = MARGINS + 1;
+  const gradient = Array.from(sums.subarray(first, first + k), (g) => g / total);
+  const separated = sums[0]! + sums[1]! < 0;
+  const point = { beta: beta.slice(), loss: sums[MARGINS]! / total, gradient, separated };
+  if (sums.length === first + k) return point;
   const hessian = Array.from({ length: k }, () => new Array<number>(k).fill(0));
-  for (let a = 0, at = 1 + k; a < k; a++)
+  for (let a = 0, at = first + k; a < k; a++)
     for (let b = 0; b <= a; b++, at++) hessian[b]![a] = hessian[a]![b] = sums[at]! / total;
   return { ...point, hessian };
 }

@@ -169,7 +169,16 @@ export function answer(
     n,
     events,
     converged: true,
-    diagnostics,
+    diagnostics: found.point.separated
+      ? [
+          ...diagnostics,
+          {
+            code: 'separation',
+            message:
+              'the features tell the labels of these rows apart completely: how far the probabilities lie apart is the doing of the penalty, not of the data',
+          },
+        ]
+      : diagnostics,
   };
 }
 

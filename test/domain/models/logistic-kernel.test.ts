@@ -5,6 +5,7 @@ import {
   chunkSums,
   chunksOf,
   type LogisticRows,
+  MARGINS,
   passHere,
   type Scale,
 } from '#domain/models/logistic-kernel.ts';
@@ -26,11 +27,13 @@ function made(n: number, k: number): { rows: LogisticRows; scale: Scale; beta: n
 function naive({ features, label, weight }: LogisticRows, { columns, mean, inverseSd }: Scale, beta: number[]) {
   const k = beta.length;
   let loss = 0;
+  const etas: number[] = [];
   const gradient = new Array<number>(k).fill(0);
   const hessian = Array.from({ length: k }, () => new Array<number>(k).fill(0));
   for (let i = 0; i < label.length; i++) {
     const z = [1, ...columns.map((j) => (features[j]![i]! - mean[j]!) * inverseSd[j]!)];
     const eta = z.reduce((sum, value, j) => sum + value * beta[j]!, 0);
+    etas.push(eta);
     const p = 1 / (1 + Math.exp(-eta));
     loss -= weight[i]! * Math.log(label[i] === 1 ? p : 1 - p);
     z.forEach((a, j) => {
@@ -40,7 +43,7 @@ function naive({ features, label, weight }: LogisticRows, { columns, mean, inver
       });
     });
   }
-  return { loss, gradient, hessian };
+  return { loss, gradient, hessian, eta: etas };
 }
 
 test.each([
@@ -51,18 +54,26 @@ test.each([
 ])('%d rows of %d features', (n, k) => {
   const { rows, scale, beta } = made(n, k);
   const sums = passHere(rows, { kind: 'derivatives', scale, beta, curvature: true });
-  const { loss, gradient, hessian } = naive(rows, scale, beta);
+  const { loss, gradient, hessian, eta } = naive(rows, scale, beta);
   const triangle = hessian.flatMap((row, j) => row.slice(0, j + 1));
   const size = Math.max(1, n);
+  const margins = [1, 0].map((y) => {
+    const seen = eta.filter((_, i) => rows.label[i] === y && rows.weight[i]! > 0).map((e) => (y === 1 ? -e : e));
+    return seen.reduce((most, e) => Math.max(most, e), Number.NEGATIVE_INFINITY);
+  });
+  margins.forEach((margin, at) => {
+    if (Number.isFinite(margin)) worst([[sums[at], margin]], 1e-9);
+    else expect(sums[at]).toBe(margin);
+  });
   worst(
     zip(
-      sums.map((s) => s / size),
+      sums.subarray(MARGINS).map((s) => s / size),
       [loss, ...gradient, ...triangle].map((s) => s / size),
     ),
     1e-12,
   );
   const flat = passHere(rows, { kind: 'derivatives', scale, beta, curvature: false });
-  expect([...flat]).toEqual([...sums.slice(0, 1 + beta.length)]);
+  expect([...flat]).toEqual([...sums.slice(0, MARGINS + 1 + beta.length)]);
 });
 
 test('means and squares of chunks give those of the whole; far from 0 too', () => {
