@@ -29,6 +29,7 @@ import { streamRoutes } from './routes/stream.ts';
 import { userRoutes } from './routes/users.ts';
 import { verifyRoutes } from './routes/verify.ts';
 import { workspaceRoutes } from './routes/workspace.ts';
+import { zoneRoutes } from './routes/zone.ts';
 import { ProblemSchema } from './schemas.ts';
 
 /** What the hot route shares with the app: the same judge, the same buckets, the same predictions. */
@@ -115,6 +116,7 @@ export function createApp(deps: Deps) {
     .route('/', logRoutes(deps, predictions))
     .route('/', verifyRoutes(deps, predictions))
     .route('/', workspaceRoutes(deps))
+    .route('/', zoneRoutes(deps))
     .route('/', homeRoutes(deps, predictions, live))
     .route('/', streamRoutes(deps, live, admission.authenticator))
     .route(

@@ -192,6 +192,38 @@ export interface KeyringCalls {
   search(prefix: string, limit: number): Promise<{ customerId: string; sid: Uint8Array }[]>;
 }
 
+/** What a rebuild in the zone of new events would change. */
+export interface ZonePreview {
+  zone: string;
+  version: number;
+  seq: number;
+  /** With an order. */
+  customers: number;
+  /** Whose number of repeat purchase days changes … */
+  frequency: number;
+  /** … or whose first or last day. */
+  days: number;
+  repeatsBefore: number;
+  repeatsAfter: number;
+}
+
+/** The workspace's zone (ops/zone.ts). */
+export interface ZoneControl {
+  current(): Promise<{
+    zone: string;
+    version: number;
+    rezoned: number;
+    pending: boolean;
+    seq: number;
+    tablesSeq: number;
+  }>;
+  /** For events from now on. The same zone again is nothing new. */
+  set(zone: string): Promise<{ seq: number; version: number }>;
+  preview(): Promise<ZonePreview>;
+  /** Null: every day is of the zone in force already. */
+  rebuild(): Promise<{ seq: number; version: number } | null>;
+}
+
 /** What `verify --keyring` found (ops/verify-keyring.ts). */
 export interface KeyringReport {
   ok: boolean;
@@ -300,6 +332,7 @@ export interface Deps extends AccessDeps {
   fit: (request: FitRequest) => Promise<Record<string, unknown>>;
   /** Digest over raw customer ids, equal across workspaces; computed on demand. */
   portableDigest: () => Promise<string>;
+  zone: ZoneControl;
   verifyKeyring: () => Promise<KeyringReport>;
   /** Scores of the table, computed again; a sample of so many. */
   verifyScores: (sample: number) => Promise<StoredScoresReport>;

@@ -80,6 +80,11 @@ export type Fact =
   | { type: 'clock.set'; mode: 'log' | 'wall' }
   /** `offsets` = [instant ms from which it holds, minutes east of UTC], ascending; the first entry holds for all earlier time. */
   | { type: 'zone.set'; version: number; zone: string; offsets: [number, number][] }
+  /**
+   * From this place on every earlier day is the one its instant has in this zone, except of dates without a time (ADR 0008). The greatest
+   * version counts, whatever the order; state before this place stays as it was.
+   */
+  | { type: 'ledger.rezoned'; version: number; zone: string; offsets: [number, number][] }
   /** Rates to the reporting currency, valid from `day` on, as exact decimals. */
   | { type: 'fx.rates.set'; day: number; rates: Record<string, string> }
   | {

@@ -130,6 +130,16 @@ export function offsetsOf(zone: string, fromMs: number, toMs: number): Offsets {
   return table;
 }
 
+/** Does the platform's zone database know it? */
+export function isZone(zone: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en-US', { timeZone: zone });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Index of the entry in force at an instant. */
 function indexAt(at: number, offsets: Offsets): number {
   let high = offsets.length - 1;

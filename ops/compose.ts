@@ -43,12 +43,15 @@ import { watchStore } from './store-watch.ts';
 import { createTraining } from './training.ts';
 import { verifyKeyring } from './verify-keyring.ts';
 import { verifyScores } from './verify-scores.ts';
+import { createZone } from './zone.ts';
 
 export interface ServerOptions {
   config: Config;
   dataDir: string;
   /** Makes the workspace when there is none; null: it must be there. */
   create: { name: string; currency?: string; zone?: string } | null;
+  /** The command line's credential; one is made without it. A server that starts again keeps it. */
+  token?: string;
   /** The demo does not go on by itself after its seeding. */
   still?: boolean;
   log: Logger;
@@ -69,6 +72,8 @@ export interface Server extends AsyncDisposable {
   workspace: string;
   /** Settles with what ended a part that cannot be restarted; never while all is well. */
   failed: Promise<Error>;
+  /** Settles when the log asks for days of another zone: start again, and everything is folded anew. */
+  rezoned: Promise<void>;
   /** Resolves when every customer has a score by the model in force. */
   settled(): Promise<void>;
 }
@@ -103,7 +108,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const currency = (options.create?.currency ?? 'EUR').toUpperCase();
   let hear: (message: FoldMessage) => void = () => undefined;
   const foldFailed = new Promise<Error>((resolve) => {
-    hear = (message) => message.event === 'failed' && resolve(new Error(message.message));
+    hear = (message) =>
+      message.event === 'failed' && message.code !== 'zone-changed' && resolve(new Error(message.message));
   });
   const fold = opening.use(
     await startFoldThread(
@@ -158,7 +164,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
         fold: fold.connect(),
       },
       logOf(log),
-      { onFailure: ({ code, message }) => log.error({ code, reason: message }, 'read models stand still') },
+      {
+        onFailure({ code, message }) {
+          if (code !== 'zone-changed') log.error({ code, reason: message }, 'read models stand still');
+        },
+      },
     ),
   );
 
@@ -206,8 +216,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   });
   opening.use(serving);
   const failing = hear;
+  const rezoned = Promise.withResolvers<void>();
   hear = (message) => {
     failing(message);
+    if (message.event === 'failed' && message.code === 'zone-changed') rezoned.resolve();
     serving.hear(message);
   };
   await serving.refresh();
@@ -237,7 +249,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   };
   const sources = createSources({
     store,
-    workspace,
+    workspace: {
+      reportingCurrency: workspace.reportingCurrency,
+      get zone() {
+        return serving.facts().zone;
+      },
+    },
     now: Date.now,
     setSources: (next) => gateway.calls.setSources(next),
     appendFact: (fact) => gateway.calls.appendFact(fact),
@@ -266,7 +283,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 
   const refold = createRefold(store, workspace.reportingCurrency);
   const metrics = createMetrics({ version: packageVersion, runtime: true });
-  const token = randomBytes(32).toString('base64url');
+  const token = options.token ?? randomBytes(32).toString('base64url');
   const demo = dir.workspace.name === 'demo';
   const seeding = demo ? seedDemo({ dir, gateway: gateway.calls, log }) : null;
   const quarantine = createQuarantine({ store, remove: (seq) => eraseMessage(nc, 'QUA', seq), tenant: TENANT });
@@ -290,7 +307,15 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     now: Date.now,
     version: packageVersion,
     servedBy: 'main',
-    workspace: { id: dir.workspace.workspaceId, name: dir.workspace.name, demo, ...workspace },
+    workspace: {
+      id: dir.workspace.workspaceId,
+      name: dir.workspace.name,
+      demo,
+      reportingCurrency: workspace.reportingCurrency,
+      get zone() {
+        return serving.facts().zone;
+      },
+    },
     limits: DEFAULT_LIMITS,
     gateway: gateway.calls,
     columns,
@@ -311,6 +336,15 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       codeVersion: packageVersion,
     }),
     portableDigest: () => serving.portableDigest(keyring),
+    zone: createZone({
+      facts: serving.facts,
+      appendFact: (fact) => gateway.calls.appendFact(fact),
+      applied,
+      columns,
+      refold,
+      tablesAt: async () => (await projector.calls.position()).events,
+      now: Date.now,
+    }),
     verifyKeyring: () =>
       verifyKeyring({
         columns,
@@ -362,6 +396,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     postgres: `postgres://127.0.0.1:${engines.postgres.port}`,
     dataDir: dir.path,
     workspace: dir.workspace.name,
+    rezoned: rezoned.promise,
     failed: firstFailure([gateway.ended, fold.ended, projector.ended, foldFailed]),
     settled: serving.settle,
     [Symbol.asyncDispose]: () => closing.disposeAsync(),

@@ -2,7 +2,7 @@
 // a position's clock, facts and statistics come from the same fold. Whoever was erased since has no past either (facts §8).
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { CustomerEntries } from '#domain/ledger.ts';
-import { createLedger, type Ledger } from '#projections/memory/ledger.ts';
+import { createLedger, type Ledger, type Zone, ZoneChanged } from '#projections/memory/ledger.ts';
 import type { EventStore } from '#streams/event-store.ts';
 import { decodeMessage } from '#streams/pack.ts';
 
@@ -13,9 +13,11 @@ export interface Refold {
   /**
    * One fold that stops at each position (ascending) and shows everybody's ledger as it stood there, columns written. What was erased later
    * is still in it: only for what no erased customer takes part in.
+   * @param zone days as this zone would have them; without it as the log says.
    */
-  walk(stops: readonly number[], visit: (ledger: Ledger, seq: number) => void): Promise<Ledger>;
+  walk(stops: readonly number[], visit: Visit, zone?: Zone): Promise<Ledger>;
 }
+type Visit = (ledger: Ledger, seq: number) => void;
 
 /** Positions kept at hand: a page that asks twice about one moment folds once. */
 const KEPT = 2;
@@ -28,8 +30,8 @@ export function createRefold(store: EventStore, reportingCurrency: string): Refo
   type Past = { ledger: Ledger; forgotTo: number };
   const kept = new Map<number, Promise<Past>>();
 
-  async function walk(stops: readonly number[], visit: (ledger: Ledger, seq: number) => void): Promise<Ledger> {
-    const ledger = createLedger({ reportingCurrency });
+  async function walk(stops: readonly number[], visit: Visit, zone?: Zone): Promise<Ledger> {
+    const ledger = createLedger(zone === undefined ? { reportingCurrency } : { reportingCurrency, zone });
     let next = 0;
     const arrive = () => {
       for (; next < stops.length && stops[next]! <= ledger.position; next++) {
@@ -42,7 +44,13 @@ export function createRefold(store: EventStore, reportingCurrency: string): Refo
     let turn = performance.now();
     if (last > 0)
       for await (const { seq: position, bytes } of store.read('EVT', { from: 1, to: last })) {
-        ledger.applyMessage(position, decodeMessage(bytes));
+        try {
+          ledger.applyMessage(position, decodeMessage(bytes));
+        } catch (error) {
+          if (!(error instanceof ZoneChanged)) throw error;
+          // What was before this place has been seen as it was then; the rest is seen in the zone it is in from here on.
+          return walk(stops.slice(next), visit, error.zone);
+        }
         arrive();
         // Requests of the present go on being answered meanwhile.
         if (performance.now() - turn > TURN_MS) {

@@ -131,6 +131,7 @@ export async function createServing({ calls, columns, modelOf, pool, projector, 
     /** The log's end, its local day, and what a fold of it needs. */
     present: () => ({ seq: columns.state().seq, day: dayOfClock().day, offsets: facts.offsets }),
     clock: (): ClockInfo => clock,
+    facts: (): WorkspaceFacts => facts,
     ledgers,
     settle: () => scorer.settle(),
     /** Statistics for a fit: of now, or as the log stood at `seq`, up to a local day. */
@@ -158,4 +159,7 @@ export async function createServing({ calls, columns, modelOf, pool, projector, 
 }
 
 const PAGE = 10_000;
-const clockOf = ({ clock, offsets }: WorkspaceFacts): ClockInfo => ({ mode: clock, offsets, offsetsAt: () => offsets });
+function clockOf({ clock, offsets, zones }: WorkspaceFacts): ClockInfo {
+  const offsetsAt = (seq: number) => zones.findLast((each) => each.seq <= seq)?.offsets ?? zones[0]?.offsets ?? offsets;
+  return { mode: clock, offsets, offsetsAt };
+}

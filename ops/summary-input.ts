@@ -14,6 +14,12 @@ import { type DateOrder, isoText, isWritten } from '#domain/written-dates.ts';
 import { UsageError } from './commands/command.ts';
 import { cellError, columnIndex, guessColumn, numberColumn, readTable, type Table } from './table.ts';
 
+/** Purchases up to and including the day `until`. */
+export interface DatedPurchases {
+  purchases: readonly Purchase[];
+  until: number;
+}
+
 /** One customer per row, times in the unit of the summary; what is not in the file is absent. */
 export interface Histories {
   ids?: string[] | undefined;
@@ -24,6 +30,8 @@ export interface Histories {
   weight?: Float64Array | undefined;
   /** Of a transaction file only. */
   evidence?: (() => FitEvidence) | undefined;
+  /** The purchases behind the histories, where the source has dates. */
+  dated?: DatedPurchases | undefined;
   /** Name of each field's column in the file, for messages. */
   names: Record<string, string>;
   source: string;
@@ -122,7 +130,7 @@ function oneOf<Value extends string>(option: string, value: string, values: read
 export function readTransactions(
   path: string,
   options: TransactionOptions,
-): RfmSummary & { hasMoney: boolean; source: string; evidence: () => FitEvidence } {
+): RfmSummary & { hasMoney: boolean; source: string; evidence: () => FitEvidence; dated: DatedPurchases } {
   const table = readTable(path);
   const mapping = guessTransactions(table, options);
   const purchases = readPurchases(table, mapping);
@@ -136,7 +144,8 @@ export function readTransactions(
   const summary = summarise(purchases, { unit: options.unit, grain: options.grain, until });
   if (summary.ids.length === 0) throw new UsageError(`${table.name} has no purchase up to --until ${options.until}`);
   const evidence = () => evidenceOf(purchases, options.grain, until);
-  return { ...summary, hasMoney: moneyColumns(mapping).length > 0, source: table.name, evidence };
+  const hasMoney = moneyColumns(mapping).length > 0;
+  return { ...summary, hasMoney, source: table.name, evidence, dated: { purchases, until } };
 }
 
 /** What the days of purchases tell beyond the histories. Weeks have no day to split at: no held-out part at that grain. */

@@ -1,7 +1,7 @@
 // What one transaction of the events projection holds: encoded rows and facts of consecutive log messages, kept until they are committed.
 import type { ClientBase } from 'pg';
 import { EVENT_TYPES } from '#domain/envelope.ts';
-import { dayOf, type Offsets } from '#domain/time.ts';
+import { dayOf } from '#domain/time.ts';
 import { FLAG, type LogMessage, type PackView } from '#streams/pack.ts';
 import { ORDER, REFUND } from './catalogue.ts';
 import { CopyBuffer, copyInto } from './copy-binary.ts';
@@ -9,6 +9,7 @@ import { applyDeployments, type Deployed } from './deployments.ts';
 import { applyErasures, type Erasure } from './erasures.ts';
 import * as events from './events.ts';
 import { applyLinks, type Link } from './links.ts';
+import { type Zone, ZoneChanged } from './memory/ledger.ts';
 import * as observations from './observations.ts';
 import * as transactions from './transactions.ts';
 import type { EventWindow } from './window.ts';
@@ -20,13 +21,9 @@ const REFUND_CODE = EVENT_TYPES.indexOf('order.refunded') + 1;
 /** Staging tables of a connection. */
 export const stagingTables = [transactions.stageTable, events.stageTable, observations.stageTable];
 
-export interface Zone {
-  version: number;
-  offsets: Offsets;
-}
-
 export class Batch {
-  readonly #zone: Zone | undefined;
+  /** Days of earlier versions are computed anew with it; null: as they were stamped. Set while the batch is empty. */
+  zone: Zone | null = null;
   #transactions = new CopyBuffer(1 << 21);
   #events = new CopyBuffer();
   #observations = new CopyBuffer(1 << 12);
@@ -41,10 +38,6 @@ export class Batch {
   count = 0;
   /** Days before it cannot be in the window any more; a hint that saves staging them. */
   windowStart = Number.NEGATIVE_INFINITY;
-
-  constructor(zone?: Zone) {
-    this.#zone = zone;
-  }
 
   get empty(): boolean {
     return this.seq === 0;
@@ -73,6 +66,10 @@ export class Batch {
           break;
         case 'clock.set':
           this.#meta.clockMode = fact.mode;
+          break;
+        case 'ledger.rezoned':
+          if (fact.version > (this.zone?.version ?? 0))
+            throw new ZoneChanged(seq, { version: fact.version, offsets: fact.offsets });
           break;
         case 'zone.set':
         case 'fx.rates.set':
@@ -113,7 +110,7 @@ export class Batch {
 
   /** As the ledger's: a rebuild under a later zone computes the day anew, except of dates without a time (facts §3). */
   #dayOf(pack: PackView, row: number): number {
-    const zone = this.#zone;
+    const { zone } = this;
     if (!zone || (pack.flags(row) & FLAG.dateOnly) !== 0 || pack.zoneVersion(row) >= zone.version) return pack.day(row);
     return dayOf(pack.at(row), zone.offsets);
   }

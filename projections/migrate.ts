@@ -2,6 +2,7 @@
 import type { ClientBase } from 'pg';
 import { EVENT_TYPES } from '#domain/envelope.ts';
 import { type Projection, type ProjectionName, projections } from './catalogue.ts';
+import type { Zone } from './memory/ledger.ts';
 import { tables } from './migrations/0001-tables.ts';
 import { amountFunction, views } from './migrations/0002-views.ts';
 import { clockAndZone } from './migrations/0003-clock-and-zone.ts';
@@ -84,17 +85,28 @@ export async function rebuildProjection(client: ClientBase, name: ProjectionName
   }
 }
 
+/** The tables that hold days, for another zone, in the caller's transaction, which also sets the checkpoint back. */
+export async function emptyForZone(client: ClientBase, zone: Zone): Promise<void> {
+  await emptyTables(client, projections[0]);
+  await client.query('update rm.meta set zone = $1', [JSON.stringify(zone)]);
+}
+
 /** Empties a projection's tables and sets it back to the start of its input, in the caller's transaction. */
 async function emptyProjection(client: ClientBase, projection: Projection): Promise<void> {
+  await emptyTables(client, projection);
+  // A new epoch: whoever still writes for the old definition is fenced.
+  await client.query(
+    'update rm.checkpoints set seq = 0, epoch = epoch + 1, version = $2, updated_at = now() where projection = $1',
+    [projection.name, projection.version],
+  );
+}
+
+/** What the events projection knows of the workspace goes with its tables; the zone it computes days with stays. */
+async function emptyTables(client: ClientBase, projection: Projection): Promise<void> {
   await client.query(`truncate ${projection.tables.map((table) => `rm.${table}`).join(', ')}`);
   if (projection.name === 'events')
     await client.query(
       `update rm.meta set workspace_id = null, reporting_currency = null, clock_mode = 'log', clock_at = null, clock_day = null,
          window_start = default`,
     );
-  // A new epoch: whoever still writes for the old definition is fenced.
-  await client.query(
-    'update rm.checkpoints set seq = 0, epoch = epoch + 1, version = $2, updated_at = now() where projection = $1',
-    [projection.name, projection.version],
-  );
 }

@@ -3,11 +3,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type EventStore, type Recorded, StoreUnavailable } from '#streams/event-store.ts';
 import { decodeMessage } from '#streams/pack.ts';
-import { Batch, stagingTables, type Zone } from './batch.ts';
+import { Batch, stagingTables } from './batch.ts';
 import { openTables } from './catalogue.ts';
 import { CopyBuffer } from './copy-binary.ts';
 import * as customers from './customers.ts';
 import { grantViews } from './identified-views.ts';
+import type { Zone } from './memory/ledger.ts';
+import { rezonedAfter } from './memory/rezoned.ts';
+import { emptyForZone } from './migrate.ts';
 import type { Position, ProjectorHandlers, ProjectorStatus } from './protocol.ts';
 import { createWriter, isFinal, type LogLine, Rewound, WriterStopped } from './runner.ts';
 import * as scores from './scores.ts';
@@ -25,8 +28,6 @@ export interface ProjectorOptions {
   /** With it the views that name customers are made (identified-views.ts). */
   keyringUrl?: string;
   windowDays?: number;
-  /** See ProjectorConfig. */
-  zone?: Zone;
   /** A transaction takes at least this many events when they are there … */
   batchEvents?: number;
   /** … and waits this long for them. */
@@ -60,7 +61,7 @@ export function startProjector(options: ProjectorOptions): Projector {
     onConnect: (client) => window.load(client),
   });
   const reader = openTables(options.databaseUrl, { name: 'axiom47 projector reads', connections: 2 });
-  const batch = new Batch(options.zone);
+  const batch = new Batch();
   const position: Position = { events: 0, customers: 0 };
   let failure: ProjectorStatus['failure'] = null;
   let opened = false;
@@ -112,6 +113,26 @@ export function startProjector(options: ProjectorOptions): Projector {
     }
   }
 
+  /**
+   * The tables' days are all of one zone: which one is committed with them, and when the log asks for a later one they are emptied, in one
+   * transaction, and filled again from the start.
+   */
+  async function alignZone(): Promise<void> {
+    const [meta] = await writer.read(async (client) => {
+      const { rows } = await client.query<{ zone: Zone | null }>('select zone from rm.meta');
+      return rows;
+    });
+    const known = meta?.zone ?? null;
+    const zone = await rezonedAfter(store, position.events, known);
+    if (zone !== null && zone.version !== known?.version) {
+      await writer.commit('events', { from: position.events, to: 0 }, (client) => emptyForZone(client, zone));
+      log('info', { zone: zone.version }, 'days are computed anew: the tables are filled again in another zone');
+      position.events = 0;
+      batch.windowStart = Number.NEGATIVE_INFINITY;
+    }
+    batch.zone = zone;
+  }
+
   async function followLog(): Promise<void> {
     while (!stopping.signal.aborted) {
       const from = Math.max(position.events, batch.seq) + 1;
@@ -138,6 +159,7 @@ export function startProjector(options: ProjectorOptions): Projector {
           log('warn', { events: error.found }, error.message);
           batch.clear();
           position.events = error.found;
+          await alignZone();
           continue;
         }
         // Anything else (a hole in the log, bytes of a newer version, fenced) does not get better by trying again.
@@ -198,6 +220,7 @@ export function startProjector(options: ProjectorOptions): Projector {
     const at = await writer.open();
     Object.assign(position, { events: at.events, customers: at.customers });
     await writer.read((client) => checkWorkspace(client, store));
+    await alignZone();
     const { keyringUrl } = options;
     if (keyringUrl !== undefined) await writer.read((client) => grantViews(client, { keyringUrl, log }));
     opened = true;
@@ -208,7 +231,7 @@ export function startProjector(options: ProjectorOptions): Projector {
   const done = run().catch((error: Error & { code?: string }) => {
     if (error instanceof WriterStopped || stopping.signal.aborted) return;
     failure = { code: error.code ?? 'error', message: error.message };
-    log('error', failure, 'the projector has ended');
+    log(failure.code === 'zone-changed' ? 'info' : 'error', failure, 'the projector has ended');
     stopping.abort();
     for (const one of waiting) one.reject(Object.assign(new Error(error.message), { code: failure.code }));
     waiting = [];

@@ -1,6 +1,5 @@
 // What the projector thread is given and answers: structured-cloneable types only. Served with streams/rpc.ts on each port it is sent.
 import type { MessagePort } from 'node:worker_threads';
-import type { Offsets } from '#domain/time.ts';
 import type { NatsOptions } from '#streams/jetstream/connection.ts';
 import type { ScoreBatch } from './scores.ts';
 
@@ -13,8 +12,6 @@ export interface ProjectorConfig {
   keyringUrl?: string;
   /** Days of the window of rm.events; 90. */
   windowDays?: number;
-  /** A later zone table than events were stamped with: for a rebuild into empty tables only, and the same as the fold's. */
-  zone?: { version: number; offsets: Offsets };
 }
 
 export interface Position {

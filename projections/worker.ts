@@ -22,7 +22,6 @@ const projector = startProjector({
   onFailure: ({ code, message }) => post({ event: 'failed', code, message }),
   ...(config.keyringUrl === undefined ? {} : { keyringUrl: config.keyringUrl }),
   ...(config.windowDays === undefined ? {} : { windowDays: config.windowDays }),
-  ...(config.zone === undefined ? {} : { zone: config.zone }),
 });
 const callers: MessagePort[] = [];
 const handlers: ProjectorHandlers = {

@@ -101,7 +101,10 @@ export async function resolveAsOf(
   },
 ): Promise<Moment> {
   const { clock, wall } = context;
-  const asked = parseAsOf(input, clock.offsets);
+  const seqAsked = typeof input === 'number' ? input : typeof input === 'string' ? undefined : input.seq;
+  // A past position's days are those of the zone that was in force there.
+  const offsets = seqAsked === undefined ? clock.offsets : clock.offsetsAt(seqAsked);
+  const asked = parseAsOf(input, offsets);
   if (asked.seq !== null && asked.seq > now.seq)
     throw new Problem('as-of-unknown', `the log ends at sequence ${now.seq}; ${asked.seq} has not been written`, {
       fields: [{ pointer: '/as_of/seq', detail: `at most ${now.seq}` }],
@@ -110,14 +113,14 @@ export async function resolveAsOf(
   const past = seq < now.seq;
   if (asked.at !== null && asked.day !== null) {
     // A date means its whole day, so "today" is never in the future; the reporting day of the wall decides.
-    if (asked.day > dayOf(wall, clock.offsets) && asked.at > wall)
+    if (asked.day > dayOf(wall, offsets) && asked.at > wall)
       throw new Problem('as-of-future', `${isoOf(asked.at)} is later than now (${isoOf(wall)})`, {
         fields: [{ pointer: '/as_of/at', detail: `at most ${isoOf(wall)}` }],
       });
     return { seq, at: asked.at, atText: isoOf(asked.at), day: asked.day, clock: clock.mode, past };
   }
   if (!past) return now;
-  const { at, day } = logNow(await context.clockAtSeq(seq), clock.offsets);
+  const { at, day } = logNow(await context.clockAtSeq(seq), offsets);
   return { seq, at, atText: isoOf(at), day, clock: clock.mode, past };
 }
 

@@ -28,6 +28,7 @@ import {
   readRevenue,
 } from './ab-input.ts';
 import { POWER_HELP, runPower } from './ab-power.ts';
+import { CONVERSION_PRIOR, drawArms, EVENT_PRIOR } from './ab-svg.ts';
 import { type Command, type Io, UsageError } from './command.ts';
 import { print, table } from './options.ts';
 
@@ -35,7 +36,7 @@ export const ab: Command = {
   name: 'ab',
   summary: 'compare the arms of an experiment: P(best), expected loss, always-valid intervals; plan one (ab power)',
   help: `axiom47 ab --data FILE | --counts A=120/1000,B=138/1000 | --events A=250/1000,B=290/1000
-           [--prior a,b] [--shares 1,1] [--rule best|loss|always-valid] [--decide-on revenue] [--json]
+           [--prior a,b] [--shares 1,1] [--rule best|loss|always-valid] [--decide-on revenue] [--svg FILE] [--json]
 axiom47 ab power --rates 0.10,0.12 …        plays a design before it is run: see below
 
 Bayesian A/B/n from counts per arm, the first arm is the control. Quadrature, no simulation.
@@ -48,6 +49,7 @@ Bayesian A/B/n from counts per arm, the first arm is the control. Quadrature, no
   --shares  planned shares of the visitors (equal), for the sample ratio
   --rule    fixed before the first visitor. best: P(best) reaches --sure (0.95). loss: the expected loss is at most --tolerable-loss.
             always-valid: ahead of every other arm in intervals that hold at all looks together; a wrong choice has at most --alpha (0.05)
+  --svg     draws the arms' posteriors with P(best) and expected loss
   --json    {measure, arms: [{name, n, rate, lower, upper, probabilityBest, expectedLoss, probabilityBeatsControl, posteriorMean,
             alwaysValid: {lower, upper}, versusControl: {lower, upper, p}}], decision: {choose, reason}, rule,
             sampleRatio: {statistic, degreesOfFreedom, p}, revenue?}
@@ -72,6 +74,7 @@ ${POWER_HELP}`,
         shares: { type: 'string' },
         'decide-on': { type: 'string' },
         ...RULE_OPTIONS,
+        svg: { type: 'string' },
         json: { type: 'boolean', default: false },
       },
     });
@@ -111,12 +114,11 @@ ${POWER_HELP}`,
     );
     const rows = rowsOf(arms, measure, compared);
     const answer = { measure, arms: rows, decision, rule, sampleRatio: ratio, ...(revenue && { revenue }) };
+    const show = onMoney ? amountText : measure === 'conversions' ? percent : short;
+    const verdict = sentence(decision, rule, ratio?.p ?? 1, show);
+    if (values.svg !== undefined) drawArms(values.svg, arms, measure, prior, compared.verdicts, verdict, io);
     print(io, values.json, answer, () =>
-      [
-        armTable(rows, measure),
-        sentence(decision, rule, ratio?.p ?? 1, onMoney ? amountText : measure === 'conversions' ? percent : short),
-        ...(revenue === undefined ? [] : ['', revenueText(revenue)]),
-      ].join('\n'),
+      [armTable(rows, measure), verdict, ...(revenue === undefined ? [] : ['', revenueText(revenue)])].join('\n'),
     );
     warnOfLooking(rule, decision, values.json, io);
     return 0;
@@ -129,7 +131,7 @@ interface Compared {
   difference(i: number, j: number, alpha?: number): Difference | null;
 }
 
-function conversionsOf(arms: Arm[], prior: [number, number] = [1, 1]): Compared {
+function conversionsOf(arms: Arm[], prior = CONVERSION_PRIOR): Compared {
   const counts = arms.map(({ n, count }) => ({ trials: n, successes: count }));
   return {
     verdicts: compareConversions(counts, prior),
@@ -138,7 +140,7 @@ function conversionsOf(arms: Arm[], prior: [number, number] = [1, 1]): Compared 
   };
 }
 
-function eventsOf(arms: Arm[], prior: [number, number] = [0.5, 0.01]): Compared {
+function eventsOf(arms: Arm[], prior = EVENT_PRIOR): Compared {
   const counts = arms.map(({ n, count, dispersion }) => ({ exposure: n, events: count, dispersion }));
   return {
     verdicts: compareRates(counts, prior),

@@ -13,6 +13,7 @@ import { key } from './key.ts';
 import { model } from './model.ts';
 import { predict } from './predict.ts';
 import { quarantine } from './quarantine.ts';
+import { rebuild } from './rebuild.ts';
 import { rfm } from './rfm.ts';
 import { serve } from './serve.ts';
 import { source } from './source.ts';
@@ -35,6 +36,7 @@ export const catalogue: readonly Command[] = [
   churn,
   source,
   workspace,
+  rebuild,
   verify,
   key,
   admin,

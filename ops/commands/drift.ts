@@ -12,6 +12,8 @@ import {
   numericBins,
 } from '#domain/models/drift.ts';
 import { compareSamples } from '#domain/models/two-samples.ts';
+import { driftChart } from '../charts/drift-chart.ts';
+import { writeSvg } from '../charts/write-svg.ts';
 import { cellError, columnIndex, readTable, type Table } from '../table.ts';
 import { type Command, UsageError } from './command.ts';
 import { print, table } from './options.ts';
@@ -28,12 +30,13 @@ const NAMED_LEVELS = 20;
 export const drift: Command = {
   name: 'drift',
   summary: 'compare two files feature by feature: PSI, Jensen–Shannon, χ², missing values',
-  help: `axiom47 drift --reference FILE --current FILE [--columns a,b,c] [--json]
+  help: `axiom47 drift --reference FILE --current FILE [--columns a,b,c] [--svg FILE] [--json]
 
 Bins are frozen from the reference: its deciles with open ends, or its categories and one bin for new ones; empty cells are missing. A column
 is numeric when every cell of the reference that is not empty is a number.
 
   --columns  the columns to compare (those that both files have)
+  --svg      draws the distances beside their noise floors
   --json     {features: [{name, kind, psi, psiFloor, jsDivergence, jsDistance, noiseFloor, drifted, chiSquare, missing, bins, newLevels?,
              ks?, ksBinned?, ksFloor?, wasserstein?}]}
 
@@ -50,6 +53,7 @@ Example:
         reference: { type: 'string' },
         current: { type: 'string' },
         columns: { type: 'string' },
+        svg: { type: 'string' },
         json: { type: 'boolean', default: false },
       },
     });
@@ -59,6 +63,7 @@ Example:
     const current = readTable(values.current);
     const names = columnsToCompare(reference, current, values.columns);
     const features = names.map((name) => compareColumn(reference, current, name, values.columns !== undefined));
+    if (values.svg !== undefined) writeSvg(values.svg, driftChart(features, WORTH_ACTING_ON), io);
     print(io, values.json, { features }, () =>
       table(
         ['feature', 'psi', 'JS distance', 'noise floor', 'drifted', 'missing before', 'now'],

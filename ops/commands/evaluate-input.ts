@@ -33,6 +33,7 @@ export interface EvaluateInput {
   train?: Text;
   season?: Text;
   compare?: Text;
+  svg?: Text;
 }
 
 /** @throws UsageError naming the option. */

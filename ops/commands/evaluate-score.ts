@@ -3,14 +3,16 @@ import { calibrationBySegment } from '#domain/models/calibration-segments.ts';
 import { scoreStatistics } from '#domain/models/compare-scores.ts';
 import { type ScoreMetrics, scoreMetrics, thresholdMetrics } from '#domain/models/metrics.ts';
 import type { Offer } from '#domain/models/ranking-curves.ts';
+import { evaluationChart } from '../charts/evaluation-chart.ts';
+import { writeSvg } from '../charts/write-svg.ts';
 import { labelColumn, numberColumn, textColumn } from '../table.ts';
-import { UsageError } from './command.ts';
+import { type Io, UsageError } from './command.ts';
 import { comparison, describeComparison, type EvaluateInput, named, numberOption, show } from './evaluate-input.ts';
 import { table as textTable } from './options.ts';
 import { describeSegments, NO_SEGMENT } from './segments.ts';
 
 /** @returns what is printed. @throws UsageError naming option, or file, row and column. */
-export function evaluateScore(given: EvaluateInput): string {
+export function evaluateScore(given: EvaluateInput, io: Io): string {
   const { table, grouping } = given;
   const threshold = given.threshold === undefined ? undefined : numberOption('--threshold', given.threshold);
   const offer = readOffer(given);
@@ -38,6 +40,8 @@ export function evaluateScore(given: EvaluateInput): string {
         columns.weight ?? columns.label.map(() => 1),
         scoreStatistics(columns.label, columns.score, second, offer),
       );
+    if (given.svg !== undefined)
+      writeSvg(given.svg, evaluationChart(metrics, { score: given.score!, event: given.label! }), io);
     return given.json
       ? JSON.stringify({
           ...metrics,

@@ -11,7 +11,7 @@ export const evaluate: Command = {
   name: 'evaluate',
   summary: 'measure a score or a forecast in a file: AUC, Brier, calibration, profit, errors; compare two',
   help: `axiom47 evaluate --data FILE --label COL[=VALUE] --score COL [--weight COL] [--group COL] [--threshold P]
-                 [--offer-cost C --offer-benefit B] [--compare COL] [--segment COL] [--json]
+                 [--offer-cost C --offer-benefit B] [--compare COL] [--segment COL] [--svg FILE] [--json]
 axiom47 evaluate --kind forecast --data FILE --actual COL --forecast COL [--weight COL] [--group COL] [--naive COL]
                  [--lower COL --upper COL --level 0.9] [--quantile COL=LEVEL …] [--cdf-below COL --cdf COL] [--train FILE --season N]
                  [--compare COL] [--json]
@@ -26,6 +26,7 @@ One row per case. A score in [0, 1] is measured as a probability too; any other 
   --offer-cost, --offer-benefit  what reaching one costs and what an event reached is worth: the profit at each cut and the best one
   --segment    calibration for each value of a column: expected against observed, slope and intercept
   --compare    a second score or forecast on the same rows: the difference of each metric by paired bootstrap (--draws 2000, --seed 47)
+  --svg        draws the reliability diagram (Wilson bars, counts) and the ROC curve
   --kind forecast  amounts: --naive a forecast to beat; --lower, --upper an interval of coverage --level; --quantile COL=0.95 a quantile;
                --cdf-below and --cdf P(S < actual) and P(S ≤ actual) for the randomised PIT; --train an earlier series in column --actual,
                one row a period, for MASE with --season steps (1)
@@ -69,6 +70,7 @@ Examples:
         compare: { type: 'string' },
         draws: { type: 'string', default: '2000' },
         seed: { type: 'string', default: '47' },
+        svg: { type: 'string' },
         json: { type: 'boolean', default: false },
       },
     });
@@ -92,12 +94,12 @@ Examples:
       draws,
       seed: numberOption('--seed', values.seed),
     };
-    io.stdout(`${kind === 'score' ? evaluateScore(given) : evaluateForecast(given)}\n`);
+    io.stdout(`${kind === 'score' ? evaluateScore(given, io) : evaluateForecast(given)}\n`);
     return 0;
   },
 };
 
-const SCORE_ONLY = ['label', 'score', 'threshold', 'segment', 'offer-cost', 'offer-benefit'] as const;
+const SCORE_ONLY = ['label', 'score', 'threshold', 'segment', 'offer-cost', 'offer-benefit', 'svg'] as const;
 const FORECAST_ONLY = [
   'actual',
   'forecast',

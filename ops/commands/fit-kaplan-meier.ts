@@ -8,12 +8,15 @@ import {
   restrictedMean,
   restrictedMeanDifference,
 } from '#domain/models/survival/restricted-mean.ts';
+import { survivalChart } from '../charts/survival-chart.ts';
+import { writeSvg } from '../charts/write-svg.ts';
 import { type Io, UsageError } from './command.ts';
 import { print, table } from './options.ts';
 import { categories, named, numberOption, oneOf, readInput, short, shown, survivalOptions } from './survival-input.ts';
 
 export const kaplanMeierHelp = `axiom47 fit kaplan-meier --data FILE --duration COL --event COL[=VALUE] [--by COL] [--start COL] [--weights COL]
-                [--ci log-log|log|plain] [--level 0.95] [--test log-rank|gehan|tarone-ware|peto-peto|RHO,GAMMA] [--strata COL] [--rmst TAU] [--json]`;
+                [--ci log-log|log|plain] [--level 0.95] [--test log-rank|gehan|tarone-ware|peto-peto|RHO,GAMMA] [--strata COL] [--rmst TAU]
+                [--svg FILE] [--json]`;
 
 export function kaplanMeier(args: string[], io: Io): number {
   const { values } = parseArgs({
@@ -26,6 +29,7 @@ export function kaplanMeier(args: string[], io: Io): number {
       test: { type: 'string', default: 'log-rank' },
       strata: { type: 'string' },
       rmst: { type: 'string' },
+      svg: { type: 'string' },
     },
   });
   const band = oneOf<BandType>('--ci', values.ci, ['log-log', 'log', 'plain']);
@@ -57,6 +61,11 @@ export function kaplanMeier(args: string[], io: Io): number {
   const comparison = by && logRank(columns, group, names.length, { weights, strata });
   if (by !== undefined && comparison === undefined)
     io.stderr('axiom47: warning: no test: there is nothing to compare\n');
+  if (values.svg !== undefined) {
+    const drawn = curves.map((curve, g) => ({ name: names[g]!, curve }));
+    const test = comparison && describeTest(values.test, comparison, comparison.p < 1e-4 ? '< 0.0001' : undefined);
+    writeSvg(values.svg, survivalChart(drawn, { duration: values.duration!, event: values.event!, test }), io);
+  }
   const answer = {
     model: 'kaplan-meier',
     ci: band,
@@ -96,8 +105,8 @@ function timeWeights(text: string): TimeWeights {
   return { rho: rho!, gamma: gamma! };
 }
 
-export const describeTest = (name: string, { chiSquare, degreesOfFreedom, p }: LogRank) =>
-  `${name.includes(',') ? `Fleming–Harrington ${name}` : name} ${short(chiSquare)} on ${degreesOfFreedom} df, p ${short(p)}`;
+export const describeTest = (name: string, { chiSquare, degreesOfFreedom, p }: LogRank, shownP = short(p)) =>
+  `${name.includes(',') ? `Fleming–Harrington ${name}` : name} ${short(chiSquare)} on ${degreesOfFreedom} df, p ${shownP}`;
 
 function describeMeans(
   tau: number,

@@ -10,13 +10,14 @@ import { type Command, type Io, UsageError } from './command.ts';
 import { LOGISTIC_HELP, runFitLogistic } from './fit-logistic.ts';
 import { fitSurvival, survivalHelp, survivalModel } from './fit-survival.ts';
 import { timeUnit } from './rfm.ts';
+import { drawTracking, type PurchaseModel } from './tracking-svg.ts';
 
 export const fit: Command = {
   name: 'fit',
   summary: `fit ${Object.keys(models).join(', ')}, logistic, kaplan-meier, aalen-johansen, cox to a file, or from the log`,
   help: `axiom47 fit MODEL --data FILE [--columns frequency=x,recency=t_x,T=T,monetary=zbar,weight=w] [--unit week|day] [--json]
 axiom47 fit MODEL --transactions FILE [--customer COL --time COL --amount COL --date-order dmy|mdy --decimal point|comma
-                --until DATE --grain day|week] [--unit week|day] [--json]
+                --until DATE --grain day|week] [--unit week|day] [--svg FILE] [--json]
 axiom47 fit MODEL --from-log [--as-of DATE|TIME|SEQUENCE] [--data-dir DIR] [--json]
 ${survivalHelp}
 
@@ -27,6 +28,7 @@ ${Object.values(models)
 
 --data reads one customer per row; --unit says in which unit its recency and T are (week). --transactions summarises first, as \`axiom47 rfm\`.
 --from-log takes the customers of the workspace, in weeks: now, or as the log knew them at --as-of (a date, a time or a log sequence).
+--svg draws the tracking plot of a purchase model: repeat purchases as they came beside the expected ones, from --transactions.
 --json prints parameters, standard errors, log-likelihood and diagnostics: a file for \`axiom47 predict --params\` and \`axiom47 model import\`.
 
 ${LOGISTIC_HELP}
@@ -62,6 +64,7 @@ Examples:
         'from-log': { type: 'boolean', default: false },
         'as-of': { type: 'string' },
         'data-dir': { type: 'string' },
+        svg: { type: 'string' },
         json: { type: 'boolean', default: false },
       },
     });
@@ -69,6 +72,10 @@ Examples:
     if (model === undefined || positionals.length > 1 || !isModelName(model))
       throw new UsageError(
         `fit needs one model of ${Object.keys(models).join(', ')}, logistic, kaplan-meier, aalen-johansen, cox; got '${positionals.join(' ')}'`,
+      );
+    if (values.svg !== undefined && (!values.transactions || model === 'gamma-gamma'))
+      throw new UsageError(
+        '--svg draws the tracking plot of a purchase model: it needs --transactions, where the dates are',
       );
     if (values['from-log']) {
       const other = (['data', 'transactions', 'columns', 'until', 'unit'] as const).find((name) => values[name]);
@@ -80,7 +87,7 @@ Examples:
     if (values.data === undefined)
       throw new UsageError('fit needs --data FILE, --transactions FILE or --from-log; see axiom47 fit --help');
     const unit = timeUnit('--unit', values.unit ?? 'week');
-    const rows = values.transactions
+    const rows: Histories = values.transactions
       ? fromTransactions(values.data, { ...values, unit, grain: timeUnit('--grain', values.grain) }, model)
       : readSummary(
           values.data,
@@ -94,6 +101,8 @@ Examples:
       return 1;
     }
     const { ok: _, ...fitted } = result;
+    const drawn = purchaseModel(result);
+    if (values.svg !== undefined && drawn && rows.dated) drawTracking(values.svg, rows.dated, drawn, io);
     say(fitted, values.json, io);
     return 0;
   },
@@ -174,6 +183,32 @@ export function fitFromSummary(model: ModelName, rows: Histories, unit: TimeUnit
 }
 
 type Fitted = Extract<ReturnType<typeof fitFromSummary>, { ok: true }>;
+
+function purchaseModel(fitted: Fitted): PurchaseModel | undefined {
+  const { unit } = fitted;
+  switch (fitted.model) {
+    case 'bg-nbd':
+      return {
+        title: 'BG/NBD',
+        unit,
+        expectedOfNew: (t) => models['bg-nbd'].expectedPurchasesOfNewCustomer(fitted.params, t),
+      };
+    case 'mbg-nbd':
+      return {
+        title: 'MBG/NBD',
+        unit,
+        expectedOfNew: (t) => models['mbg-nbd'].expectedPurchasesOfNewCustomer(fitted.params, t),
+      };
+    case 'pareto-nbd':
+      return {
+        title: 'Pareto/NBD',
+        unit,
+        expectedOfNew: (t) => models['pareto-nbd'].expectedPurchasesOfNewCustomer(fitted.params, t),
+      };
+    default:
+      return undefined;
+  }
+}
 
 function describe(fitted: Omit<Fitted, 'ok'>): string {
   const errors: Record<string, number | null> = { ...fitted.standardErrors };

@@ -24,6 +24,7 @@ import { type Histories, readSummary, readTransactions } from '../summary-input.
 import { type Command, UsageError } from './command.ts';
 import { fileAfterTransactions } from './fit.ts';
 import { timeUnit } from './rfm.ts';
+import { drawTracking, type PurchaseModel } from './tracking-svg.ts';
 
 export const predict: Command = {
   name: 'predict',
@@ -31,7 +32,7 @@ export const predict: Command = {
   help: `axiom47 predict churn|clv|purchases --params FILE [--params FILE] --data FILE [--horizon N[d|w|m]] [--discount R]
                             [--discounting month-end|mid-month] [--columns …] [--unit week|day] [--json]
 axiom47 predict churn|clv|purchases --params FILE --transactions FILE [--customer COL --time COL --amount COL --date-order dmy|mdy
-                            --decimal point|comma --until DATE --grain day|week] …
+                            --decimal point|comma --until DATE --grain day|week] [--svg FILE] …
 axiom47 predict churn|clv|purchases --params FILE --new …
 
   --params    what \`axiom47 fit --json\` printed, or a CLV model file {"model": "clv", "unit": "week", "bgNbd": {…}, "gammaGamma": {…}};
@@ -40,6 +41,7 @@ axiom47 predict churn|clv|purchases --params FILE --new …
   --discount  rate per month for clv_mean (0.01); --discounting says when in each month its purchases are discounted (month-end)
   --unit      unit of recency and T in --data (that of the model)
   --new       a customer met today instead of a file
+  --svg       draws the tracking plot: repeat purchases of the transactions as they came beside those the model expects
   --json      an array of rows; without it, CSV. A row a model cannot speak about has \`reason\` and \`message\` instead of numbers
 
 churn      the probability of no purchase within the horizon
@@ -73,6 +75,7 @@ Example:
         discount: { type: 'string', default: '0.01' },
         discounting: { type: 'string', default: 'month-end' },
         new: { type: 'boolean', default: false },
+        svg: { type: 'string' },
         json: { type: 'boolean', default: false },
       },
     });
@@ -90,6 +93,8 @@ Example:
         'clv needs a money model too: add --params with what `axiom47 fit gamma-gamma --json` prints',
       );
     const unit = values.unit === undefined ? model.unit : timeUnit('--unit', values.unit);
+    if (values.svg !== undefined && !values.transactions)
+      throw new UsageError('--svg draws the tracking plot: it needs --transactions, where the dates are');
     const horizonDays = parseHorizon(values.horizon ?? (wanted === 'clv' ? '12m' : '90d'));
     const discountMonthly = Number(values.discount);
     if (!(discountMonthly > -1))
@@ -108,6 +113,7 @@ Example:
       ...(rows.ids ? { customer_id: rows.ids[i]! } : { row: i + 1 }),
       ...predictOne(customer),
     }));
+    if (values.svg !== undefined && rows.dated) drawTracking(values.svg, rows.dated, purchaseModel(model), io);
     const refused = answers.filter((answer) => 'reason' in answer).length;
     if (values.json) io.stdout(`${JSON.stringify(answers)}\n`);
     else io.stdout(stringify(answers, { header: true, columns: unionOfKeys(answers) }));
@@ -249,6 +255,15 @@ function purchases(model: ClvModel, customer: CustomerHistory, horizonDays: numb
     p_alive: state.pAlive,
     naive_purchases: naiveValue(customer, horizonDays).expectedPurchases,
     horizon_days: horizonDays,
+  };
+}
+
+function purchaseModel(model: ClvModel): PurchaseModel {
+  const newcomer = posteriorOf(model, { frequency: 0, recency: 0, T: 0 });
+  return {
+    title: model.bgNbd ? 'BG/NBD' : 'MBG/NBD',
+    unit: model.unit,
+    expectedOfNew: (t) => expectedFuture(newcomer, t),
   };
 }
 

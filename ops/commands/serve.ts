@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseCurrency } from '#domain/money.ts';
+import { isZone } from '#domain/time.ts';
 import { startServer } from '../compose.ts';
 import { readConfig } from '../config.ts';
 import { defaultDataDir } from '../data-dir.ts';
@@ -72,6 +73,9 @@ Example: axiom47 serve --empty --data-dir /var/lib/axiom47 --currency GBP --zone
     if (!fresh && (values.currency !== undefined || values.zone !== undefined))
       say(`--currency and --zone are those of a new workspace; ${dataDir} has its own already`);
     const stopping = new AbortController();
+    const stopped = new Promise<'stopped'>((done) => {
+      stopping.signal.addEventListener('abort', () => done('stopped'), { once: true });
+    });
     const onSignal = () => {
       if (stopping.signal.aborted) process.exit(130);
       say('stopping …');
@@ -87,53 +91,43 @@ Example: axiom47 serve --empty --data-dir /var/lib/axiom47 --currency GBP --zone
     }, 500);
     orphaned.unref();
 
-    const server = await startServer({
-      config: { ...config, port },
-      dataDir,
-      create,
-      still: values.still ?? false,
-      log,
-      progress: say,
-    });
-    try {
-      const { url, setupUrl, nats, postgres, workspace } = server;
-      if (values.json)
-        io.stdout(
-          `${JSON.stringify({ url, ...(setupUrl ? { setupUrl } : {}), nats, postgres, dataDir: server.dataDir, workspace })}\n`,
-        );
-      else {
-        io.stdout(`\n  Axiom47 is up after ${((performance.now() - started) / 1000).toFixed(1)} s\n\n`);
-        io.stdout(`  console    ${url}\n  API docs   ${url}/docs\n  workspace  ${workspace} (${server.dataDir})\n`);
-        if (setupUrl) io.stdout(`\n  first administrator (once, for 30 minutes): ${setupUrl}\n`);
-        io.stdout('\n  Ctrl-C stops everything; start again to resume.\n\n');
+    const options = { dataDir, still: values.still ?? false, log, progress: say };
+    let server = await startServer({ ...options, config: { ...config, port }, create });
+    for (let first = true; ; first = false) {
+      try {
+        const { url, setupUrl, nats, postgres, workspace } = server;
+        if (values.json && first)
+          io.stdout(
+            `${JSON.stringify({ url, ...(setupUrl ? { setupUrl } : {}), nats, postgres, dataDir: server.dataDir, workspace })}\n`,
+          );
+        else if (!values.json) {
+          io.stdout(`\n  Axiom47 is up after ${((performance.now() - started) / 1000).toFixed(1)} s\n\n`);
+          io.stdout(`  console    ${url}\n  API docs   ${url}/docs\n  workspace  ${workspace} (${server.dataDir})\n`);
+          if (setupUrl) io.stdout(`\n  first administrator (once, for 30 minutes): ${setupUrl}\n`);
+          io.stdout('\n  Ctrl-C stops everything; start again to resume.\n\n');
+        }
+        if (values.open && first) openBrowser(setupUrl ?? url);
+        const end = await Promise.race([server.failed, server.rezoned.then(() => 'rezoned' as const), stopped]);
+        if (end instanceof Error) {
+          io.stderr(`axiom47: ${end.message}\n`);
+          return 1;
+        }
+        if (end === 'stopped') return 0;
+      } finally {
+        await server[Symbol.asyncDispose]();
       }
-      if (values.open) openBrowser(setupUrl ?? url);
-      const failure = await Promise.race([
-        server.failed,
-        new Promise<null>((done) => {
-          if (stopping.signal.aborted) done(null);
-          stopping.signal.addEventListener('abort', () => done(null), { once: true });
-        }),
-      ]);
-      if (failure) {
-        io.stderr(`axiom47: ${failure.message}\n`);
-        return 1;
-      }
-      return 0;
-    } finally {
-      await server[Symbol.asyncDispose]();
+      if (stopping.signal.aborted) return 0;
+      say('days are computed anew in another zone: starting again, at the same address …');
+      const { url, token } = server;
+      server = await startServer({
+        ...options,
+        config: { ...config, port: Number(new URL(url).port) },
+        create: null,
+        token,
+      });
     }
   },
 };
-
-function isZone(zone: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en-US', { timeZone: zone });
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 function openBrowser(url: string): void {
   const opener = process.platform === 'darwin' ? 'open' : process.platform === 'win32' ? 'explorer' : 'xdg-open';

@@ -7,15 +7,17 @@ const post = (client: Client, path: string, body: unknown) => client.call<{ seq:
 
 export const workspace: Command = {
   name: 'workspace',
-  summary: 'rates, clock, joining two customers, erasing one',
+  summary: 'rates, clock, zone, joining two customers, erasing one',
   help: `
 axiom47 workspace rates DATE CODE=RATE… [--data-dir DIR] [--json]
 axiom47 workspace clock log|wall
+axiom47 workspace zone ZONE
 axiom47 workspace join CUSTOMER_ID SAME_AS --yes
 axiom47 workspace erase CUSTOMER_ID --yes
 
 rates: units of the reporting currency for one unit of CODE, from DATE on until a later DATE says otherwise.
 clock: what "now" is, the largest event time (log, the default) or the clock on the wall.
+zone: the IANA zone whose local day new events get; earlier days stay until \`axiom47 rebuild --zone\`.
 join and erase cannot be undone: without --yes they only show whom they concern. erase destroys every id and key of the customer and all
 that names them.
 
@@ -69,10 +71,11 @@ function requestOf(verb: string | undefined, first: string, second: string, rest
     return { path: '/api/rates', body: { day: first, rates }, final: [] };
   }
   if (verb === 'clock' && given === 1) return { path: '/api/clock', body: { mode: first }, final: [] };
+  if (verb === 'zone' && given === 1) return { path: '/api/zone', body: { zone: first }, final: [] };
   if (verb === 'join' && given === 2)
     return { path: '/api/links', body: { customer_id: first, same_as: second }, final: [first, second] };
   if (verb === 'erase' && given === 1) return { path: '/api/erasures', body: { customer_id: first }, final: [first] };
   throw new UsageError(
-    'workspace rates DATE CODE=RATE… | clock log|wall | join CUSTOMER_ID SAME_AS | erase CUSTOMER_ID',
+    'workspace rates DATE CODE=RATE… | clock log|wall | zone ZONE | join CUSTOMER_ID SAME_AS | erase CUSTOMER_ID',
   );
 }

@@ -4,8 +4,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EventStore } from '#streams/event-store.ts';
 import { decodeMessage } from '#streams/pack.ts';
 import { DirtyRows } from './dirty-rows.ts';
-import type { Ledger, LedgerOptions } from './ledger.ts';
+import { createLedger, type Ledger, type LedgerOptions } from './ledger.ts';
 import type { FoldHandlers, FoldMessage, FoldPosition } from './protocol.ts';
+import { rezonedAfter } from './rezoned.ts';
 import { openSnapshots, type SnapshotEntry, type SnapshotLog } from './snapshot.ts';
 import { portableDigest, StateDigest } from './state-digest.ts';
 import { trainingStatistics } from './training-statistics.ts';
@@ -34,7 +35,12 @@ const PROGRESS_EVERY_MS = 250;
 export async function startFold(deps: FoldDeps): Promise<Fold> {
   const { store, log, say } = deps;
   const snapshots = openSnapshots(deps.snapshotDir, log);
-  const ledger = await snapshots.restore(deps.ledger, (entry) => holds(store, entry));
+  const restored = await snapshots.restore(deps.ledger, (entry) => holds(store, entry));
+  const { zone: known } = restored.options;
+  const zone = await rezonedAfter(store, restored.position, known ?? null);
+  const started = zone !== null && zone.version !== known?.version;
+  if (started) log.info({ zone: zone.version }, 'days are computed anew: the whole log is folded in another zone');
+  const ledger = started ? createLedger({ ...deps.ledger, zone }) : restored;
   const digest = new StateDigest(ledger);
   const dirty = new DirtyRows(ledger);
   const stopping = new AbortController();
@@ -91,7 +97,8 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
         const message = decodeMessage(bytes);
         ledger.applyMessage(seq, message);
         lastMessage = bytes;
-        facts ||= message.kind === 'fact' && /^(workspace|currency|clock|zone|fx|churn)\./.test(message.fact.type);
+        facts ||=
+          message.kind === 'fact' && /^(workspace|currency|clock|zone|ledger|fx|churn)\./.test(message.fact.type);
       }
       ledger.flushColumns();
       const now = performance.now();

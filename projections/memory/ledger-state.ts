@@ -1,7 +1,7 @@
 // A ledger taken apart for a snapshot and put together again. No customer ids: rows are known by sid.
 import type { Conflict } from './conflicts.ts';
 import type { SourceCoverage } from './coverage.ts';
-import { createLedger, type Ledger, type LedgerOptions } from './ledger.ts';
+import { createLedger, type Ledger, type LedgerOptions, type Zone } from './ledger.ts';
 import type { Frozen, ReadSection } from './pages.ts';
 import type { Runs } from './runs.ts';
 import type { Workspace } from './workspace.ts';
@@ -11,7 +11,8 @@ const LEDGER_FORMAT = 6;
 
 interface LedgerMeta extends Record<string, unknown> {
   format: number;
-  zoneVersion: number | null;
+  /** Absent in snapshots from before a ledger could be zoned anew. */
+  zone?: Zone | null;
   position: number;
   clockAt: number;
   clockDay: number;
@@ -37,7 +38,7 @@ export function freezeLedger(ledger: Ledger): Frozen {
   const erased = ledger.erasedTotals.freeze();
   const meta: LedgerMeta = {
     format: LEDGER_FORMAT,
-    zoneVersion: ledger.options.zone?.version ?? null,
+    zone: ledger.options.zone ?? null,
     position: ledger.position,
     clockAt: ledger.clockAt,
     clockDay: ledger.clockDay,
@@ -75,9 +76,11 @@ export function restoreLedger(
   const meta = ledgerPart.meta as LedgerMeta;
   if (meta.format !== LEDGER_FORMAT)
     throw new RangeError(`ledger format ${meta.format}, this version reads ${LEDGER_FORMAT}`);
-  if (meta.zoneVersion !== (options.zone?.version ?? null))
+  // The zone is the snapshot's own: whether the log has asked for another one since is for whoever follows it.
+  const zone = meta.zone ?? null;
+  if (options.zone !== undefined && options.zone.version !== zone?.version)
     throw new RangeError('it was folded with another zone table; days have to be computed anew');
-  const ledger = createLedger(options);
+  const ledger = createLedger(zone === null ? options : { ...options, zone });
   ledger.position = meta.position;
   ledger.clockAt = meta.clockAt;
   ledger.clockDay = meta.clockDay;

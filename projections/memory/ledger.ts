@@ -21,6 +21,27 @@ import { RowTable } from './rows.ts';
 import { Runs, type RunTally } from './runs.ts';
 import { Workspace } from './workspace.ts';
 
+export interface Zone {
+  version: number;
+  offsets: Offsets;
+}
+
+/**
+ * The log says at `seq` that every earlier day is to be computed anew (`ledger.rezoned`), and what has been folded so far was not. Nothing of
+ * the message was applied: fold from the beginning with `zone`.
+ */
+export class ZoneChanged extends Error {
+  readonly code = 'zone-changed';
+  readonly zone: Zone;
+  constructor(seq: number, zone: Zone) {
+    super(
+      `from ${seq} on days are those of zone version ${zone.version}: everything is folded again from the beginning`,
+    );
+    this.name = 'ZoneChanged';
+    this.zone = zone;
+  }
+}
+
 export interface LedgerOptions {
   /** Address space to reserve for rows; memory is taken as customers come. */
   maxCustomers?: number;
@@ -28,9 +49,9 @@ export interface LedgerOptions {
   reportingCurrency?: string;
   /**
    * A later zone table than the one events were stamped with: their day is computed anew from `at`, except for dates without
-   * time. Without it the gateway's stamped day stands. Give it at a rebuild only: state of both kinds must not be mixed.
+   * time. Without it the gateway's stamped day stands. State of both kinds is never mixed: see ZoneChanged.
    */
-  zone?: { version: number; offsets: Offsets };
+  zone?: Zone;
   /** Leave out what was not known yet at this instant, ms (facts §4 known_at; for training rows). */
   knownUpTo?: number;
   idWindow?: IdWindowLimits;
@@ -91,7 +112,7 @@ export class Ledger {
 
   /**
    * Applies one message of EVT: a pack's events or a fact. A position that was applied already is skipped (false).
-   * Nothing of the message is applied when it throws SequenceGap or CounterGap. Columns follow at `flushColumns`.
+   * Nothing of the message is applied when it throws SequenceGap, CounterGap or ZoneChanged. Columns follow at `flushColumns`.
    */
   applyMessage(seq: number, message: LogMessage): boolean {
     if (seq <= this.position) return false;
@@ -141,6 +162,8 @@ export class Ledger {
   }
 
   #applyFact(seq: number, { fact, header }: Extract<LogMessage, { kind: 'fact' }>): void {
+    if (fact.type === 'ledger.rezoned' && fact.version > (this.options.zone?.version ?? 0))
+      throw new ZoneChanged(seq, { version: fact.version, offsets: fact.offsets });
     if (fact.type === 'import.started') this.runs.started(fact);
     else if (fact.type === 'import.finished') this.runs.finished(fact.run);
     else if (

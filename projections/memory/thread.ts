@@ -42,7 +42,8 @@ export async function startFoldThread(
       if (message.event === 'log') log[message.level](message.fields, message.message);
       else if (message.event === 'ready') resolve(message.columns);
       else if (message.event === 'failed') {
-        log.error({ code: message.code, reason: message.message }, 'the fold cannot go on');
+        if (message.code === 'zone-changed') log.info({ reason: message.message }, 'the fold stops to begin anew');
+        else log.error({ code: message.code, reason: message.message }, 'the fold cannot go on');
         reject(Object.assign(new Error(message.message), { code: message.code }));
       }
       hear(message);

@@ -22,6 +22,10 @@ export interface WorkspaceFacts {
   zone: string;
   zoneVersion: number;
   offsets: Offsets;
+  /** Every zone there was, oldest first, by the position from which new events were stamped with it. */
+  zones: { seq: number; version: number; zone: string; offsets: Offsets }[];
+  /** Version of the zone that all earlier days were computed anew with; 0 = days are as they were stamped. */
+  rezoned: number;
   rates: [number, Record<string, string>][];
   /** Every definition of churn that was ever in force, by position: a past moment finds its own. */
   churn: ChurnInForce[];
@@ -53,6 +57,8 @@ export class Workspace {
       zone: 'UTC',
       zoneVersion: 0,
       offsets: UTC,
+      zones: [],
+      rezoned: 0,
       rates: [],
       churn: [],
       problems: [],
@@ -77,7 +83,12 @@ export class Workspace {
         facts.zone = fact.zone;
         facts.zoneVersion = fact.version;
         facts.offsets = fact.offsets;
+        facts.zones.push({ seq, version: fact.version, zone: fact.zone, offsets: fact.offsets });
         return 'none';
+      case 'ledger.rezoned':
+        facts.rezoned = Math.max(facts.rezoned, fact.version);
+        // Every day may be another one: whoever reads rows by their last change reads all of them again.
+        return 'all';
       case 'fx.rates.set':
         try {
           this.rates.set(fact.day, fact.rates);
@@ -142,7 +153,10 @@ export class Workspace {
   }
 
   restore(saved: { facts: WorkspaceFacts; deployments: Deployment[] }): void {
-    this.facts = saved.facts;
+    const { zone, zoneVersion, offsets } = saved.facts;
+    // A snapshot from before zones had a history knows one.
+    const zones = zoneVersion === 0 ? [] : [{ seq: 0, version: zoneVersion, zone, offsets }];
+    this.facts = { ...saved.facts, zones: saved.facts.zones ?? zones, rezoned: saved.facts.rezoned ?? 0 };
     this.deployments = saved.deployments;
     this.rates = createRates(saved.facts.reportingCurrency);
     for (const [day, rates] of saved.facts.rates) this.rates.set(day, rates);

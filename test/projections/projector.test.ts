@@ -260,3 +260,44 @@ test('the window of events moves with the clock: no partition is made for days t
   await projector.waitFor(5);
   await expect.poll(partitions, { timeout: 5000 }).toEqual(['events_d19500', 'events_d19501']);
 });
+
+test('days of another zone: the tables are emptied and filled again in one zone, also when that is interrupted; the same as from nothing', async () => {
+  const offsets: [number, number][] = [[0, 120]];
+  const at = 20_000 * DAY + 23 * 3_600_000;
+  const orders = Array.from({ length: 30 }, (_, n) =>
+    event({ sid: sid(n % 7), id: `z${n}`, order: `z${n}`, day: 20_000 + n, at: at + n * DAY, dateOnly: n % 5 === 0 }),
+  );
+  const store = await logOf([orders.slice(0, 20), { type: 'zone.set', version: 2, zone: 'Z', offsets }]);
+  const url = await createDatabase(engines, 'zone');
+  const days = (from: string) =>
+    withClient(from, async (client) =>
+      (await rowsOf(client, 'transactions', 'sid_key, order_key', 'day, sid_key, order_key')).map(({ day }) => day),
+    );
+  {
+    await using first = start(url, { store });
+    await first.waitFor(2);
+    await logOf([{ type: 'ledger.rezoned', version: 2, zone: 'Z', offsets }, orders.slice(20)], store);
+    await first.done;
+    expect(first.status().failure).toMatchObject({ code: 'zone-changed' });
+  }
+  const stamped = await days(url);
+  expect(stamped).toHaveLength(20);
+  {
+    // Interrupted while the tables are filled again: after the first message of the log.
+    const partly = Promise.withResolvers<void>();
+    const onProgress = ({ events }: { events: number }) => events === 1 && partly.resolve();
+    await using second = start(url, { store, batchEvents: 1, onProgress });
+    await partly.promise;
+    await second.stop();
+  }
+  await using third = start(url, { store });
+  await third.waitFor(4);
+  const fresh = await createDatabase(engines, 'zonefresh');
+  await using other = start(fresh, { store });
+  await other.waitFor(4);
+  const rebuilt = await days(url);
+  expect(rebuilt).toEqual(await days(fresh));
+  expect((await third.digest()).transactions).toBe((await other.digest()).transactions);
+  expect(new Set(rebuilt)).toEqual(new Set(orders.map(({ day, dateOnly }) => (dateOnly ? day : day + 1))));
+  expect(rebuilt).not.toEqual(stamped);
+});

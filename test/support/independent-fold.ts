@@ -10,7 +10,14 @@ export interface PlainEvent {
   minor: number | null;
   currency: string | null;
   revision: number;
+  /** Instant (ms) and version of the zone its day was stamped with; absent for a date without a time. */
+  stamped?: { at: number; version: number };
   source?: string;
+}
+/** Days of events stamped with an earlier version are those of this one; `minutes` east of UTC at an instant. */
+export interface PlainZone {
+  version: number;
+  minutes: (at: number) => number;
 }
 export interface PlainLink {
   anonymous: string;
@@ -29,12 +36,21 @@ const text = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 const content = (a: Row, b: Row) =>
   a[0] - b[0] || (a[1] ?? -Infinity) - (b[1] ?? -Infinity) || 0 || text(a[2] ?? '', b[2] ?? '');
 const row = (e: PlainEvent): Row => [e.day, e.minor, e.currency];
+const dayIn = ({ day, stamped }: PlainEvent, zone?: PlainZone) =>
+  zone && stamped && stamped.version < zone.version
+    ? Math.floor((stamped.at / 60_000 + zone.minutes(stamped.at)) / 1440)
+    : day;
 
-export function independentFold(events: PlainEvent[], links: PlainLink[] = [], erased: string[] = []) {
+export function independentFold(
+  events: PlainEvent[],
+  links: PlainLink[] = [],
+  erased: string[] = [],
+  zone?: PlainZone,
+) {
   const known = new Map(links.map((link) => [link.anonymous, link.known]));
   const canonical = (id: string) => known.get(id) ?? id;
   const gone = new Set(erased.map(canonical));
-  const of = events.map((e) => ({ ...e, customer: canonical(e.customer) }));
+  const of = events.map((e) => ({ ...e, customer: canonical(e.customer), day: dayIn(e, zone) }));
   const ledgers = new Map<string, { order: Row[]; refund: Row[] }>();
   surviving(of.filter((e) => !gone.has(e.customer))).forEach((e) => {
     if (!ledgers.has(e.customer)) ledgers.set(e.customer, { order: [], refund: [] });

@@ -321,6 +321,28 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
     },
     fit: async ({ kind }) => ({ model: kind, unit: 'week', params: CDNOW_MODEL.bgNbd }),
     portableDigest: async () => 'cd'.repeat(16),
+    zone: {
+      current: async () => ({
+        zone: 'UTC',
+        version: 1,
+        rezoned: 0,
+        pending: false,
+        seq: messages.length,
+        tablesSeq: 0,
+      }),
+      set: async (zone) => ({ seq: fact({ type: 'zone.set', version: 2, zone, offsets: [[0, 60]] }), version: 2 }),
+      preview: async () => ({
+        zone: 'UTC',
+        version: 1,
+        seq: messages.length,
+        customers: ids.size,
+        frequency: 0,
+        days: 0,
+        repeatsBefore: 0,
+        repeatsAfter: 0,
+      }),
+      rebuild: async () => null,
+    },
     verifyKeyring: async () => ({
       ok: true,
       sids: ledger.rows.count,

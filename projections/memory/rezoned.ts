@@ -1,0 +1,25 @@
+// Which zone days are computed anew with, as the log says it (ADR 0008).
+import type { EventStore } from '#streams/event-store.ts';
+import { decodeMessage } from '#streams/pack.ts';
+import type { Zone } from './ledger.ts';
+
+/** Facts for all customers; packs are not read. */
+const FACTS = 'evt.all.*';
+
+/** The zone of the greatest version among `known` and the `ledger.rezoned` facts after a position. */
+export async function rezonedAfter(
+  store: Pick<EventStore, 'read' | 'lastSequence'>,
+  position: number,
+  known: Zone | null,
+): Promise<Zone | null> {
+  let zone = known;
+  const to = await store.lastSequence('EVT');
+  if (to <= position) return zone;
+  for await (const { bytes } of store.read('EVT', { from: position + 1, to, subject: FACTS })) {
+    const message = decodeMessage(bytes);
+    if (message.kind !== 'fact' || message.fact.type !== 'ledger.rezoned') continue;
+    const { version, offsets } = message.fact;
+    if (version > (zone?.version ?? 0)) zone = { version, offsets };
+  }
+  return zone;
+}
