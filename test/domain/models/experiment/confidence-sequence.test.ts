@@ -29,10 +29,16 @@ describe('one arm, exact', () => {
           const { lower, upper } = conversionSequence({ trials: s + f, successes: s }, alpha, [a, b]);
           expect(lower).toBeLessThan(s / (s + f));
           expect(upper).toBeGreaterThan(s / (s + f));
-          for (const end of [lower, upper])
-            expect(lnBetaDensity(a + s, b + f, end) - lnBetaDensity(a, b, end)).toBeCloseTo(Math.log(alpha), 4);
+          for (const end of [lower, upper]) {
+            // A prior this far off leaves an end that rounds to 1, or next to it, where 1 − p has lost its digits.
+            if (end === 1) continue;
+            const rounding = 1e-15 * ((a + s) / end + (b + f) / (1 - end));
+            const ratio = lnBetaDensity(a + s, b + f, end) - lnBetaDensity(a, b, end);
+            expect(Math.abs(ratio - Math.log(alpha))).toBeLessThan(1e-7 + rounding);
+          }
         },
       ),
+      { numRuns: 300 },
     );
     const { lower, upper } = rateSequence({ exposure: 40, events: 90 }, 0.05, [2, 3]);
     for (const end of [lower, upper]) {

@@ -82,6 +82,23 @@ describe('the self-made experiment', () => {
   });
 });
 
+describe('the sample ratio', () => {
+  test('planned shares of any total; one arm cannot be out of ratio', () => {
+    // (90 − 100)²/100 + (210 − 200)²/200 = 1.5.
+    expect(sampleRatio([90, 210], [1, 2])).toMatchObject({ statistic: 1.5, degreesOfFreedom: 1 });
+    expect(sampleRatio([90, 210], [20, 40]).p).toBeCloseTo(0.2206713619, 9);
+    expect(sampleRatio([7])).toEqual({ statistic: 0, degreesOfFreedom: 0, p: 1 });
+  });
+
+  test('nobody, a share too few and a share of 0 are refused', () => {
+    expect(() => sampleRatio([0, 0])).toThrow(RangeError);
+    expect(() => sampleRatio([])).toThrow(RangeError);
+    expect(() => sampleRatio([5, 5], [1])).toThrow(RangeError);
+    expect(() => sampleRatio([5, 5], [1, 0])).toThrow(RangeError);
+    expect(() => sampleRatio([5, 5], [1, Number.NaN])).toThrow(RangeError);
+  });
+});
+
 const shared = 'golden/abn_beta_binomial.json';
 describeShared('eight published experiments', [shared], () => {
   const { cases } = hasShared(shared) ? sharedJson<{ cases: Record<string, GoldenCase> }>(shared) : { cases: {} };
@@ -188,6 +205,7 @@ describe('what the model does not say', () => {
     expect(decideExperiment(arms, 0.5, { kind: 'best', sure: 0.96 }).choose).toBe(1);
     expect(decideExperiment(arms, 0.5, { kind: 'best', sure: 0.99 })).toEqual({ choose: null, reason: 'not-sure-yet' });
     expect(decideExperiment(arms, 1e-5)).toEqual({ choose: null, reason: 'sample-ratio-mismatch' });
+    expect(decideExperiment(arms, 0.001).reason).toBe('sure-enough');
     expect(decideExperiment(arms.slice(1), 1)).toEqual({ choose: null, reason: 'not-sure-yet' });
   });
 
