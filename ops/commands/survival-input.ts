@@ -83,6 +83,7 @@ function indicator(rows: Table, text: string): { column: string; values: Float64
   return { column, values: Float64Array.from(codes, (code) => (code === wanted ? 1 : 0)) };
 }
 
+/** A covariate told as COL (numbers) or COL=VALUE (1 where the cell is VALUE). @throws UsageError naming the cell. */
 export const covariate = (rows: Table, text: string) => ({ name: text, values: indicator(rows, text).values });
 
 /** A column of names as 0 … in their order. */
