@@ -261,6 +261,7 @@ describe('edges', () => {
     expect(() => divergence([1, 2], [1])).toThrow(RangeError);
     expect(() => divergence([1, 2], [0, 0])).toThrow(RangeError);
     expect(compareSamples(Float64Array.of(1), new Float64Array(0))).toBeNull();
+    expect(compareSamples(Float64Array.of(Number.NaN), Float64Array.of(1))).toBeNull();
   });
 
   test('one bin: nothing can drift', () => {
@@ -281,6 +282,14 @@ describe('edges', () => {
     expect(ksP).toBeGreaterThan(0.3);
     expect(ksP).toBeLessThan(0.5);
     expect(compareSamples(line(4000, 0), line(4000, 0))!.ksP).toBe(1);
+  });
+
+  test('the limit law is Kolmogorov’s: Q(1) and Q(1/2) as tabulated', () => {
+    const steps = (shift: number) => Float64Array.from({ length: 5000 }, (_, i) => i + shift);
+    const [one, half] = [100, 50].map((shift) => compareSamples(steps(0), steps(shift))!);
+    expect([one!.ks, half!.ks]).toEqual([0.02, 0.01]);
+    expect(one!.ksP).toBeCloseTo(0.26999967167735456, 12);
+    expect(half!.ksP).toBeCloseTo(0.9639452436648751, 12);
   });
 
   test('no missing values on either side: p = 1', () => {
