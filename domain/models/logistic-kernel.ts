@@ -1,6 +1,8 @@
 // Sums over rows that a logistic regression needs, taken chunk by chunk: chunks can be summed on any thread in any order, and are added up in
 // theirs, so that the answer has the same bits whoever computed it. Inside a chunk, tiles of rows stay in the first cache.
 
+import { type GramWorkspace, gramWorkspace } from '../numerics/gram.ts';
+
 /** Columns of one length; every row has a label and a weight. Threads share the columns when they lie in shared memory. */
 export interface LogisticRows {
   features: readonly Float64Array[];
@@ -139,10 +141,8 @@ function derivatives(
   into: Float64Array,
 ): void {
   const k = scale.columns.length + 1;
-  // Padded with columns of zeros to whole 3 × 3 squares.
-  const padded = Math.ceil(k / 3) * 3;
-  const tile = new Float64Array(padded * TILE);
-  const gram = new Float64Array(padded * padded);
+  const { tile, gram, padded, add } = workspaceFor(k);
+  gram.fill(0);
   const eta = new Float64Array(TILE);
   const residual = new Float64Array(TILE);
   const root = new Float64Array(TILE);
@@ -174,7 +174,7 @@ function derivatives(
     if (!curvature) continue;
     for (let i = 0; i < size; i++) tile[i] = root[i]!;
     for (let j = 1; j < k; j++) for (let i = 0, at = j * TILE; i < size; i++, at++) tile[at]! *= root[i]!;
-    addGram(tile, size, padded, gram);
+    add(size);
   }
   into[0] = ofEvents;
   into[1] = ofOthers;
@@ -239,40 +239,12 @@ function dot(tile: Float64Array, from: number, other: Float64Array, size: number
   return s0 + s1 + (s2 + s3);
 }
 
-/** Lower triangle of tileᵀ·tile in squares of 3 × 3: nine sums and six operands are what fits the processor's registers. */
-function addGram(tile: Float64Array, size: number, k: number, gram: Float64Array): void {
-  for (let a = 0; a < k; a += 3)
-    for (let b = 0; b <= a; b += 3) {
-      let [s00, s01, s02, s10, s11, s12, s20, s21, s22] = [0, 0, 0, 0, 0, 0, 0, 0, 0];
-      const [a0, b0] = [a * TILE, b * TILE];
-      for (let i = 0; i < size; i++) {
-        const x0 = tile[a0 + i]!;
-        const x1 = tile[a0 + TILE + i]!;
-        const x2 = tile[a0 + 2 * TILE + i]!;
-        const y0 = tile[b0 + i]!;
-        const y1 = tile[b0 + TILE + i]!;
-        const y2 = tile[b0 + 2 * TILE + i]!;
-        s00 += x0 * y0;
-        s01 += x0 * y1;
-        s02 += x0 * y2;
-        s10 += x1 * y0;
-        s11 += x1 * y1;
-        s12 += x1 * y2;
-        s20 += x2 * y0;
-        s21 += x2 * y1;
-        s22 += x2 * y2;
-      }
-      const at = a * k + b;
-      gram[at]! += s00;
-      gram[at + 1]! += s01;
-      gram[at + 2]! += s02;
-      gram[at + k]! += s10;
-      gram[at + k + 1]! += s11;
-      gram[at + k + 2]! += s12;
-      gram[at + 2 * k]! += s20;
-      gram[at + 2 * k + 1]! += s21;
-      gram[at + 2 * k + 2]! += s22;
-    }
+/** One tile a thread, kept between chunks and passes. */
+let held: { columns: number; workspace: GramWorkspace } | undefined;
+
+function workspaceFor(columns: number): GramWorkspace {
+  if (held?.columns !== columns) held = { columns, workspace: gramWorkspace(columns, TILE) };
+  return held.workspace;
 }
 
 function reach(

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { stringify } from 'csv-stringify/sync';
+import { paramsFor } from '#domain/models/bg-nbd-covariates.ts';
 import {
   applicable,
   type ClvModel,
@@ -12,7 +13,7 @@ import {
   predictClv,
   type Refusal,
 } from '#domain/models/clv-model.ts';
-import { parseClvModel } from '#domain/models/clv-model-file.ts';
+import { parseClvModel, splitCovariates } from '#domain/models/clv-model-file.ts';
 import { daysOf, parseDuration } from '#domain/models/duration.ts';
 import type { TimeUnit } from '#domain/models/fit.ts';
 import { countPmf, countQuantiles, expectedFuture } from '#domain/models/future-purchases.ts';
@@ -21,8 +22,10 @@ import { naiveValue } from '#domain/models/naive-value.ts';
 import { nextPurchase } from '#domain/models/next-purchase.ts';
 import { churnInterval, clvInterval } from '#domain/models/parameter-uncertainty.ts';
 import { type Histories, readSummary, readTransactions } from '../summary-input.ts';
+import { readTable } from '../table.ts';
 import { type Command, UsageError } from './command.ts';
 import { fileAfterTransactions } from './fit.ts';
+import { covariate } from './fit-survival.ts';
 import { timeUnit } from './rfm.ts';
 import { drawTracking, type PurchaseModel } from './tracking-svg.ts';
 
@@ -87,7 +90,8 @@ Example:
     if (values.data === undefined && !values.new)
       throw new UsageError('predict needs --data FILE, --transactions FILE or --new (one customer met today)');
     if (values.data !== undefined && values.new) throw new UsageError('--new needs no file: leave --data out');
-    const model = readModel(values.params);
+    const read = readModel(values.params);
+    const { model } = read;
     if (wanted === 'clv' && !model.gammaGamma)
       throw new UsageError(
         'clv needs a money model too: add --params with what `axiom47 fit gamma-gamma --json` prints',
@@ -102,16 +106,17 @@ Example:
     const { discounting } = values;
     if (discounting !== 'month-end' && discounting !== 'mid-month')
       throw new UsageError(`--discounting ${discounting}: one of month-end, mid-month`);
-    const predictOne = (customer: CustomerHistory) => {
-      if (wanted === 'churn') return churn(model, customer, horizonDays);
+    const predictOne = (own: ClvModel, customer: CustomerHistory) => {
+      if (wanted === 'churn') return churn(own, customer, horizonDays);
       return wanted === 'clv'
-        ? clv(model, customer, horizonDays, discountMonthly, discounting)
-        : purchases(model, customer, horizonDays);
+        ? clv(own, customer, horizonDays, discountMonthly, discounting)
+        : purchases(own, customer, horizonDays);
     };
+    const modelOf = modelOfRow(read, values.transactions ? undefined : values.data);
     const rows = values.data === undefined ? NEWCOMER : readRows(values.data, values, unit, wanted === 'clv');
     const answers = histories(rows, unit === 'week' ? 7 : 1).map((customer, i) => ({
       ...(rows.ids ? { customer_id: rows.ids[i]! } : { row: i + 1 }),
-      ...predictOne(customer),
+      ...predictOne(modelOf(i), customer),
     }));
     if (values.svg !== undefined && rows.dated) drawTracking(values.svg, rows.dated, purchaseModel(model), io);
     const refused = answers.filter((answer) => 'reason' in answer).length;
@@ -151,17 +156,43 @@ function readRows(
   return readSummary(path, values.columns, money ? [...columns, 'monetary'] : columns);
 }
 
-function readModel(paths: string[]): ClvModel {
+interface Read {
+  model: ClvModel;
+  /** Effects of covariates on the parameters of bgNbd, told at their means; none for most models. */
+  effects: Effects;
+}
+type Effects = ReturnType<typeof splitCovariates>['effects'];
+
+function readModel(paths: string[]): Read {
   const files = paths.map((path) => {
     try {
-      return JSON.parse(readFileSync(path, 'utf8')) as unknown;
+      return splitCovariates(JSON.parse(readFileSync(path, 'utf8')));
     } catch (error) {
       throw new UsageError(`--params ${path}: ${(error as Error).message}; give what \`axiom47 fit --json\` prints`);
     }
   });
-  const model = parseClvModel(...files);
+  const model = parseClvModel(...files.map(({ file }) => file));
   if (!model.ok) throw new UsageError(`--params ${paths.join(', ')}: ${model.reason}`);
-  return model.value;
+  return { model: model.value, effects: files.flatMap(({ effects }) => effects) };
+}
+
+/** The model of each row: its own parameters where the fit had covariates. */
+function modelOfRow({ model, effects }: Read, path: string | undefined): (row: number) => ClvModel {
+  if (effects.length === 0) return () => model;
+  const { bgNbd, ...rest } = model;
+  if (path === undefined || bgNbd === undefined)
+    throw new UsageError(
+      `the model has covariates (${effects.map(({ name }) => name).join(', ')}): give --data FILE with these columns`,
+    );
+  const table = readTable(path);
+  const columns = effects.map(({ name }) => covariate(table, name).values);
+  return (row) => {
+    const own = paramsFor(
+      { params: bgNbd, covariates: effects },
+      columns.map((values) => values[row]!),
+    );
+    return { ...rest, bgNbd: own } as ClvModel;
+  };
 }
 
 /** '90', '90d', '52w', '12m' → days. @throws UsageError */
