@@ -46,7 +46,7 @@ export function addToLogBuckets(sketch: LogBuckets, value: number, count = 1): v
     return;
   }
   const side = value > 0 ? sketch.positive : sketch.negative;
-  const index = Math.ceil(Math.log(Math.abs(value)) * sketch.perLn);
+  const index = Math.ceil(Math.log(Math.abs(value)) * sketch.perLn) + 0; // −0 becomes 0: equal sketches, equal bytes
   if (!(index >= side.first && index < side.first + side.counts.length)) widen(side, index, index);
   side.counts[index - side.first]! += count;
 }

@@ -47,6 +47,12 @@ beforeAll(async () => {
   const { bgnbd_params: bgNbd, gammagamma_params: gammaGamma } = golden<ClvGolden>('clv.json');
   await deploy(program, folder, { bgNbd, gammaGamma });
   await send(...['c-1', 'c-2', 'c-3'].flatMap((id, i) => [order(id, '2026-01-10'), order(id, `2026-0${i + 2}-14`)]));
+  // A 202 says stored, not folded: until then the answer is of the population, and has no score id.
+  for (const customer_id of ['c-1', 'c-2', 'c-3'])
+    await until(`${customer_id} is known`, async () => {
+      const { basis } = await program.call('POST', '/api/predict/churn', { customer_id });
+      return basis === 'history';
+    });
 });
 afterAll(async () => {
   await program[Symbol.asyncDispose]();

@@ -38,7 +38,7 @@ function logGamma(shape: number, rate: number): LineLaw {
 }
 
 /** dλ/dt = λ varies on the scale of 1. */
-const widest = () => 2;
+const widest = () => 1;
 
 /**
  * Compares rates λ_i ~ Gamma(shape + events/φ, rate + exposure/φ) a posteriori, φ the dispersion.

@@ -44,6 +44,27 @@ test('the smallest and the largest double, of either sign, fit into one sketch',
   expect(Math.abs(logBucketQuantile(whole, 0.5)!)).toBeLessThan(1e-323);
 });
 
+test('merging leaves both parts as they were', () => {
+  const [a, b] = [sketch(0.01, [3, -7, 0]), sketch(0.01, [3.001, -7.001, 900])];
+  mergeLogBuckets(a, b);
+  mergeLogBuckets(b, a);
+  expect([a, b]).toEqual([sketch(0.01, [3, -7, 0]), sketch(0.01, [3.001, -7.001, 900])]);
+});
+
+test('memory is that of the magnitudes seen, wherever they lie: one block for one value, two for its neighbours', () => {
+  for (const value of [1e-9, 0.01, 1e9]) {
+    const { positive, negative } = sketch(0.01, [value, value]);
+    expect([positive.counts.length, negative.counts.length]).toEqual([64, 0]);
+  }
+  const wide = sketch(0.01, [1, Math.exp(64 * 0.0200006667)]).positive;
+  expect(wide.counts.length).toBe(128);
+});
+
+test('just below 1 the bucket is 0, not −0, which would not be the same bytes', () => {
+  expect(Object.is(sketch(0.1, [0.9]).positive.first, 0)).toBe(true);
+  expect(mergeLogBuckets(sketch(0.1, [1]), sketch(0.1, [0.9]))).toEqual(sketch(0.1, [0.9, 1]));
+});
+
 test('a count is so many values; nothing has no quantile', () => {
   const buckets = emptyLogBuckets(0.01);
   expect(logBucketQuantile(buckets, 0.5)).toBeNull();
@@ -62,6 +83,6 @@ test('what cannot be counted or merged is refused', () => {
   expect(() => emptyLogBuckets(0.0009)).toThrow(RangeError);
   expect(() => emptyLogBuckets(0.51)).toThrow(RangeError);
   expect(() => addToLogBuckets(emptyLogBuckets(0.01), Number.NaN)).toThrow(RangeError);
-  expect(() => addToLogBuckets(emptyLogBuckets(0.01), 1, 0.5)).toThrow(RangeError);
+  for (const count of [0.5, 0, -1]) expect(() => addToLogBuckets(emptyLogBuckets(0.01), 1, count)).toThrow(RangeError);
   expect(() => mergeLogBuckets(emptyLogBuckets(0.01), emptyLogBuckets(0.02))).toThrow(RangeError);
 });
