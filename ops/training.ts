@@ -34,15 +34,26 @@ export function createTraining(deps: TrainingDeps) {
     const asOf = { seq, day };
     const notes = leftOutNotes(excluded, sum(data.histories.weight));
     if (!fitted.ok) return { ok: false, model: 'clv', message: withNotes(fitted.reason, notes), excluded, asOf };
-    const { model, fits, checks, refused, customers } = fitted.value;
+    const { model, fits, rivals, checks, refused, customers } = fitted.value;
     const diagnostics = [...fitted.value.diagnostics, ...notes];
-    const answer = { ...model, n: customers, excluded, diagnostics, checks, refused, fits: partsOf(fits), asOf };
+    const answer = {
+      ...model,
+      n: customers,
+      excluded,
+      rivals,
+      diagnostics,
+      checks,
+      refused,
+      fits: partsOf(fits),
+      asOf,
+    };
     if (request.asOf !== null || !request.deploy) return { ok: true, ...answer };
     const artefact = JSON.parse(
       canonicalJson({
         ...model,
         currency: deps.currency(),
         fits: partsOf(fits),
+        rivals,
         diagnostics,
         checks,
         refused,

@@ -11,6 +11,8 @@ const unit = z.enum(['week', 'day']).default('week');
 /** null: the fit had none (a parameter at a bound). */
 const fourByFour = square(4).nullish();
 
+const number = z.number().finite();
+const covariates = z.array(z.object({ name: z.string(), mean: number, alpha: number, a: number, b: number }));
 const geometric = z.object({ r: positive, alpha: positive, a: positive, b: positive });
 const pareto = z.object({ r: positive, alpha: positive, s: positive, beta: positive });
 const spend = z.object({ p: positive, q: positive, v: positive });
@@ -22,7 +24,7 @@ const fitted = <Params extends z.ZodType>(params: Params, size: number) =>
     z.object({ params, unit: z.enum(['week', 'day']).optional(), covarianceLog: square(size).nullish() }),
   ]);
 const printed = <Name extends string, Params extends z.ZodType>(name: Name, params: Params) =>
-  z.object({ model: z.literal(name), unit, params, covarianceLog: fourByFour });
+  z.object({ model: z.literal(name), unit, params, covarianceLog: fourByFour, covariates: covariates.optional() });
 
 const fileSchema = z.discriminatedUnion('model', [
   z.object({
@@ -66,6 +68,11 @@ export function parseClvModel(...files: unknown[]): Result<ClvModel, string> {
     if (!parsed.success) return { ok: false, reason: problems(parsed.error) };
     const part = parsed.data;
     if (part.model === 'gamma-gamma') money.push({ params: part.params, covariance: part.covarianceLog });
+    else if (part.model !== 'clv' && part.covariates?.length)
+      return {
+        ok: false,
+        reason: `covariates: the model needs ${part.covariates.map(({ name }) => name).join(', ')} of each customer, which a workspace does not hold; use axiom47 predict --params FILE --data FILE`,
+      };
     else if (part.model !== 'clv')
       purchases.push({ kind: KINDS[part.model], unit: part.unit, params: part.params, covariance: part.covarianceLog });
     else {
@@ -92,6 +99,14 @@ export function parseClvModel(...files: unknown[]): Result<ClvModel, string> {
     };
   if (money.length > 1) return { ok: false, reason: `found ${money.length} money models; give at most one gammaGamma` };
   return ok(assemble(purchases[0]!, money[0]));
+}
+
+/** The effects of covariates in a file of `fit bg-nbd --covariates … --json`, and the file without them; no effects for any other file. */
+export function splitCovariates(file: unknown): { file: unknown; effects: z.infer<typeof covariates> } {
+  const parsed = z.looseObject({ covariates }).safeParse(file);
+  if (!parsed.success) return { file, effects: [] };
+  const { covariates: effects, ...rest } = parsed.data;
+  return { file: rest, effects };
 }
 
 function assemble({ kind, unit: timeUnit, params, covariance }: Purchases, money: Money | undefined): ClvModel {

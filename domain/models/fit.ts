@@ -16,6 +16,11 @@ interface FittedModel<Model extends string, Params> {
   unit: TimeUnit;
   params: Params;
   logLikelihood: number;
+  /** 2k − 2 ln L and k ln n − 2 ln L with k parameters and n customers: lower is better, among models of the same histories. */
+  aic: number;
+  bic: number;
+  /** Of a purchase model: what one rate for all customers and nobody ever leaving says of the same histories. */
+  naive?: { logLikelihood: number; bic: number };
   /** By the observed information and the delta method; null for a parameter the data do not bound. */
   standardErrors: { [Name in keyof Params]: number | null };
   /** Covariance of the ln-parameters in the order of `params`; null when some parameter stands at a bound. */
@@ -43,6 +48,12 @@ export interface FitRefused<Model extends string> {
 }
 
 export type Fit<Model extends string, Params> = FittedModel<Model, Params> | FitRefused<Model>;
+
+/** AIC and BIC of a log-likelihood. */
+export const criteria = (logLikelihood: number, parameters: number, n: number) => ({
+  aic: 2 * parameters - 2 * logLikelihood,
+  bic: parameters * Math.log(n) - 2 * logLikelihood,
+});
 
 /** Fewer customers than this are refused; below FEW_CUSTOMERS the fit is flagged. */
 export const MIN_CUSTOMERS = 10;

@@ -6,7 +6,7 @@ import { digammaDifference, trigamma } from '../numerics/gamma.ts';
 import { type Box, type Evaluation, type Maximum, maximise } from '../numerics/newton.ts';
 import { inLogParameters } from './beta-geometric-likelihood.ts';
 import { checkLengths, checkWeight, gather, uniqueRows } from './compress.ts';
-import { type Diagnostic, FEW_CUSTOMERS, type Fit, MIN_CUSTOMERS, RowError, type TimeUnit } from './fit.ts';
+import { criteria, type Diagnostic, FEW_CUSTOMERS, type Fit, MIN_CUSTOMERS, RowError, type TimeUnit } from './fit.ts';
 import { toResult } from './purchase-fit.ts';
 
 export interface GammaGammaParams {
@@ -125,12 +125,14 @@ export function fitCompressed(spend: CompressedSpend, unit: TimeUnit = 'week'): 
       gradientNorm: Math.max(...best.gradient.map(Math.abs)),
     };
   warn(diagnostics, best, totals);
+  const logLikelihood = best.value - totals.n * Math.log(totals.mean);
   return {
     ok: true,
     model: 'gamma-gamma',
     unit,
     ...toResult(best, NAMES, [1, 1, totals.mean], diagnostics),
-    logLikelihood: best.value - totals.n * Math.log(totals.mean),
+    logLikelihood,
+    ...criteria(logLikelihood, NAMES.length, totals.n),
     n: totals.n,
   };
 }

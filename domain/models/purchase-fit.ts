@@ -5,7 +5,15 @@ import { cholesky, choleskyInverse } from '../numerics/cholesky.ts';
 import { type Box, type Evaluation, type Maximum, maximise } from '../numerics/newton.ts';
 import { type BetaGeometricParams, betaGeometricLikelihood } from './beta-geometric-likelihood.ts';
 import type { CompressedSummary } from './compress.ts';
-import { type Diagnostic, FEW_CUSTOMERS, type Fit, type FitRefused, MIN_CUSTOMERS, type TimeUnit } from './fit.ts';
+import {
+  criteria,
+  type Diagnostic,
+  FEW_CUSTOMERS,
+  type Fit,
+  type FitRefused,
+  MIN_CUSTOMERS,
+  type TimeUnit,
+} from './fit.ts';
 
 /** What tells one purchase model from another in a fit. */
 interface PurchaseModel<Model extends string, Name extends string> {
@@ -104,12 +112,17 @@ export function fitPurchases<Model extends string, Name extends string>(
   const scale = names.map((name) => (kind.times.includes(name) ? 1 / timeScale : 1));
   const result = toResult(best, names, scale, diagnostics);
   weak(result.covarianceLog, names, diagnostics);
+  const logLikelihood = best.value + totals.repeats * Math.log(timeScale);
+  // Poisson with one rate λ = Σx/ΣT: Σ ln(λ^x e^(−λT)).
+  const poisson = totals.repeats * (Math.log(totals.repeats / totals.exposure) - 1);
   return {
     ok: true,
     model,
     unit,
     ...result,
-    logLikelihood: best.value + totals.repeats * Math.log(timeScale),
+    logLikelihood,
+    ...criteria(logLikelihood, names.length, n),
+    naive: { logLikelihood: poisson, bic: criteria(poisson, 1, n).bic },
     n,
   };
 }

@@ -252,7 +252,8 @@ function indicator(rows: Table, text: string): { column: string; values: Float64
   return { column, values: Float64Array.from(codes, (code) => (code === wanted ? 1 : 0)) };
 }
 
-const covariate = (rows: Table, text: string) => ({ name: text, values: indicator(rows, text).values });
+/** A covariate told as COL (numbers) or COL=VALUE (1 where the cell is VALUE). @throws UsageError naming the cell. */
+export const covariate = (rows: Table, text: string) => ({ name: text, values: indicator(rows, text).values });
 
 /** A column of names as 0 … in their order. */
 function categories(rows: Table, column: string): { codes: Uint32Array; names: string[] } {

@@ -7,6 +7,7 @@ import { withChecks } from '#processors/training/fit-purchases.ts';
 import { ApiError, dataDirOf, withServer } from '../client.ts';
 import { type Histories, readSummary, readTransactions } from '../summary-input.ts';
 import { type Command, type Io, UsageError } from './command.ts';
+import { covariatesHelp, fitCovariates } from './fit-covariates.ts';
 import { LOGISTIC_HELP, runFitLogistic } from './fit-logistic.ts';
 import { fitSurvival, survivalHelp, survivalModel } from './fit-survival.ts';
 import { timeUnit } from './rfm.ts';
@@ -19,6 +20,7 @@ export const fit: Command = {
 axiom47 fit MODEL --transactions FILE [--customer COL --time COL --amount COL --date-order dmy|mdy --decimal point|comma
                 --until DATE --grain day|week] [--unit week|day] [--svg FILE] [--json]
 axiom47 fit MODEL --from-log [--as-of DATE|TIME|SEQUENCE] [--data-dir DIR] [--json]
+${covariatesHelp}
 ${survivalHelp}
 
 MODEL:
@@ -37,11 +39,13 @@ Examples:
   axiom47 fit bg-nbd --data cdnow_summary.csv --json > bg.json
   axiom47 fit gamma-gamma --transactions orders.csv --amount amount --until 1997-09-30
   axiom47 fit bg-nbd --from-log --as-of 2026-06-30 --json
+  axiom47 fit bg-nbd --data customers.csv --covariates channel=web,age --json > bg.json
   axiom47 fit kaplan-meier --data customers.csv --duration tenure --event Churn=Yes --by Contract
   axiom47 fit cox --data customers.csv --duration tenure --event Churn=Yes --covariates MonthlyCharges,Contract=Two year
   axiom47 fit logistic --data churn.csv --label churned --all --drop customer_id,snapshot_date --split split --calibrate platt`,
 
   async run(argv, io) {
+    if (argv[0] === 'bg-nbd' && argv.some((arg) => arg.startsWith('--covariates'))) return fitCovariates(argv, io);
     if (argv[0] === 'logistic') return runFitLogistic(argv.slice(1), io);
     const survival = survivalModel(argv);
     if (survival !== undefined) return fitSurvival(survival, argv, io);
@@ -219,6 +223,7 @@ function describe(fitted: Omit<Fitted, 'ok'>): string {
     `${fitted.model}, ${fitted.n} customers, time in ${fitted.unit}s`,
     ...lines,
     `  log-likelihood ${fitted.logLikelihood.toFixed(6)}, largest gradient ${fitted.gradientNorm.toExponential(1)} after ${fitted.iterations} steps`,
+    `  AIC ${fitted.aic.toFixed(1)}, BIC ${fitted.bic.toFixed(1)}${fitted.naive ? `; one rate for all and nobody leaves: BIC ${fitted.naive.bic.toFixed(1)}` : ''}`,
     '',
   ].join('\n');
 }

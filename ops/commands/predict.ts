@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { stringify } from 'csv-stringify/sync';
+import { paramsFor } from '#domain/models/bg-nbd-covariates.ts';
 import {
   applicable,
   type ClvModel,
@@ -12,7 +13,7 @@ import {
   predictClv,
   type Refusal,
 } from '#domain/models/clv-model.ts';
-import { parseClvModel } from '#domain/models/clv-model-file.ts';
+import { parseClvModel, splitCovariates } from '#domain/models/clv-model-file.ts';
 import { daysOf, parseDuration } from '#domain/models/duration.ts';
 import type { TimeUnit } from '#domain/models/fit.ts';
 import { countPmf, countQuantiles, expectedFuture } from '#domain/models/future-purchases.ts';
@@ -21,8 +22,10 @@ import { naiveValue } from '#domain/models/naive-value.ts';
 import { nextPurchase } from '#domain/models/next-purchase.ts';
 import { churnInterval, clvInterval } from '#domain/models/parameter-uncertainty.ts';
 import { type Histories, readSummary, readTransactions } from '../summary-input.ts';
+import { readTable } from '../table.ts';
 import { type Command, type Io, UsageError } from './command.ts';
 import { fileAfterTransactions } from './fit.ts';
+import { covariate } from './fit-survival.ts';
 import { isLogistic, logisticAnswers, readLogisticModel } from './predict-logistic.ts';
 import { timeUnit } from './rfm.ts';
 import { drawTracking, type PurchaseModel } from './tracking-svg.ts';
@@ -102,7 +105,8 @@ Example:
         );
       return print(logisticAnswers(readLogisticModel(values.params[0]!, files[0]), values.data), values.json, io);
     }
-    const model = readModel(values.params, files);
+    const read = readModel(values.params, files);
+    const { model } = read;
     if (wanted === 'clv' && !model.gammaGamma)
       throw new UsageError(
         'clv needs a money model too: add --params with what `axiom47 fit gamma-gamma --json` prints',
@@ -117,16 +121,17 @@ Example:
     const { discounting } = values;
     if (discounting !== 'month-end' && discounting !== 'mid-month')
       throw new UsageError(`--discounting ${discounting}: one of month-end, mid-month`);
-    const predictOne = (customer: CustomerHistory) => {
-      if (wanted === 'churn') return churn(model, customer, horizonDays);
+    const predictOne = (own: ClvModel, customer: CustomerHistory) => {
+      if (wanted === 'churn') return churn(own, customer, horizonDays);
       return wanted === 'clv'
-        ? clv(model, customer, horizonDays, discountMonthly, discounting)
-        : purchases(model, customer, horizonDays);
+        ? clv(own, customer, horizonDays, discountMonthly, discounting)
+        : purchases(own, customer, horizonDays);
     };
+    const modelOf = modelOfRow(read, values.transactions ? undefined : values.data);
     const rows = values.data === undefined ? NEWCOMER : readRows(values.data, values, unit, wanted === 'clv');
     const answers = histories(rows, unit === 'week' ? 7 : 1).map((customer, i) => ({
       ...(rows.ids ? { customer_id: rows.ids[i]! } : { row: i + 1 }),
-      ...predictOne(customer),
+      ...predictOne(modelOf(i), customer),
     }));
     if (values.svg !== undefined && rows.dated) drawTracking(values.svg, rows.dated, purchaseModel(model), io);
     return print(answers, values.json, io);
@@ -178,10 +183,37 @@ function readParams(path: string): unknown {
   }
 }
 
-function readModel(paths: readonly string[], files: readonly unknown[]): ClvModel {
-  const model = parseClvModel(...files);
+interface Read {
+  model: ClvModel;
+  /** Effects of covariates on the parameters of bgNbd, told at their means; none for most models. */
+  effects: Effects;
+}
+type Effects = ReturnType<typeof splitCovariates>['effects'];
+
+function readModel(paths: readonly string[], given: readonly unknown[]): Read {
+  const files = given.map(splitCovariates);
+  const model = parseClvModel(...files.map(({ file }) => file));
   if (!model.ok) throw new UsageError(`--params ${paths.join(', ')}: ${model.reason}`);
-  return model.value;
+  return { model: model.value, effects: files.flatMap(({ effects }) => effects) };
+}
+
+/** The model of each row: its own parameters where the fit had covariates. */
+function modelOfRow({ model, effects }: Read, path: string | undefined): (row: number) => ClvModel {
+  if (effects.length === 0) return () => model;
+  const { bgNbd, ...rest } = model;
+  if (path === undefined || bgNbd === undefined)
+    throw new UsageError(
+      `the model has covariates (${effects.map(({ name }) => name).join(', ')}): give --data FILE with these columns`,
+    );
+  const table = readTable(path);
+  const columns = effects.map(({ name }) => covariate(table, name).values);
+  return (row) => {
+    const own = paramsFor(
+      { params: bgNbd, covariates: effects },
+      columns.map((values) => values[row]!),
+    );
+    return { ...rest, bgNbd: own } as ClvModel;
+  };
 }
 
 /** '90', '90d', '52w', '12m' → days. @throws UsageError */

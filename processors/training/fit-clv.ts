@@ -1,12 +1,22 @@
-// Trains the model of a non-contractual business from the ledger's compressed statistics: BG/NBD and MBG/NBD side by side, Gamma-Gamma for
-// money. Pure: runs in the pool, in a test, or in a browser. BG/NBD is served unless it cannot be fitted; MBG/NBD then takes its place.
+// Trains the model of a non-contractual business from the ledger's compressed statistics: BG/NBD, MBG/NBD and Pareto/NBD side by side,
+// Gamma-Gamma for money. Pure: runs in the pool, in a test, or in a browser. BG/NBD is served unless it cannot be fitted or a rival is
+// clearly better, on the fitted days and on held-out ones (domain/models/rivals.ts).
 import * as bgNbd from '#domain/models/bg-nbd.ts';
-import type { ClvModel } from '#domain/models/clv-model.ts';
-import type { Diagnostic, Fit } from '#domain/models/fit.ts';
+import type { ClvCovariance, ClvModel } from '#domain/models/clv-model.ts';
+import type { Diagnostic, Fit, FitRefused } from '#domain/models/fit.ts';
 import * as gammaGamma from '#domain/models/gamma-gamma.ts';
 import * as mbgNbd from '#domain/models/mbg-nbd.ts';
 import { proposeMbg } from '#domain/models/mbg-proposal.ts';
-import { checkFit, type DayHistories, type FitChecks, type FitEvidence, inUnit } from '#domain/models/misfit.ts';
+import {
+  checkFit,
+  type DayHistories,
+  type FitChecks,
+  type FitEvidence,
+  type FittedPurchases,
+  inUnit,
+} from '#domain/models/misfit.ts';
+import * as paretoNbd from '#domain/models/pareto-nbd.ts';
+import { chooseRival, type RivalChoice } from '#domain/models/rivals.ts';
 import { type Result, refuse } from '#domain/result.ts';
 import { refusedFor } from './deployable.ts';
 
@@ -23,8 +33,11 @@ export interface ClvTraining {
   fits: {
     bgNbd: Fit<'bg-nbd', bgNbd.BgNbdParams>;
     mbgNbd: Fit<'mbg-nbd', mbgNbd.MbgNbdParams>;
+    paretoNbd: Fit<'pareto-nbd', paretoNbd.ParetoNbdParams>;
     gammaGamma: Fit<'gamma-gamma', gammaGamma.GammaGammaParams>;
   };
+  /** Which purchase model is served, against which others, and why. */
+  rivals: RivalChoice;
   /** What the purchase model was held against. */
   checks: FitChecks;
   /** What deserves attention, over all parts. */
@@ -34,28 +47,50 @@ export interface ClvTraining {
   customers: number;
 }
 
-/** Refuses with one sentence when neither purchase model can be fitted; a money part that cannot be fitted is left out with a diagnostic. */
+/** Refuses with one sentence when no purchase model can be fitted; a money part that cannot be fitted is left out with a diagnostic. */
 export function fitClv(data: ClvTrainingData, unit: 'week' | 'day' = 'week'): Result<ClvTraining, string> {
   const summary = inUnit(data.histories, unit);
   const bg = bgNbd.fitCompressed(summary, unit);
   const mbg = mbgNbd.fitCompressed(summary, unit);
+  const pareto = paretoNbd.fitCompressed(summary, unit);
   const gg = gammaGamma.fit(data.spend, unit);
-  const served = bg.ok ? bg : mbg;
-  if (!served.ok) return refuse(`BG/NBD: ${bg.ok ? '' : bg.message}; MBG/NBD: ${served.message}`);
+  const rivals = chooseRival([bg, mbg, pareto], data.histories, data.evidence);
+  if (rivals === null)
+    return refuse(
+      `BG/NBD: ${(bg as FitRefused<'bg-nbd'>).message}; MBG/NBD: ${(mbg as FitRefused<'mbg-nbd'>).message}; Pareto/NBD: ${(pareto as FitRefused<'pareto-nbd'>).message}`,
+    );
+  const served = [bg, mbg, pareto].find((fit) => fit.model === rivals.served) as FittedPurchases;
   const { checks, diagnostics: found } = checkFit(served, summary, data.evidence);
   const ofPurchases = [...served.diagnostics, ...found];
   const diagnostics: Diagnostic[] = [
     ...ofPurchases,
-    ...proposeMbg(bg, mbg, summary),
+    ...(served.model === 'bg-nbd' ? proposeMbg(bg, mbg, summary) : []),
     ...gg.diagnostics,
-    ...(bg.ok ? [] : [{ code: 'bg-nbd-refused', message: `${bg.message}; MBG/NBD is served instead` }]),
+    ...(bg.ok ? [] : [{ code: 'bg-nbd-refused', message: `${bg.message}; ${rivals.reason}` }]),
+    ...(bg.ok && served.model !== 'bg-nbd' ? [{ code: 'rival-served', message: rivals.reason }] : []),
     ...(gg.ok ? [] : [{ code: 'no-money-model', message: `${gg.message}; churn is answered, value is not` }]),
   ];
-  const money = gg.ok ? { gammaGamma: gg.params } : {};
-  const model: ClvModel = bg.ok
-    ? { model: 'clv', unit, bgNbd: bg.params, ...money }
-    : { model: 'clv', unit, mbgNbd: served.params, ...money };
+  const fits = { bgNbd: bg, mbgNbd: mbg, paretoNbd: pareto, gammaGamma: gg };
   const customers = summary.weight.reduce((sum, w) => sum + w, 0);
-  const fits = { bgNbd: bg, mbgNbd: mbg, gammaGamma: gg };
-  return { ok: true, value: { model, fits, checks, diagnostics, refused: refusedFor(ofPurchases), customers } };
+  const model = modelOf(served, gg, unit);
+  return { ok: true, value: { model, fits, rivals, checks, diagnostics, refused: refusedFor(ofPurchases), customers } };
+}
+
+function modelOf(served: FittedPurchases, money: ClvTraining['fits']['gammaGamma'], unit: 'week' | 'day'): ClvModel {
+  const covariance: ClvCovariance = {
+    ...(served.covarianceLog && { purchases: served.covarianceLog }),
+    ...(money.ok && money.covarianceLog && { money: money.covarianceLog }),
+  };
+  const rest = {
+    ...(money.ok && { gammaGamma: money.params }),
+    ...(Object.keys(covariance).length > 0 && { covariance }),
+  };
+  switch (served.model) {
+    case 'bg-nbd':
+      return { model: 'clv', unit, bgNbd: served.params, ...rest };
+    case 'mbg-nbd':
+      return { model: 'clv', unit, mbgNbd: served.params, ...rest };
+    case 'pareto-nbd':
+      return { model: 'clv', unit, paretoNbd: served.params, ...rest };
+  }
 }

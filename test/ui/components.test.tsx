@@ -83,6 +83,14 @@ test('the forecast in the browser is the server’s kernel', () => {
   for (let i = 1; i < points.length; i++) expect(points[i]!.p_alive).toBeLessThan(points[i - 1]!.p_alive);
 });
 
+test('Pareto/NBD has its own forecast: probabilityAlive of its CDNOW fit is 0.8692', () => {
+  const params = { r: 0.553, alpha: 10.578, s: 0.606, beta: 11.669 };
+  const model = purchaseModelOf({ model: 'clv', unit: 'week', paretoNbd: params })!;
+  expect(model).toEqual({ kind: 'paretoNbd', daysPerUnit: 7, params });
+  const history = { firstDay: '2026-01-01', lastDay: '2026-08-02', frequency: 2 };
+  expect(aliveForecast(model, history, '2026-08-02', '2026-09-30').at(-1)!.p_alive).toBeCloseTo(0.8692, 3);
+});
+
 test('a stored file of another kind gets no forecast', () => {
   expect(purchaseModelOf({ model: 'gamma-gamma', params: { p: 1, q: 2, v: 3 } })).toBeNull();
   expect(purchaseModelOf(null)).toBeNull();

@@ -2,30 +2,45 @@
 // published parameters.
 import { probabilityAlive as ofBg } from '#domain/models/bg-nbd.ts';
 import { probabilityAlive as ofMbg } from '#domain/models/mbg-nbd.ts';
+import { probabilityAlive as ofPareto } from '#domain/models/pareto-nbd.ts';
 import type { AlivePoint } from './alive.ts';
 import { DAY_MS, dayMs, dayOfMs } from './axes.ts';
 
-interface Params {
-  r: number;
-  alpha: number;
-  a: number;
-  b: number;
-}
+/** Parameters by kind, and the same kernel the server has. */
+const KINDS = {
+  bgNbd: { file: 'bg-nbd', names: ['r', 'alpha', 'a', 'b'] },
+  mbgNbd: { file: 'mbg-nbd', names: ['r', 'alpha', 'a', 'b'] },
+  paretoNbd: { file: 'pareto-nbd', names: ['r', 'alpha', 's', 'beta'] },
+} as const;
+type Kind = keyof typeof KINDS;
 export interface PurchaseModel {
-  kind: 'bgNbd' | 'mbgNbd';
+  kind: Kind;
   daysPerUnit: number;
-  params: Params;
+  params: Record<string, number>;
+}
+
+function probabilityAlive({ kind, params }: PurchaseModel, x: number, tx: number, T: number): number {
+  const {
+    r = Number.NaN,
+    alpha = Number.NaN,
+    a = Number.NaN,
+    b = Number.NaN,
+    s = Number.NaN,
+    beta = Number.NaN,
+  } = params;
+  if (kind === 'paretoNbd') return ofPareto({ r, alpha, s, beta }, x, tx, T);
+  return (kind === 'bgNbd' ? ofBg : ofMbg)({ r, alpha, a, b }, x, tx, T);
 }
 
 const record = (value: unknown): Record<string, unknown> | null =>
   typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : null;
 
-function paramsOf(value: unknown): Params | null {
+function paramsOf(value: unknown, names: readonly string[]): Record<string, number> | null {
   const outer = record(value);
   const given = record(outer?.params) ?? outer;
-  const [r, alpha, a, b] = ['r', 'alpha', 'a', 'b'].map((name) => given?.[name]);
-  return typeof r === 'number' && typeof alpha === 'number' && typeof a === 'number' && typeof b === 'number'
-    ? { r, alpha, a, b }
+  const found = names.map((name) => [name, given?.[name]] as const);
+  return found.every((pair): pair is readonly [string, number] => typeof pair[1] === 'number')
+    ? Object.fromEntries(found)
     : null;
 }
 
@@ -34,11 +49,8 @@ export function purchaseModelOf(artefact: unknown): PurchaseModel | null {
   for (const part of Array.isArray(artefact) ? artefact : [artefact]) {
     const file = record(part);
     const daysPerUnit = file?.unit === 'day' ? 1 : 7;
-    for (const [kind, value] of [
-      ['bgNbd', file?.model === 'bg-nbd' ? file : file?.bgNbd],
-      ['mbgNbd', file?.model === 'mbg-nbd' ? file : file?.mbgNbd],
-    ] as const) {
-      const params = paramsOf(value);
+    for (const kind of Object.keys(KINDS) as Kind[]) {
+      const params = paramsOf(file?.model === KINDS[kind].file ? file : file?.[kind], KINDS[kind].names);
       if (params) return { kind, daysPerUnit, params };
     }
   }
@@ -57,13 +69,12 @@ export function aliveForecast(
   const birth = dayMs(history.firstDay);
   const span = (dayMs(until) - dayMs(from)) / DAY_MS;
   if (!(span > 0)) return [];
-  const kernel = model.kind === 'bgNbd' ? ofBg : ofMbg;
   const unit = DAY_MS * model.daysPerUnit;
   const recency = history.frequency === 0 ? 0 : (dayMs(history.lastDay) - birth) / unit;
   const points: AlivePoint[] = [];
   for (let i = 1; i <= POINTS; i++) {
     const at = dayMs(from) + Math.round((span * i) / POINTS) * DAY_MS;
-    const p = kernel(model.params, history.frequency, recency, (at - birth) / unit);
+    const p = probabilityAlive(model, history.frequency, recency, (at - birth) / unit);
     if (Number.isFinite(p)) points.push({ day: dayOfMs(at), p_alive: p });
   }
   return points;

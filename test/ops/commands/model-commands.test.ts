@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, test } from 'vitest';
+import { parseClvModel } from '#domain/models/clv-model-file.ts';
+import { createRandom } from '#domain/numerics/random.ts';
 import { type Command, UsageError } from '#ops/commands/command.ts';
 import { fit, fitFromSummary } from '#ops/commands/fit.ts';
 import { parseHorizon, predict } from '#ops/commands/predict.ts';
@@ -312,6 +314,46 @@ describe('predict', () => {
         'daily',
       ),
     ).toMatch(/--discounting daily: one of month-end, mid-month/);
+  });
+
+  test('covariates: fitted from columns of the file, used row by row, refused where they are missing', async () => {
+    const random = createRandom(3);
+    const lines = ['id,x,t_x,T,channel,age'];
+    for (let i = 0; i < 400; i++) {
+      const web = random.uniform() < 0.5;
+      const rate = random.gamma(0.8, web ? 3 : 8);
+      const dropout = random.beta(0.9, 2.5);
+      let [x, last] = [0, 0];
+      for (let at = random.exponential(rate); at < 52; at += random.exponential(rate)) {
+        [x, last] = [x + 1, at];
+        if (random.uniform() < dropout) break;
+      }
+      lines.push(`c${i},${x},${last},52,${web ? 'web' : 'shop'},${20 + random.below(40)}`);
+    }
+    const data = file('covariates.csv', `${lines.join('\n')}\n`);
+    const fitted = await run(fit, 'bg-nbd', '--data', data, '--covariates', 'channel=web,age', '--json');
+    const json = fitted.json();
+    expect(json.covariates.map(({ name }: { name: string }) => name)).toEqual(['channel=web', 'age']);
+    // e^γ is 8/3 in truth.
+    expect(json.covariates[0].alpha).toBeGreaterThan(0.5);
+    expect(json.likelihoodRatio.pValue).toBeLessThan(0.001);
+    const params = file('covariates.json', fitted.stdout);
+    const rows = (await run(predict, 'churn', '--params', params, '--data', data, '--json')).json();
+    const twin = file('twins.csv', 'id,x,t_x,T,channel,age\na,2,20,52,web,30\nb,2,20,52,shop,30\n');
+    const [web, shop] = (await run(predict, 'churn', '--params', params, '--data', twin, '--json')).json();
+    expect(rows).toHaveLength(400);
+    expect(web.p_churn).not.toBeCloseTo(shop.p_churn, 3);
+    expect(await bad(predict, 'churn', '--params', params, '--new')).toMatch(
+      /covariates \(channel=web, age\): give --data/,
+    );
+    expect(await bad(fit, 'bg-nbd', '--data', data, '--covariates', 'age,age')).toMatch(/names age twice/);
+    expect(await bad(fit, 'bg-nbd', '--data', data, '--covariates', 'colour')).toMatch(/no column 'colour'/);
+    expect(parseClvModel(json)).toMatchObject({
+      ok: false,
+      reason: expect.stringContaining('which a workspace does not hold'),
+    });
+    const human = await run(fit, 'bg-nbd', '--data', data, '--covariates', 'channel=web');
+    expect(human.stdout).toMatch(/channel=web \(mean 0\.\d+\)/);
   });
 
   test('horizons are days, weeks or months of 4.345 weeks', () => {
