@@ -3,7 +3,10 @@
 import { CASES, type Case, calibrationTable } from '../support/calibration.ts';
 import { type Benchmark, CannotRun, type Measurement, type Progress, sharedFile } from './benchmark.ts';
 
-async function judged({ title, files, judge }: Case, progress: Progress = () => undefined): Promise<Measurement[]> {
+async function judged(
+  { name, title, files, judge }: Case,
+  progress: Progress = () => undefined,
+): Promise<Measurement[]> {
   const path = (file: string) => {
     const found = sharedFile('data', file);
     if (found === null) throw new CannotRun(`data/${file} is not beside the checkout; set AXIOM47_SHARED`);
@@ -15,11 +18,15 @@ async function judged({ title, files, judge }: Case, progress: Progress = () => 
   for (const line of calibrationTable(classes)) progress(line);
   const all = classes.at(-1)!;
   const rows = [
-    { name: `${title}: within p95`, value: 100 * all.within.share, unit: '%', against: '95 %' },
-    { name: `${title}: bought, forecast / came`, value: all.bought.predicted / all.bought.actual, unit: '1' },
-    { name: `${title}: mean, forecast / came`, value: all.mean.predicted / all.mean.actual, unit: '1' },
+    { name: `calibration: ${name}: within p95`, value: 100 * all.within.share, unit: '%', against: '95 %' },
+    {
+      name: `calibration: ${name}: bought, forecast / came`,
+      value: all.bought.predicted / all.bought.actual,
+      unit: '',
+    },
+    { name: `calibration: ${name}: mean, forecast / came`, value: all.mean.predicted / all.mean.actual, unit: '' },
   ];
-  return all.pitP === null ? rows : [...rows, { name: `${title}: PIT, χ² p`, value: all.pitP, unit: '1' }];
+  return all.pitP === null ? rows : [...rows, { name: `calibration: ${name}: PIT, χ² p`, value: all.pitP, unit: '' }];
 }
 
 export const benchmarks: Benchmark[] = CASES.map((each) => ({

@@ -15,7 +15,7 @@ test('every benchmark is listed once, under its group', async () => {
   expect(code).toBe(0);
   const list = JSON.parse(out) as { group: string; name: string; about: string }[];
   expect([...new Set(list.map((each) => each.group))]).toEqual([
-    ...['models', 'input', 'log', 'gateway', 'fold', 'tables', 'serving', 'program'],
+    ...['models', 'sketches', 'calibration', 'input', 'log', 'gateway', 'fold', 'tables', 'serving', 'program'],
   ]);
   expect(new Set(list.map((each) => each.name)).size).toBe(list.length);
   for (const { group, name, about } of list) {
@@ -29,7 +29,7 @@ test('a group and a name choose; a word that is neither is refused with the grou
   const names = (JSON.parse(out) as { name: string }[]).map((each) => each.name);
   expect(names[0]).toBe('models-fit');
   expect(names.slice(1).every((name) => name.startsWith('fold-'))).toBe(true);
-  await expect(run('fast')).rejects.toThrow(/no benchmark or group 'fast'; groups are models, input/);
+  await expect(run('fast')).rejects.toThrow(/no benchmark or group 'fast'; groups are models, sketches/);
   await expect(run('--rounds', '0', '--list')).rejects.toThrow(UsageError);
 });
 
