@@ -25,9 +25,9 @@ import { type Histories, readSummary, readTransactions } from '../summary-input.
 import { readTable } from '../table.ts';
 import { type Command, type Io, UsageError } from './command.ts';
 import { fileAfterTransactions } from './fit.ts';
-import { covariate } from './fit-survival.ts';
 import { isLogistic, logisticAnswers, readLogisticModel } from './predict-logistic.ts';
 import { timeUnit } from './rfm.ts';
+import { covariate } from './survival-input.ts';
 import { drawTracking, type PurchaseModel } from './tracking-svg.ts';
 
 export const predict: Command = {

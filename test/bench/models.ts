@@ -6,8 +6,9 @@ import * as gammaGamma from '#domain/models/gamma-gamma.ts';
 import { summarise } from '#domain/models/rfm.ts';
 import { createRandom } from '#domain/numerics/random.ts';
 import { column, csvRows, dayOf, fixture, purchasesOf } from '../support/histories.ts';
-import { atLeast, atMost, type Benchmark, type Measurement, sharedFile } from './benchmark.ts';
+import { atLeast, atMost, type Benchmark, best, type Measurement, sharedFile, versus } from './benchmark.ts';
 import { benchmarks as churnModels } from './churn-models.ts';
+import { benchmarks as survival } from './survival.ts';
 
 function population() {
   const path = sharedFile('data', 'cdnow_summary_spend.csv');
@@ -28,25 +29,6 @@ function population() {
   });
   return { source: 'fixture', ...summarise(orders, { unit: 'week', grain: 'day', until: dayOf('2025-06-30') }) };
 }
-
-/** Best of several timings, in ms: the machine has other work. */
-function best(times: number, work: () => void): number {
-  let least = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < times; i++) {
-    const start = performance.now();
-    work();
-    least = Math.min(least, performance.now() - start);
-  }
-  return least;
-}
-
-const versus = (name: string, ms: number, peerMs: number, peer: string): Measurement => ({
-  name,
-  value: ms,
-  unit: 'ms',
-  ratio: peerMs / ms,
-  against: `${peer}, ${peerMs} ms on a 2-core Linux x64`,
-});
 
 function fitted() {
   const data = population();
@@ -147,4 +129,5 @@ export const benchmarks: Benchmark[] = [
     run: predictions,
   },
   ...churnModels,
+  ...survival,
 ];
