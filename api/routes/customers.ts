@@ -1,12 +1,14 @@
 // Customers: a searchable list with live predictions, and everything known of one of them at any moment.
 import { z } from '@hono/zod-openapi';
+import { CHURN_KINDS } from '#domain/churn-definition.ts';
 import { CUSTOMER_SORTS } from '#projections/customer-profile.ts';
 import { nameAll, refOf, seesIds, sidOfRef } from '../customers.ts';
 import type { Deps } from '../deps.ts';
 import { dayText, type Moment } from '../predict/as-of.ts';
+import { type ChurnPredictions, createChurnPredictions } from '../predict/churn.ts';
 import { customerDetail } from '../predict/detail.ts';
 import { hasBought, scaleOf } from '../predict/history.ts';
-import { type Coordinate, DEFAULT_HORIZON_DAYS, orProblem, type Predictions } from '../predict/service.ts';
+import { type Coordinate, orProblem, type Predictions, type Subject } from '../predict/service.ts';
 import { Problem } from '../problem.ts';
 import { createRouter, route } from '../route.ts';
 import { Cursor, jsonAnswer, PageLimit, Provenance } from '../schemas.ts';
@@ -23,7 +25,9 @@ const Row = z.object({
   currency: z.string(),
   p_alive: z.number().nullable(),
   p_churn: z.number().nullable(),
+  horizon_days: z.number().nullable(),
   band: z.string().nullable(),
+  churn_model: z.string().nullable().describe('Which model says so: that of the customer’s definition of churn'),
   clv_mean: z.number().nullable(),
   clv_p05: z.number().nullable(),
   clv_p95: z.number().nullable(),
@@ -39,6 +43,18 @@ const Entry = z.object({
   count: z.number(),
 });
 const Refused = z.object({ reason: z.string(), detail: z.string() });
+const Definition = z.object({
+  kind: z.enum(CHURN_KINDS),
+  horizon_days: z.number(),
+  grace_days: z.number(),
+  active_within_days: z.number().nullable(),
+});
+const Contribution = z.object({
+  feature: z.string(),
+  amount: z.number(),
+  value: z.union([z.number(), z.string()]).nullable(),
+  unit: z.string().nullable(),
+});
 const Detail = z.object({
   customer_id: z.string(),
   ref: z.string(),
@@ -54,7 +70,39 @@ const Detail = z.object({
   timeline: z.array(Entry).describe('Newest first'),
   timeline_total: z.number(),
   p_alive_series: z.array(Point),
-  churn: z.object({ p_churn: z.number(), p_alive: z.number(), band: z.string(), horizon_days: z.number() }).nullable(),
+  definition: Definition.describe('What churn means for this customer'),
+  churn: z
+    .object({
+      p_churn: z.number(),
+      p_alive: z.number().nullable().describe('Of BG/NBD; the other models know nothing of it'),
+      band: z.string(),
+      horizon_days: z.number(),
+      model: z.string().nullable(),
+      contributions: z.array(Contribution).describe('Largest first; the reference and their sum are the score'),
+      explanation: z
+        .object({ scale: z.string(), against: z.string(), reference: z.number(), score: z.number() })
+        .nullable(),
+    })
+    .nullable(),
+  subscription: z
+    .object({
+      plan: z.string().nullable(),
+      price: z.string().nullable(),
+      currency: z.string().nullable(),
+      since: z.string().describe('First day of the time under contract'),
+      days: z.number().describe('Length of it so far, or until it ended'),
+      ended: z.string().nullable().describe('First day without; null while it runs'),
+    })
+    .nullable()
+    .describe('The latest subscription'),
+  ahead: z
+    .object({
+      model: z.string(),
+      points: z.array(z.object({ days: z.number(), p_stays: z.number() })),
+      reason: z.string().nullable(),
+    })
+    .nullable()
+    .describe('Of subscribers, where a Cox model is in force: P(still under contract after so many days)'),
   clv: z
     .object({
       clv_mean: z.number(),
@@ -82,22 +130,25 @@ const AsOfQuery = z
 export function customerRoutes(deps: Deps, predictions: Predictions) {
   const currency = deps.workspace.reportingCurrency;
 
-  /** The row of a list: present columns, and what the model in force makes of them. */
+  const churnPredictions = createChurnPredictions(deps, predictions);
+  type Churn = Awaited<ReturnType<ChurnPredictions['answer']>>[number] | null;
+
+  /** The row of a list: present columns, and what the models in force make of them. */
   function rowOf(
     named: { customer_id: string; ref: string; masked: boolean },
     sid: Uint8Array,
     at: Coordinate | null,
-    moment: Moment,
+    subject: Subject | null,
+    churn: Churn,
   ) {
     const columnsRow = deps.columns.rowOf(sid);
     const history = predictions.historyOf(columnsRow);
     // Without a rate the money is in the customer's own currency.
     const own = history?.currency || currency;
-    const blank = { p_alive: null, p_churn: null, band: null, clv_mean: null, clv_p05: null, clv_p95: null };
-    const subject = at && predictions.subjectOfSid(named.customer_id, sid, moment, false);
-    const churn = at && subject ? orProblem(() => predictions.churn(at, subject, DEFAULT_HORIZON_DAYS)) : null;
     const clv = at && subject ? orProblem(() => predictions.clv(at, subject, { discountMonthly: 0.01 })) : null;
     const problem = churn instanceof Problem ? churn : clv instanceof Problem ? clv : null;
+    const said = churn instanceof Problem ? null : churn;
+    const value = clv instanceof Problem ? null : clv;
     return {
       ...named,
       first_day: history && hasBought(history) ? dayText(history.firstDay) : null,
@@ -106,11 +157,32 @@ export function customerRoutes(deps: Deps, predictions: Predictions) {
       frequency: history?.frequency ?? 0,
       net: (history?.netMinor ?? 0) / scaleOf(own),
       currency: own,
-      ...blank,
-      ...(churn && !(churn instanceof Problem) && { p_alive: churn.p_alive, p_churn: churn.p_churn, band: churn.band }),
-      ...(clv && !(clv instanceof Problem) && { clv_mean: clv.clv_mean, clv_p05: clv.clv_p05, clv_p95: clv.clv_p95 }),
-      not_applicable: at === null ? 'no-model' : problem ? String(problem.extra.applicable ?? problem.reason) : null,
+      p_alive: said?.p_alive ?? null,
+      p_churn: said?.p_churn ?? null,
+      horizon_days: said?.horizon_days ?? null,
+      band: said?.band ?? null,
+      churn_model: said?.model?.id ?? null,
+      clv_mean: value?.clv_mean ?? null,
+      clv_p05: value?.clv_p05 ?? null,
+      clv_p95: value?.clv_p95 ?? null,
+      not_applicable: problem ? String(problem.extra.applicable ?? problem.reason) : at === null ? 'no-model' : null,
     };
+  }
+
+  async function rowsOf(
+    named: readonly { customer_id: string; ref: string; masked: boolean }[],
+    sids: readonly Uint8Array[],
+    at: Coordinate | null,
+    moment: Moment,
+  ) {
+    const subjects = named.map((name, i) => predictions.subjectOfSid(name.customer_id, sids[i]!, moment, false));
+    const asking = subjects.filter((subject) => subject !== null);
+    const answers = await churnPredictions.answer(moment, asking, { horizonDays: null, curve: false, explain: false });
+    let next = 0;
+    return named.map((name, i) => {
+      const subject = subjects[i] ?? null;
+      return rowOf(name, sids[i]!, at, subject, subject && (answers[next++] ?? null));
+    });
   }
 
   return createRouter()
@@ -143,6 +215,7 @@ export function customerRoutes(deps: Deps, predictions: Predictions) {
               total: z.number(),
               ...Provenance,
               model: Provenance.model,
+              churn_models: z.array(z.string()).describe('In force beside it, each for its own customers'),
             }),
           ),
         },
@@ -153,6 +226,7 @@ export function customerRoutes(deps: Deps, predictions: Predictions) {
         const moment = predictions.now();
         const serving = orProblem(() => predictions.modelAt(moment.seq));
         const at = serving instanceof Problem ? null : { moment, serving };
+        const churnModels = churnPredictions.inForce(moment.seq).map(({ serving: { id } }) => id);
         let sids: Uint8Array[];
         let next: string | null = null;
         if (q) {
@@ -168,11 +242,10 @@ export function customerRoutes(deps: Deps, predictions: Predictions) {
             modelId: at?.serving.id ?? null,
           }));
         const named = await nameAll(deps.keyring, role, sids);
-        const items = named.map((name, index) => rowOf(name, sids[index]!, at, moment));
-        return c.json(
-          { items, next, total: deps.columns.state().customers, ...predictions.placed(moment, at?.serving ?? null) },
-          200,
-        );
+        const items = await rowsOf(named, sids, at, moment);
+        const total = deps.columns.state().customers;
+        const placed = predictions.placed(moment, at?.serving ?? null);
+        return c.json({ items, next, total, ...placed, churn_models: churnModels }, 200);
       },
     )
     .openapi(
@@ -181,7 +254,8 @@ export function customerRoutes(deps: Deps, predictions: Predictions) {
         path: '/api/customers/{id}',
         permission: 'customer:read',
         tags: ['customers'],
-        summary: 'One customer: profile, timeline, P(alive) over time, lifetime value, at any moment',
+        summary:
+          'One customer: profile, timeline, what churn means for them, how likely and why, lifetime value, at any moment',
         request: {
           params: z.object({ id: z.string().min(1).max(256).describe('Customer id, or the `ref` of a list') }),
           query: z.object({ as_of: AsOfQuery, timeline: z.coerce.number().int().min(0).max(5000).default(500) }),
@@ -202,7 +276,7 @@ export function customerRoutes(deps: Deps, predictions: Predictions) {
         if (view.entries.erased) throw new Problem('erased', 'everything that named this customer was destroyed');
         const [named] = await nameAll(deps.keyring, c.var.principal.role, [sid]);
         const at = serving instanceof Problem ? null : { moment, serving };
-        const detail = customerDetail(predictions, {
+        const detail = customerDetail(predictions, churnPredictions, {
           view,
           sid,
           ref: refOf(sid),
