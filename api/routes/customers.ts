@@ -7,12 +7,13 @@ import { nameAll, refOf, SID_REF, seesIds, sidOfRef } from '../customers.ts';
 import type { Deps } from '../deps.ts';
 import { dayText, type Moment } from '../predict/as-of.ts';
 import { customerDetail } from '../predict/detail.ts';
-import { hasBought, scaleOf } from '../predict/history.ts';
+import { hasBought, netOf } from '../predict/history.ts';
 import { type Coordinate, DEFAULT_HORIZON_DAYS, orProblem, type Predictions } from '../predict/service.ts';
 import { Problem } from '../problem.ts';
 import { createRouter, route } from '../route.ts';
 import { Cursor, CustomerId, jsonAnswer, jsonBody, PageLimit, Provenance } from '../schemas.ts';
 
+const Net = z.number().nullable().describe('Null when it is money of several currencies and a rate is missing');
 const Row = z.object({
   customer_id: z.string(),
   ref: z.string(),
@@ -21,7 +22,7 @@ const Row = z.object({
   last_day: z.string().nullable(),
   orders: z.number(),
   frequency: z.number(),
-  net: z.number(),
+  net: Net,
   currency: z.string(),
   p_alive: z.number().nullable(),
   p_churn: z.number().nullable(),
@@ -49,8 +50,9 @@ const Detail = z.object({
   last_day: z.string().nullable(),
   orders: z.number(),
   frequency: z.number(),
-  net: z.number(),
+  net: Net,
   currency: z.string(),
+  net_by_currency: z.array(z.object({ currency: z.string(), net: z.string() })),
   anonymous: z.boolean(),
   linked: z.number().describe('Further ids of the same person'),
   timeline: z.array(Entry).describe('Newest first'),
@@ -103,8 +105,6 @@ export function customerRoutes(deps: Deps, predictions: Predictions) {
   ) {
     const columnsRow = deps.columns.rowOf(sid);
     const history = predictions.historyOf(columnsRow);
-    // Without a rate the money is in the customer's own currency.
-    const own = history?.currency || currency;
     const blank = { p_alive: null, p_churn: null, band: null, clv_mean: null, clv_p05: null, clv_p95: null };
     const subject = at && predictions.subjectOfSid(named.customer_id, sid, moment, false);
     const churn = at && subject ? orProblem(() => predictions.churn(at, subject, DEFAULT_HORIZON_DAYS)) : null;
@@ -116,8 +116,7 @@ export function customerRoutes(deps: Deps, predictions: Predictions) {
       last_day: history && hasBought(history) ? dayText(history.lastDay) : null,
       orders: history?.orders ?? 0,
       frequency: history?.frequency ?? 0,
-      net: (history?.netMinor ?? 0) / scaleOf(own),
-      currency: own,
+      ...(history ? netOf(history, currency) : { net: 0, currency }),
       ...blank,
       ...(churn && !(churn instanceof Problem) && { p_alive: churn.p_alive, p_churn: churn.p_churn, band: churn.band }),
       ...(clv && !(clv instanceof Problem) && { clv_mean: clv.clv_mean, clv_p05: clv.clv_p05, clv_p95: clv.clv_p95 }),

@@ -50,6 +50,35 @@ describe('the list', () => {
     expect(page).toMatchObject({ net: 5000, currency: 'JPY', not_applicable: { clv: { reason: 'without-rate' } } });
   });
 
+  test('money of several currencies without a rate is no sum, and no 0: null, and each currency by itself', async () => {
+    const own = await createPlatform();
+    await own.deployCdnow();
+    const order = (order_id: string, at: string, amount: string, currency: string) => ({
+      type: 'order.placed',
+      customer_id: 'both',
+      at,
+      data: { order_id, amount, currency },
+    });
+    const orders = [order('1', '2026-05-01', '5000', 'JPY'), order('2', '2026-05-02', '12.30', 'EUR')];
+    expect((await own.as('data-engineer', 'POST', '/api/events', orders)).status).toBe(202);
+    const { items } = (await (await own.as('analyst', 'GET', '/api/customers')).json()) as { items: object[] };
+    expect(items[0]).toMatchObject({ net: null, orders: 2, not_applicable: 'without-rate' });
+    const page = `/api/customers/${own.refOf('both')}`;
+    expect(await (await own.as('analyst', 'GET', page)).json()).toMatchObject({
+      net: null,
+      net_by_currency: [
+        { currency: 'EUR', net: '12.30' },
+        { currency: 'JPY', net: '5000' },
+      ],
+    });
+    // The day before the second one there is one currency, and its sum.
+    expect(await (await own.as('analyst', 'GET', `${page}?as_of=2026-05-01`)).json()).toMatchObject({
+      net: 5000,
+      currency: 'JPY',
+      net_by_currency: [{ currency: 'JPY', net: '5000' }],
+    });
+  });
+
   test('masks them for everybody else, and the ref still leads to the page', async () => {
     const list = await get('data-engineer', '/api/customers');
     expect(JSON.stringify(list.body)).not.toContain('customer-0001');

@@ -218,10 +218,10 @@ describe.skipIf(without !== '')(`console${without}`, () => {
   test('search asks the server, keeps the question through reload and out of the address, and says when nothing is found', async () => {
     await open('/customers');
     await page.getByLabel('Search customers').fill('demo-0240');
-    await expect.poll(() => page.locator('tbody tr[data-index]').count()).toBe(10);
+    await expect.poll(() => page.locator('tbody tr[data-index]').count(), { timeout: 20_000 }).toBe(10);
     for (const id of await page.locator('.idlink').allInnerTexts()) expect(id.startsWith('demo-0240')).toBe(true);
     await page.reload();
-    await expect.poll(() => page.locator('tbody tr[data-index]').count()).toBe(10);
+    await expect.poll(() => page.locator('tbody tr[data-index]').count(), { timeout: 20_000 }).toBe(10);
     expect(page.url()).toBe(`${started.url}/customers`);
     expect(await page.getByLabel('Search customers').inputValue()).toBe('demo-0240');
     await page.getByLabel('Search customers').fill('nobody');
