@@ -377,6 +377,10 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
       'shop',
       null,
     );
+  const deployModel = async (value: ClvModel) => {
+    const model = await deps.models.importModel(value, { ...value }, 'test');
+    return await deps.models.deploy(model.id, 'test');
+  };
   const key = async (role: Role) => (await access.createKey({ role, name: null, expiresAt: null, now: clock.now })).key;
 
   return {
@@ -392,11 +396,8 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
     fact,
     key,
     /** @param covariance of the ln-parameters, as a fit would bring it; without one, predictions have no interval. */
-    async deployCdnow(covariance?: ClvCovariance) {
-      const value = { ...CDNOW_MODEL, ...(covariance && { covariance }) };
-      const model = await deps.models.importModel(value, value, 'test');
-      return await deps.models.deploy(model.id, 'test');
-    },
+    deployCdnow: (covariance?: ClvCovariance) => deployModel({ ...CDNOW_MODEL, ...(covariance && { covariance }) }),
+    deployModel,
     position: () => messages.length,
     /** One request with an API key of the role, made anew. */
     async as(
