@@ -247,17 +247,24 @@ describe('churn by id', () => {
     });
   });
 
-  test('another horizon, a curve; explain is refused with the way out', async () => {
+  test('another horizon, a curve, and what the answer is made of', async () => {
     const { body } = await ask('/api/predict/churn', { customer_id: 'c-1', horizon_days: 30, curve: true });
     expect(body.horizon_days).toBe(30);
     expect(body.curve).toHaveLength(12);
     expect(body.curve.at(-1)).toEqual({ horizon_days: 30, p_churn: body.p_churn });
     const falling = body.curve.map((point: { p_churn: number }) => point.p_churn);
     expect([...falling].sort((a: number, b: number) => b - a)).toEqual(falling);
-    expect(await ask('/api/predict/churn', { customer_id: 'c-1', explain: true })).toMatchObject({
-      status: 422,
-      body: { reason: 'not-available' },
-    });
+    const { body: explained } = await ask('/api/predict/churn', { customer_id: 'c-1', explain: true });
+    const total = (answer: { explanation: { reference: number }; contributions: { amount: number }[] }) =>
+      answer.contributions.reduce((sum, { amount }) => sum + amount, answer.explanation.reference);
+    expect(explained.contributions.map((c: { feature: string }) => c.feature).sort()).toEqual([
+      'alive, but no purchase within the horizon',
+      'gone already',
+    ]);
+    expect(total(explained)).toBeCloseTo(explained.p_churn, 14);
+    const { body: value } = await ask('/api/predict/clv', { customer_id: 'c-1', explain: true });
+    expect(total(value)).toBeCloseTo(value.clv_mean, 10);
+    expect(value.explanation.score).toBeCloseTo(value.clv_mean, 10);
   });
 });
 
