@@ -130,6 +130,7 @@ export function logitLine(
     return sum;
   };
   let current = loss(intercept, slope);
+  let previous = Number.POSITIVE_INFINITY;
   for (let iteration = 0; iteration < 100; iteration++) {
     let [g0, g1, h00, h01, h11] = [0, 0, 0, 0, 0];
     for (let i = 0; i < x.length; i++) {
@@ -147,8 +148,17 @@ export function logitLine(
     const stepIntercept = fixedSlope ? g0 / h00 : (h11 * g0 - h01 * g1) / determinant;
     const stepSlope = fixedSlope ? 0 : (h00 * g1 - h01 * g0) / determinant;
     const size = Math.max(Math.abs(stepIntercept), Math.abs(stepSlope));
-    if (size <= 1e-13 * Math.max(1, Math.abs(intercept), Math.abs(slope)))
+    // Sums over many rows carry rounding that steps cannot get below: there they stop shrinking.
+    const settled = size < 1e-9 && size >= previous / 2;
+    previous = size;
+    if (settled || size <= 1e-13 * Math.max(1, Math.abs(intercept), Math.abs(slope)))
       return { intercept, slope, interceptSe: Math.sqrt(h11 / determinant), slopeSe: Math.sqrt(h00 / determinant) };
+    if (size < 1e-6) {
+      // This near, the loss no longer tells the two points apart: the Newton step is taken as it is.
+      intercept -= stepIntercept;
+      slope -= stepSlope;
+      continue;
+    }
     let scale = 1;
     let next = loss(intercept - stepIntercept, slope - stepSlope);
     while (!(next <= current * (1 + 1e-14)) && scale > 1e-10) {

@@ -313,7 +313,7 @@ function purchases(model: ClvModel, customer: CustomerHistory, horizonDays: numb
 function purchaseModel(model: ClvModel): PurchaseModel {
   const newcomer = posteriorOf(model, { frequency: 0, recency: 0, T: 0 });
   return {
-    title: model.bgNbd ? 'BG/NBD' : 'MBG/NBD',
+    title: model.bgNbd ? 'BG/NBD' : model.mbgNbd ? 'MBG/NBD' : 'Pareto/NBD',
     unit: model.unit,
     expectedOfNew: (t) => expectedFuture(newcomer, t),
   };
