@@ -134,6 +134,8 @@ export interface SourceSummary {
   /** Days after it in which a first purchase is not taken for one (domain/coverage.ts). */
   burnInDays: number;
   createdAt: number;
+  /** Fields that travel in the clear besides the usual ones. */
+  kept: string[];
 }
 export interface Sources {
   list(): Promise<SourceSummary[]>;
@@ -152,6 +154,8 @@ export interface Sources {
     burnInDays: number | undefined;
     by: string;
   }): Promise<Result<SourceSummary, 'source-unknown'>>;
+  /** These fields travel in the clear from now on, as attributes of customers and properties of events; answers when the gateway reads so. */
+  keepFields(request: { name: string; fields: string[]; by: string }): Promise<Result<SourceSummary, 'source-unknown'>>;
   /** Says in the log that a write key was made. */
   keyMade(request: { name: string; writeKey: string; by: string }): Promise<void>;
   /**

@@ -49,11 +49,13 @@ export interface LogitCalibration {
 
 /**
  * Calibration slope and intercept: maximum likelihood of logit P(label) = intercept + slope · logit(score). 1 and 0 are perfect; a slope below 1
- * says the scores are too extreme. Cox (1958); standard errors by the Fisher information, weights as repetitions.
+ * says the scores are too extreme. Cox (1958); standard errors by the Fisher information, weights as repetitions; where rows belong to groups,
+ * e.g. a customer's snapshots, by the sandwich of the groups' scores (Liang & Zeger 1986, times G/(G − 1)).
  *
- * @returns null with one class, with scores of exactly 0 or 1, with one distinct score, or when the score separates the labels.
+ * @param group a whole number per row.
+ * @returns null with one class, with scores of exactly 0 or 1, with one distinct score, when the score separates the labels, or with one group.
  */
-export function logitCalibration(rows: ScoredRows): Measured<LogitCalibration> {
+export function logitCalibration(rows: ScoredRows, group?: ArrayLike<number>): Measured<LogitCalibration> {
   const check = probabilities(rows);
   if (check.value === null) return check;
   const { label, score, weight, order, positives, negatives } = rows;
@@ -66,7 +68,44 @@ export function logitCalibration(rows: ScoredRows): Measured<LogitCalibration> {
   const shift = logitLine(logits, label, weight, { intercept: 0, slope: 1 }, true);
   if (both === null || shift === null)
     return unmeasured('the score separates the labels: the slope has no finite value');
-  return measured({ ...both, inTheLarge: shift.intercept });
+  const errors = group === undefined ? both : sandwich(logits, label, weight, both, group);
+  if (errors === null) return unmeasured('all rows are of one group: nothing says how sure the slope is');
+  return measured({ ...both, ...errors, inTheLarge: shift.intercept });
+}
+
+/** Standard errors of a line whose residuals go together within a group; null with one group. */
+function sandwich(
+  x: Float64Array,
+  label: Float64Array,
+  weight: Float64Array,
+  { intercept, slope }: { intercept: number; slope: number },
+  group: ArrayLike<number>,
+): { interceptSe: number; slopeSe: number } | null {
+  const scores = new Map<number, [number, number]>();
+  let [h00, h01, h11] = [0, 0, 0];
+  for (let i = 0; i < x.length; i++) {
+    const w = weight[i]!;
+    if (w === 0) continue;
+    const p = 1 / (1 + Math.exp(-(intercept + slope * x[i]!)));
+    const score = scores.get(group[i]!) ?? [0, 0];
+    score[0] += w * (label[i]! - p);
+    score[1] += w * (label[i]! - p) * x[i]!;
+    scores.set(group[i]!, score);
+    const curvature = w * p * (1 - p);
+    h00 += curvature;
+    h01 += curvature * x[i]!;
+    h11 += curvature * x[i]! * x[i]!;
+  }
+  const groups = scores.size;
+  if (groups < 2) return null;
+  const determinant = h00 * h11 - h01 * h01;
+  let [ofIntercept, ofSlope] = [0, 0];
+  for (const [s0, s1] of scores.values()) {
+    ofIntercept += ((h11 * s0 - h01 * s1) / determinant) ** 2;
+    ofSlope += ((h00 * s1 - h01 * s0) / determinant) ** 2;
+  }
+  const small = groups / (groups - 1);
+  return { interceptSe: Math.sqrt(small * ofIntercept), slopeSe: Math.sqrt(small * ofSlope) };
 }
 
 /**
@@ -91,6 +130,7 @@ export function logitLine(
     return sum;
   };
   let current = loss(intercept, slope);
+  let previous = Number.POSITIVE_INFINITY;
   for (let iteration = 0; iteration < 100; iteration++) {
     let [g0, g1, h00, h01, h11] = [0, 0, 0, 0, 0];
     for (let i = 0; i < x.length; i++) {
@@ -108,8 +148,17 @@ export function logitLine(
     const stepIntercept = fixedSlope ? g0 / h00 : (h11 * g0 - h01 * g1) / determinant;
     const stepSlope = fixedSlope ? 0 : (h00 * g1 - h01 * g0) / determinant;
     const size = Math.max(Math.abs(stepIntercept), Math.abs(stepSlope));
-    if (size <= 1e-13 * Math.max(1, Math.abs(intercept), Math.abs(slope)))
+    // Sums over many rows carry rounding that steps cannot get below: there they stop shrinking.
+    const settled = size < 1e-9 && size >= previous / 2;
+    previous = size;
+    if (settled || size <= 1e-13 * Math.max(1, Math.abs(intercept), Math.abs(slope)))
       return { intercept, slope, interceptSe: Math.sqrt(h11 / determinant), slopeSe: Math.sqrt(h00 / determinant) };
+    if (size < 1e-6) {
+      // This near, the loss no longer tells the two points apart: the Newton step is taken as it is.
+      intercept -= stepIntercept;
+      slope -= stepSlope;
+      continue;
+    }
     let scale = 1;
     let next = loss(intercept - stepIntercept, slope - stepSlope);
     while (!(next <= current * (1 + 1e-14)) && scale > 1e-10) {

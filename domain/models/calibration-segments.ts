@@ -1,7 +1,7 @@
 // Is the score right within each segment? Right on average can hide too high here and too low there.
 import { chiSquareUpper } from '../numerics/incomplete-gamma.ts';
 import { brierScore, type LogitCalibration, logitCalibration, wilson } from './calibration-metrics.ts';
-import { type ScoredColumns, scoredRows } from './scored-rows.ts';
+import { type ScoredColumns, type ScoredRows, scoredRows } from './scored-rows.ts';
 
 export interface SegmentCalibration {
   segment: string;
@@ -12,7 +12,10 @@ export interface SegmentCalibration {
   observed: number;
   lower: number;
   upper: number;
-  /** P of a gap as large when the scores are right: ((O − E)/√Σ p(1 − p))² against χ²₁; null when no score leaves anything to chance. */
+  /**
+   * P of a gap as large when the scores are right: (O − E)²/variance against χ²₁. The variance is Σ p(1 − p), with groups G/(G − 1) Σ (O − E)² of
+   * the groups. Null when nothing is left to chance, or with one group.
+   */
   pValue: number | null;
   /** Off by more than chance, the number of segments allowed for (Bonferroni, 5 %). */
   off: boolean;
@@ -26,11 +29,13 @@ export interface SegmentCalibration {
  * Calibration by segment, in ASCII order of their names.
  *
  * @param columns score: probabilities in [0, 1]; weights are repetitions.  @param segment the segment of each row.
+ * @param group a whole number per row: rows of one customer go together in what is called chance.
  * @throws RangeError or RowError on misuse; a score outside [0, 1] too.
  */
 export function calibrationBySegment(
   { label, score, weight }: ScoredColumns,
   segment: readonly string[],
+  group?: ArrayLike<number>,
 ): SegmentCalibration[] {
   if (segment.length !== label.length) throw new RangeError(`${segment.length} segments for ${label.length} rows`);
   const members = new Map<string, number[]>();
@@ -46,13 +51,9 @@ export function calibrationBySegment(
     if (!(rows.total > 0)) return [];
     const brier = brierScore(rows);
     if (brier.value === null) throw new RangeError(`segment ${name}: ${brier.reason}`);
-    let [expected, variance] = [0, 0];
-    for (let i = 0; i < at.length; i++) {
-      const [p, w] = [rows.score[i]!, rows.weight[i]!];
-      expected += w * p;
-      variance += w * p * (1 - p);
-    }
-    const line = logitCalibration(rows);
+    const codes = group && at.map((row) => group[row]!);
+    const { expected, variance } = expectation(rows, codes);
+    const line = logitCalibration(rows, codes);
     const observed = rows.positives / rows.total;
     return [
       {
@@ -69,4 +70,19 @@ export function calibrationBySegment(
     ];
   });
   return found.map((each) => ({ ...each, off: each.pValue !== null && each.pValue * found.length < 0.05 }));
+}
+
+/** Events that the scores expect, and the variance of their number. */
+function expectation({ label, score, weight }: ScoredRows, group?: readonly number[]) {
+  const gaps = new Map<number, number>();
+  let [expected, variance] = [0, 0];
+  for (let i = 0; i < label.length; i++) {
+    const [p, w] = [score[i]!, weight[i]!];
+    expected += w * p;
+    if (group === undefined) variance += w * p * (1 - p);
+    else if (w > 0) gaps.set(group[i]!, (gaps.get(group[i]!) ?? 0) + w * (label[i]! - p));
+  }
+  if (group !== undefined && gaps.size > 1)
+    for (const gap of gaps.values()) variance += (gap * gap * gaps.size) / (gaps.size - 1);
+  return { expected, variance };
 }

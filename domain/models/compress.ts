@@ -1,6 +1,7 @@
 // Sufficient statistics of a population: equal rows become one row with a weight. Daily data repeat a lot (CDNOW 2,357 → 1,016),
 // and the order of the result depends on the values only, so a fit gives the same bits however its input was ordered or split.
 
+import { argsort } from '../numerics/argsort.ts';
 import { RowError } from './fit.ts';
 
 /** One customer per row; recency and T in one time unit. */
@@ -20,7 +21,7 @@ export interface CompressedSummary {
 }
 
 /**
- * Unique histories with weights. Cost: one hash per row and a sort of the unique rows; 1e6 rows of daily data take about half a second.
+ * Unique histories with weights. Cost: one radix sort a column; 1e6 rows of daily data take about 0.3 s.
  *
  * @throws RowError naming row, column and rule for a history that cannot be: frequency negative or fractional, recency > T,
  * recency without a repeat purchase, a repeat purchase without recency, a negative or missing number.
@@ -101,57 +102,25 @@ export const gather = (column: Float64Array, rows: Uint32Array) => {
 /** First row of each distinct key tuple, ascending by the keys in the order given, and the summed weights (weight 0 rows vanish). */
 export function uniqueRows(keys: Float64Array[], weight?: Float64Array): { rows: Uint32Array; weight: Float64Array } {
   const n = keys[0]!.length;
-  let slots = 16;
-  while (slots < 2 * n) slots *= 2;
-  const mask = slots - 1;
-  const table = new Int32Array(slots); // slot → 1 + index of the group
-  const groupRow = new Uint32Array(n);
-  const groupWeight = new Float64Array(n);
-  const words = keys.map((key) => new Uint32Array(key.buffer, key.byteOffset, 2 * n));
+  let order = Uint32Array.from({ length: n }, (_, i) => i);
+  if (weight) order = order.filter((i) => weight[i]! !== 0);
+  // Ascending by the first key, then the second, …: stable sorts from the last key to the first.
+  const column = new Float64Array(order.length);
+  for (const key of keys.toReversed()) {
+    for (let i = 0; i < order.length; i++) column[i] = key[order[i]!]!;
+    const sorted = argsort(column);
+    for (let i = 0; i < order.length; i++) sorted[i] = order[sorted[i]!]!;
+    order = sorted as Uint32Array<ArrayBuffer>;
+  }
+  // Equal rows now stand together, in the order they came.
+  const rows = new Uint32Array(order.length);
+  const weights = new Float64Array(order.length);
   let groups = 0;
-  for (let i = 0; i < n; i++) {
-    const rowWeight = weight ? weight[i]! : 1;
-    if (rowWeight === 0) continue;
-    let hash = 0;
-    for (const word of words) {
-      hash = Math.imul(hash ^ word[2 * i]!, 0x9e3779b1);
-      hash = Math.imul(hash ^ (hash >>> 15) ^ word[2 * i + 1]!, 0x85ebca77);
-      hash ^= hash >>> 13;
-    }
-    let slot = hash & mask;
-    for (;;) {
-      const group = table[slot]! - 1;
-      if (group < 0) {
-        table[slot] = groups + 1;
-        groupRow[groups] = i;
-        groupWeight[groups] = rowWeight;
-        groups += 1;
-        break;
-      }
-      const first = groupRow[group]!;
-      if (keys.every((key) => key[first] === key[i])) {
-        groupWeight[group] = groupWeight[group]! + rowWeight;
-        break;
-      }
-      slot = (slot + 1) & mask;
-    }
+  for (let i = 0; i < order.length; i++) {
+    const row = order[i]!;
+    const first = groups > 0 ? rows[groups - 1]! : -1;
+    if (first < 0 || keys.some((key) => key[first] !== key[row])) rows[groups++] = row;
+    weights[groups - 1]! += weight ? weight[row]! : 1;
   }
-  const order = new Uint32Array(groups);
-  for (let g = 0; g < groups; g++) order[g] = g;
-  order.sort((g, h) => {
-    const i = groupRow[g]!;
-    const j = groupRow[h]!;
-    for (const key of keys) {
-      const difference = key[i]! - key[j]!;
-      if (difference !== 0) return difference;
-    }
-    return 0;
-  });
-  const rows = new Uint32Array(groups);
-  const weights = new Float64Array(groups);
-  for (let g = 0; g < groups; g++) {
-    rows[g] = groupRow[order[g]!]!;
-    weights[g] = groupWeight[order[g]!]!;
-  }
-  return { rows, weight: weights };
+  return { rows: rows.slice(0, groups), weight: weights.slice(0, groups) };
 }

@@ -110,7 +110,7 @@ export function scoreMetrics(columns: ScoredColumns, { grouping, offer }: Metric
       'calibrationInterceptSe',
       'calibrationInTheLarge',
     ],
-    logitCalibration(rows),
+    logitCalibration(rows, grouping?.group),
   );
   const width = take(['ece', 'mce', 'reliability'], reliabilityBins(rows, 'equal-width'));
   const count = take(['eceEqualCount', 'mceEqualCount', 'reliabilityEqualCount'], reliabilityBins(rows, 'equal-count'));

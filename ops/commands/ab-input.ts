@@ -125,7 +125,8 @@ export function readArms(file: Table, measure: Measure): Arm[] {
     });
     return numbers;
   };
-  const n = numbersOf(usualColumn(file, 'n'), measure === 'conversions');
+  const nColumn = usualColumn(file, 'n');
+  const n = numbersOf(nColumn, measure === 'conversions');
   const countColumn = usualColumn(file, measure);
   const counts = numbersOf(countColumn, true);
   const squareColumn = measure === 'events' ? guessColumn(file, ['events_sum_sq', 'events_sum_squares']) : undefined;
@@ -135,7 +136,7 @@ export function readArms(file: Table, measure: Measure): Arm[] {
     if (name === '') throw cellError(file, i, nameColumn, 'the arm has no name');
     const arm = { name, n: n[i]!, count: counts[i]!, dispersion: 1 };
     const problem = impossible(arm, measure);
-    if (problem !== undefined) throw cellError(file, i, countColumn, problem);
+    if (problem !== undefined) throw cellError(file, i, measure === 'events' ? nColumn : countColumn, problem);
     if (squares === undefined) return arm;
     if (squares[i]! * arm.n < arm.count ** 2 * (1 - 1e-9))
       throw cellError(file, i, squareColumn!, `${squares[i]} is less than any counts with that sum can give`);

@@ -237,10 +237,12 @@ function sentence(
       return choose === null
         ? `Every choice may still cost more than ${show(rule.tolerable)} on average; go on.`
         : `Choose ${choose}: against the best arm it costs at most ${show(rule.tolerable)} on average.`;
-    case 'always-valid':
+    case 'always-valid': {
+      const promise = `(a wrong choice, however often you look: at most ${whole(rule.alpha)})`;
       return choose === null
-        ? `No arm is ahead of all others at any look, with ${whole(rule.alpha)} for a wrong choice, yet; go on.`
-        : `Choose ${choose}: it is ahead of all others; a wrong choice, however often you looked, has at most ${whole(rule.alpha)}.`;
+        ? `No arm is ahead of all others yet ${promise}; go on.`
+        : `Choose ${choose}: it is ahead of all others ${promise}.`;
+    }
   }
 }
 

@@ -119,9 +119,11 @@ const machineNow = (): Row['machine'] => ({
 });
 
 const figure = (value: number): string =>
-  Math.abs(value) >= 100
-    ? Math.round(value).toLocaleString('en-US')
-    : value.toLocaleString('en-US', { maximumSignificantDigits: 3 });
+  value !== 0 && Math.abs(value) < 1e-6
+    ? value.toExponential(2)
+    : Math.abs(value) >= 100
+      ? Math.round(value).toLocaleString('en-US')
+      : value.toLocaleString('en-US', { maximumSignificantDigits: 3 });
 
 function shown(rows: Row[], io: Io): string {
   if (rows.length === 0) return 'nothing was measured';

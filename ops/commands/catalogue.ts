@@ -7,6 +7,7 @@ import type { Command } from './command.ts';
 import { dockerSecrets } from './docker-secrets.ts';
 import { drift } from './drift.ts';
 import { evaluate } from './evaluate.ts';
+import { explain } from './explain.ts';
 import { fit } from './fit.ts';
 import { importCommand } from './import.ts';
 import { key } from './key.ts';
@@ -28,6 +29,7 @@ export const catalogue: readonly Command[] = [
   rfm,
   fit,
   evaluate,
+  explain,
   predict,
   ab,
   drift,

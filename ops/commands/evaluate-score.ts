@@ -31,6 +31,7 @@ export function evaluateScore(given: EvaluateInput, io: Io): string {
         : calibrationBySegment(
             columns,
             textColumn(table, given.segment).map((cell) => cell || NO_SEGMENT),
+            grouping?.group,
           );
     const compared =
       second &&

@@ -5,8 +5,8 @@ import { RowError } from '#domain/models/fit.ts';
 import { readSummary } from '../summary-input.ts';
 import { readTable } from '../table.ts';
 import { type Io, UsageError } from './command.ts';
-import { covariate } from './fit-survival.ts';
 import { timeUnit } from './rfm.ts';
+import { covariate } from './survival-input.ts';
 
 export const covariatesHelp = `axiom47 fit bg-nbd --data FILE --covariates COL,COL=VALUE,… [--columns …] [--unit week|day] [--json]`;
 

@@ -75,6 +75,7 @@ export async function runFitLogistic(argv: string[], io: Io): Promise<number> {
         segments: calibrationBySegment(
           scores(calibration),
           measuredRows.map((row) => segment[row]! || NO_SEGMENT),
+          grouping?.group,
         ),
       }),
       diagnostics: [

@@ -15,7 +15,7 @@ import { drawTracking, type PurchaseModel } from './tracking-svg.ts';
 
 export const fit: Command = {
   name: 'fit',
-  summary: `fit ${Object.keys(models).join(', ')}, logistic, kaplan-meier, cox to a file, or from the log`,
+  summary: `fit ${Object.keys(models).join(', ')}, logistic, kaplan-meier, aalen-johansen, cox to a file, or from the log`,
   help: `axiom47 fit MODEL --data FILE [--columns frequency=x,recency=t_x,T=T,monetary=zbar,weight=w] [--unit week|day] [--json]
 axiom47 fit MODEL --transactions FILE [--customer COL --time COL --amount COL --date-order dmy|mdy --decimal point|comma
                 --until DATE --grain day|week] [--unit week|day] [--svg FILE] [--json]
@@ -41,6 +41,7 @@ Examples:
   axiom47 fit bg-nbd --from-log --as-of 2026-06-30 --json
   axiom47 fit bg-nbd --data customers.csv --covariates channel=web,age --json > bg.json
   axiom47 fit kaplan-meier --data customers.csv --duration tenure --event Churn=Yes --by Contract
+  axiom47 fit aalen-johansen --data subscriptions.csv --duration months --event ended --causes voluntary,payment --at 12,24
   axiom47 fit cox --data customers.csv --duration tenure --event Churn=Yes --covariates MonthlyCharges,Contract=Two year
   axiom47 fit logistic --data churn.csv --label churned --all --drop customer_id,snapshot_date --split split --calibrate platt`,
 
@@ -74,7 +75,7 @@ Examples:
     const model = positionals[0];
     if (model === undefined || positionals.length > 1 || !isModelName(model))
       throw new UsageError(
-        `fit needs one model of ${Object.keys(models).join(', ')}, logistic, kaplan-meier, cox; got '${positionals.join(' ')}'`,
+        `fit needs one model of ${Object.keys(models).join(', ')}, logistic, kaplan-meier, aalen-johansen, cox; got '${positionals.join(' ')}'`,
       );
     if (values.svg !== undefined && (!values.transactions || model === 'gamma-gamma'))
       throw new UsageError(

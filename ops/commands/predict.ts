@@ -23,10 +23,11 @@ import { nextPurchase } from '#domain/models/next-purchase.ts';
 import { churnInterval, clvInterval } from '#domain/models/parameter-uncertainty.ts';
 import { type Histories, readSummary, readTransactions } from '../summary-input.ts';
 import { readTable } from '../table.ts';
-import { type Command, UsageError } from './command.ts';
+import { type Command, type Io, UsageError } from './command.ts';
 import { fileAfterTransactions } from './fit.ts';
-import { covariate } from './fit-survival.ts';
+import { isLogistic, logisticAnswers, readLogisticModel } from './predict-logistic.ts';
 import { timeUnit } from './rfm.ts';
+import { covariate } from './survival-input.ts';
 import { drawTracking, type PurchaseModel } from './tracking-svg.ts';
 
 export const predict: Command = {
@@ -37,6 +38,7 @@ export const predict: Command = {
 axiom47 predict churn|clv|purchases --params FILE --transactions FILE [--customer COL --time COL --amount COL --date-order dmy|mdy
                             --decimal point|comma --until DATE --grain day|week] [--svg FILE] …
 axiom47 predict churn|clv|purchases --params FILE --new …
+axiom47 predict churn --params LOGISTIC --data FILE [--json]
 
   --params    what \`axiom47 fit --json\` printed, or a CLV model file {"model": "clv", "unit": "week", "bgNbd": {…}, "gammaGamma": {…}};
               for clv give both the purchase model and gamma-gamma
@@ -47,7 +49,8 @@ axiom47 predict churn|clv|purchases --params FILE --new …
   --svg       draws the tracking plot: repeat purchases of the transactions as they came beside those the model expects
   --json      an array of rows; without it, CSV. A row a model cannot speak about has \`reason\` and \`message\` instead of numbers
 
-churn      the probability of no purchase within the horizon
+churn      the probability of no purchase within the horizon; with what \`axiom47 fit logistic --json\` printed, of the label it was fitted to,
+           calibrated, for every row of a table with the same columns
 clv        expected discounted spend; clv_p05, clv_p50, clv_p95 are quantiles of undiscounted spend at known parameters
 purchases  P(0), P(1), … purchases within the horizon, and when the next one comes (empty where it does not come that likely)
 
@@ -90,7 +93,19 @@ Example:
     if (values.data === undefined && !values.new)
       throw new UsageError('predict needs --data FILE, --transactions FILE or --new (one customer met today)');
     if (values.data !== undefined && values.new) throw new UsageError('--new needs no file: leave --data out');
-    const read = readModel(values.params);
+    const files = values.params.map(readParams);
+    const logistic = files.findIndex(isLogistic);
+    if (logistic >= 0) {
+      const other = (['transactions', 'new', 'horizon', 'unit', 'columns', 'svg'] as const).find(
+        (name) => values[name],
+      );
+      if (wanted !== 'churn' || files.length > 1 || other !== undefined || values.data === undefined)
+        throw new UsageError(
+          `--params ${values.params[logistic]} is a logistic model: it answers \`predict churn --data FILE\`, about the label it was fitted to${other === undefined ? '' : `; leave --${other} out`}`,
+        );
+      return print(logisticAnswers(readLogisticModel(values.params[0]!, files[0]), values.data), values.json, io);
+    }
+    const read = readModel(values.params, files);
     const { model } = read;
     if (wanted === 'clv' && !model.gammaGamma)
       throw new UsageError(
@@ -119,14 +134,18 @@ Example:
       ...predictOne(modelOf(i), customer),
     }));
     if (values.svg !== undefined && rows.dated) drawTracking(values.svg, rows.dated, purchaseModel(model), io);
-    const refused = answers.filter((answer) => 'reason' in answer).length;
-    if (values.json) io.stdout(`${JSON.stringify(answers)}\n`);
-    else io.stdout(stringify(answers, { header: true, columns: unionOfKeys(answers) }));
-    if (refused > 0)
-      io.stderr(`axiom47: ${refused} of ${answers.length} rows without a prediction; column reason says why\n`);
-    return 0;
+    return print(answers, values.json, io);
   },
 };
+
+function print(answers: object[], json: boolean, io: Io): number {
+  const refused = answers.filter((answer) => 'reason' in answer).length;
+  if (json) io.stdout(`${JSON.stringify(answers)}\n`);
+  else io.stdout(stringify(answers, { header: true, columns: unionOfKeys(answers) }));
+  if (refused > 0)
+    io.stderr(`axiom47: ${refused} of ${answers.length} rows without a prediction; column reason says why\n`);
+  return 0;
+}
 
 /** A customer met today, of whom nothing is known: what the model says of the population. */
 const NEWCOMER: Histories = {
@@ -156,6 +175,14 @@ function readRows(
   return readSummary(path, values.columns, money ? [...columns, 'monetary'] : columns);
 }
 
+function readParams(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as unknown;
+  } catch (error) {
+    throw new UsageError(`--params ${path}: ${(error as Error).message}; give what \`axiom47 fit --json\` prints`);
+  }
+}
+
 interface Read {
   model: ClvModel;
   /** Effects of covariates on the parameters of bgNbd, told at their means; none for most models. */
@@ -163,14 +190,8 @@ interface Read {
 }
 type Effects = ReturnType<typeof splitCovariates>['effects'];
 
-function readModel(paths: string[]): Read {
-  const files = paths.map((path) => {
-    try {
-      return splitCovariates(JSON.parse(readFileSync(path, 'utf8')));
-    } catch (error) {
-      throw new UsageError(`--params ${path}: ${(error as Error).message}; give what \`axiom47 fit --json\` prints`);
-    }
-  });
+function readModel(paths: readonly string[], given: readonly unknown[]): Read {
+  const files = given.map(splitCovariates);
   const model = parseClvModel(...files.map(({ file }) => file));
   if (!model.ok) throw new UsageError(`--params ${paths.join(', ')}: ${model.reason}`);
   return { model: model.value, effects: files.flatMap(({ effects }) => effects) };
@@ -292,7 +313,7 @@ function purchases(model: ClvModel, customer: CustomerHistory, horizonDays: numb
 function purchaseModel(model: ClvModel): PurchaseModel {
   const newcomer = posteriorOf(model, { frequency: 0, recency: 0, T: 0 });
   return {
-    title: model.bgNbd ? 'BG/NBD' : 'MBG/NBD',
+    title: model.bgNbd ? 'BG/NBD' : model.mbgNbd ? 'MBG/NBD' : 'Pareto/NBD',
     unit: model.unit,
     expectedOfNew: (t) => expectedFuture(newcomer, t),
   };

@@ -49,6 +49,26 @@ export const atMost = (name: string, value: number, unit: string, limit: number)
   against: `< ${short(limit)} ${unit}`,
 });
 
+/** A peer's figure, measured where `against` says. */
+export const versus = (name: string, ms: number, peerMs: number, peer: string): Measurement => ({
+  name,
+  value: ms,
+  unit: 'ms',
+  ratio: peerMs / ms,
+  against: `${peer}, ${peerMs} ms on a 2-core Linux x64`,
+});
+
+/** Best of several timings, in ms: the machine has other work. */
+export function best(times: number, work: () => void): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < times; i++) {
+    const start = performance.now();
+    work();
+    least = Math.min(least, performance.now() - start);
+  }
+  return least;
+}
+
 /** Of values in any order, by the nearest rank; 0 of none. */
 export function quantile(values: readonly number[], q: number): number {
   const sorted = Float64Array.from(values).sort();

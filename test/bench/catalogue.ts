@@ -6,6 +6,7 @@ import { benchmarks as fold } from './fold.ts';
 import { benchmarks as gateway } from './gateway.ts';
 import { benchmarks as input } from './input.ts';
 import { benchmarks as log } from './log.ts';
+import { benchmarks as metrics } from './metrics.ts';
 import { benchmarks as models } from './models.ts';
 import { benchmarks as program } from './program.ts';
 import { benchmarks as serving } from './serving.ts';
@@ -13,7 +14,7 @@ import { benchmarks as sketches } from './sketches.ts';
 import { benchmarks as tables } from './tables.ts';
 
 export const catalogue: Readonly<Record<string, readonly Benchmark[]>> = {
-  models: [...models, ...experiments],
+  models: [...models, ...metrics, ...experiments],
   sketches,
   calibration,
   input,

@@ -8,15 +8,7 @@ import { createRandom } from '#domain/numerics/random.ts';
 import { createPool } from '#processors/pool.ts';
 import { fitLogisticOn } from '#processors/training/fit-logistic.ts';
 import { csvRows, fixture } from '../support/histories.ts';
-import { atMost, type Benchmark, type Measurement, sharedFile } from './benchmark.ts';
-
-const versus = (name: string, ms: number, peerMs: number, peer: string): Measurement => ({
-  name,
-  value: ms,
-  unit: 'ms',
-  ratio: peerMs / ms,
-  against: `${peer}, ${peerMs} ms on a 2-core Linux x64`,
-});
+import { atMost, type Benchmark, type Measurement, sharedFile, versus } from './benchmark.ts';
 
 /** Best of several timings, in ms: the machine has other work. */
 async function best(times: number, work: () => unknown): Promise<number> {

@@ -3,11 +3,13 @@ import * as bgNbd from '#domain/models/bg-nbd.ts';
 import { type ClvModel, predictChurn, predictClv } from '#domain/models/clv-model.ts';
 import { compress } from '#domain/models/compress.ts';
 import * as gammaGamma from '#domain/models/gamma-gamma.ts';
+import * as paretoNbd from '#domain/models/pareto-nbd.ts';
 import { summarise } from '#domain/models/rfm.ts';
 import { createRandom } from '#domain/numerics/random.ts';
 import { column, csvRows, dayOf, fixture, purchasesOf } from '../support/histories.ts';
-import { atLeast, atMost, type Benchmark, type Measurement, sharedFile } from './benchmark.ts';
+import { atLeast, atMost, type Benchmark, best, type Measurement, sharedFile, versus } from './benchmark.ts';
 import { benchmarks as churnModels } from './churn-models.ts';
+import { benchmarks as survival } from './survival.ts';
 
 function population() {
   const path = sharedFile('data', 'cdnow_summary_spend.csv');
@@ -29,25 +31,6 @@ function population() {
   return { source: 'fixture', ...summarise(orders, { unit: 'week', grain: 'day', until: dayOf('2025-06-30') }) };
 }
 
-/** Best of several timings, in ms: the machine has other work. */
-function best(times: number, work: () => void): number {
-  let least = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < times; i++) {
-    const start = performance.now();
-    work();
-    least = Math.min(least, performance.now() - start);
-  }
-  return least;
-}
-
-const versus = (name: string, ms: number, peerMs: number, peer: string): Measurement => ({
-  name,
-  value: ms,
-  unit: 'ms',
-  ratio: peerMs / ms,
-  against: `${peer}, ${peerMs} ms on a 2-core Linux x64`,
-});
-
 function fitted() {
   const data = population();
   const [purchases, money] = [bgNbd.fit(data), gammaGamma.fit(data)];
@@ -60,10 +43,12 @@ async function fits(): Promise<Measurement[]> {
   const data = population();
   const bg = best(30, () => bgNbd.fit(data));
   const gg = best(30, () => gammaGamma.fit(data));
+  const pareto = best(10, () => paretoNbd.fit(data));
   return [
     atMost(`models: BG/NBD fit of ${data.source}, n = ${data.T.length}, warm`, bg, 'ms', 10),
     versus('models: the same beside a peer', bg, 38, 'lifetimes 0.11.3 on CDNOW'),
     versus(`models: Gamma-Gamma fit of ${data.source}, warm`, gg, 18.2, 'lifetimes 0.11.3 on CDNOW'),
+    { name: `models: Pareto/NBD fit of ${data.source}, warm`, value: pareto, unit: 'ms' },
   ];
 }
 
@@ -87,7 +72,18 @@ async function million(): Promise<Measurement[]> {
   const result = bgNbd.fitCompressed(summary, 'day');
   const whole = performance.now() - start;
   if (!result.ok) throw new Error(result.message);
+  const again = best(2, () => bgNbd.fitCompressed(summary, 'day'));
+  // Amounts of their own for each customer: nothing to compress, a million unique rows.
+  const nus = Float64Array.from(frequency, () => random.gamma(4, 15));
+  const repeaters = Float64Array.from(frequency, (x) => Math.max(1, x));
+  const monetaryValue = repeaters.map((x, i) => random.gamma(5 * x, x * nus[i]!));
+  const money = best(1, () => {
+    const spent = gammaGamma.fit({ frequency: repeaters, monetaryValue });
+    if (!spent.ok) throw new Error(spent.message);
+  });
   return [
+    atMost('models: BG/NBD fit of 1,000,000 customers from compressed statistics', again, 'ms', 1000),
+    atMost('models: Gamma-Gamma fit of 1,000,000 customers', money, 'ms', 1000),
     versus(
       'models: BG/NBD fit of 1,000,000 daily histories, with compression',
       whole,
@@ -112,6 +108,13 @@ async function predictions(): Promise<Measurement[]> {
       sink += bgNbd.expectedPurchases(params, data.frequency[k]!, data.recency[k]!, data.T[k]!, 52);
     }
   });
+  const rival = { r: 0.553, alpha: 10.578, s: 0.606, beta: 11.669 };
+  const rivals = best(3, () => {
+    for (let i = 0; i < 100_000; i++) {
+      const k = i % n;
+      sink += paretoNbd.expectedPurchases(rival, data.frequency[k]!, data.recency[k]!, data.T[k]!, 52);
+    }
+  });
   const customers = Array.from({ length: n }, (_, i) => ({
     frequency: data.frequency[i]!,
     recency: data.recency[i]! * 7,
@@ -127,6 +130,8 @@ async function predictions(): Promise<Measurement[]> {
   if (!Number.isFinite(sink)) throw new Error('a prediction was not finite');
   const perSecond = (ms: number) => (1000 * n) / ms;
   return [
+    atMost('models: 1,000,000 conditional expectations of BG/NBD, t = 52 weeks', expectations, 'ms', 180),
+    { name: 'models: conditional expectations of Pareto/NBD, one thread', value: 1e8 / rivals, unit: 'answers/s' },
     versus(
       'models: 1,000,000 conditional expectations, t = 52 weeks',
       expectations,
@@ -139,12 +144,13 @@ async function predictions(): Promise<Measurement[]> {
 }
 
 export const benchmarks: Benchmark[] = [
-  { name: 'models-fit', about: 'BG/NBD and Gamma-Gamma on CDNOW, warm', run: fits },
-  { name: 'models-fit-million', about: 'BG/NBD on a million histories, compression included', run: million },
+  { name: 'models-fit', about: 'BG/NBD, Pareto/NBD and Gamma-Gamma on CDNOW, warm', run: fits },
+  { name: 'models-fit-million', about: 'BG/NBD and Gamma-Gamma on a million customers', run: million },
   {
     name: 'models-predict',
     about: 'expected purchases, churn and lifetime value with exact quantiles',
     run: predictions,
   },
   ...churnModels,
+  ...survival,
 ];

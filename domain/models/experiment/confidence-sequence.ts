@@ -37,11 +37,11 @@ type Evidence = (value: number) => number;
 const xLogY = (x: number, y: number) => (x === 0 ? 0 : x * Math.log(y));
 
 /**
- * Moves out along a path, on which the evidence grows with every step, to where it reaches `level`.
+ * Moves away from the observed rate, where the evidence grows with every step, to where it reaches `level`.
  *
- * @param path τ > 0 → a value. Bisection on ln τ to the last bit.
+ * @param path from how much more is seen, > 0, to a rate. Bisection on its logarithm to the last bit.
  */
-function walk(path: (tau: number) => number, evidence: Evidence, level: number): number {
+function walk(path: (more: number) => number, evidence: Evidence, level: number): number {
   let low = -80;
   let high = 80;
   for (let step = 0; step < 60; step++) {
@@ -59,18 +59,6 @@ function bernoulliEvidence({ trials, successes }: ArmCounts, [a, b]: readonly [n
   return (p) => mixture - xLogY(successes, p) - (failures === 0 ? 0 : failures * Math.log1p(-p));
 }
 
-/** Where d/dp ln M = κ > 0, right of the observed rate: κp² + (n − κ)p − s = 0. */
-function bernoulliAbove({ trials, successes }: ArmCounts, kappa: number): number {
-  const root = Math.hypot(trials - kappa, 2 * Math.sqrt(kappa * successes));
-  return kappa > trials ? (kappa - trials + root) / (2 * kappa) : (2 * successes) / (trials - kappa + root);
-}
-
-/** Where d/dp ln M = −κ, left of it: κp² − (n + κ)p + s = 0. */
-function bernoulliBelow({ trials, successes }: ArmCounts, kappa: number): number {
-  const root = Math.hypot(trials - kappa, 2 * Math.sqrt(kappa * (trials - successes)));
-  return (2 * successes) / (trials + kappa + root);
-}
-
 /**
  * The always-valid interval of a conversion rate.
  *
@@ -86,9 +74,10 @@ export function conversionSequence(arm: ArmCounts, alpha = 0.05, prior: readonly
     throw new RangeError(`both numbers of the prior must be at least ${SMALLEST_PRIOR}`);
   const evidence = bernoulliEvidence(arm, prior);
   const level = levelOf(alpha);
+  const { trials, successes } = arm;
   return {
-    lower: walk((kappa) => bernoulliBelow(arm, kappa), evidence, level),
-    upper: walk((kappa) => bernoulliAbove(arm, kappa), evidence, level),
+    lower: walk((more) => successes / (trials + more), evidence, level),
+    upper: walk((more) => (successes + more) / (trials + more), evidence, level),
   };
 }
 
@@ -104,9 +93,6 @@ const scaled = ({ exposure, events, dispersion = 1 }: ArmEvents) => ({
   events: events / dispersion,
 });
 
-/** Without events the slope of the evidence never exceeds E: this many stand in for none, so that the path still leads to every rate. */
-const HARDLY_ANY = 1e-9;
-
 /**
  * The always-valid interval of a rate, exact over time as well as over visitors; with a dispersion other than 1 only approximately.
  *
@@ -120,8 +106,8 @@ export function rateSequence(arm: ArmEvents, alpha = 0.05, prior: readonly [numb
   const level = levelOf(alpha);
   const { exposure, events } = scaled(arm);
   return {
-    lower: walk((tau) => events / (exposure * (1 + tau)), evidence, level),
-    upper: walk((tau) => (Math.max(events, HARDLY_ANY) * (1 + tau)) / exposure, evidence, level),
+    lower: walk((more) => events / (exposure + more), evidence, level),
+    upper: walk((more) => (events + more) / exposure, evidence, level),
   };
 }
 

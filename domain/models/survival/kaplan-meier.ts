@@ -79,23 +79,22 @@ export function riskTable(
   { duration, eventObserved, entry, weight }: SurvivalColumns,
   order: Uint32Array = argsort(duration),
 ) {
-  // Gathered once: in the order of the times, the rows lie anywhere.
+  // Gathered once: in the order of the times, the rows lie anywhere. Runs of one time then close up in place.
   const times = new Float64Array(order.length);
-  for (let k = 0; k < times.length; k++) times[k] = duration[order[k]!]!;
-  let distinct = 0;
-  for (let k = 0; k < times.length; k++) if (k === 0 || times[k] !== times[k - 1]) distinct += 1;
-  const time = new Float64Array(distinct);
-  const events = new Float64Array(distinct);
-  const censored = new Float64Array(distinct);
-  const atRisk = new Float64Array(distinct);
+  const eventsHere = new Float64Array(order.length);
+  const censoredHere = new Float64Array(order.length);
   let row = -1;
   for (let k = 0; k < order.length; k++) {
     const i = order[k]!;
-    if (row < 0 || times[k] !== time[row]) time[++row] = times[k]!;
+    const t = duration[i]!;
+    if (row < 0 || t !== times[row]) times[++row] = t;
     const w = weight === undefined ? 1 : weight[i]!;
-    if (eventObserved[i] === 1) events[row]! += w;
-    else censored[row]! += w;
+    if (eventObserved[i] === 1) eventsHere[row]! += w;
+    else censoredHere[row]! += w;
   }
+  const distinct = row + 1;
+  const [time, events, censored] = [upTo(times, distinct), upTo(eventsHere, distinct), upTo(censoredHere, distinct)];
+  const atRisk = new Float64Array(distinct);
   // Those who enter at or after a time are not yet at risk there.
   const entries = entry === undefined ? undefined : latestFirst(order, entry);
   let next = 0;

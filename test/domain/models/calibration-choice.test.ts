@@ -178,6 +178,27 @@ describe('by segment', () => {
       ),
     );
   });
+  test('four rows of each customer are no surer than one', () => {
+    const four = (column: Float64Array) => Float64Array.from({ length: 12_000 }, (_, i) => column[i % 3_000]!);
+    const names = Array.from({ length: 12_000 }, (_, i) => segment[i % 3_000]!);
+    const customers = Uint32Array.from({ length: 12_000 }, (_, i) => i % 3_000);
+    const copies = { label: four(label), score: four(score) };
+    const once = calibrationBySegment({ label, score }, segment, customers.subarray(0, 3_000));
+    const often = calibrationBySegment(copies, names, customers);
+    const plain = calibrationBySegment({ label, score }, segment);
+    for (const [i, each] of often.entries()) {
+      worst([[each.pValue, once[i]!.pValue!]], 1e-9);
+      worst([[each.line!.slopeSe, once[i]!.line!.slopeSe]], 1e-9);
+      worst([[each.line!.interceptSe, once[i]!.line!.interceptSe]], 1e-9);
+    }
+    // Scores that are right: the sandwich of rows of their own is near the Fisher information.
+    worst([[once[0]!.line!.slopeSe / plain[0]!.line!.slopeSe, 1]], 0.1);
+    expect(calibrationBySegment({ label, score }, segment, new Uint8Array(3_000))[0]).toMatchObject({
+      pValue: null,
+      line: null,
+      reason: expect.stringContaining('one group'),
+    });
+  });
   test('a score outside [0, 1] is refused', () => {
     expect(() => calibrationBySegment({ label: Float64Array.of(1), score: Float64Array.of(2) }, ['a'])).toThrow(
       'segment a',

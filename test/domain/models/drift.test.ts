@@ -260,7 +260,10 @@ describe('edges', () => {
     expect(() => numericBins(Float64Array.of(Number.NaN))).toThrow(RangeError);
     expect(() => divergence([1, 2], [1])).toThrow(RangeError);
     expect(() => divergence([1, 2], [0, 0])).toThrow(RangeError);
+    expect(() => divergence([0, 0], [1, 2])).toThrow(RangeError);
+    expect(() => mergeCounts({ counts: [1, 2], missing: 0 }, { counts: [1], missing: 0 })).toThrow('2 and 1 bins');
     expect(compareSamples(Float64Array.of(1), new Float64Array(0))).toBeNull();
+    expect(compareSamples(Float64Array.of(Number.NaN), Float64Array.of(1))).toBeNull();
   });
 
   test('one bin: nothing can drift', () => {
@@ -283,7 +286,26 @@ describe('edges', () => {
     expect(compareSamples(line(4000, 0), line(4000, 0))!.ksP).toBe(1);
   });
 
-  test('no missing values on either side: p = 1', () => {
-    expect(missingRateTest({ counts: [3], missing: 0 }, { counts: [4], missing: 0 }).p).toBe(1);
+  test('the limit law is Kolmogorov’s: Q(1) and Q(1/2) as tabulated', () => {
+    const steps = (shift: number) => Float64Array.from({ length: 5000 }, (_, i) => i + shift);
+    const [one, half] = [100, 50].map((shift) => compareSamples(steps(0), steps(shift))!);
+    expect([one!.ks, half!.ks]).toEqual([0.02, 0.01]);
+    expect(one!.ksP).toBeCloseTo(0.26999967167735456, 12);
+    expect(half!.ksP).toBeCloseTo(0.9639452436648751, 12);
+  });
+
+  test('a missing level is no level', () => {
+    expect(categoricalBins(['b', null, 'a', 'b'])).toEqual({ kind: 'categorical', levels: ['a', 'b'] });
+  });
+
+  test('no missing values, nothing but missing values, or nothing at all on a side: p = 1', () => {
+    const side = (present: number, missing: number) => ({ counts: [present], missing });
+    for (const [reference, current] of [
+      [side(3, 0), side(4, 0)],
+      [side(0, 3), side(0, 4)],
+      [side(0, 0), side(2, 4)],
+      [side(2, 4), side(0, 0)],
+    ] as const)
+      expect(missingRateTest(reference, current)).toEqual({ statistic: 0, degreesOfFreedom: 1, p: 1 });
   });
 });

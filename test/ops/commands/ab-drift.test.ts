@@ -80,8 +80,12 @@ describe('ab', () => {
     expect(found.arms[1].versusControl.p).toBeGreaterThan(0.05);
     expect(found.revenue.arms[2].versusControl.lower).toBeLessThan(found.revenue.arms[2].versusControl.upper);
     const clear = ['--counts', 'A=500/10000,B=700/10000', '--rule', 'always-valid'];
-    expect(await run(ab, ...clear)).toContain('Choose B: it is ahead of all others; a wrong choice');
-    expect(await run(ab, ...clear, '--alpha', '1e-12')).toContain('with 1e-10 % for a wrong choice, yet; go on');
+    expect(await run(ab, ...clear)).toContain(
+      'Choose B: it is ahead of all others (a wrong choice, however often you look: at most 5 %).',
+    );
+    expect(await run(ab, ...clear, '--alpha', '1e-12')).toContain(
+      'yet (a wrong choice, however often you look: at most 1e-10 %); go on',
+    );
   });
 
   test('a tolerable loss, and money instead of conversions', async () => {
@@ -157,6 +161,8 @@ describe('ab', () => {
     expect(await refused(ab, ...counts, '--decide-on', 'luck')).toContain('rate or revenue');
     expect(await refused(ab, '--events', 'A=1/0')).toContain('above 0');
     expect(await refused(ab, '--events', 'A=1/2', '--prior', '0.01,1')).toContain('a shape of at least 0.1');
+    const never = file('never.csv', 'arm,exposure,events\nA,5,2\nB,0,0\n');
+    expect(await refused(ab, '--data', never)).toContain('row 2, column exposure: an exposure of 0');
     const bursts = file('bursts.csv', 'arm,n,events,events_sum_sq\nA,10,20,5\n');
     expect(await refused(ab, '--data', bursts)).toContain('row 1, column events_sum_sq');
   });

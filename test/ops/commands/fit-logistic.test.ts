@@ -1,5 +1,5 @@
 // `fit logistic` as a user runs it where it chooses by itself: λ by cross-validation, the calibration, the segments; and what it prints is a model.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -7,6 +7,7 @@ import { parseLogisticModel, score } from '#domain/models/logistic-model.ts';
 import { UsageError } from '#ops/commands/command.ts';
 import { evaluate } from '#ops/commands/evaluate.ts';
 import { fit } from '#ops/commands/fit.ts';
+import { predict } from '#ops/commands/predict.ts';
 import { csvRows, fixture } from '../../support/histories.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'axiom47-logistic-'));
@@ -23,7 +24,8 @@ async function run(...argv: string[]) {
     },
     isTTY: false,
   };
-  const code = await (argv[0] === 'evaluate' ? evaluate : fit).run(argv.slice(1), io);
+  const command = [fit, evaluate, predict].find(({ name }) => name === argv[0])!;
+  const code = await command.run(argv.slice(1), io);
   return { code, stdout, stderr, json: () => JSON.parse(stdout) };
 }
 const bad = async (...argv: string[]) => {
@@ -122,4 +124,50 @@ test('what --json prints is a model that scores the rows it was measured on', as
     return (answer.value.probability - Number(row.churned)) ** 2;
   });
   expect(squares.reduce((sum, square) => sum + square, 0) / squares.length).toBeCloseTo(out.metrics.brier, 12);
+});
+
+describe('predict churn with what fit logistic printed', () => {
+  const params = join(folder, 'model.json');
+  const written = async () => writeFileSync(params, (await run(...chosen, '--calibrate', 'platt', '--json')).stdout);
+
+  test('scores the rows of a table; what cannot be read says why', async () => {
+    await written();
+    const source = csvRows(fixture('churn.csv')).slice(0, 3);
+    const [first, second, third] = source;
+    const told = [first!, { ...second!, tenure_months: 'long' }, { ...third!, contract: 'daily', sessions_30d: '' }];
+    const data = join(folder, 'rows.csv');
+    writeFileSync(data, [Object.keys(first!), ...told.map(Object.values)].map((cells) => cells.join(',')).join('\n'));
+    const answer = await run('predict', 'churn', '--params', params, '--data', data, '--json');
+    const model = parseLogisticModel(JSON.parse(readFileSync(params, 'utf8')));
+    if (!model.ok) throw new Error(model.reason);
+    const expected = score(model.value, first!);
+    if (!expected.ok) throw new Error(expected.reason.message);
+    expect(answer.json()).toMatchObject([
+      { customer_id: first!.customer_id, p_churn: expected.value.probability, p_churn_raw: expected.value.raw },
+      {
+        customer_id: second!.customer_id,
+        reason: 'invalid-features',
+        message: "tenure_months 'long' is not a finite number",
+      },
+      { missing: expect.stringContaining('sessions_30d'), unknown_levels: 'contract' },
+    ]);
+    expect(answer.stderr).toMatch(/1 of 3 rows without a prediction/);
+    expect((await run('predict', 'churn', '--params', params, '--data', data)).stdout).toMatch(
+      /^customer_id,p_churn,p_churn_raw,log_odds,band,missing,unknown_levels,reason,message\n/,
+    );
+  });
+  test('refuses what it cannot answer', async () => {
+    await written();
+    const data = fixture('churn.csv');
+    expect(await bad('predict', 'clv', '--params', params, '--data', data)).toMatch(/is a logistic model: it answers/);
+    expect(await bad('predict', 'churn', '--params', params, '--data', data, '--horizon', '90d')).toMatch(
+      /leave --horizon out/,
+    );
+    expect(await bad('predict', 'churn', '--params', params, '--data', fixture('scores.csv'))).toMatch(
+      /scores.csv has no column 'tenure_months'/,
+    );
+    const broken = join(folder, 'broken.json');
+    writeFileSync(broken, JSON.stringify({ model: 'logistic', encoding: [] }));
+    expect(await bad('predict', 'churn', '--params', broken, '--data', data)).toMatch(/broken.json: intercept: /);
+  });
 });

@@ -199,7 +199,7 @@ describe('fit', () => {
     expect(await bad(fit, 'bg-nbd', '--data', blank)).toMatch(/^blank\.csv row 1, column t_x: '' is not a number/);
     expect(await bad(fit, 'bg-nbd', '--data', orders)).toMatch(/no column for frequency .* --columns frequency=COLUMN/);
     expect(await bad(fit, 'nbd', '--data', late)).toMatch(
-      /one model of bg-nbd, mbg-nbd, pareto-nbd, gamma-gamma, logistic, kaplan-meier, cox; got 'nbd'/,
+      /one model of bg-nbd, mbg-nbd, pareto-nbd, gamma-gamma, logistic, kaplan-meier, aalen-johansen, cox; got 'nbd'/,
     );
     expect(await bad(fit, 'bg-nbd')).toMatch(/needs --data FILE, --transactions FILE or --from-log/);
     expect(await bad(fit, 'bg-nbd', '--from-log', '--unit', 'day')).toMatch(/leave --unit out/);

@@ -143,6 +143,10 @@ describe('value', () => {
       expectClose(productOf(factorsOf(customer, discountMonthly)), clv.value.clvMean, 1e-12, 'value');
       expect(factorsOf(customer, discountMonthly).pAlive).toBe(clv.value.pAlive);
     }
+    const middle = { months: 12, discounting: 'mid-month' } as const;
+    const [clv, factors] = [predictClv(model, customer, middle), valueFactors(model, customer, middle)];
+    if (!clv.ok || !factors.ok) throw new Error();
+    expectClose(productOf(factors.value), clv.value.clvMean, 1e-12, 'mid-month');
   });
   test('a refusal is passed on', () => {
     const { gammaGamma: _, ...purchasesOnly } = model;

@@ -182,10 +182,10 @@ describe('what must not change a fit', () => {
           if (!result.ok) return [null];
           // Where the likelihood has no maximum, how far the climb went is nobody's property.
           if (!result.converged) return [-1];
+          // Not the concordance: scores that tie in exact numbers may differ in their last bit.
           return [
             ...result.coefficients.flatMap(({ coef, se }) => [coef, se]),
             result.logLikelihood,
-            result.concordance,
             ...result.baseline.flatMap(({ cumulativeHazard }) => cumulativeHazard),
           ];
         };
