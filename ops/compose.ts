@@ -371,7 +371,14 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const setupUrl = (await access.hasAdmin())
     ? null
     : `${config.publicUrl ?? url}/setup?token=${await access.createSetupToken(Date.now())}`;
-  dir.writeRunFile({ startedAt: new Date().toISOString(), url, metricsUrl, natsUrl: engines.nats.url, token });
+  dir.writeRunFile({
+    startedAt: new Date().toISOString(),
+    url,
+    metricsUrl,
+    natsUrl: engines.nats.url,
+    ...(engines.postgres.managed ? { postgresPort: engines.postgres.port } : {}),
+    token,
+  });
   if (seeding) {
     progress(`console  ${url} (the demo fills while you look)`);
     await seeding.run({
