@@ -363,6 +363,7 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
       danglingLinks: 0,
       named: { orphans: [], returned: [] },
     }),
+    verifyChain: async () => ({ ok: true, messages: 0, bytes: 0, links: 0, sealed_to: 0, head: '', faults: [] }),
     verifyScores: async () => ({ checked: 0, same: 0, different: 0, differences: [] }),
     truth: options.demo ? { unit: 'week', params: CDNOW_MODEL.bgNbd! } : null,
     uiDir: '/nonexistent',
