@@ -13,6 +13,7 @@ import type { CustomerSort } from '#projections/customer-profile.ts';
 import type { Columns } from '#projections/memory/columns.ts';
 import type { RunStats } from '#projections/memory/runs.ts';
 import type { ChurnInForce, WorkspaceFacts } from '#projections/memory/workspace.ts';
+import type { FaultKind } from '#streams/chain/verify.ts';
 import type { GatewayHandlers, GatewayStatus } from '#streams/gateway/protocol.ts';
 import type { AccessStore } from '#streams/keyring/access-store.ts';
 import type { Quarantine } from '#streams/quarantine.ts';
@@ -133,6 +134,8 @@ export interface SourceSummary {
   /** Days after it in which a first purchase is not taken for one (domain/coverage.ts). */
   burnInDays: number;
   createdAt: number;
+  /** Fields that travel in the clear besides the usual ones. */
+  kept: string[];
 }
 export interface Sources {
   list(): Promise<SourceSummary[]>;
@@ -151,6 +154,8 @@ export interface Sources {
     burnInDays: number | undefined;
     by: string;
   }): Promise<Result<SourceSummary, 'source-unknown'>>;
+  /** These fields travel in the clear from now on, as attributes of customers and properties of events; answers when the gateway reads so. */
+  keepFields(request: { name: string; fields: string[]; by: string }): Promise<Result<SourceSummary, 'source-unknown'>>;
   /** Says in the log that a write key was made. */
   keyMade(request: { name: string; writeKey: string; by: string }): Promise<void>;
   /**
@@ -236,6 +241,26 @@ export interface KeyringReport {
   danglingLinks: number;
   /** The first of them, hex. */
   named: { orphans: string[]; returned: string[] };
+}
+
+/** What `verify --chain` found (ops/verify-chain.ts). */
+export interface ChainAnswer {
+  ok: boolean;
+  messages: number;
+  bytes: number;
+  links: number;
+  sealed_to: number;
+  /** SHA-256 of the chain's last link, hex. */
+  head: string;
+  faults: {
+    kind: FaultKind;
+    from: number;
+    to: number;
+    at: string | null;
+    /** Projections that had read the place before it was damaged, and those that will not get past it. */
+    read_before: string[];
+    stopped_by: string[];
+  }[];
 }
 
 /** What `verify --scores` found (ops/verify-scores.ts). */
@@ -334,6 +359,7 @@ export interface Deps extends AccessDeps {
   portableDigest: () => Promise<string>;
   zone: ZoneControl;
   verifyKeyring: () => Promise<KeyringReport>;
+  verifyChain: () => Promise<ChainAnswer>;
   /** Scores of the table, computed again; a sample of so many. */
   verifyScores: (sample: number) => Promise<StoredScoresReport>;
   /** Demo workspace only. */

@@ -30,7 +30,6 @@ const table = {
   'unsupported-media-type': [415, 'The content type is not accepted here'],
   'not-applicable': [422, 'The model does not apply'],
   'no-model': [422, 'No model is in force'],
-  'not-available': [422, 'Not available for this model'],
   'as-of-future': [422, 'That moment has not come yet'],
   'as-of-unknown': [422, 'The log does not reach that sequence'],
   'unknown-source': [422, 'No source of this name'],

@@ -56,11 +56,11 @@ export function createChurn(deps: ChurnDeps): Churn {
     });
     const asOf = { seq, day };
     if (!trained.ok) return { ok: false, model: estimator, message: trained.reason, asOf };
-    const { model, ...report } = trained.value;
+    const { model, events, ...report } = trained.value;
     const window = { seq, at: deps.now(), fromDay: report.cutoffs[0] ?? null, toDay: day };
-    // No clock in the artefact: the same log trained again is the same artefact, and the same version.
+    // No clock and no position in the artefact: the same events trained again are the same version, although a deployment has lengthened the log.
     const artefact = JSON.parse(
-      canonicalJson({ ...model, ...report, window: { seq, toDay: day }, code: deps.codeVersion }),
+      canonicalJson({ ...model, ...report, window: { events, toDay: day }, code: deps.codeVersion }),
     );
     const registered = await deps.registry.register(model, artefact, window, by);
     if (deploy) {

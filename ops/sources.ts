@@ -66,6 +66,7 @@ const summaryOf = ({ name, settings, createdAt }: Known): SourceSummary => ({
   coverage:
     settings.coverage === 'complete' ? 'complete' : new Date(settings.coverage * DAY_MS).toISOString().slice(0, 10),
   burnInDays: settings.burnInDays,
+  kept: Object.entries(settings.policy.fields).flatMap(([field, rule]) => (rule === 'keep' ? [field] : [])),
   createdAt,
 });
 
@@ -165,6 +166,21 @@ export function createSources(deps: SourceDeps): SourceRegistry {
       // A change is said even when the fold seems to know it: an earlier one may still be on its way, and the higher version wins.
       if (answer.value.events.length > 0 || !same((await deps.covered())[name], after.settings)) await declare(after);
       return { ok: true, value: summaryOf(after) };
+    },
+    async keepFields({ name, fields, by }) {
+      const before = await find(name);
+      if (!before) return { ok: false, reason: 'source-unknown' };
+      const { version: _version, ...policy } = before.settings.policy;
+      const kept = Object.fromEntries(fields.map((field) => [field, 'keep' as const]));
+      await handle(
+        deps.store,
+        sourceDecider,
+        name,
+        { type: 'SetPolicy', policy: { ...policy, fields: { ...policy.fields, ...kept } } },
+        { actor: by, now: deps.now() },
+      );
+      await refresh();
+      return { ok: true, value: summaryOf((await find(name)) ?? before) };
     },
     async repair() {
       let repaired = 0;

@@ -1,17 +1,15 @@
 // The worker pool (piscina) for what costs more than its own dispatch: fits, scoring the base, quantiles of many customers.
 // A closed-form prediction costs under a microsecond and is computed inline instead (a round trip here is 23–56 µs).
 import { Piscina } from 'piscina';
-import type { ChurnModel } from '#domain/models/churn-model.ts';
 import type { ClvColumnsAnswer, ClvColumnsRequest } from '#domain/models/clv-columns.ts';
 import type { ClvModel } from '#domain/models/clv-model.ts';
 import type { Result } from '#domain/result.ts';
 import type { NatsOptions } from '#streams/jetstream/connection.ts';
 import type { ScoreColumns, ScoreHorizons, ScoreInput } from './scoring/score-columns.ts';
-import type { ChurnJob } from './training/churn-job.ts';
+import type { ChurnJob, TrainedChurn } from './training/churn-job.ts';
 import type { ClvTraining, ClvTrainingData } from './training/fit-clv.ts';
 import type { LogisticSumsRequest } from './training/fit-logistic.ts';
 import type { CheckedFit, PurchaseModelName } from './training/fit-purchases.ts';
-import type { ChurnTraining } from './training/train-churn.ts';
 import type { PoolTask } from './worker.ts';
 
 export interface Pool extends AsyncDisposable {
@@ -19,7 +17,7 @@ export interface Pool extends AsyncDisposable {
   fitPurchases(name: PurchaseModelName, data: ClvTrainingData, unit: 'week' | 'day'): Promise<CheckedFit>;
   score(model: ClvModel, input: ScoreInput, horizons: ScoreHorizons): Promise<ScoreColumns>;
   clvColumns(request: ClvColumnsRequest): Promise<ClvColumnsAnswer>;
-  trainChurn(nats: NatsOptions, job: ChurnJob): Promise<Result<ChurnTraining<ChurnModel>, string>>;
+  trainChurn(nats: NatsOptions, job: ChurnJob): Promise<Result<TrainedChurn, string>>;
   /** Sums over some chunks of rows; the columns should lie in shared memory. */
   logisticSums(request: LogisticSumsRequest): Promise<Float64Array>;
   readonly threads: number;

@@ -2,9 +2,13 @@
 // classifier, goes to the model of the same definition that answers any (BG/NBD, or Cox for contracts); else 422 (facts §9).
 import { type ChurnDefinition, DEFAULT_CHURN, definitionOf } from '#domain/churn-definition.ts';
 import type { FeatureValue } from '#domain/churn-features.ts';
-import { type ChurnRefusal, predictChurnBy, predictFromFeatures } from '#domain/models/churn-model.ts';
+import {
+  type ChurnAnswer,
+  type ChurnRefusal,
+  predictChurnBy,
+  predictFromFeatures,
+} from '#domain/models/churn-model.ts';
 import { churnBand } from '#domain/models/clv-model.ts';
-import type { Result } from '#domain/result.ts';
 import type { Deps, LedgerView, ServingChurnModel } from '../deps.ts';
 import { Problem } from '../problem.ts';
 import { inForceOf, type Moment } from './as-of.ts';
@@ -14,6 +18,7 @@ export interface ChurnAsked {
   /** null = the model's own. */
   horizonDays: number | null;
   curve: boolean;
+  explain: boolean;
 }
 
 const refusal = ({ reason, message }: ChurnRefusal): Problem =>
@@ -48,8 +53,11 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
     const at = { moment, serving: predictions.modelAt(moment.seq) };
     const horizon = asked.horizonDays ?? definition.horizonDays;
     const answer = predictions.churn(at, subject, horizon);
-    if (!asked.curve) return answer;
-    return { ...answer, curve: points(horizon, (days) => predictions.churn(at, subject, days).p_churn) };
+    return {
+      ...answer,
+      ...(asked.explain ? explained(splitOf(answer.p_churn, answer.p_alive)) : {}),
+      ...(asked.curve ? { curve: points(horizon, (days) => predictions.churn(at, subject, days).p_churn) } : {}),
+    };
   }
 
   function byModel(
@@ -63,7 +71,7 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
     const context = { rates: view.rates };
     const result = predictChurnBy(model, view.entries, moment.day, context, horizon);
     if (!result.ok) throw refusal(result.reason);
-    const { pChurn, pChurnRaw, horizonDays, blank, unknown } = result.value;
+    const { pChurn, pChurnRaw, horizonDays, contributions, blank, unknown } = result.value;
     // The fold may have written the ledger since the moment was taken: then the answer holds that change, and says so.
     const seq = Math.max(moment.seq, moment.past ? 0 : view.entries.seq);
     return {
@@ -72,6 +80,7 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
       customer_id: subject.customerId,
       basis: subject.basis,
       features_as_of: subject.knownAt,
+      contributions,
       missing: blank,
       unknown_levels: unknown,
     };
@@ -125,7 +134,12 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
     const serving = classifier && own ? classifier : cox;
     if (view && serving) {
       const answer = byModel(moment, subject, view, serving, asked.horizonDays);
-      return asked.curve ? { ...answer, ...curveBy(moment, subject, view, answer.horizon_days) } : answer;
+      const { contributions, ...bare } = answer;
+      return {
+        ...bare,
+        ...(asked.explain ? explained(contributions) : {}),
+        ...(asked.curve ? curveBy(moment, subject, view, answer.horizon_days) : {}),
+      };
     }
     if (clv) return byBgNbd(moment, subject, definition, asked);
     if (classifier && view)
@@ -170,6 +184,7 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
       moment: Moment,
       row: Readonly<Record<string, FeatureValue | boolean>>,
       kind: ChurnDefinition['kind'] | null,
+      explain: boolean,
     ) {
       const inForce = deps
         .deployedChurnModels()
@@ -194,10 +209,7 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
           'no-model',
           'no classifier is in force that reads features: `axiom47 train churn-logistic --deploy`',
         );
-      const result: Result<
-        { pChurn: number; pChurnRaw: number; horizonDays: number; blank: string[]; unknown: string[] },
-        ChurnRefusal
-      > = predictFromFeatures(serving.model, row);
+      const result = predictFromFeatures(serving.model, row);
       if (!result.ok) throw refusal(result.reason);
       const { blank, unknown } = result.value;
       return {
@@ -205,12 +217,29 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
         customer_id: null,
         basis: 'features' as const,
         features_as_of: null,
+        ...(explain ? explained(result.value.contributions) : {}),
         missing: blank,
         unknown_levels: unknown,
       };
     },
   };
 }
+
+/** The two ways to stay silent, which add up to p_churn: gone already, or alive and not buying within the horizon. */
+const splitOf = (pChurn: number, pAlive: number): ChurnAnswer['contributions'] => ({
+  scale: 'probability',
+  against: 'nobody leaves',
+  reference: 0,
+  score: pChurn,
+  contributions: [
+    { feature: 'gone already', amount: 1 - pAlive },
+    { feature: 'alive, but no purchase within the horizon', amount: pChurn - (1 - pAlive) },
+  ].sort((a, b) => b.amount - a.amount),
+});
+const explained = ({ contributions, scale, against, reference, score }: ChurnAnswer['contributions']) => ({
+  contributions,
+  explanation: { scale, against, reference, score },
+});
 
 const points = (horizon: number, of: (days: number) => number) =>
   Array.from({ length: CURVE_POINTS }, (_, i) => {

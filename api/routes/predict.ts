@@ -1,13 +1,20 @@
 // Predictions out: churn and lifetime value by customer, by summary, by transactions, or many at once (interfaces.md, "Predictions out").
 import { z } from '@hono/zod-openapi';
 import { CHURN_KINDS, churnDefinitionSchema } from '#domain/churn-definition.ts';
-import { LONGEST_HORIZON_DAYS } from '#domain/models/clv-model.ts';
+import {
+  type ClvModel,
+  type ClvOptions,
+  type CustomerHistory,
+  LONGEST_HORIZON_DAYS,
+} from '#domain/models/clv-model.ts';
+import { splitValue, valueFactors } from '#domain/models/explanation/value-split.ts';
 import type { Deps } from '../deps.ts';
 import { CHURN, CLV } from '../examples.ts';
 import type { Moment } from '../predict/as-of.ts';
 import { createChurnPredictions } from '../predict/churn.ts';
+import { UNSEEN } from '../predict/history.ts';
 import { clvMany } from '../predict/many.ts';
-import { DEFAULT_HORIZON_DAYS, orProblem, type Predictions, type Question } from '../predict/service.ts';
+import { orProblem, type Predictions, type Question, type Subject } from '../predict/service.ts';
 import { Problem } from '../problem.ts';
 import { createRouter, route } from '../route.ts';
 import { AsOfInput, CustomerId, Instant, jsonAnswer, jsonBody, Provenance } from '../schemas.ts';
@@ -66,7 +73,7 @@ const Horizon = z.number().positive().max(LONGEST_HORIZON_DAYS);
 const common = {
   as_of: AsOfInput.optional(),
   strict: z.boolean().optional().describe('404 for an unknown customer instead of the prior-led answer'),
-  explain: z.boolean().optional(),
+  explain: z.boolean().optional().describe('What the answer is made of'),
 };
 
 export const ChurnBody = z
@@ -104,6 +111,10 @@ const shared = {
   ...Provenance,
 };
 const Features = z.object({ frequency: z.number(), recency_days: z.number(), T_days: z.number() });
+const Contributions = z.array(z.object({ feature: z.string(), amount: z.number() }));
+const Explanation = z.object({ scale: z.string(), against: z.string(), reference: z.number(), score: z.number() });
+/** Largest first; the reference and their sum are the score. */
+const explainable = { contributions: Contributions.optional(), explanation: Explanation.optional() };
 const Churn = z
   .object({
     ...shared,
@@ -117,6 +128,7 @@ const Churn = z
     band: z.enum(['low', 'moderate', 'high', 'severe']),
     features: Features.nullable(),
     definition: churnDefinitionSchema.optional().describe('What churn means for this customer'),
+    ...explainable,
     missing: z.array(z.string()).optional().describe('Features that are not known of the customer'),
     unknown_levels: z.array(z.string()).optional().describe('Features with a value the model has never seen'),
     curve: z
@@ -155,6 +167,7 @@ const Clv = z
       ),
     currency: z.string(),
     features: Features.extend({ monetary_value: z.number().nullable() }),
+    ...explainable,
   })
   .openapi('Clv');
 const Failed = z.object({
@@ -172,22 +185,30 @@ const failed = (problem: Problem, customerId: string | undefined): z.infer<typeo
     detail: problem.message,
   },
 });
-const refuseExplain = (explain: boolean | undefined): void => {
-  if (explain)
-    throw new Problem(
-      'not-available',
-      'contributions come with the churn classifiers; this model explains itself by its features',
-      {
-        fields: [{ pointer: '/explain', detail: 'not available for BG/NBD; leave it out' }],
-      },
-    );
-};
 type Asking = Question & { features?: Readonly<Record<string, unknown>> | undefined };
 /** The three numbers of BG/NBD may be sent as features too. */
 const questionOf = ({ features: row, ...question }: Asking): Question => {
   const summary = row === undefined ? undefined : Summary.safeParse(row);
   return summary?.success ? { ...question, summary: summary.data } : question;
 };
+/** What sets the value apart from that of a customer of whom nothing is known: being alive, buying while alive, spending (in money, discounted). */
+function explainValue(model: ClvModel, customer: CustomerHistory, asked: ClvOptions) {
+  const [own, nobody] = [valueFactors(model, customer, asked), valueFactors(model, UNSEEN, asked)];
+  // The prediction was made, so its factors are there; of a population whose mean is infinite nobody can say them.
+  if (!own.ok || !nobody.ok) return {};
+  const { value, reference, contributions } = splitValue(own.value, nobody.value);
+  return {
+    contributions: Object.entries({
+      'P(alive)': contributions.pAlive,
+      'purchases while alive': contributions.purchasesWhileAlive,
+      'spend per purchase': contributions.spendPerPurchase,
+    })
+      .map(([feature, amount]) => ({ feature, amount }))
+      .sort((a, b) => Math.abs(b.amount) - Math.abs(a.amount)),
+    explanation: { scale: 'clv_mean', against: 'a customer of whom nothing is known', reference, score: value },
+  };
+}
+
 interface Body extends Asking {
   items?: Asking[] | undefined;
   as_of?: AsOfInput | undefined;
@@ -220,14 +241,14 @@ export function predictRoutes(deps: Deps, predictions: Predictions) {
       }),
       async (c) => {
         const body = c.req.valid('json');
-        refuseExplain(body.explain);
-        const asked = { horizonDays: body.horizon_days ?? null, curve: body.curve ?? false };
+        const explain = body.explain ?? false;
+        const asked = { horizonDays: body.horizon_days ?? null, curve: body.curve ?? false, explain };
         const moment = await predictions.moment(body.as_of);
         const { questions, subjects } = await gather(body, moment);
         const byCustomer = await churn.answer(moment, subjects, asked);
         const answers = (body.items ?? [body]).map(({ features: row }, i) =>
           row && questions[i]!.summary === undefined
-            ? orProblem(() => churn.fromFeatures(moment, row, body.definition ?? null))
+            ? orProblem(() => churn.fromFeatures(moment, row, body.definition ?? null, explain))
             : byCustomer[i]!,
         );
         if (!body.items) {
@@ -252,7 +273,6 @@ export function predictRoutes(deps: Deps, predictions: Predictions) {
       }),
       async (c) => {
         const body = c.req.valid('json');
-        refuseExplain(body.explain);
         const asked = {
           months: body.months,
           horizonDays: body.horizon_days,
@@ -260,10 +280,15 @@ export function predictRoutes(deps: Deps, predictions: Predictions) {
         };
         const at = await predictions.coordinate(body.as_of);
         const { questions, subjects } = await gather(body, at.moment);
-        const answers =
+        const predicted =
           subjects.length > INLINE_CLV
             ? await clvMany(deps.pool, predictions, at, subjects, asked)
             : subjects.map((s) => (s instanceof Problem ? s : orProblem(() => predictions.clv(at, s, asked))));
+        const answers = predicted.map((answer, i) =>
+          answer instanceof Problem || !body.explain
+            ? answer
+            : { ...answer, ...explainValue(at.serving.model, (subjects[i] as Subject).customer, asked) },
+        );
         if (!body.items) {
           const [answer] = answers;
           if (answer instanceof Problem) throw answer;
@@ -283,7 +308,7 @@ export function predictRoutes(deps: Deps, predictions: Predictions) {
         request: { query: z.object({ user_id: CustomerId }) },
         responses: {
           200: jsonAnswer(
-            'Churn over 90 days',
+            'Churn over the horizon of the definition (90 days without one)',
             z.object({
               user_id: z.union([z.string(), z.number()]),
               churn_probability: z.number(),
@@ -295,10 +320,11 @@ export function predictRoutes(deps: Deps, predictions: Predictions) {
       }),
       async (c) => {
         const { user_id: id } = c.req.valid('query');
-        const at = await predictions.coordinate(undefined);
-        const [subject] = await predictions.subjects([id], at.moment, false);
-        if (subject instanceof Problem) throw subject;
-        const answer = predictions.churn(at, subject!, DEFAULT_HORIZON_DAYS);
+        const moment = predictions.now();
+        const subjects = await predictions.subjects([id], moment, false);
+        const [answer] = await churn.answer(moment, subjects, { horizonDays: null, curve: false, explain: false });
+        if (answer instanceof Problem) throw answer;
+        if (!answer?.model) throw new Error('an answer without a model');
         return c.json(
           {
             // The reference stack's ids are numbers; what was sent as one comes back as one.

@@ -8,13 +8,20 @@ import { createRouter, route } from '../route.ts';
 import { jsonAnswer, jsonBody, PageLimit } from '../schemas.ts';
 
 const Name = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'lower-case letters, digits, - and _, at most 63');
-const Source = z.object({ name: z.string(), coverage: z.string(), burn_in_days: z.number(), created_at: z.string() });
+const Source = z.object({
+  name: z.string(),
+  coverage: z.string(),
+  burn_in_days: z.number(),
+  kept: z.array(z.string()),
+  created_at: z.string(),
+});
 const Coverage = z.union([z.literal('complete'), z.iso.date()]);
 const BurnIn = z.int().min(0).max(LONGEST_BURN_IN_DAYS);
-const shown = ({ name, coverage, burnInDays, createdAt }: SourceSummary): z.infer<typeof Source> => ({
+const shown = ({ name, coverage, burnInDays, kept, createdAt }: SourceSummary): z.infer<typeof Source> => ({
   name,
   coverage,
   burn_in_days: burnInDays,
+  kept,
   created_at: new Date(createdAt).toISOString(),
 });
 const Registered = z.object({
@@ -135,15 +142,28 @@ export function sourceRoutes(deps: Deps) {
         path: '/api/data-sources/{name}',
         permission: 'source:write',
         tags: ['sources'],
-        summary: 'Say what a source holds of the past; customers who may be older than it are left out of fits',
+        summary:
+          'Say what a source holds of the past (customers who may be older are left out of fits), and which fields travel in the clear',
         request: {
           params: z.object({ name: Name }),
           ...jsonBody(
             z
-              .strictObject({ coverage: Coverage.optional(), burn_in_days: BurnIn.optional() })
-              .refine((body) => Object.keys(body).length > 0, 'nothing to set: coverage, burn_in_days or both'),
+              .strictObject({
+                coverage: Coverage.optional(),
+                burn_in_days: BurnIn.optional(),
+                keep: z
+                  .array(z.string().min(1).max(64))
+                  .min(1)
+                  .max(200)
+                  .optional()
+                  .describe(
+                    'Fields and traits that travel in the clear from now on: attributes for churn models. Never personal ones',
+                  ),
+              })
+              .refine((body) => Object.keys(body).length > 0, 'nothing to set: coverage, burn_in_days, keep'),
             {
               'data from a day on': { coverage: '2024-01-01' },
+              'fields in the clear': { keep: ['contract', 'seats'] },
               'with a burn-in of its own': { coverage: '2024-01-01', burn_in_days: 365 },
             },
           ),
@@ -152,7 +172,8 @@ export function sourceRoutes(deps: Deps) {
       }),
       async (c) => {
         const { name } = c.req.valid('param');
-        const { coverage, burn_in_days } = c.req.valid('json');
+        const { coverage, burn_in_days, keep } = c.req.valid('json');
+        if (keep) await sources.keepFields({ name, fields: keep, by: c.var.principal.id });
         const set = await sources.setCoverage({ name, coverage, burnInDays: burn_in_days, by: c.var.principal.id });
         if (!set.ok) throw new Problem('not-found', `there is no source ${name}; GET /api/data-sources lists them`);
         return c.json(shown(set.value), 200);

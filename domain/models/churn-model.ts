@@ -6,7 +6,8 @@ import { FEATURE_SET, type FeatureValue, featureRow } from '../churn-features.ts
 import type { FeatureContext } from '../features.ts';
 import type { CustomerEntries } from '../ledger.ts';
 import { ok, type Result, refuse } from '../result.ts';
-import { encodeRow, type FeatureRow, featureEncoding } from './feature-encoding.ts';
+import { type Contribution, explainCox, explainLogistic } from './explanation/contributions.ts';
+import { encodedNames, encodeRow, type FeatureRow, featureEncoding } from './feature-encoding.ts';
 import { type LogisticArtefact, parseLogisticModel, score } from './logistic-model.ts';
 import { survival } from './survival/cox-survival.ts';
 
@@ -58,6 +59,8 @@ export interface ChurnAnswer {
   /** Before calibration. */
   pChurnRaw: number;
   horizonDays: number;
+  /** What the score is made of, largest first: log-odds of the classifier, ln of the hazard ratio of Cox; the reference plus their sum is the score. */
+  contributions: { scale: string; against: string; reference: number; score: number; contributions: Contribution[] };
   /** Columns that are missing, and levels the model has never seen. */
   blank: string[];
   unknown: string[];
@@ -114,7 +117,16 @@ export function predictFromFeatures(model: ChurnLogistic, row: FeatureRow): Resu
   const scored = score(model.logistic, row);
   if (!scored.ok) return no('bad-feature', `${scored.reason.column} ${scored.reason.message}`);
   const { probability, raw, blank, unknown } = scored.value;
-  return ok({ pChurn: probability, pChurnRaw: raw, horizonDays: model.definition.horizonDays, blank, unknown });
+  const explained = explainLogistic(model.logistic, row);
+  if (!explained.ok) return no('bad-feature', `${explained.reason.column} ${explained.reason.message}`);
+  return ok({
+    pChurn: probability,
+    pChurnRaw: raw,
+    horizonDays: model.definition.horizonDays,
+    contributions: explained.value,
+    blank,
+    unknown,
+  });
 }
 
 /** 1 − S(t + h | active at t), t the time under contract so far (facts §9). */
@@ -134,8 +146,14 @@ function predictByCox(
   const encoded = encodeRow(startRow(entries, day, context), model.encoding);
   if (!encoded.ok) return no('bad-feature', `${encoded.reason.column} ${encoded.reason.message}`);
   const { values, blank, unknown } = encoded.value;
-  const pChurn = 1 - survival(model.cox, [...values], age + horizonDays, age);
-  return ok({ pChurn, pChurnRaw: pChurn, horizonDays, blank, unknown });
+  const x = [...values];
+  const pChurn = 1 - survival(model.cox, x, age + horizonDays, age);
+  const sources = new Map(model.encoding.flatMap((each) => encodedNames([each]).map((name) => [name, each.column])));
+  const contributions = {
+    scale: 'log hazard ratio',
+    ...explainCox(model.cox, x, undefined, (name) => sources.get(name) ?? name),
+  };
+  return ok({ pChurn, pChurnRaw: pChurn, horizonDays, contributions, blank, unknown });
 }
 
 const OF_START = new Set(['plan', 'subscription_price']);

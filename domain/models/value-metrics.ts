@@ -105,6 +105,8 @@ export interface ForecastMetrics {
   smape: number | null;
   /** Mean absolute error over that of the naive forecast: below 1 is better. */
   maeOverNaive: number | null;
+  /** Pearson's correlation of forecast and actual. */
+  correlation: number | null;
   concentration: Concentration | null;
   intervalScore: number | null;
   /** Share of actuals inside the interval, with its 95 % Wilson interval. */
@@ -148,6 +150,7 @@ export function forecastMetrics(columns: ForecastColumns): ForecastMetrics {
     mape: take(['mape'], mape(actual, forecast, weight)),
     smape: take(['smape'], smape(actual, forecast, weight)),
     maeOverNaive: take(['maeOverNaive'], overNaive(mae, actual, naive, weight)),
+    correlation: take(['correlation'], correlation(actual, forecast, counts)),
     concentration: take(['concentration'], valueConcentration(actual, forecast, weight)),
     intervalScore: take(['intervalScore'], scored?.score ?? untold),
     coverage,
@@ -160,6 +163,24 @@ export function forecastMetrics(columns: ForecastColumns): ForecastMetrics {
     }),
     undefined: why,
   };
+}
+
+function correlation(actual: Float64Array, forecast: Float64Array, weight: Float64Array): Measured {
+  const total = weight.reduce((sum, w) => sum + w, 0);
+  if (!(total > 0)) return unmeasured('no rows');
+  const mean = (values: Float64Array) => values.reduce((sum, value, i) => sum + weight[i]! * value, 0) / total;
+  const [a, f] = [mean(actual), mean(forecast)];
+  let [both, ofActual, ofForecast] = [0, 0, 0];
+  for (let i = 0; i < actual.length; i++) {
+    const [x, y] = [actual[i]! - a, forecast[i]! - f];
+    both += weight[i]! * x * y;
+    ofActual += weight[i]! * x * x;
+    ofForecast += weight[i]! * y * y;
+  }
+  const scale = Math.sqrt(ofActual) * Math.sqrt(ofForecast);
+  // Rounding leaves some 1e-16 of it in a column that never varies.
+  const varies = scale > 1e-12 * total * Math.max(Math.abs(a * f), Number.MIN_VALUE);
+  return varies ? measured(Math.max(-1, Math.min(1, both / scale))) : unmeasured('actual or forecast never varies');
 }
 
 function overNaive(mae: number | null, actual: Float64Array, naive?: Float64Array, weight?: Float64Array): Measured {

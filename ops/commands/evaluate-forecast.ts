@@ -110,6 +110,7 @@ function describeForecast(metrics: ForecastMetrics): string[] {
     `  root mean square       ${show(metrics.rmse)}`,
     `  WAPE                   ${percent(metrics.wape)}`,
     `  sMAPE                  ${show(metrics.smape)} of 200`,
+    `  correlation            ${show(metrics.correlation)}`,
     `  Gini of the ranking    ${show(ranking?.gini ?? null)}, normalised ${show(ranking?.normalised ?? null)}`,
     `  held by the top tenth  ${percent(ranking?.topTenth ?? null)} of the value; in perfect order ${percent(ranking?.topTenthPerfect ?? null)}`,
     ...(metrics.maeOverNaive === null

@@ -9,6 +9,7 @@ import { createOccurrences } from '#domain/orders.ts';
 import { createPolicyState, DEFAULT_POLICY } from '#domain/policy.ts';
 import { type Client, withServer } from '../client.ts';
 import { readConfig } from '../config.ts';
+import { bringModels, hasModel } from '../import/models.ts';
 import { cameToNothing, describe, nothingCameIn } from '../import/outcome.ts';
 import { importDigest, openTable } from '../import/read-file.ts';
 import { FileProblem } from '../import/rows.ts';
@@ -134,7 +135,12 @@ Example: axiom47 import telco.csv --kind subscription --snapshot 2024-01-01 --am
         const brought = results.some((summary) => summary.accepted > 0);
         // After nothing came in, what the model lacks is no news.
         const useful = !results.every(cameToNothing);
-        if (!values['no-fit'] && useful && (brought || !(await hasModel(client)))) await fitAndDeploy(client, io);
+        if (!values['no-fit'] && useful && (brought || !(await hasModel(client))))
+          await bringModels(
+            client,
+            prepared.map(({ mapping }) => mapping),
+            io,
+          );
         return results;
       },
     );
@@ -203,6 +209,8 @@ async function importOne(client: Client, prepared: Prepared, values: Values, io:
       ...(values['orders-as'] === undefined ? {} : { orders_as: values['orders-as'] }),
       ...(values.coverage === undefined ? {} : { coverage: values.coverage }),
     });
+  if (mapping.attributes.length > 0)
+    await client.call('PATCH', `/api/data-sources/${source}`, { keep: mapping.attributes });
   const { workspace } = await client.call<{ workspace: { zone: string } }>('GET', '/api/me');
   const now = Date.now();
   const context: ParseContext = {
@@ -227,29 +235,4 @@ async function importOne(client: Client, prepared: Prepared, values: Values, io:
     coverage: values.coverage,
     io,
   });
-}
-
-interface FitAnswer {
-  ok: boolean;
-  message?: string;
-  id?: string;
-  deployed?: boolean;
-  refused?: { code: string; message: string } | null;
-  diagnostics?: { code: string; message: string }[];
-}
-
-const hasModel = async (client: Client): Promise<boolean> =>
-  (await client.call<{ items: { in_force: boolean }[] }>('GET', '/api/models')).items.some((each) => each.in_force);
-
-/** A refusal is news for the user, not a failure of the import. */
-async function fitAndDeploy(client: Client, io: Io): Promise<void> {
-  const answer = await client.call<FitAnswer>('POST', '/api/fit', { kind: 'clv', deploy: true });
-  if (answer.deployed) io.stderr(`model ${answer.id} is in force\n`);
-  else if (answer.refused)
-    io.stderr(
-      `model ${answer.id} was fitted but NOT put in force (${answer.refused.code}): ${answer.refused.message}; what was in force before stays. To use it all the same: axiom47 model deploy ${answer.id} --yes\n`,
-    );
-  else io.stderr(`no model was fitted: ${answer.message}\n`);
-  for (const { message } of answer.diagnostics ?? [])
-    if (!answer.refused?.message.startsWith(message)) io.stderr(`  note: ${message}\n`);
 }

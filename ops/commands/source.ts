@@ -8,6 +8,7 @@ interface Source {
   name: string;
   coverage: string;
   burn_in_days: number;
+  kept: string[];
   created_at: string;
 }
 interface Added {
@@ -39,7 +40,7 @@ export const source: Command = {
   summary: 'add, set, list or cut off sources of events',
   help: `
 axiom47 source add NAME [--orders-as OTHER] [--coverage complete|YYYY-MM-DD] [--burn-in DAYS] [--rotate] [--data-dir DIR] [--json]
-axiom47 source set NAME [--coverage complete|YYYY-MM-DD] [--burn-in DAYS] [--data-dir DIR] [--json]
+axiom47 source set NAME [--coverage complete|YYYY-MM-DD] [--burn-in DAYS] [--keep FIELD,FIELD,…] [--data-dir DIR] [--json]
 axiom47 source list [--json]
 axiom47 source revoke NAME [--json]
 
@@ -49,6 +50,8 @@ axiom47 source revoke NAME [--json]
 --coverage YYYY-MM-DD says that the source knows nothing of purchases before that day; complete (the default) that it knows them all.
 A customer with an order from it whose first purchase lies before that day + burn-in (${DEFAULT_BURN_IN_DAYS} days, --burn-in) may be an old one in mid-life:
 left out of fits and not predicted. \`set\` changes both at any time; the customers' flags follow at once, the model at the next fit.
+--keep lets fields travel in the clear from now on: traits of customers and fields of subscriptions become attributes for churn models,
+the others properties of events. Name none that could be personal; everything else is sealed or dropped.
 
 Credentials are shown once. For a source that is there already --rotate makes new ones: its NATS seed before stops working, its write keys
 go on until \`revoke\`, which ends every credential of the source at once; what it has sent stays. \`source add NAME --rotate\` lets it in again.
@@ -62,6 +65,7 @@ Examples:
       'orders-as': { type: 'string' },
       coverage: { type: 'string' },
       'burn-in': { type: 'string' },
+      keep: { type: 'string' },
       rotate: { type: 'boolean' },
     });
     const [verb, name] = positionals;
@@ -75,12 +79,14 @@ Examples:
       const burnIn = values['burn-in'];
       if (burnIn !== undefined && !(/^\d{1,4}$/.test(burnIn) && Number(burnIn) <= LONGEST_BURN_IN_DAYS))
         throw new UsageError(`--burn-in ${burnIn}: whole days from 0 to ${LONGEST_BURN_IN_DAYS}`);
-      if (verb === 'set' && values.coverage === undefined && burnIn === undefined)
-        throw new UsageError(`source set ${name}: nothing to set; say --coverage, --burn-in or both`);
+      if (verb === 'set' && values.coverage === undefined && burnIn === undefined && values.keep === undefined)
+        throw new UsageError(`source set ${name}: nothing to set; say --coverage, --burn-in or --keep`);
+      if (verb !== 'set' && values.keep !== undefined) throw new UsageError('--keep goes with source set NAME');
       if (verb === 'set' && (values.rotate || values['orders-as'] !== undefined))
-        throw new UsageError('source set changes --coverage and --burn-in; --rotate goes with source add');
+        throw new UsageError('source set changes --coverage, --burn-in and --keep; --rotate goes with source add');
     }
     const covered = {
+      ...(values.keep === undefined ? {} : { keep: values.keep.split(',').map((field) => field.trim()) }),
       ...(values.coverage === undefined ? {} : { coverage: values.coverage }),
       ...(values['burn-in'] === undefined ? {} : { burn_in_days: Number(values['burn-in']) }),
     };
@@ -103,9 +109,12 @@ Examples:
       if (verb === 'set') {
         const set = await client.call<Source>('PATCH', `/api/data-sources/${name}`, covered);
         print(io, values.json, set, () =>
-          set.coverage === 'complete'
-            ? `source ${set.name} knows all of its customers' past`
-            : `source ${set.name} covers from ${set.coverage}; customers first seen within ${set.burn_in_days} days of it are left out of fits from the next one on`,
+          [
+            set.coverage === 'complete'
+              ? `source ${set.name} knows all of its customers' past`
+              : `source ${set.name} covers from ${set.coverage}; customers first seen within ${set.burn_in_days} days of it are left out of fits from the next one on`,
+            ...(set.kept.length === 0 ? [] : [`in the clear: ${set.kept.join(', ')}`]),
+          ].join('\n'),
         );
         return 0;
       }

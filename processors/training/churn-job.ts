@@ -3,7 +3,7 @@
 
 import { type ChurnDefinition, lastSettledDay } from '#domain/churn-definition.ts';
 import type { CHURN_MODELS, ChurnModel } from '#domain/models/churn-model.ts';
-import { type Result, refuse } from '#domain/result.ts';
+import { ok, type Result, refuse } from '#domain/result.ts';
 import { DAY_MS, type Offsets, offsetAt } from '#domain/time.ts';
 import type { LedgerOptions } from '#projections/memory/ledger.ts';
 import type { EventStore } from '#streams/event-store.ts';
@@ -28,17 +28,24 @@ export interface ChurnJob {
 
 const LATENESS_DAYS = 7;
 
+export type TrainedChurn = ChurnTraining<ChurnModel> & {
+  /** Events of the log it was trained on. */
+  events: number;
+};
+
 export async function trainChurn(
   store: Pick<EventStore, 'read'>,
   job: ChurnJob,
-): Promise<Result<ChurnTraining<ChurnModel>, string>> {
+): Promise<Result<TrainedChurn, string>> {
   const { definition, seq, today, estimator } = job;
   const ledger = await replay(store, seq, job.ledger);
   const settled = ledgersOf(ledger);
+  const withEvents = (trained: Result<ChurnTraining<ChurnModel>, string>): Result<TrainedChurn, string> =>
+    trained.ok ? ok({ ...trained.value, events: ledger.events }) : trained;
   if (estimator === 'churn-cox') {
     if (definition.kind !== 'contractual')
       return refuse('a Cox model speaks of subscriptions; this definition of churn is not contractual');
-    return trainCox(definition, survivalRows(definition, today, settled), today);
+    return withEvents(trainCox(definition, survivalRows(definition, today, settled), today));
   }
   const live = ledger.runs.list().some(({ run, acceptedEvents }) => run === '' && acceptedEvents > 0);
   const last = lastSettledDay(definition, today, job.latenessDays ?? (live ? LATENESS_DAYS : 0));
@@ -59,7 +66,7 @@ export async function trainChurn(
       rows.customer.push(added.customer[row]!);
     }
   }
-  return trainLogistic(definition, rows);
+  return withEvents(trainLogistic(definition, rows));
 }
 
 /** The last millisecond of a local day. */

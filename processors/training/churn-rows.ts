@@ -4,7 +4,6 @@ import { type FeatureRow, featureRow } from '#domain/churn-features.ts';
 import type { FeatureContext } from '#domain/features.ts';
 import type { CustomerEntries } from '#domain/ledger.ts';
 import { startRow } from '#domain/models/churn-model.ts';
-import type { FeatureTable } from '#domain/models/feature-encoding.ts';
 
 /** Customers as a fold holds them; `of` follows links. */
 export interface Ledgers {
@@ -84,7 +83,7 @@ const MOST_LEVELS = 100;
  * Rows as columns: numbers where every known value is one, else text. What never varies, and texts of too many levels, are left out by name.
  */
 export function tableOf(features: readonly FeatureRow[]): {
-  table: FeatureTable;
+  table: Map<string, readonly string[] | Float64Array>;
   left: { column: string; why: string }[];
 } {
   const names = new Set<string>();

@@ -2,13 +2,17 @@
 // on others again, at the last cut-off: nobody who is judged was seen, and nothing later than what is judged was.
 import type { ChurnDefinition } from '#domain/churn-definition.ts';
 import { FEATURE_SET } from '#domain/churn-features.ts';
-import { calibrate, fitPlatt } from '#domain/models/calibration.ts';
+import { calibrate } from '#domain/models/calibration.ts';
+import { chooseCalibration } from '#domain/models/calibration-choice.ts';
 import type { ChurnCox, ChurnLogistic } from '#domain/models/churn-model.ts';
 import { encodeFeatures, learnEncoding } from '#domain/models/feature-encoding.ts';
 import type { Diagnostic } from '#domain/models/fit.ts';
-import { fitLogistic, predictLogOdds } from '#domain/models/logistic.ts';
+import { groupCode, makeFolds } from '#domain/models/folds.ts';
+import { fitLogistic, type LogisticColumns, predictLogOdds } from '#domain/models/logistic.ts';
+import { crossValidate } from '#domain/models/logistic-path.ts';
 import { type ScoreMetrics, scoreMetrics } from '#domain/models/metrics.ts';
 import { fit as fitCox } from '#domain/models/survival/cox.ts';
+import { argsort } from '#domain/numerics/argsort.ts';
 import { type Result, refuse } from '#domain/result.ts';
 import { type ChurnRows, type SurvivalRows, tableOf } from './churn-rows.ts';
 
@@ -25,6 +29,8 @@ export interface ChurnTraining<Model> {
   /** Of the same rows: everybody gets the rate of the training rows. */
   naive: { rate: number; brier: number } | null;
   concordance: number | null;
+  /** Strength of the penalty, chosen by cross-validation. Null for Cox. */
+  lambda: number | null;
   diagnostics: Diagnostic[];
 }
 
@@ -69,20 +75,27 @@ export function trainLogistic(
   const encoded = encodeFeatures(table, encoding);
   const label = Float64Array.from(rows.label);
   const pick = (column: Float64Array, part: Part) => column.filter((_, i) => parts[i] === part);
-  const fitted = fitLogistic(
-    {
-      names: encoded.names,
-      features: encoded.features.map((column) => pick(column, 'train')),
-      label: pick(label, 'train'),
-    },
-    { penalty: 'l2', lambda: 1 / counts.train.n },
-  );
+  const data = {
+    names: encoded.names,
+    features: encoded.features.map((column) => pick(column, 'train')),
+    label: pick(label, 'train'),
+  };
+  const codes = Float64Array.from(rows.customer, groupCode);
+  const times = Float64Array.from(rows.day);
+  const chosen = chooseLambda(data, pick(codes, 'train'), pick(times, 'train'), definition.horizonDays);
+  const fitted = fitLogistic(data, { penalty: 'l2', lambda: chosen.lambda });
   if (!fitted.ok) return refuse(fitted.message);
   const logOdds = predictLogOdds(fitted, encoded.features, label.length);
-  const platt = fitPlatt({ label: pick(label, 'calibrate'), score: pick(logOdds, 'calibrate') });
-  if (!platt.ok) return refuse(`calibration: ${platt.reason}`);
+  const calibration = chooseCalibration(
+    { label: pick(label, 'calibrate'), score: pick(logOdds, 'calibrate') },
+    pick(codes, 'calibrate'),
+  );
+  if (!calibration.ok) return refuse(`calibration: ${calibration.reason}`);
   const testLabel = pick(label, 'test');
-  const metrics = scoreMetrics({ label: testLabel, score: calibrate(platt.value, pick(logOdds, 'test')) });
+  const metrics = scoreMetrics({
+    label: testLabel,
+    score: calibrate(calibration.value.calibration, pick(logOdds, 'test')),
+  });
   const rate = counts.train.lost / counts.train.n;
   const brier = testLabel.reduce((sum, y) => sum + (y - rate) ** 2, 0) / testLabel.length;
   const { intercept, coefficients } = fitted;
@@ -93,15 +106,39 @@ export function trainLogistic(
         model: 'churn-logistic',
         definition,
         featureSet: { ...FEATURE_SET },
-        logistic: { model: 'logistic', encoding, intercept, coefficients, calibration: platt.value },
+        logistic: { model: 'logistic', encoding, intercept, coefficients, calibration: calibration.value.calibration },
       },
       rows: counts,
       cutoffs,
       metrics,
       naive: { rate, brier },
       concordance: null,
-      diagnostics: [...leftOut(left), ...fitted.diagnostics],
+      lambda: chosen.lambda,
+      diagnostics: [...leftOut(left), ...chosen.diagnostics, ...fitted.diagnostics],
     },
+  };
+}
+
+const FOLDS = 5;
+const LAMBDAS = 20;
+
+/**
+ * λ of the least loss on folds that keep customers apart and, with several cut-offs, the future out; 1/n where the rows are too few for folds.
+ */
+function chooseLambda(
+  data: LogisticColumns,
+  group: Float64Array,
+  time: Float64Array,
+  horizonDays: number,
+): { lambda: number; diagnostics: Diagnostic[] } {
+  const rows = data.label.length;
+  const inTime = new Set(time).size > 2 ? makeFolds({ rows, group, time }, FOLDS, horizonDays) : refuse('one moment');
+  const folds = inTime.ok ? inTime : makeFolds({ rows, group }, FOLDS);
+  const validated = folds.ok ? crossValidate(data, { penalty: 'l2', count: LAMBDAS }, folds.value) : folds;
+  if (validated.ok) return { lambda: validated.value.best, diagnostics: validated.value.diagnostics };
+  return {
+    lambda: 1 / rows,
+    diagnostics: [{ code: 'lambda-not-validated', message: `the penalty is 1/rows: ${validated.reason}` }],
   };
 }
 
@@ -114,6 +151,8 @@ export function trainCox(
   const events = rows.eventObserved.reduce((sum, each) => sum + each, 0);
   if (events < LEAST) return refuse(`${events} subscriptions have ended; at least ${LEAST} are needed`);
   const { table, left } = tableOf(rows.features);
+  const told = withoutTime(table, Float64Array.from(rows.duration));
+  left.push(...told);
   if (table.size === 0)
     return refuse('nothing is known of subscriptions that would tell them apart: import attributes, plans or prices');
   const encoding = learnEncoding(table, [...table.keys()]);
@@ -143,9 +182,54 @@ export function trainCox(
       metrics: null,
       naive: null,
       concordance,
+      lambda: null,
       diagnostics: [...leftOut(left), ...diagnostics],
     },
   };
+}
+
+/** A number that ranks subscriptions as their length does was not fixed at the start: it counts time (a sum of payments, a number of logins). */
+const MOVES_WITH_TIME = 0.7;
+
+/** Takes such columns out of the table and says so: what is only known at the end would foretell it. */
+function withoutTime(
+  table: Map<string, readonly string[] | Float64Array>,
+  duration: Float64Array,
+): { column: string; why: string }[] {
+  return [...table].flatMap(([column, values]) => {
+    if (!(values instanceof Float64Array)) return [];
+    const rho = rankCorrelation(values, duration);
+    if (!(Math.abs(rho) > MOVES_WITH_TIME)) return [];
+    table.delete(column);
+    return [{ column, why: `moves with the time under contract, rank correlation ${rho.toFixed(2)}` }];
+  });
+}
+
+/** Spearman's, of the rows where `values` is known. */
+function rankCorrelation(values: Float64Array, others: Float64Array): number {
+  const known = values.map((value, i) => (Number.isNaN(value) ? -1 : i)).filter((i) => i >= 0);
+  const [x, y] = [ranks(known.map((i) => values[i]!)), ranks(known.map((i) => others[i]!))];
+  const mean = (known.length + 1) / 2;
+  let [xy, xx, yy] = [0, 0, 0];
+  for (let i = 0; i < known.length; i++) {
+    xy += (x[i]! - mean) * (y[i]! - mean);
+    xx += (x[i]! - mean) ** 2;
+    yy += (y[i]! - mean) ** 2;
+  }
+  return xx > 0 && yy > 0 ? xy / Math.sqrt(xx * yy) : 0;
+}
+
+/** 1 …, ties at their mean. */
+function ranks(values: Float64Array): Float64Array {
+  const order = argsort(values);
+  const out = new Float64Array(values.length);
+  for (let from = 0; from < order.length; ) {
+    let to = from;
+    while (to < order.length && values[order[to]!] === values[order[from]!]) to++;
+    for (let i = from; i < to; i++) out[order[i]!] = (from + to + 1) / 2;
+    from = to;
+  }
+  return out;
 }
 
 const leftOut = (left: { column: string; why: string }[]): Diagnostic[] =>

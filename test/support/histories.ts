@@ -1,7 +1,9 @@
 // Files of customer histories and transactions as the models take them.
+
 import { readFileSync } from 'node:fs';
 import type { TimeUnit } from '#domain/models/fit.ts';
 import { type Purchase, purchasePeriods, type RfmSummary, summarise } from '#domain/models/rfm.ts';
+import { forecastMetrics } from '#domain/models/value-metrics.ts';
 
 export const fixture = (name: string) => new URL(`../fixtures/${name}`, import.meta.url).pathname;
 export const golden = <T>(name: string): T =>
@@ -47,18 +49,13 @@ export function holdout(purchases: Purchase[], calibrationEnd: string, end: stri
 }
 
 export function accuracy(predicted: Float64Array, actual: Float64Array) {
-  const n = actual.length;
-  const mean = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0) / n;
-  const [mp, ma] = [mean(predicted), mean(actual)];
-  const average = (f: (p: number, a: number) => number) => mean(predicted.map((p, i) => f(p, actual[i]!)));
+  const found = forecastMetrics({ actual, forecast: predicted });
   return {
-    mae: average((p, a) => Math.abs(p - a)),
-    rmse: Math.sqrt(average((p, a) => (p - a) ** 2)),
-    total_predicted: mp * n,
-    total_actual: ma * n,
-    pct_error: (100 * (mp - ma)) / ma,
-    pearson:
-      average((p, a) => (p - mp) * (a - ma)) /
-      Math.sqrt(average((p) => (p - mp) ** 2) * average((_, a) => (a - ma) ** 2)),
+    mae: found.mae,
+    rmse: found.rmse,
+    total_predicted: found.forecastTotal,
+    total_actual: found.actualTotal,
+    pct_error: 100 * found.totalError!,
+    pearson: found.correlation,
   };
 }

@@ -3,7 +3,7 @@ import type { Result } from '../../result.ts';
 import { calibrateOne } from '../calibration.ts';
 import { type CellRefusal, encodedNames, encodeRow, type FeatureRow } from '../feature-encoding.ts';
 import type { LogisticArtefact } from '../logistic-model.ts';
-import type { CoxModel } from '../survival/cox.ts';
+import type { CoxCurve } from '../survival/cox.ts';
 
 export interface Contribution {
   /** The column as it was before encoding: the levels of a category count together. */
@@ -91,7 +91,7 @@ export function explainLogistic(
  * @param sourceOf the source feature of a covariate; what stands before `=` when absent.
  */
 export function explainCox(
-  { coefficients, means }: Pick<CoxModel, 'coefficients' | 'means'>,
+  { coefficients, means }: Pick<CoxCurve, 'coefficients' | 'means'>,
   x: readonly number[],
   reference?: readonly number[],
   sourceOf: (covariate: string) => string = (name) => name.split('=')[0]!,

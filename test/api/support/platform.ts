@@ -67,7 +67,9 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
   const serving: ServingModel[] = [];
   const models = new Map<string, ModelSummary & { artefact: Record<string, unknown>; model: ClvModel }>();
   const counters = new Map<number, number>();
-  const sources = new Map([['shop', { name: 'shop', coverage: 'complete', burnInDays: 180, createdAt: NOW }]]);
+  const sources = new Map([
+    ['shop', { name: 'shop', coverage: 'complete', burnInDays: 180, kept: [] as string[], createdAt: NOW }],
+  ]);
   let seeds = 0;
   const clock = { now: NOW, broken: null as (Error & { code?: string }) | null };
   const header = { tenant: 'main', gateway: 'test', epoch: 1, ingestedAt: NOW };
@@ -286,6 +288,13 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
     },
     sources: {
       list: async () => [...sources.values()],
+      async keepFields({ name, fields }) {
+        const known = sources.get(name);
+        if (!known) return { ok: false, reason: 'source-unknown' };
+        const source = { ...known, kept: [...known.kept, ...fields] };
+        sources.set(name, source);
+        return { ok: true, value: source };
+      },
       async setCoverage({ name, coverage, burnInDays }) {
         const known = sources.get(name);
         if (!known) return { ok: false, reason: 'source-unknown' };
@@ -294,7 +303,7 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
         return { ok: true, value: source };
       },
       async add({ name, coverage, burnInDays }) {
-        const source = sources.get(name) ?? { name, coverage, burnInDays, createdAt: NOW };
+        const source = sources.get(name) ?? { name, coverage, burnInDays, kept: [], createdAt: NOW };
         sources.set(name, source);
         // As the engines do: every call ends the seed before.
         return { ok: true, value: { source, nats: { url: 'nats://127.0.0.1:4222', creds: `seed ${++seeds}` } } };
@@ -354,6 +363,7 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
       danglingLinks: 0,
       named: { orphans: [], returned: [] },
     }),
+    verifyChain: async () => ({ ok: true, messages: 0, bytes: 0, links: 0, sealed_to: 0, head: '', faults: [] }),
     verifyScores: async () => ({ checked: 0, same: 0, different: 0, differences: [] }),
     truth: options.demo ? { unit: 'week', params: CDNOW_MODEL.bgNbd! } : null,
     uiDir: '/nonexistent',
@@ -377,6 +387,10 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
       'shop',
       null,
     );
+  const deployModel = async (value: ClvModel) => {
+    const model = await deps.models.importModel(value, { ...value }, 'test');
+    return await deps.models.deploy(model.id, 'test');
+  };
   const key = async (role: Role) => (await access.createKey({ role, name: null, expiresAt: null, now: clock.now })).key;
 
   return {
@@ -392,11 +406,8 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
     fact,
     key,
     /** @param covariance of the ln-parameters, as a fit would bring it; without one, predictions have no interval. */
-    async deployCdnow(covariance?: ClvCovariance) {
-      const value = { ...CDNOW_MODEL, ...(covariance && { covariance }) };
-      const model = await deps.models.importModel(value, value, 'test');
-      return await deps.models.deploy(model.id, 'test');
-    },
+    deployCdnow: (covariance?: ClvCovariance) => deployModel({ ...CDNOW_MODEL, ...(covariance && { covariance }) }),
+    deployModel,
     position: () => messages.length,
     /** One request with an API key of the role, made anew. */
     async as(

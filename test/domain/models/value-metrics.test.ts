@@ -68,6 +68,7 @@ test('weights are repetitions', () => {
         'coverage',
         'coverageLower',
         'intervalScore',
+        'correlation',
       ] as const)
         if (repeated[name] === null) expect(whole[name], name).toBeNull();
         else expect(whole[name], name).toBeCloseTo(repeated[name], 10);
@@ -117,6 +118,7 @@ test('what is not defined is null with the reason, and bad rows are named', () =
     if (value === null) expect(zero.undefined, name).toHaveProperty(name);
   expect(zero).toMatchObject({ totalError: null, wape: null, mape: null, concentration: null, coverage: null, mae: 1 });
   expect(of([]).mae).toBeNull();
+  expect(zero.undefined.correlation).toMatch(/never varies/);
   expect(of([1, -2]).undefined.concentration).toMatch(/negative/);
   expect(of([3, 3]).undefined.concentration).toMatch(/equal/);
   expect(of([2, 4], { naive: Float64Array.of(4, 4) }).maeOverNaive).toBe(2);
