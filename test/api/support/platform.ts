@@ -3,6 +3,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { unpack } from 'msgpackr';
 import { type App, createApp } from '#api/app.ts';
+import { refOf } from '#api/customers.ts';
 import { DEFAULT_LIMITS, type Deps, type ModelSummary, type ServingChurnModel, type ServingModel } from '#api/deps.ts';
 import { viewOf } from '#api/ledgers.ts';
 import { createMetrics } from '#api/metrics.ts';
@@ -408,6 +409,8 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
     /** @param covariance of the ln-parameters, as a fit would bring it; without one, predictions have no interval. */
     deployCdnow: (covariance?: ClvCovariance) => deployModel({ ...CDNOW_MODEL, ...(covariance && { covariance }) }),
     deployModel,
+    /** How addresses name a customer. */
+    refOf: (id: string) => refOf(ids.get(id)!),
     position: () => messages.length,
     /** One request with an API key of the role, made anew. */
     async as(
