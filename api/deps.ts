@@ -13,6 +13,7 @@ import type { CustomerSort } from '#projections/customer-profile.ts';
 import type { Columns } from '#projections/memory/columns.ts';
 import type { RunStats } from '#projections/memory/runs.ts';
 import type { ChurnInForce, WorkspaceFacts } from '#projections/memory/workspace.ts';
+import type { FaultKind } from '#streams/chain/verify.ts';
 import type { GatewayHandlers, GatewayStatus } from '#streams/gateway/protocol.ts';
 import type { AccessStore } from '#streams/keyring/access-store.ts';
 import type { Quarantine } from '#streams/quarantine.ts';
@@ -242,6 +243,26 @@ export interface KeyringReport {
   named: { orphans: string[]; returned: string[] };
 }
 
+/** What `verify --chain` found (ops/verify-chain.ts). */
+export interface ChainAnswer {
+  ok: boolean;
+  messages: number;
+  bytes: number;
+  links: number;
+  sealed_to: number;
+  /** SHA-256 of the chain's last link, hex. */
+  head: string;
+  faults: {
+    kind: FaultKind;
+    from: number;
+    to: number;
+    at: string | null;
+    /** Projections that had read the place before it was damaged, and those that will not get past it. */
+    read_before: string[];
+    stopped_by: string[];
+  }[];
+}
+
 /** What `verify --scores` found (ops/verify-scores.ts). */
 export interface StoredScoresReport {
   checked: number;
@@ -331,13 +352,14 @@ export interface Deps extends AccessDeps {
   keyring: KeyringCalls;
   models: ModelRegistry;
   sources: Sources;
-  quarantine: Pick<Quarantine, 'list' | 'show' | 'counts'>;
+  quarantine: Pick<Quarantine, 'list' | 'show' | 'counts' | 'resolve'>;
   /** Fits from the log's statistics in the pool and answers what `fit --json` prints. */
   fit: (request: FitRequest) => Promise<Record<string, unknown>>;
   /** Digest over raw customer ids, equal across workspaces; computed on demand. */
   portableDigest: () => Promise<string>;
   zone: ZoneControl;
   verifyKeyring: () => Promise<KeyringReport>;
+  verifyChain: () => Promise<ChainAnswer>;
   /** Scores of the table, computed again; a sample of so many. */
   verifyScores: (sample: number) => Promise<StoredScoresReport>;
   /** Demo workspace only. */

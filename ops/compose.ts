@@ -16,6 +16,7 @@ import type { FoldMessage } from '#projections/memory/protocol.ts';
 import { startFoldThread } from '#projections/memory/thread.ts';
 import { scoresLeft } from '#projections/scores.ts';
 import { startProjectorThread } from '#projections/thread.ts';
+import { sealedStore } from '#streams/chain/sealed.ts';
 import type { SourceConfig } from '#streams/gateway/protocol.ts';
 import { startGatewayThread } from '#streams/gateway/thread.ts';
 import { openIdIndex } from '#streams/id-index.ts';
@@ -41,6 +42,7 @@ import { createServing } from './serving.ts';
 import { createSources, knownSources, repairRevocations, sourceConfig, zoneTable } from './sources.ts';
 import { watchStore } from './store-watch.ts';
 import { createTraining } from './training.ts';
+import { verifyLog } from './verify-chain.ts';
 import { verifyKeyring } from './verify-keyring.ts';
 import { verifyScores } from './verify-scores.ts';
 import { createZone } from './zone.ts';
@@ -281,7 +283,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       if (!added.ok) throw new Error(`source ${name}: ${added.reason}`);
     }
 
-  const refold = createRefold(store, workspace.reportingCurrency);
+  // Reads of the past are checked against the hash chain, as the fold's and the tables' are in their threads.
+  const refold = createRefold(sealedStore(store, log), workspace.reportingCurrency);
   const metrics = createMetrics({ version: packageVersion, runtime: true });
   const token = options.token ?? randomBytes(32).toString('base64url');
   const demo = dir.workspace.name === 'demo';
@@ -351,6 +354,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
         keyring,
         caughtUp: async () => fold.calls.waitFor(await store.lastSequence('EVT')),
       }),
+    verifyChain: () =>
+      verifyLog(store, async () => {
+        const [ledger, tables] = await Promise.all([fold.calls.position(), projector.calls.position()]);
+        return { ledger: ledger.seq, ...tables };
+      }),
     verifyScores: (sample) => verifyScores({ db: tables.db, refold, models: serving.models }, sample),
     truth: seeding?.truth ?? null,
     uiDir: join(projectRoot, 'ui', 'dist'),
@@ -371,7 +379,14 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const setupUrl = (await access.hasAdmin())
     ? null
     : `${config.publicUrl ?? url}/setup?token=${await access.createSetupToken(Date.now())}`;
-  dir.writeRunFile({ startedAt: new Date().toISOString(), url, metricsUrl, natsUrl: engines.nats.url, token });
+  dir.writeRunFile({
+    startedAt: new Date().toISOString(),
+    url,
+    metricsUrl,
+    natsUrl: engines.nats.url,
+    ...(engines.postgres.managed ? { postgresPort: engines.postgres.port } : {}),
+    token,
+  });
   if (seeding) {
     progress(`console  ${url} (the demo fills while you look)`);
     await seeding.run({

@@ -159,7 +159,7 @@ export function findRunning(path: string): RunFile | undefined {
   return isSameProcess(run.data.pid, run.data.identity) ? run.data : undefined;
 }
 
-function readWorkspace(path: string): Workspace | undefined {
+export function readWorkspace(path: string): Workspace | undefined {
   const file = join(path, 'workspace.json');
   if (!existsSync(file)) return undefined;
   const content = parseJson(readFileSync(file, 'utf8'));

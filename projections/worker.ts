@@ -1,5 +1,6 @@
 // The projector as a thread: its configuration is the workerData, each port it is sent is another caller (started by thread.ts).
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { sealedStore } from '#streams/chain/sealed.ts';
 import { connectNats } from '#streams/jetstream/connection.ts';
 import { createJetStreamStore } from '#streams/jetstream/store.ts';
 import { remote, serve } from '#streams/rpc.ts';
@@ -15,7 +16,10 @@ const config = workerData as ProjectorConfig;
 const nats = await connectNats(config.nats, { name: 'axiom47 projector' });
 const projector = startProjector({
   databaseUrl: config.databaseUrl,
-  store: createJetStreamStore(nats),
+  store: sealedStore(createJetStreamStore(nats), {
+    info: (fields, message) => post({ event: 'log', level: 'info', fields: { ...fields }, message }),
+    warn: (fields, message) => post({ event: 'log', level: 'warn', fields: { ...fields }, message }),
+  }),
   fold: remote<{ dirtyRows: FoldState['dirtyRows'] }>(config.fold),
   log: (level, fields, message) => post({ event: 'log', level, fields, message }),
   onProgress: (position) => post({ event: 'progress', position }),

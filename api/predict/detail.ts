@@ -1,6 +1,6 @@
 // Everything the customer page shows, from one ledger view: the timeline, P(alive) on every day that matters, churn and lifetime value.
 import { type ChurnDefinition, spells } from '#domain/churn-definition.ts';
-import type { CustomerEntries } from '#domain/ledger.ts';
+import { type CustomerEntries, compareText } from '#domain/ledger.ts';
 import { predictChurn } from '#domain/models/clv-model.ts';
 import { formatMinor } from '#domain/money.ts';
 import { subscriptionIntervals } from '#domain/subscriptions.ts';
@@ -8,7 +8,7 @@ import type { LedgerView } from '../deps.ts';
 import { Problem } from '../problem.ts';
 import { dayText, type Moment } from './as-of.ts';
 import type { ChurnPredictions } from './churn.ts';
-import { hasBought, scaleOf, toCustomer } from './history.ts';
+import { hasBought, netOf, scaleOf, toCustomer } from './history.ts';
 import { type Coordinate, orProblem, type Predictions, type Subject } from './service.ts';
 
 const MAX_POINTS = 200;
@@ -64,6 +64,19 @@ export function timelineOf(entries: CustomerEntries, day: number): TimelineEntry
   return all
     .filter((entry) => entry.day <= day)
     .sort((a, b) => b.day - a.day || (a.type < b.type ? -1 : a.type > b.type ? 1 : 0));
+}
+
+/** Orders less refunds up to a day, each currency by itself; exact. */
+export function netByCurrency({ orders, refunds }: CustomerEntries, day: number): { currency: string; net: string }[] {
+  const sums = new Map<string, bigint>();
+  const add = (minor: number | null, currency: string | null, sign: bigint) => {
+    if (minor !== null && currency !== null) sums.set(currency, (sums.get(currency) ?? 0n) + sign * BigInt(minor));
+  };
+  for (const order of orders) if (order.day <= day) add(order.minor, order.currency, 1n);
+  for (const refund of refunds) if (refund.day <= day) add(refund.minor, refund.currency, -1n);
+  return [...sums]
+    .sort(([a], [b]) => compareText(a, b))
+    .map(([currency, minor]) => ({ currency, net: formatMinor(minor, currency) }));
 }
 
 /** Days to evaluate: an even grid, each purchase day (where the curve jumps), and the moment itself. */
@@ -149,9 +162,8 @@ export function customerDetail(
     last_day: bought ? dayText(history.lastDay) : null,
     orders: history.orders,
     frequency: history.frequency,
-    // Without a rate the money is in the customer's own currency.
-    net: history.netMinor / scaleOf(history.currency || currency),
-    currency: history.currency || currency,
+    ...netOf(history, currency),
+    net_by_currency: netByCurrency(view.entries, moment.day),
     anonymous: view.entries.anonymous,
     linked: view.entries.linked.length,
     timeline: timeline.slice(0, asked.timeline).map((entry) => ({ ...entry, day: dayText(entry.day) })),

@@ -1,18 +1,21 @@
-// Customers: a searchable list with live predictions, and everything known of one of them at any moment.
+// Customers: a searchable list with live predictions, and everything known of one of them at any moment. Addresses are kept by histories, proxies
+// and logs, so they name a customer by the reference alone (facts: a raw id reaches no URL); who knows an id asks for it in a body.
 import { z } from '@hono/zod-openapi';
+import type { Role } from '#domain/access.ts';
 import { CHURN_KINDS } from '#domain/churn-definition.ts';
 import { CUSTOMER_SORTS } from '#projections/customer-profile.ts';
-import { nameAll, refOf, seesIds, sidOfRef } from '../customers.ts';
+import { nameAll, refOf, SID_REF, seesIds, sidOfRef } from '../customers.ts';
 import type { Deps } from '../deps.ts';
 import { dayText, type Moment } from '../predict/as-of.ts';
 import { type ChurnPredictions, createChurnPredictions } from '../predict/churn.ts';
 import { customerDetail } from '../predict/detail.ts';
-import { hasBought, scaleOf } from '../predict/history.ts';
+import { hasBought, netOf } from '../predict/history.ts';
 import { type Coordinate, orProblem, type Predictions, type Subject } from '../predict/service.ts';
 import { Problem } from '../problem.ts';
 import { createRouter, route } from '../route.ts';
-import { Cursor, jsonAnswer, PageLimit, Provenance } from '../schemas.ts';
+import { Cursor, CustomerId, jsonAnswer, jsonBody, PageLimit, Provenance } from '../schemas.ts';
 
+const Net = z.number().nullable().describe('Null when it is money of several currencies and a rate is missing');
 const Row = z.object({
   customer_id: z.string(),
   ref: z.string(),
@@ -21,7 +24,7 @@ const Row = z.object({
   last_day: z.string().nullable(),
   orders: z.number(),
   frequency: z.number(),
-  net: z.number(),
+  net: Net,
   currency: z.string(),
   p_alive: z.number().nullable(),
   p_churn: z.number().nullable(),
@@ -63,8 +66,9 @@ const Detail = z.object({
   last_day: z.string().nullable(),
   orders: z.number(),
   frequency: z.number(),
-  net: z.number(),
+  net: Net,
   currency: z.string(),
+  net_by_currency: z.array(z.object({ currency: z.string(), net: z.string() })),
   anonymous: z.boolean(),
   linked: z.number().describe('Further ids of the same person'),
   timeline: z.array(Entry).describe('Newest first'),
@@ -119,6 +123,20 @@ const Detail = z.object({
   ...Provenance,
 });
 
+const Page = z.object({
+  items: z.array(Row),
+  next: z.string().nullable(),
+  total: z.number(),
+  churn_models: z.array(z.string()).describe('In force beside the model of purchases, each for its own customers'),
+  ...Provenance,
+});
+const Ref = z
+  .string()
+  .regex(
+    SID_REF,
+    'the `ref` of a list or of POST /api/customers/lookup, sid: and 32 hexadecimal digits; customer ids do not belong in addresses',
+  );
+
 const isSequence = /^\d{1,12}$/;
 const AsOfQuery = z
   .string()
@@ -126,6 +144,8 @@ const AsOfQuery = z
   .optional()
   .describe('A sequence (up to 12 digits), or a time (ISO 8601, or 13 digits of ms)')
   .transform((text) => (text !== undefined && isSequence.test(text) ? Number(text) : text));
+
+const unknown = () => new Problem('not-found', 'no event of this customer is known; search by the beginning of the id');
 
 export function customerRoutes(deps: Deps, predictions: Predictions) {
   const currency = deps.workspace.reportingCurrency;
@@ -143,8 +163,6 @@ export function customerRoutes(deps: Deps, predictions: Predictions) {
   ) {
     const columnsRow = deps.columns.rowOf(sid);
     const history = predictions.historyOf(columnsRow);
-    // Without a rate the money is in the customer's own currency.
-    const own = history?.currency || currency;
     const clv = at && subject ? orProblem(() => predictions.clv(at, subject, { discountMonthly: 0.01 })) : null;
     const problem = churn instanceof Problem ? churn : clv instanceof Problem ? clv : null;
     const said = churn instanceof Problem ? null : churn;
@@ -155,8 +173,7 @@ export function customerRoutes(deps: Deps, predictions: Predictions) {
       last_day: history && hasBought(history) ? dayText(history.lastDay) : null,
       orders: history?.orders ?? 0,
       frequency: history?.frequency ?? 0,
-      net: (history?.netMinor ?? 0) / scaleOf(own),
-      currency: own,
+      ...(history ? netOf(history, currency) : { net: 0, currency }),
       p_alive: said?.p_alive ?? null,
       p_churn: said?.p_churn ?? null,
       horizon_days: said?.horizon_days ?? null,
@@ -185,6 +202,21 @@ export function customerRoutes(deps: Deps, predictions: Predictions) {
     });
   }
 
+  async function pageOf(
+    role: Role,
+    found: (at: Coordinate | null) => Promise<{ sids: Uint8Array[]; next: string | null }>,
+  ) {
+    const moment = predictions.now();
+    const serving = orProblem(() => predictions.modelAt(moment.seq));
+    const at = serving instanceof Problem ? null : { moment, serving };
+    const { sids, next } = await found(at);
+    const named = await nameAll(deps.keyring, role, sids);
+    const items = await rowsOf(named, sids, at, moment);
+    const placed = predictions.placed(moment, at?.serving ?? null);
+    const churnModels = churnPredictions.inForce(moment.seq).map(({ serving: { id } }) => id);
+    return { items, next, total: deps.columns.state().customers, ...placed, churn_models: churnModels };
+  }
+
   return createRouter()
     .openapi(
       route({
@@ -194,80 +226,79 @@ export function customerRoutes(deps: Deps, predictions: Predictions) {
         tags: ['customers'],
         summary: 'Customers with live predictions; ids are masked without customer:read-identified',
         request: {
-          query: z.object({
-            q: z
-              .string()
-              .trim()
-              .max(256)
-              .optional()
-              .describe('Beginning of a customer id; the whole id for roles that see masked ids'),
-            sort: z.enum(CUSTOMER_SORTS).default('last_day'),
-            cursor: Cursor,
-            limit: PageLimit,
-          }),
+          query: z.strictObject({ sort: z.enum(CUSTOMER_SORTS).default('last_day'), cursor: Cursor, limit: PageLimit }),
         },
-        responses: {
-          200: jsonAnswer(
-            'A page',
-            z.object({
-              items: z.array(Row),
-              next: z.string().nullable(),
-              total: z.number(),
-              ...Provenance,
-              model: Provenance.model,
-              churn_models: z.array(z.string()).describe('In force beside it, each for its own customers'),
-            }),
-          ),
-        },
+        responses: { 200: jsonAnswer('A page', Page) },
       }),
       async (c) => {
-        const { q, sort, cursor, limit } = c.req.valid('query');
+        const { sort, cursor, limit } = c.req.valid('query');
+        const page = await pageOf(c.var.principal.role, (at) =>
+          deps.tables.customers({ sort, after: cursor ?? null, limit, modelId: at?.serving.id ?? null }),
+        );
+        return c.json(page, 200);
+      },
+    )
+    .openapi(
+      route({
+        method: 'post',
+        path: '/api/customers/search',
+        permission: 'customer:read',
+        tags: ['customers'],
+        summary: 'Customers whose id begins so; roles that see masked ids find one by its whole id',
+        request: jsonBody(
+          z.strictObject({
+            q: z.string().trim().min(1).max(256).describe('Beginning of a customer id, or a `ref`'),
+            limit: PageLimit,
+          }),
+          { 'the beginning of an id': { q: 'demo-024', limit: 8 } },
+        ),
+        responses: { 200: jsonAnswer('The first of them', Page) },
+      }),
+      async (c) => {
+        const { q, limit } = c.req.valid('json');
         const { role } = c.var.principal;
-        const moment = predictions.now();
-        const serving = orProblem(() => predictions.modelAt(moment.seq));
-        const at = serving instanceof Problem ? null : { moment, serving };
-        const churnModels = churnPredictions.inForce(moment.seq).map(({ serving: { id } }) => id);
-        let sids: Uint8Array[];
-        let next: string | null = null;
-        if (q) {
-          const whole = deps.ids.lookup(q) ?? sidOfRef(q);
-          // A prefix search lists ids one by one: only for those who see ids anyway.
-          const found = seesIds(role) ? (await deps.keyring.search(q, limit)).map(({ sid }) => sid) : [];
-          sids = found.length > 0 ? found : whole ? [whole] : [];
-        } else
-          ({ sids, next } = await deps.tables.customers({
-            sort,
-            after: cursor ?? null,
-            limit,
-            modelId: at?.serving.id ?? null,
-          }));
-        const named = await nameAll(deps.keyring, role, sids);
-        const items = await rowsOf(named, sids, at, moment);
-        const total = deps.columns.state().customers;
-        const placed = predictions.placed(moment, at?.serving ?? null);
-        return c.json({ items, next, total, ...placed, churn_models: churnModels }, 200);
+        const whole = deps.ids.lookup(q) ?? sidOfRef(q);
+        // A prefix search lists ids one by one: only for those who see ids anyway.
+        const found = seesIds(role) ? (await deps.keyring.search(q, limit)).map(({ sid }) => sid) : [];
+        const sids = found.length > 0 ? found : whole ? [whole] : [];
+        return c.json(await pageOf(role, async () => ({ sids, next: null })), 200);
+      },
+    )
+    .openapi(
+      route({
+        method: 'post',
+        path: '/api/customers/lookup',
+        permission: 'customer:read',
+        tags: ['customers'],
+        summary: 'The reference that addresses name a customer by',
+        request: jsonBody(z.strictObject({ customer_id: CustomerId }), {
+          'a customer of the demo': { customer_id: 'demo-02400' },
+        }),
+        responses: { 200: jsonAnswer('The reference', z.object({ ref: z.string() })) },
+      }),
+      (c) => {
+        const sid = deps.ids.lookup(c.req.valid('json').customer_id);
+        if (!sid) throw unknown();
+        return c.json({ ref: refOf(sid) }, 200);
       },
     )
     .openapi(
       route({
         method: 'get',
-        path: '/api/customers/{id}',
+        path: '/api/customers/{ref}',
         permission: 'customer:read',
         tags: ['customers'],
         summary:
           'One customer: profile, timeline, what churn means for them, how likely and why, lifetime value, at any moment',
         request: {
-          params: z.object({ id: z.string().min(1).max(256).describe('Customer id, or the `ref` of a list') }),
+          params: z.object({ ref: Ref }),
           query: z.object({ as_of: AsOfQuery, timeline: z.coerce.number().int().min(0).max(5000).default(500) }),
         },
         responses: { 200: jsonAnswer('The customer', Detail) },
       }),
       async (c) => {
-        const { id } = c.req.valid('param');
         const query = c.req.valid('query');
-        const sid = sidOfRef(id) ?? deps.ids.lookup(id);
-        const unknown = () =>
-          new Problem('not-found', 'no event of this customer is known; search by the beginning of the id');
+        const sid = sidOfRef(c.req.valid('param').ref);
         if (!sid) throw unknown();
         const moment = await predictions.moment(query.as_of);
         const serving = orProblem(() => predictions.modelAt(moment.seq));

@@ -1,5 +1,6 @@
 // The log's promises, put to the test: does the keyring belong to it, and is a score what it said it was.
 import { z } from '@hono/zod-openapi';
+import { FAULT_KINDS } from '#streams/chain/verify.ts';
 import type { Deps } from '../deps.ts';
 import { SCORES_TO_VERIFY } from '../examples.ts';
 import { createReplay, VERDICTS } from '../predict/replay.ts';
@@ -21,6 +22,24 @@ const Keyring = z.object({
   named: z
     .object({ orphans: z.array(z.string()), returned: z.array(z.string()) })
     .describe('The first of them, by sid'),
+});
+const Chain = z.object({
+  ok: z.boolean(),
+  messages: z.number(),
+  bytes: z.number(),
+  links: z.number(),
+  sealed_to: z.number().describe('Log position up to which the chain seals; the rest is seconds old'),
+  head: z.string().describe('SHA-256 of the last link: noted elsewhere, it shows whether the chain was written anew'),
+  faults: z.array(
+    z.object({
+      kind: z.enum(FAULT_KINDS),
+      from: z.number(),
+      to: z.number(),
+      at: z.string().nullable().describe('When what was sealed there was stored'),
+      read_before: z.array(z.string()).describe('Projections that had read it before: they hold what it was'),
+      stopped_by: z.array(z.string()).describe('Projections that cannot get past it'),
+    }),
+  ),
 });
 const Value = z.number().nullable();
 const Replay = z.object({
@@ -59,6 +78,18 @@ export function verifyRoutes(deps: Deps, predictions: Predictions) {
         responses: { 200: jsonAnswer('What was found', Keyring) },
       }),
       async (c) => c.json(await deps.verifyKeyring(), 200),
+    )
+    .openapi(
+      route({
+        method: 'post',
+        path: '/api/verify/chain',
+        permission: 'system:read',
+        tags: ['system'],
+        summary:
+          'Read the whole log and compare it with its hash chain: every fault with place, time and whom it touches',
+        responses: { 200: jsonAnswer('What was found', Chain) },
+      }),
+      async (c) => c.json(await deps.verifyChain(), 200),
     )
     .openapi(
       route({

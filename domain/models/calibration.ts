@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { type Result, refuse } from '../result.ts';
 import { logitLine } from './calibration-metrics.ts';
-import { eachTie, ONE_CLASS, type ScoredColumns, scoredRows } from './scored-rows.ts';
+import { ONE_CLASS, type ScoredColumns, scoredRows, tiesOf } from './scored-rows.ts';
 
 export const calibrationFile = z.discriminatedUnion('method', [
   z.object({ method: z.literal('identity') }),
@@ -58,31 +58,35 @@ export function fitPlatt(columns: ScoredColumns): Result<PlattCalibration> {
 export function fitIsotonic(columns: ScoredColumns): Result<IsotonicCalibration> {
   const rows = scoredRows(columns);
   if (!(rows.total > 0)) return refuse('no rows with weight');
-  const n = rows.label.length;
-  const [events, weight] = [new Float64Array(n), new Float64Array(n)];
-  const [first, last] = [new Float64Array(n), new Float64Array(n)];
+  const { count, start, positives, negatives } = tiesOf(rows);
+  const [events, weight] = [new Float64Array(count), new Float64Array(count)];
+  const [first, last] = [new Uint32Array(count), new Uint32Array(count)];
   let blocks = 0;
-  eachTie(rows, (positives, negatives, from) => {
-    if (positives + negatives === 0) return;
-    events[blocks] = positives;
-    weight[blocks] = positives + negatives;
-    first[blocks] = last[blocks] = rows.score[rows.order[from]!]!;
+  for (let tie = 0; tie < count; tie++) {
+    let e = positives[tie]!;
+    let w = e + negatives[tie]!;
+    if (w === 0) continue;
+    let from = tie;
     // Compared as products: exact for whole weights. Equal heights pool too, which keeps the thresholds few.
-    while (blocks > 0 && events[blocks - 1]! * weight[blocks]! >= events[blocks]! * weight[blocks - 1]!) {
-      events[blocks - 1]! += events[blocks]!;
-      weight[blocks - 1]! += weight[blocks]!;
-      last[blocks - 1] = last[blocks]!;
+    while (blocks > 0 && events[blocks - 1]! * w >= e * weight[blocks - 1]!) {
       blocks--;
+      e += events[blocks]!;
+      w += weight[blocks]!;
+      from = first[blocks]!;
     }
-    blocks++;
-  });
+    events[blocks] = e;
+    weight[blocks] = w;
+    first[blocks] = from;
+    last[blocks++] = tie;
+  }
+  const scoreOf = (tie: number) => rows.score[rows.order[start[tie]!]!]!;
   const [x, y]: [number[], number[]] = [[], []];
   for (let i = 0; i < blocks; i++) {
     const height = events[i]! / weight[i]!;
-    x.push(first[i]!);
+    x.push(scoreOf(first[i]!));
     y.push(height);
     if (last[i]! > first[i]!) {
-      x.push(last[i]!);
+      x.push(scoreOf(last[i]!));
       y.push(height);
     }
   }

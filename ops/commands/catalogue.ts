@@ -1,6 +1,7 @@
 // Every command, in plain sight.
 import { ab } from './ab.ts';
 import { admin } from './admin.ts';
+import { backup } from './backup.ts';
 import { bench } from './bench.ts';
 import { churn } from './churn.ts';
 import type { Command } from './command.ts';
@@ -15,6 +16,7 @@ import { model } from './model.ts';
 import { predict } from './predict.ts';
 import { quarantine } from './quarantine.ts';
 import { rebuild } from './rebuild.ts';
+import { restore } from './restore.ts';
 import { rfm } from './rfm.ts';
 import { serve } from './serve.ts';
 import { source } from './source.ts';
@@ -40,6 +42,8 @@ export const catalogue: readonly Command[] = [
   workspace,
   rebuild,
   verify,
+  backup,
+  restore,
   key,
   admin,
   bench,

@@ -1,10 +1,11 @@
-// The log's promises put to the test from the command line: the keyring belongs to it, and a score can be computed again.
+// The log's promises put to the test from the command line: it is what was stored, the keyring belongs to it, a score can be computed again.
 import { existsSync, readFileSync } from 'node:fs';
 import type { KeyringReport, StoredScoresReport } from '#api/deps.ts';
 import type { Replay, Verdict } from '#api/predict/replay.ts';
 import { type Client, dataDirOf, withServer } from '../client.ts';
 import { type Command, type Io, UsageError } from './command.ts';
 import { parseCommand, print } from './options.ts';
+import { verifyChainCommand } from './verify-chain.ts';
 
 /** 0: as promised (an erased customer's score cannot be computed again, by design); 1: it is not; 2: what was given is no score of ours. */
 const EXIT: Record<Verdict, number> = {
@@ -18,12 +19,15 @@ const EXIT: Record<Verdict, number> = {
 
 export const verify: Command = {
   name: 'verify',
-  summary: 'check the promises: the keyring belongs to the log, scores can be computed again',
+  summary: 'check the promises: the log is whole, the keyring belongs to it, scores can be computed again',
   help: `
-axiom47 verify --keyring [--data-dir DIR] [--json]
+axiom47 verify --chain [--data-dir DIR] [--json]
+axiom47 verify --keyring
 axiom47 verify --score ID|FILE|- [--value V] [--json]
 axiom47 verify --scores [--sample 10000] [--json]
 
+--chain: reads the whole log and compares it with its hash chain: every changed, swapped, inserted, removed or missing message is named with
+its position, when it was stored, and which projections had read it before. Works without a server too, also on a log that none starts on.
 --keyring: every id in the log has a mapping unless it was erased, and nobody erased has one again. Ends with 1 when that is not so, as after
 restoring a keyring that is older than the log. A mapping of which the log holds nothing is normal: the keyring commits first.
 --score: computes a prediction again from its score_id (the log as it stood, the very model) and compares it bit for bit with what was given:
@@ -35,20 +39,22 @@ Example: curl … /api/predict/churn -d '{"customer_id": "c-1042"}' > answer.jso
 `,
   async run(argv, io) {
     const { values, positionals } = parseCommand(argv, {
+      chain: { type: 'boolean' },
       keyring: { type: 'boolean' },
       score: { type: 'string' },
       scores: { type: 'boolean' },
       value: { type: 'string' },
       sample: { type: 'string' },
     });
-    const asked = [values.keyring, values.score !== undefined, values.scores].filter(Boolean).length;
+    const asked = [values.chain, values.keyring, values.score !== undefined, values.scores].filter(Boolean).length;
     if (asked !== 1 || positionals.length > 0)
-      throw new UsageError('verify takes one of --keyring, --score ID|FILE|-, --scores');
+      throw new UsageError('verify takes one of --chain, --keyring, --score ID|FILE|-, --scores');
     if (values.value !== undefined && values.score === undefined) throw new UsageError('--value goes with --score');
     if (values.sample !== undefined && !(values.scores && /^[1-9]\d{0,6}$/.test(values.sample)))
       throw new UsageError(`--sample ${values.sample}: a whole number from 1 on, with --scores`);
     const value = values.value === undefined ? undefined : numberOf(values.value);
     const scores = values.score === undefined ? null : scoresOf(values.score);
+    if (values.chain) return verifyChainCommand(dataDirOf(values['data-dir']), values.json, io);
     return withServer(dataDirOf(values['data-dir']), { io }, async (client) => {
       if (values.keyring) return keyring(client, values.json, io);
       if (scores === null) return stored(client, values.sample ?? '10000', values.json, io);

@@ -16,7 +16,7 @@ export function replaceFile(path: string, text: string, mode: number): void {
 }
 
 /** Makes the file; false when one is there already, which is left as it is. */
-export function createFile(path: string, text: string, mode: number): boolean {
+export function createFile(path: string, text: string | Uint8Array, mode: number): boolean {
   const draft = writeDraft(path, text, mode);
   try {
     linkSync(draft, path);
@@ -32,11 +32,12 @@ export function createFile(path: string, text: string, mode: number): boolean {
 
 let drafts = 0;
 
-function writeDraft(path: string, text: string, mode: number): string {
+function writeDraft(path: string, content: string | Uint8Array, mode: number): string {
   const draft = `${path}.${process.pid}-${drafts++}.draft`;
   const fd = openSync(draft, 'w', mode);
   try {
-    writeSync(fd, text);
+    const bytes = Buffer.from(content);
+    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
     fsyncSync(fd);
   } catch (error) {
     rmSync(draft, { force: true });
@@ -47,7 +48,7 @@ function writeDraft(path: string, text: string, mode: number): string {
   return draft;
 }
 
-function syncDirectory(path: string): void {
+export function syncDirectory(path: string): void {
   const fd = openSync(path, 'r');
   try {
     fsyncSync(fd);

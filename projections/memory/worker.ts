@@ -1,5 +1,7 @@
 // The fold thread: its config is the workerData, each port it is sent is another caller.
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { sealedStore } from '#streams/chain/sealed.ts';
+import { startChainWriter } from '#streams/chain/writer.ts';
 import { connectNats } from '#streams/jetstream/connection.ts';
 import { createJetStreamStore } from '#streams/jetstream/store.ts';
 import { serve, withTransfer } from '#streams/rpc.ts';
@@ -17,11 +19,18 @@ const log = {
 try {
   const config = workerData as FoldConfig;
   const nats = await connectNats(config.nats, { name: 'axiom47 fold' });
-  const { handlers } = await startFold({ ...config, store: createJetStreamStore(nats, { log }), log, say });
+  const store = createJetStreamStore(nats, { log });
+  const { handlers } = await startFold({ ...config, store: sealedStore(store, log), log, say });
+  const chain = await startChainWriter({ store, log });
+  // The log is not what was sealed: whoever reads it there will say so; what is sealed stays as it is.
+  chain.done.catch((error: Error) =>
+    log.warn({ sealedTo: chain.sealedTo, error: error.message }, 'the log is not sealed on'),
+  );
   const callers: MessagePort[] = [];
   const stop = async () => {
     try {
       await handlers.stop();
+      await chain[Symbol.asyncDispose]();
     } finally {
       await nats.close();
       // Let the answer leave first; then nothing keeps the thread, also after a snapshot that could not be written.

@@ -31,13 +31,11 @@ export interface CursorDeps {
   pollMs?: number | undefined;
 }
 
-/** Throws SequenceGap unless `messages` continue right after `position`. */
-function checkDense(stream: StreamName, position: number, messages: readonly Recorded[]): void {
-  let expected = position + 1;
-  for (const message of messages) {
-    if (message.seq !== expected) throw new SequenceGap(stream, expected, message.seq);
-    expected++;
-  }
+/** The messages that continue right after `position`, up to the first hole: what is whole is read first. Throws SequenceGap at the hole. */
+function wholePart(stream: StreamName, position: number, messages: Recorded[]): Recorded[] {
+  const hole = messages.findIndex(({ seq }, index) => seq !== position + 1 + index);
+  if (hole === 0) throw new SequenceGap(stream, position + 1, messages[0]!.seq);
+  return hole < 0 ? messages : messages.slice(0, hole);
 }
 
 export async function* readRange(
@@ -62,13 +60,13 @@ export async function* readRange(
       await pause(POLL_MS);
       continue;
     }
-    if (dense) checkDense(stream, position, page.messages);
-    for (const message of page.messages) {
+    const messages = dense ? wholePart(stream, position, page.messages) : page.messages;
+    for (const message of messages) {
       if (message.seq > to) return;
       position = message.seq;
       yield message;
     }
-    if (page.complete && page.pending === 0) break;
+    if (page.complete && page.pending === 0 && messages.length === page.messages.length) break;
   }
   if (dense && position < to) throw new SequenceGap(stream, position + 1, to + 1);
 }
@@ -143,10 +141,10 @@ export async function* followStream(
         failures = 0;
         mute = 0;
         if (page.messages.length > 0) {
-          if (dense) checkDense(stream, position, page.messages);
-          position = page.messages.at(-1)!.seq;
+          const messages = dense ? wholePart(stream, position, page.messages) : page.messages;
+          position = messages.at(-1)!.seq;
           heardAt = performance.now();
-          return page.messages;
+          return messages;
         }
         // Rung, yet nothing there: a replica that lags. Ask again soon, but not in a spin.
         if (rung > position) await pause(5, signal);

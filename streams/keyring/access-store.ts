@@ -81,7 +81,7 @@ export const MIN_PASSWORD = 12;
 const ARGON = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
 
 /** Forward only; a released entry is never edited. */
-const migrations: readonly string[] = [
+export const ACCESS_MIGRATIONS: readonly string[] = [
   `create schema if not exists access;
    create table access.users (
      id uuid primary key, email text not null unique, password_hash text not null, role text not null,
@@ -137,7 +137,7 @@ const emailProblem = (email: string): AccessRefusal | null =>
 
 /** Brings its tables up to date first; several processes may do so at once. */
 export async function createAccessStore(database: Database): Promise<AccessStore> {
-  await migrate(database, 'access', migrations);
+  await migrate(database, 'access', ACCESS_MIGRATIONS);
   const listeners = new Set<() => void>();
   const revoked = () => {
     for (const listener of listeners) listener();

@@ -85,7 +85,10 @@ export async function remember(
   fact: Fact,
 ): Promise<PendingFact> {
   const { rows } = await client.query<{ no: string }>('insert into pending_facts (fact) values ($1) returning no', [
-    packr.pack(fact),
+    encodeFact(fact),
   ]);
   return { no: Number(rows[0]!.no), fact };
 }
+
+/** As `pending_facts` keeps it. */
+export const encodeFact = (fact: Fact): Uint8Array => packr.pack(fact);

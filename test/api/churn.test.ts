@@ -89,7 +89,7 @@ describe('subscribers without any model of purchases', () => {
   let platform: Platform;
   let ask: ReturnType<typeof asker>;
   const page = async (id: string): Promise<Answer> =>
-    await (await platform.as('analyst', 'GET', `/api/customers/${id}`)).json();
+    await (await platform.as('analyst', 'GET', `/api/customers/${platform.refOf(id)}`)).json();
   beforeAll(async () => {
     platform = await createPlatform();
     ask = asker(platform);

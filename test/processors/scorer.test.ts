@@ -136,3 +136,44 @@ test('goes on where an earlier start left: who changed since is scored, everybod
   await scorer.settle();
   expect(scored).toHaveLength(3);
 });
+
+test('the columns of a Pareto/NBD model are its single predictions', () => {
+  const pareto: ClvModel = {
+    model: 'clv',
+    unit: 'week',
+    paretoNbd: { r: 0.553, alpha: 10.578, s: 0.606, beta: 11.669 },
+    gammaGamma: { p: 6.2, q: 3.7, v: 15.4 },
+  };
+  const histories = [
+    [0, 0, 0],
+    [0, 0, 200],
+    [3, 100, 300],
+    [40, 299, 300],
+  ] as const;
+  const column = (at: 0 | 1 | 2) => Float64Array.from(histories, (row) => row[at]);
+  const scores = scoreColumns(
+    pareto,
+    {
+      frequency: column(0),
+      recencyDays: column(1),
+      ageDays: column(2),
+      moneyDays: column(0),
+      monetaryValue: Float64Array.from(histories, ([x]) => (x > 0 ? 30 : 0)),
+      leftTruncated: new Uint8Array(histories.length),
+    },
+    SCORE_HORIZONS,
+  );
+  histories.forEach(([frequency, recency, T], i) => {
+    const customer = { frequency, recency, T, monetaryValue: frequency > 0 ? 30 : 0, moneyDays: frequency };
+    const [churn, clv] = [predictChurn(pareto, customer, 90), predictClv(pareto, customer)];
+    if (!churn.ok || !clv.ok) throw new Error('refused');
+    expect([scores.pChurn[i], scores.pAlive[i], scores.clvMean[i], scores.clvP95[i]]).toEqual([
+      churn.value.pChurn,
+      churn.value.pAlive,
+      clv.value.clvMean,
+      clv.value.quantiles[2],
+    ]);
+    expect(clv.value.quantiles.every(Number.isFinite)).toBe(true);
+  });
+  expect(scores.refused).toEqual({});
+});

@@ -26,6 +26,8 @@ async function freePort(): Promise<number> {
 export interface TestServer extends AsyncDisposable {
   readonly url: string;
   readonly pid: number;
+  /** Its store (`js`) and log; may be damaged while the server is dead. */
+  readonly directory: string;
   /** A new connection as our threads make it; closed with the server. */
   connect(name?: string): Promise<NatsConnection>;
   /** The server's own counters. */
@@ -75,6 +77,7 @@ export async function startNatsServer(
   await start();
   return {
     url,
+    directory,
     get pid() {
       return child!.pid!;
     },

@@ -73,7 +73,11 @@ export function CustomerFigures({ customer, past }: { customer: Customer; past: 
       <Kpi
         name="Net revenue"
         unit="so far"
-        value={splitUnit(money(customer.net, currency, 'figure'))}
+        value={
+          customer.net === null
+            ? [customer.net_by_currency.map((each) => `${each.net} ${each.currency}`).join(', '), '']
+            : splitUnit(money(customer.net, currency, 'figure'))
+        }
         interval={lastOrder(customer)}
         fades={fades}
       />

@@ -25,8 +25,8 @@ const columns = column.columns([
     cell: ({ row: { original: row } }) => (
       <Link
         className="mono idlink"
-        to="/customers/$id"
-        params={{ id: row.ref }}
+        to="/customers/$ref"
+        params={{ ref: row.ref }}
         title={row.masked ? 'Your role sees masked ids' : undefined}
       >
         {row.customer_id}

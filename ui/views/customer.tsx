@@ -11,7 +11,7 @@ import { CopyButton } from '../components/copy.tsx';
 import { CustomerFigures } from '../components/customer-figures.tsx';
 import { Provenance } from '../components/provenance.tsx';
 import { isBand, Risk } from '../components/risk.tsx';
-import { ErrorState, Note, SignInState, Skeleton } from '../components/states.tsx';
+import { ErrorState, Note, SignInState, Skeleton, State } from '../components/states.tsx';
 import { SubscriberFigures } from '../components/subscriber-figures.tsx';
 import { Timeline } from '../components/timeline.tsx';
 import { ValuePanel } from '../components/value-panel.tsx';
@@ -21,7 +21,6 @@ import { dayOf, ordersOf } from '../customer-moment.ts';
 import { clock, day, position } from '../format.ts';
 import { useOnAdvance, useTitle } from '../hooks.ts';
 import { type Customer, customerQuery, queryClient } from '../queries.ts';
-import { PriorView } from './prior.tsx';
 
 const LIVE_MS = 1_000;
 /** Fewer repeat purchases than this and the figure leans on other customers: marks are hollow. */
@@ -38,7 +37,7 @@ function Content({
   asOf: string | undefined;
   stale: ReactNode;
 }) {
-  const navigate = useNavigate({ from: '/customers/$id' });
+  const navigate = useNavigate({ from: '/customers/$ref' });
   const past = asOf !== undefined;
   const now = dayOf(present);
   const at = dayOf(customer);
@@ -145,15 +144,15 @@ function Content({
 }
 
 export function CustomerView() {
-  const { id } = useParams({ from: '/shell/customers/$id' });
-  const { as_of: asOf } = useSearch({ from: '/shell/customers/$id' });
+  const { ref } = useParams({ from: '/shell/customers/$ref' });
+  const { as_of: asOf } = useSearch({ from: '/shell/customers/$ref' });
   const me = useMe();
   const maySee = useMay('customer:read');
-  const present = useQuery({ ...customerQuery(id, undefined), enabled: maySee });
-  const then = useQuery({ ...customerQuery(id, asOf), enabled: maySee && asOf !== undefined });
+  const present = useQuery({ ...customerQuery(ref, undefined), enabled: maySee });
+  const then = useQuery({ ...customerQuery(ref, asOf), enabled: maySee && asOf !== undefined });
   const shown = asOf === undefined ? present : then;
   useOnAdvance(
-    () => void queryClient.invalidateQueries({ queryKey: ['customer', id, 'now'] }),
+    () => void queryClient.invalidateQueries({ queryKey: ['customer', ref, 'now'] }),
     LIVE_MS,
     asOf === undefined,
   );
@@ -169,7 +168,22 @@ export function CustomerView() {
       </section>
     );
   const failed = [present, shown].find((query) => query.isError && !query.data);
-  if (failed?.error instanceof Refused && failed.error.reason === 'not-found') return <PriorView id={id} />;
+  if (failed?.error instanceof Refused && failed.error.reason === 'not-found')
+    return (
+      <section className="panel" aria-label="Unknown customer">
+        <State
+          icon="customers"
+          title="No event of this customer is known"
+          actions={
+            <Link className="ctl pri" to="/customers">
+              All customers
+            </Link>
+          }
+        >
+          <p>The reference in the address belongs to another workspace, or was cut short.</p>
+        </State>
+      </section>
+    );
   if (failed?.error)
     return (
       <section className="panel" aria-label="Customer">

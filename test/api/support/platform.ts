@@ -3,6 +3,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { unpack } from 'msgpackr';
 import { type App, createApp } from '#api/app.ts';
+import { refOf } from '#api/customers.ts';
 import { DEFAULT_LIMITS, type Deps, type ModelSummary, type ServingChurnModel, type ServingModel } from '#api/deps.ts';
 import { viewOf } from '#api/ledgers.ts';
 import { createMetrics } from '#api/metrics.ts';
@@ -321,6 +322,13 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
         next: null,
       }),
       show: async (id) => quarantined.find((row) => row.id === id) ?? null,
+      async resolve(ids) {
+        for (const id of ids)
+          quarantined.splice(
+            quarantined.findIndex((row) => row.id === id),
+            1,
+          );
+      },
       counts: async (filter = {}) => {
         const counts: Record<string, number> = {};
         for (const row of quarantined)
@@ -364,6 +372,7 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
       danglingLinks: 0,
       named: { orphans: [], returned: [] },
     }),
+    verifyChain: async () => ({ ok: true, messages: 0, bytes: 0, links: 0, sealed_to: 0, head: '', faults: [] }),
     verifyScores: async () => ({ checked: 0, same: 0, different: 0, differences: [] }),
     truth: options.demo ? { unit: 'week', params: CDNOW_MODEL.bgNbd! } : null,
     uiDir: '/nonexistent',
@@ -387,6 +396,10 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
       'shop',
       null,
     );
+  const deployModel = async (value: ClvModel) => {
+    const model = await deps.models.importModel(value, { ...value }, 'test');
+    return await deps.models.deploy(model.id, 'test');
+  };
   const key = async (role: Role) => (await access.createKey({ role, name: null, expiresAt: null, now: clock.now })).key;
 
   return {
@@ -402,11 +415,10 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
     fact,
     key,
     /** @param covariance of the ln-parameters, as a fit would bring it; without one, predictions have no interval. */
-    async deployCdnow(covariance?: ClvCovariance) {
-      const value = { ...CDNOW_MODEL, ...(covariance && { covariance }) };
-      const model = await deps.models.importModel(value, value, 'test');
-      return await deps.models.deploy(model.id, 'test');
-    },
+    deployCdnow: (covariance?: ClvCovariance) => deployModel({ ...CDNOW_MODEL, ...(covariance && { covariance }) }),
+    deployModel,
+    /** How addresses name a customer. */
+    refOf: (id: string) => refOf(ids.get(id)!),
     /** In force from a fact of its own on, as a deployment is. */
     deployChurn(id: string, model: ChurnModel): number {
       const version = Number(id.split('@')[1]);
