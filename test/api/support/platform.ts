@@ -321,6 +321,13 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
         next: null,
       }),
       show: async (id) => quarantined.find((row) => row.id === id) ?? null,
+      async resolve(ids) {
+        for (const id of ids)
+          quarantined.splice(
+            quarantined.findIndex((row) => row.id === id),
+            1,
+          );
+      },
       counts: async (filter = {}) => {
         const counts: Record<string, number> = {};
         for (const row of quarantined)
