@@ -11,6 +11,7 @@ import type { Role } from '#domain/access.ts';
 import { parseBatch } from '#domain/adapters/doors.ts';
 import type { Fact, StoredEvent } from '#domain/envelope.ts';
 import { type InputEvent, REJECT_AFTER_MS, type Rejection } from '#domain/events.ts';
+import type { ChurnModel } from '#domain/models/churn-model.ts';
 import { clvColumns } from '#domain/models/clv-columns.ts';
 import type { ClvCovariance, ClvModel } from '#domain/models/clv-model.ts';
 import { eventKeyMaterial, orderKeyMaterial } from '#domain/orders.ts';
@@ -104,7 +105,7 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
         counter,
         type: event.type,
         eventHash: sha(eventKeyMaterial(event, source), 16),
-        orderHash: event.type.startsWith('order.') ? sha(orderKeyMaterial(event, source), 8) : null,
+        orderHash: /^(order|subscription)\./.test(event.type) ? sha(orderKeyMaterial(event, source), 8) : null,
         at: event.at,
         dateOnly: event.dateOnly,
         day: dayOf(event.at, UTC),
@@ -418,6 +419,23 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
     deployModel,
     /** How addresses name a customer. */
     refOf: (id: string) => refOf(ids.get(id)!),
+    /** In force from a fact of its own on, as a deployment is. */
+    deployChurn(id: string, model: ChurnModel): number {
+      const version = Number(id.split('@')[1]);
+      const digest = createHash('sha256').update(JSON.stringify(model)).digest('hex');
+      const kind = id.split('@')[0]!;
+      const deployedSeq = fact({
+        type: 'model.deployed',
+        ctlSequence: messages.length,
+        kind,
+        model: kind,
+        version,
+        digest,
+        at: NOW,
+      });
+      churnModels.push({ id, version, digest, deployedSeq, model });
+      return deployedSeq;
+    },
     position: () => messages.length,
     /** One request with an API key of the role, made anew. */
     async as(
