@@ -25,6 +25,7 @@ import { ledgerRoutes } from './routes/ledgers.ts';
 import { logRoutes } from './routes/log.ts';
 import { modelRoutes } from './routes/models.ts';
 import { predictRoutes } from './routes/predict.ts';
+import { quarantineRoutes } from './routes/quarantine.ts';
 import { sourceRoutes } from './routes/sources.ts';
 import { streamRoutes } from './routes/stream.ts';
 import { userRoutes } from './routes/users.ts';
@@ -113,6 +114,7 @@ export function createApp(deps: Deps) {
     .route('/', modelRoutes(deps, predictions))
     .route('/', churnRoutes(deps, predictions))
     .route('/', sourceRoutes(deps))
+    .route('/', quarantineRoutes(deps))
     .route('/', importRoutes(deps, predictions))
     .route('/', logRoutes(deps, predictions))
     .route('/', verifyRoutes(deps, predictions))

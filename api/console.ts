@@ -26,8 +26,8 @@ const SECURITY = {
 /** Vite names assets by their content. */
 const IMMUTABLE = 'public, max-age=31536000, immutable';
 
-/** The pages of the console as ui/views/catalogue.ts routes them; a customer's id may hold anything but a slash. */
-const PAGES = /^\/(customers(\/[^/]+)?|login|setup)?\/?$/;
+/** The pages of the console as ui/views/catalogue.ts routes them; a customer is named by the reference, never by an id. */
+const PAGES = /^\/(customers(\/sid(:|%3A)[0-9a-f]{32})?|login|setup)?\/?$/i;
 
 interface File {
   bytes: Uint8Array<ArrayBuffer>;

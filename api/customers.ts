@@ -9,7 +9,7 @@ export interface Named {
   masked: boolean;
 }
 
-const SID_REF = /^sid:([0-9a-f]{32})$/;
+export const SID_REF = /^sid:([0-9a-f]{32})$/;
 export const refOf = (sid: Uint8Array): string => `sid:${Buffer.from(sid).toString('hex')}`;
 export const sidOfRef = (ref: string): Uint8Array | null => {
   const hex = SID_REF.exec(ref)?.[1];

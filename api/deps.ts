@@ -374,7 +374,7 @@ export interface Deps extends AccessDeps {
   keyring: KeyringCalls;
   models: ModelRegistry;
   sources: Sources;
-  quarantine: Pick<Quarantine, 'list' | 'show' | 'counts'>;
+  quarantine: Pick<Quarantine, 'list' | 'show' | 'counts' | 'resolve'>;
   /** Fits from the log's statistics in the pool and answers what `fit --json` prints. */
   fit: (request: FitRequest) => Promise<Record<string, unknown>>;
   /** Digest over raw customer ids, equal across workspaces; computed on demand. */

@@ -68,9 +68,11 @@ function toMinor(decimal: Decimal, exponent: number, float: boolean): Result<Amo
 }
 
 /** 4200, 'EUR' → '42.00'; 4200, 'JPY' → '4200'. Exact for every safe integer. */
-export function formatMinor(minor: number, currency: string): string {
+export function formatMinor(minor: number | bigint, currency: string): string {
   const exponent = exponentOf(currency) ?? 2;
-  const digits = String(Math.abs(minor)).padStart(exponent + 1, '0');
+  const digits = String(minor)
+    .replace('-', '')
+    .padStart(exponent + 1, '0');
   const sign = minor < 0 ? '-' : '';
   if (exponent === 0) return sign + digits;
   return `${sign}${digits.slice(0, -exponent)}.${digits.slice(-exponent)}`;

@@ -43,8 +43,12 @@ export interface CustomersAsked {
   sort: Sort;
   cursor?: string | undefined;
 }
+/** What is searched for may be an id: it travels in a body, never in an address. */
+const found = (q: string, limit: number) => answer(api.api.customers.search.$post({ json: { q, limit } }));
 const customersPage = ({ q, sort, cursor }: CustomersAsked) =>
-  answer(api.api.customers.$get({ query: { sort, limit: PAGE_ROWS, ...(q && { q }), ...(cursor && { cursor }) } }));
+  q
+    ? found(q, PAGE_ROWS)
+    : answer(api.api.customers.$get({ query: { sort, limit: PAGE_ROWS, ...(cursor && { cursor }) } }));
 export type CustomerPage = Awaited<ReturnType<typeof customersPage>>;
 export type CustomerRow = CustomerPage['items'][number];
 export const customersQuery = (asked: CustomersAsked) =>
@@ -58,20 +62,20 @@ export const customersQuery = (asked: CustomersAsked) =>
 export const matchesQuery = (q: string) =>
   queryOptions({
     queryKey: ['matches', q],
-    queryFn: () => answer(api.api.customers.$get({ query: { q, sort: 'last_day', limit: 8 } })),
+    queryFn: () => found(q, 8),
     enabled: q !== '',
     placeholderData: keepPreviousData,
   });
 
-const customerAt = (id: string, asOf: string | undefined) =>
-  answer(api.api.customers[':id'].$get({ param: { id }, query: { timeline: 5000, ...(asOf && { as_of: asOf }) } }));
+const customerAt = (ref: string, asOf: string | undefined) =>
+  answer(api.api.customers[':ref'].$get({ param: { ref }, query: { timeline: 5000, ...(asOf && { as_of: asOf }) } }));
 export type Customer = Awaited<ReturnType<typeof customerAt>>;
-export const customerQuery = (id: string, asOf: string | undefined) =>
+export const customerQuery = (ref: string, asOf: string | undefined) =>
   queryOptions({
-    queryKey: ['customer', id, asOf ?? 'now'],
-    queryFn: () => customerAt(id, asOf),
+    queryKey: ['customer', ref, asOf ?? 'now'],
+    queryFn: () => customerAt(ref, asOf),
     // Another moment of the same customer keeps the page; another customer does not.
-    placeholderData: (previous, query) => (query?.queryKey[1] === id ? previous : undefined),
+    placeholderData: (previous, query) => (query?.queryKey[1] === ref ? previous : undefined),
     // A past moment changes only when something late arrives.
     staleTime: asOf ? 60_000 : 10_000,
   });
@@ -112,6 +116,4 @@ export const priorQuery = (id: string) =>
       if ('items' in churn || 'items' in clv) throw new Error('one customer was asked about, many answered');
       return [churn, clv] as const;
     },
-    // A pseudonym names nobody the models could be asked about.
-    enabled: !id.startsWith('sid:'),
   });

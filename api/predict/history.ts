@@ -57,5 +57,12 @@ export function historyOf(features: CustomerFeatures, present: { flags: number; 
 /** A customer nobody has seen buy yet: the population speaks (x = 0, T = 0). */
 export const UNSEEN: CustomerHistory = { frequency: 0, recency: 0, T: 0, monetaryValue: null, moneyDays: 0 };
 
+/** Net money in the reporting currency; without a rate in the customer's only one; null when there are several: no sum of them is money. */
+export function netOf(history: History, reporting: string): { net: number | null; currency: string } {
+  const currency = history.currency || reporting;
+  const several = history.currency === '' && (history.flags & COLUMN_FLAG.noRate) !== 0;
+  return { net: several ? null : history.netMinor / scaleOf(currency), currency };
+}
+
 /** 100 for EUR, 1 for JPY, 1000 for KWD. */
 export const scaleOf = (currency: string): number => 10 ** (exponentOf(currency) ?? 2);

@@ -1,16 +1,21 @@
-// Customers: a searchable list with live predictions, and everything known of one of them at any moment.
+// Customers: a searchable list with live predictions, and everything known of one of them at any moment. Addresses are kept by histories, proxies
+// and logs, so they name a customer by the reference alone (facts: a raw id reaches no URL); who knows an id asks for it in a body.
 import { z } from '@hono/zod-openapi';
+import type { Role } from '#domain/access.ts';
+import { CHURN_KINDS } from '#domain/churn-definition.ts';
 import { CUSTOMER_SORTS } from '#projections/customer-profile.ts';
-import { nameAll, refOf, seesIds, sidOfRef } from '../customers.ts';
+import { nameAll, refOf, SID_REF, seesIds, sidOfRef } from '../customers.ts';
 import type { Deps } from '../deps.ts';
 import { dayText, type Moment } from '../predict/as-of.ts';
+import { type ChurnPredictions, createChurnPredictions } from '../predict/churn.ts';
 import { customerDetail } from '../predict/detail.ts';
-import { hasBought, scaleOf } from '../predict/history.ts';
-import { type Coordinate, DEFAULT_HORIZON_DAYS, orProblem, type Predictions } from '../predict/service.ts';
+import { hasBought, netOf } from '../predict/history.ts';
+import { type Coordinate, orProblem, type Predictions, type Subject } from '../predict/service.ts';
 import { Problem } from '../problem.ts';
 import { createRouter, route } from '../route.ts';
-import { Cursor, jsonAnswer, PageLimit, Provenance } from '../schemas.ts';
+import { Cursor, CustomerId, jsonAnswer, jsonBody, PageLimit, Provenance } from '../schemas.ts';
 
+const Net = z.number().nullable().describe('Null when it is money of several currencies and a rate is missing');
 const Row = z.object({
   customer_id: z.string(),
   ref: z.string(),
@@ -19,11 +24,13 @@ const Row = z.object({
   last_day: z.string().nullable(),
   orders: z.number(),
   frequency: z.number(),
-  net: z.number(),
+  net: Net,
   currency: z.string(),
   p_alive: z.number().nullable(),
   p_churn: z.number().nullable(),
+  horizon_days: z.number().nullable(),
   band: z.string().nullable(),
+  churn_model: z.string().nullable().describe('Which model says so: that of the customer’s definition of churn'),
   clv_mean: z.number().nullable(),
   clv_p05: z.number().nullable(),
   clv_p95: z.number().nullable(),
@@ -39,6 +46,18 @@ const Entry = z.object({
   count: z.number(),
 });
 const Refused = z.object({ reason: z.string(), detail: z.string() });
+const Definition = z.object({
+  kind: z.enum(CHURN_KINDS),
+  horizon_days: z.number(),
+  grace_days: z.number(),
+  active_within_days: z.number().nullable(),
+});
+const Contribution = z.object({
+  feature: z.string(),
+  amount: z.number(),
+  value: z.union([z.number(), z.string()]).nullable(),
+  unit: z.string().nullable(),
+});
 const Detail = z.object({
   customer_id: z.string(),
   ref: z.string(),
@@ -47,14 +66,47 @@ const Detail = z.object({
   last_day: z.string().nullable(),
   orders: z.number(),
   frequency: z.number(),
-  net: z.number(),
+  net: Net,
   currency: z.string(),
+  net_by_currency: z.array(z.object({ currency: z.string(), net: z.string() })),
   anonymous: z.boolean(),
   linked: z.number().describe('Further ids of the same person'),
   timeline: z.array(Entry).describe('Newest first'),
   timeline_total: z.number(),
   p_alive_series: z.array(Point),
-  churn: z.object({ p_churn: z.number(), p_alive: z.number(), band: z.string(), horizon_days: z.number() }).nullable(),
+  definition: Definition.describe('What churn means for this customer'),
+  churn: z
+    .object({
+      p_churn: z.number(),
+      p_alive: z.number().nullable().describe('Of BG/NBD; the other models know nothing of it'),
+      band: z.string(),
+      horizon_days: z.number(),
+      model: z.string().nullable(),
+      contributions: z.array(Contribution).describe('Largest first; the reference and their sum are the score'),
+      explanation: z
+        .object({ scale: z.string(), against: z.string(), reference: z.number(), score: z.number() })
+        .nullable(),
+    })
+    .nullable(),
+  subscription: z
+    .object({
+      plan: z.string().nullable(),
+      price: z.string().nullable(),
+      currency: z.string().nullable(),
+      since: z.string().describe('First day of the time under contract'),
+      days: z.number().describe('Length of it so far, or until it ended'),
+      ended: z.string().nullable().describe('First day without; null while it runs'),
+    })
+    .nullable()
+    .describe('The latest subscription'),
+  ahead: z
+    .object({
+      model: z.string(),
+      points: z.array(z.object({ days: z.number(), p_stays: z.number() })),
+      reason: z.string().nullable(),
+    })
+    .nullable()
+    .describe('Of subscribers, where a Cox model is in force: P(still under contract after so many days)'),
   clv: z
     .object({
       clv_mean: z.number(),
@@ -71,6 +123,20 @@ const Detail = z.object({
   ...Provenance,
 });
 
+const Page = z.object({
+  items: z.array(Row),
+  next: z.string().nullable(),
+  total: z.number(),
+  churn_models: z.array(z.string()).describe('In force beside the model of purchases, each for its own customers'),
+  ...Provenance,
+});
+const Ref = z
+  .string()
+  .regex(
+    SID_REF,
+    'the `ref` of a list or of POST /api/customers/lookup, sid: and 32 hexadecimal digits; customer ids do not belong in addresses',
+  );
+
 const isSequence = /^\d{1,12}$/;
 const AsOfQuery = z
   .string()
@@ -79,38 +145,76 @@ const AsOfQuery = z
   .describe('A sequence (up to 12 digits), or a time (ISO 8601, or 13 digits of ms)')
   .transform((text) => (text !== undefined && isSequence.test(text) ? Number(text) : text));
 
+const unknown = () => new Problem('not-found', 'no event of this customer is known; search by the beginning of the id');
+
 export function customerRoutes(deps: Deps, predictions: Predictions) {
   const currency = deps.workspace.reportingCurrency;
 
-  /** The row of a list: present columns, and what the model in force makes of them. */
+  const churnPredictions = createChurnPredictions(deps, predictions);
+  type Churn = Awaited<ReturnType<ChurnPredictions['answer']>>[number] | null;
+
+  /** The row of a list: present columns, and what the models in force make of them. */
   function rowOf(
     named: { customer_id: string; ref: string; masked: boolean },
     sid: Uint8Array,
     at: Coordinate | null,
-    moment: Moment,
+    subject: Subject | null,
+    churn: Churn,
   ) {
     const columnsRow = deps.columns.rowOf(sid);
     const history = predictions.historyOf(columnsRow);
-    // Without a rate the money is in the customer's own currency.
-    const own = history?.currency || currency;
-    const blank = { p_alive: null, p_churn: null, band: null, clv_mean: null, clv_p05: null, clv_p95: null };
-    const subject = at && predictions.subjectOfSid(named.customer_id, sid, moment, false);
-    const churn = at && subject ? orProblem(() => predictions.churn(at, subject, DEFAULT_HORIZON_DAYS)) : null;
     const clv = at && subject ? orProblem(() => predictions.clv(at, subject, { discountMonthly: 0.01 })) : null;
     const problem = churn instanceof Problem ? churn : clv instanceof Problem ? clv : null;
+    const said = churn instanceof Problem ? null : churn;
+    const value = clv instanceof Problem ? null : clv;
     return {
       ...named,
       first_day: history && hasBought(history) ? dayText(history.firstDay) : null,
       last_day: history && hasBought(history) ? dayText(history.lastDay) : null,
       orders: history?.orders ?? 0,
       frequency: history?.frequency ?? 0,
-      net: (history?.netMinor ?? 0) / scaleOf(own),
-      currency: own,
-      ...blank,
-      ...(churn && !(churn instanceof Problem) && { p_alive: churn.p_alive, p_churn: churn.p_churn, band: churn.band }),
-      ...(clv && !(clv instanceof Problem) && { clv_mean: clv.clv_mean, clv_p05: clv.clv_p05, clv_p95: clv.clv_p95 }),
-      not_applicable: at === null ? 'no-model' : problem ? String(problem.extra.applicable ?? problem.reason) : null,
+      ...(history ? netOf(history, currency) : { net: 0, currency }),
+      p_alive: said?.p_alive ?? null,
+      p_churn: said?.p_churn ?? null,
+      horizon_days: said?.horizon_days ?? null,
+      band: said?.band ?? null,
+      churn_model: said?.model?.id ?? null,
+      clv_mean: value?.clv_mean ?? null,
+      clv_p05: value?.clv_p05 ?? null,
+      clv_p95: value?.clv_p95 ?? null,
+      not_applicable: problem ? String(problem.extra.applicable ?? problem.reason) : at === null ? 'no-model' : null,
     };
+  }
+
+  async function rowsOf(
+    named: readonly { customer_id: string; ref: string; masked: boolean }[],
+    sids: readonly Uint8Array[],
+    at: Coordinate | null,
+    moment: Moment,
+  ) {
+    const subjects = named.map((name, i) => predictions.subjectOfSid(name.customer_id, sids[i]!, moment, false));
+    const asking = subjects.filter((subject) => subject !== null);
+    const answers = await churnPredictions.answer(moment, asking, { horizonDays: null, curve: false, explain: false });
+    let next = 0;
+    return named.map((name, i) => {
+      const subject = subjects[i] ?? null;
+      return rowOf(name, sids[i]!, at, subject, subject && (answers[next++] ?? null));
+    });
+  }
+
+  async function pageOf(
+    role: Role,
+    found: (at: Coordinate | null) => Promise<{ sids: Uint8Array[]; next: string | null }>,
+  ) {
+    const moment = predictions.now();
+    const serving = orProblem(() => predictions.modelAt(moment.seq));
+    const at = serving instanceof Problem ? null : { moment, serving };
+    const { sids, next } = await found(at);
+    const named = await nameAll(deps.keyring, role, sids);
+    const items = await rowsOf(named, sids, at, moment);
+    const placed = predictions.placed(moment, at?.serving ?? null);
+    const churnModels = churnPredictions.inForce(moment.seq).map(({ serving: { id } }) => id);
+    return { items, next, total: deps.columns.state().customers, ...placed, churn_models: churnModels };
   }
 
   return createRouter()
@@ -122,78 +226,79 @@ export function customerRoutes(deps: Deps, predictions: Predictions) {
         tags: ['customers'],
         summary: 'Customers with live predictions; ids are masked without customer:read-identified',
         request: {
-          query: z.object({
-            q: z
-              .string()
-              .trim()
-              .max(256)
-              .optional()
-              .describe('Beginning of a customer id; the whole id for roles that see masked ids'),
-            sort: z.enum(CUSTOMER_SORTS).default('last_day'),
-            cursor: Cursor,
-            limit: PageLimit,
-          }),
+          query: z.strictObject({ sort: z.enum(CUSTOMER_SORTS).default('last_day'), cursor: Cursor, limit: PageLimit }),
         },
-        responses: {
-          200: jsonAnswer(
-            'A page',
-            z.object({
-              items: z.array(Row),
-              next: z.string().nullable(),
-              total: z.number(),
-              ...Provenance,
-              model: Provenance.model,
-            }),
-          ),
-        },
+        responses: { 200: jsonAnswer('A page', Page) },
       }),
       async (c) => {
-        const { q, sort, cursor, limit } = c.req.valid('query');
-        const { role } = c.var.principal;
-        const moment = predictions.now();
-        const serving = orProblem(() => predictions.modelAt(moment.seq));
-        const at = serving instanceof Problem ? null : { moment, serving };
-        let sids: Uint8Array[];
-        let next: string | null = null;
-        if (q) {
-          const whole = deps.ids.lookup(q) ?? sidOfRef(q);
-          // A prefix search lists ids one by one: only for those who see ids anyway.
-          const found = seesIds(role) ? (await deps.keyring.search(q, limit)).map(({ sid }) => sid) : [];
-          sids = found.length > 0 ? found : whole ? [whole] : [];
-        } else
-          ({ sids, next } = await deps.tables.customers({
-            sort,
-            after: cursor ?? null,
-            limit,
-            modelId: at?.serving.id ?? null,
-          }));
-        const named = await nameAll(deps.keyring, role, sids);
-        const items = named.map((name, index) => rowOf(name, sids[index]!, at, moment));
-        return c.json(
-          { items, next, total: deps.columns.state().customers, ...predictions.placed(moment, at?.serving ?? null) },
-          200,
+        const { sort, cursor, limit } = c.req.valid('query');
+        const page = await pageOf(c.var.principal.role, (at) =>
+          deps.tables.customers({ sort, after: cursor ?? null, limit, modelId: at?.serving.id ?? null }),
         );
+        return c.json(page, 200);
+      },
+    )
+    .openapi(
+      route({
+        method: 'post',
+        path: '/api/customers/search',
+        permission: 'customer:read',
+        tags: ['customers'],
+        summary: 'Customers whose id begins so; roles that see masked ids find one by its whole id',
+        request: jsonBody(
+          z.strictObject({
+            q: z.string().trim().min(1).max(256).describe('Beginning of a customer id, or a `ref`'),
+            limit: PageLimit,
+          }),
+          { 'the beginning of an id': { q: 'demo-024', limit: 8 } },
+        ),
+        responses: { 200: jsonAnswer('The first of them', Page) },
+      }),
+      async (c) => {
+        const { q, limit } = c.req.valid('json');
+        const { role } = c.var.principal;
+        const whole = deps.ids.lookup(q) ?? sidOfRef(q);
+        // A prefix search lists ids one by one: only for those who see ids anyway.
+        const found = seesIds(role) ? (await deps.keyring.search(q, limit)).map(({ sid }) => sid) : [];
+        const sids = found.length > 0 ? found : whole ? [whole] : [];
+        return c.json(await pageOf(role, async () => ({ sids, next: null })), 200);
+      },
+    )
+    .openapi(
+      route({
+        method: 'post',
+        path: '/api/customers/lookup',
+        permission: 'customer:read',
+        tags: ['customers'],
+        summary: 'The reference that addresses name a customer by',
+        request: jsonBody(z.strictObject({ customer_id: CustomerId }), {
+          'a customer of the demo': { customer_id: 'demo-02400' },
+        }),
+        responses: { 200: jsonAnswer('The reference', z.object({ ref: z.string() })) },
+      }),
+      (c) => {
+        const sid = deps.ids.lookup(c.req.valid('json').customer_id);
+        if (!sid) throw unknown();
+        return c.json({ ref: refOf(sid) }, 200);
       },
     )
     .openapi(
       route({
         method: 'get',
-        path: '/api/customers/{id}',
+        path: '/api/customers/{ref}',
         permission: 'customer:read',
         tags: ['customers'],
-        summary: 'One customer: profile, timeline, P(alive) over time, lifetime value, at any moment',
+        summary:
+          'One customer: profile, timeline, what churn means for them, how likely and why, lifetime value, at any moment',
         request: {
-          params: z.object({ id: z.string().min(1).max(256).describe('Customer id, or the `ref` of a list') }),
+          params: z.object({ ref: Ref }),
           query: z.object({ as_of: AsOfQuery, timeline: z.coerce.number().int().min(0).max(5000).default(500) }),
         },
         responses: { 200: jsonAnswer('The customer', Detail) },
       }),
       async (c) => {
-        const { id } = c.req.valid('param');
         const query = c.req.valid('query');
-        const sid = sidOfRef(id) ?? deps.ids.lookup(id);
-        const unknown = () =>
-          new Problem('not-found', 'no event of this customer is known; search by the beginning of the id');
+        const sid = sidOfRef(c.req.valid('param').ref);
         if (!sid) throw unknown();
         const moment = await predictions.moment(query.as_of);
         const serving = orProblem(() => predictions.modelAt(moment.seq));
@@ -202,7 +307,7 @@ export function customerRoutes(deps: Deps, predictions: Predictions) {
         if (view.entries.erased) throw new Problem('erased', 'everything that named this customer was destroyed');
         const [named] = await nameAll(deps.keyring, c.var.principal.role, [sid]);
         const at = serving instanceof Problem ? null : { moment, serving };
-        const detail = customerDetail(predictions, {
+        const detail = customerDetail(predictions, churnPredictions, {
           view,
           sid,
           ref: refOf(sid),

@@ -137,12 +137,15 @@ export interface CellRefusal {
   message: string;
 }
 
+const isMissing = (cell: FeatureRow[string]): boolean =>
+  cell === null || cell === undefined || (typeof cell === 'string' ? cell.trim() === '' : Number.isNaN(cell));
+
 /** Applies the encoding to one row; refuses a cell that is no finite number, or missing without a median. */
 export function encodeRow(row: FeatureRow, encoding: readonly FeatureEncoding[]): Result<EncodedRow, CellRefusal> {
   const encoded: EncodedRow = { values: [], blank: [], unknown: [] };
   for (const feature of encoding) {
     const cell = row[feature.column];
-    const missing = cell === null || cell === undefined || String(cell).trim() === '' || Number.isNaN(cell);
+    const missing = isMissing(cell);
     if (missing) encoded.blank.push(feature.column);
     if (feature.kind === 'numeric') {
       const value = missing ? feature.blank : typeof cell === 'string' ? toNumber(cell) : Number(cell);

@@ -16,10 +16,10 @@ import type { BackupRecord, Manifest } from './records.ts';
 import { copyStream } from './streams.ts';
 
 /**
- * Before the log: what is taken out of them is in the log already (IN), and what they say of the log must not reach beyond it (AUD).
- * What a message of IN has become may therefore be in the log as well: it is met again as a duplicate.
+ * Before the log: what is taken out of them is in the log already (IN), and what they say of the log must not reach beyond it (AUD, and the
+ * conflicts in QUA). What a message of IN has become may therefore be there as well: it is met again as a duplicate.
  */
-const BEFORE: readonly StreamName[] = ['AUD', 'IN'];
+const BEFORE: readonly StreamName[] = ['AUD', 'IN', 'QUA'];
 /** Kept beside the engines' own folders. Secrets: without them neither the keyring nor any score id can be read. */
 const FILES_FIRST = ['workspace.json', 'secrets'];
 /** After CTL, which names them: a model is stored before it is registered. */

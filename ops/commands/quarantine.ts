@@ -1,4 +1,5 @@
 // What was refused, with reasons, from the command line.
+import type { QuarantineReplay } from '#api/quarantine-replay.ts';
 import { ApiError, dataDirOf, withServer } from '../client.ts';
 import { type Command, UsageError } from './command.ts';
 import { parseCommand, print, table } from './options.ts';
@@ -22,10 +23,11 @@ const SOURCE = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 
 export const quarantine: Command = {
   name: 'quarantine',
-  summary: 'list what was refused, or show one with what was sent',
+  summary: 'list what was refused, show one with what was sent, or try it again',
   help: `
 axiom47 quarantine list [--reason R] [--source S] [--run ID] [--limit 50] [--cursor C] [--data-dir DIR] [--json]
 axiom47 quarantine show ID [--json]
+axiom47 quarantine replay [--reason R] [--source S] [--json]
 
 Refused input is kept for 90 days, encrypted at rest. \`show\` prints what was sent, which may be personal data.
 
@@ -40,8 +42,10 @@ Example: axiom47 quarantine list --reason bad-amount
       cursor: { type: 'string' },
     });
     const [verb, id] = positionals;
-    if (!((verb ?? 'list') === 'list' || (verb === 'show' && id !== undefined)))
-      throw new UsageError('quarantine list, or quarantine show ID');
+    if (!(['list', 'replay'].includes(verb ?? 'list') || (verb === 'show' && id !== undefined)))
+      throw new UsageError('quarantine list, quarantine show ID, or quarantine replay');
+    if (verb === 'replay' && [values.run, values.limit, values.cursor].some((each) => each !== undefined))
+      throw new UsageError('quarantine replay takes --reason and --source only');
     const noSuch = () => new UsageError(`nothing refused has the id ${id}; \`axiom47 quarantine list\` shows the ids`);
     if (verb === 'show' && !ID.test(id!)) throw noSuch();
     if (values.limit !== undefined && !(/^\d{1,3}$/.test(values.limit) && +values.limit >= 1 && +values.limit <= 500))
@@ -66,6 +70,12 @@ Example: axiom47 quarantine list --reason bad-amount
           row,
           () => `${row.reason}: ${row.detail}\nsource ${row.source}, ${row.at}\n\n${row.raw}`,
         );
+        return 0;
+      }
+      if (verb === 'replay') {
+        const { reason, source } = values;
+        const done = await client.call<QuarantineReplay>('POST', '/api/quarantine/replay', { reason, source });
+        print(io, values.json, done, () => inWords(done));
         return 0;
       }
       const query = new URLSearchParams();
@@ -95,3 +105,15 @@ Example: axiom47 quarantine list --reason bad-amount
     });
   },
 };
+
+function inWords({ rows, accepted, duplicates, refused, left, seq }: QuarantineReplay): string {
+  const reasons = Object.entries(refused).map(([reason, count]) => `${reason} ${count}`);
+  return [
+    `${rows} tried again: ${accepted} stored, ${duplicates} known already${seq > 0 ? `, by log position ${seq}` : ''}`,
+    ...(reasons.length > 0 ? [`refused again: ${reasons.join(', ')}`] : []),
+    ...(left.imports > 0 ? [`${left.imports} rows of imports were left: import their files again`] : []),
+    ...(left.others > 0
+      ? [`${left.others} conflicts and rows of erased customers were left: nothing can be tried`]
+      : []),
+  ].join('\n');
+}

@@ -49,7 +49,8 @@ interface Detail {
 
 /** Whom a step that cannot be undone concerns. */
 async function describe(client: Client, id: string): Promise<string> {
-  const found = await client.call<Detail>('GET', `/api/customers/${encodeURIComponent(id)}?timeline=0`);
+  const { ref } = await client.call<{ ref: string }>('POST', '/api/customers/lookup', { customer_id: id });
+  const found = await client.call<Detail>('GET', `/api/customers/${ref}?timeline=0`);
   const span =
     found.first_day === null ? 'no orders' : `${found.orders} orders, ${found.first_day} to ${found.last_day}`;
   return `${found.customer_id}: ${span}${found.linked > 0 ? `, ${found.linked} linked ids` : ''}`;

@@ -205,7 +205,7 @@ function createGateway(parts: Parts, opened: AsyncDisposableStack): Gateway {
       if (!(error instanceof BadBody)) throw error;
       return refuseMessage({ source: name, body }, 'not-json', error.message);
     }
-    await underWay(() => ingest({ source, door: 'http', value, strict: false, traceId: null }));
+    await underWay(() => ingest({ source, door: 'http', value, strict: false, traceId: null, replayOf: null }));
   }
   async function refuseMessage({ source, body }: InMessage, reason: string, detail: string): Promise<void> {
     const raw = contentTypeOf(body) === 'json' ? Buffer.from(body).toString('utf8') : rawText(body);
@@ -236,7 +236,7 @@ function createGateway(parts: Parts, opened: AsyncDisposableStack): Gateway {
   }
 
   const handlers: GatewayHandlers = {
-    ingest: ({ door, source, body, contentType, strict, traceId }) =>
+    ingest: ({ door, source, body, contentType, strict, traceId, replayOf = null }) =>
       underWay(async () => {
         const from = sourceOf(source);
         if (body.length > MAX_BODY_BYTES)
@@ -245,7 +245,7 @@ function createGateway(parts: Parts, opened: AsyncDisposableStack): Gateway {
         const { length } = valuesOf(door, value);
         if (length > MAX_BODY_EVENTS)
           throw new BadBody('too-large', `the body has ${length} events; at most ${MAX_BODY_EVENTS}`);
-        return ingest({ source: from, door, value, strict, traceId });
+        return ingest({ source: from, door, value, strict, traceId, replayOf });
       }),
 
     importEvents: ({ run, source, events }) =>

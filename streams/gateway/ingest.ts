@@ -22,6 +22,8 @@ interface Taken {
   value: unknown;
   strict: boolean;
   traceId: string | null;
+  /** Received then and refused, ms: it is in the quarantine already. Null: it came just now. */
+  replayOf: number | null;
 }
 
 /** Resolves when every event of the body is stored or quarantined. */
@@ -32,16 +34,18 @@ export const valuesOf = (door: Door, value: unknown): unknown[] =>
   door === 'segment' ? segmentMessages(value) : Array.isArray(value) ? value : [value];
 
 export function createIngest({ pipeline, quarantine, counters, now }: IngestDeps): Ingest {
-  return async ({ source, door, value, strict, traceId }) => {
+  return async ({ source, door, value, strict, traceId, replayOf }) => {
     const { name, zoneOffsets, defaultCurrency, policy } = source.config;
+    const received = replayOf ?? now();
     const results = parseBatch(door, value, {
       source: name,
       zoneOffsets,
       defaultCurrency,
       policy,
       policyState: source.labels,
-      now: now(),
-      rejectAfterMs: REJECT_AFTER_MS,
+      // A device's clock is corrected by when its message came, and without a time it happened then; what is future, today says.
+      now: received,
+      rejectAfterMs: REJECT_AFTER_MS + (now() - received),
     });
     const events: InputEvent[] = [];
     const rejected: Rejection[] = [];
@@ -58,7 +62,7 @@ export function createIngest({ pipeline, quarantine, counters, now }: IngestDeps
     const stored = await pipeline(batch);
     rejected.push(...stored.rejected);
     rejected.sort((a, b) => a.index - b.index);
-    if (rejected.length > 0 && !strict) {
+    if (rejected.length > 0 && !strict && replayOf === null) {
       const values = valuesOf(door, value);
       const rows = rejected.map((rejection) => rowOf(rejection, values[rejection.index]));
       await quarantine.put({ at: now(), source: name, run: null, rows });

@@ -53,6 +53,8 @@ export interface IngestRequest {
   /** When anything is refused nothing is stored: `accepted` and `lastSeq` are 0 and `rejected` says why. */
   strict: boolean;
   traceId: string | null;
+  /** From the quarantine, received then (ms): what is refused again stays where it is. */
+  replayOf?: number;
 }
 
 export interface IngestAnswer {

@@ -21,7 +21,7 @@ test('hc<App> calls the routes with their types', async () => {
   expectTypeOf(items[0]!.p_alive).toEqualTypeOf<number | null>();
   expect(items[0]!.customer_id).toBe('c-1');
 
-  const one = await (await client.api.customers[':id'].$get({ param: { id: 'c-1' }, query: {} })).json();
+  const one = await (await client.api.customers[':ref'].$get({ param: { ref: items[0]!.ref }, query: {} })).json();
   expectTypeOf(one.p_alive_series[0]!.p_alive).toEqualTypeOf<number>();
   expect(one.orders).toBe(1);
 

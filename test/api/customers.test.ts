@@ -46,8 +46,37 @@ describe('the list', () => {
     expect((await own.as('data-engineer', 'POST', '/api/events', event)).status).toBe(202);
     const list = (await (await own.as('analyst', 'GET', '/api/customers')).json()) as { items: object[] };
     expect(list.items[0]).toMatchObject({ net: 5000, currency: 'JPY', not_applicable: 'without-rate' });
-    const page = await (await own.as('analyst', 'GET', '/api/customers/yen')).json();
+    const page = await (await own.as('analyst', 'GET', `/api/customers/${own.refOf('yen')}`)).json();
     expect(page).toMatchObject({ net: 5000, currency: 'JPY', not_applicable: { clv: { reason: 'without-rate' } } });
+  });
+
+  test('money of several currencies without a rate is no sum, and no 0: null, and each currency by itself', async () => {
+    const own = await createPlatform();
+    await own.deployCdnow();
+    const order = (order_id: string, at: string, amount: string, currency: string) => ({
+      type: 'order.placed',
+      customer_id: 'both',
+      at,
+      data: { order_id, amount, currency },
+    });
+    const orders = [order('1', '2026-05-01', '5000', 'JPY'), order('2', '2026-05-02', '12.30', 'EUR')];
+    expect((await own.as('data-engineer', 'POST', '/api/events', orders)).status).toBe(202);
+    const { items } = (await (await own.as('analyst', 'GET', '/api/customers')).json()) as { items: object[] };
+    expect(items[0]).toMatchObject({ net: null, orders: 2, not_applicable: 'without-rate' });
+    const page = `/api/customers/${own.refOf('both')}`;
+    expect(await (await own.as('analyst', 'GET', page)).json()).toMatchObject({
+      net: null,
+      net_by_currency: [
+        { currency: 'EUR', net: '12.30' },
+        { currency: 'JPY', net: '5000' },
+      ],
+    });
+    // The day before the second one there is one currency, and its sum.
+    expect(await (await own.as('analyst', 'GET', `${page}?as_of=2026-05-01`)).json()).toMatchObject({
+      net: 5000,
+      currency: 'JPY',
+      net_by_currency: [{ currency: 'JPY', net: '5000' }],
+    });
   });
 
   test('masks them for everybody else, and the ref still leads to the page', async () => {
@@ -61,15 +90,53 @@ describe('the list', () => {
   });
 
   test('search by prefix is for those who see ids; the others may ask for one they know', async () => {
-    expect((await get('analyst', '/api/customers?q=customer-')).body.items).toHaveLength(2);
-    expect((await get('data-engineer', '/api/customers?q=customer-')).body.items).toHaveLength(0);
-    expect((await get('data-engineer', '/api/customers?q=customer-0002')).body.items).toHaveLength(1);
+    const found = async (role: 'analyst' | 'data-engineer', q: string) => {
+      const answer = await platform.as(role, 'POST', '/api/customers/search', { q });
+      return ((await answer.json()) as { items: { ref: string; not_applicable: string | null }[] }).items;
+    };
+    expect(await found('analyst', 'customer-')).toHaveLength(2);
+    expect(await found('data-engineer', 'customer-')).toHaveLength(0);
+    const [one] = await found('data-engineer', 'customer-0002');
+    expect(one).toMatchObject({ ref: platform.refOf('customer-0002'), customer_id: '•••02', masked: true });
+    expect(await found('data-engineer', one!.ref)).toEqual([one]);
+  });
+});
+
+describe('addresses carry references, bodies ids', () => {
+  test('lookup answers the reference of an id; of an unknown one nothing, without repeating it', async () => {
+    const asked = (customer_id: string) =>
+      platform.as('data-engineer', 'POST', '/api/customers/lookup', { customer_id });
+    const { ref } = (await (await asked('customer-0001')).json()) as { ref: string };
+    expect(ref).toMatch(/^sid:[0-9a-f]{32}$/);
+    expect((await get('analyst', `/api/customers/${ref}`)).body).toMatchObject({ customer_id: 'customer-0001', ref });
+    const unknown = await asked('customer-9999');
+    expect(unknown.status).toBe(404);
+    expect(await unknown.text()).not.toContain('9999');
+  });
+
+  test('an id in an address is refused and not repeated, whoever asks', async () => {
+    for (const path of ['/api/customers/customer-0001', '/api/customers?q=customer-0001']) {
+      const answer = await platform.as('analyst', 'GET', path);
+      expect(answer.status, path).toBe(400);
+      expect(await answer.text(), path).not.toContain('customer-0001');
+    }
+    expect((await get('analyst', '/api/customers/customer-0001')).body.detail).toContain('POST /api/customers/lookup');
+  });
+
+  test('no route takes a customer id in its path or its query, but the reference stack’s own', () => {
+    const { paths } = platform.app.getOpenAPI31Document({ openapi: '3.1.0', info: { title: '', version: '' } });
+    const named = Object.entries(paths ?? {}).flatMap(([path, operations]) =>
+      Object.values(operations as Record<string, { parameters?: { in: string; name: string }[] }>).flatMap(
+        ({ parameters = [] }) => parameters.map((each) => `${path} ${each.name}`),
+      ),
+    );
+    expect(named.filter((each) => /customer_?id|user_?id|email|\bq$/i.test(each))).toEqual(['/predict user_id']);
   });
 });
 
 describe('one customer', () => {
   test('profile, timeline, P(alive) over time with a jump at each purchase, churn and value', async () => {
-    const { body } = await get('analyst', '/api/customers/customer-0001');
+    const { body } = await get('analyst', `/api/customers/${platform.refOf('customer-0001')}`);
     expect(body).toMatchObject({
       first_day: '2025-01-01',
       last_day: '2025-03-05',
@@ -91,7 +158,7 @@ describe('one customer', () => {
   });
 
   test('as it was: at an earlier day the later purchase has not happened', async () => {
-    const { body } = await get('analyst', '/api/customers/customer-0001?as_of=2025-02-01');
+    const { body } = await get('analyst', `/api/customers/${platform.refOf('customer-0001')}?as_of=2025-02-01`);
     expect(body).toMatchObject({
       orders: 1,
       frequency: 0,
@@ -107,11 +174,12 @@ describe('one customer', () => {
   });
 
   test('an unknown id, and an erased customer', async () => {
-    expect((await get('analyst', '/api/customers/nobody')).status).toBe(404);
+    expect((await get('analyst', `/api/customers/sid:${'00'.repeat(16)}`)).status).toBe(404);
     platform.orders([{ customer: 'forget-me', day: '2025-05-01', amount: 3 }]);
     const sid = platform.deps.ids.lookup('forget-me')!;
+    const refOfGone = `/api/customers/${platform.refOf('forget-me')}`;
     platform.fact({ type: 'customer.erased', sids: [sid], at: platform.clock.now });
-    const gone = await get('analyst', '/api/customers/forget-me');
+    const gone = await get('analyst', refOfGone);
     expect(gone.status).toBe(410);
     expect(gone.body.reason).toBe('erased');
     const prior = await platform.as('analyst', 'POST', '/api/predict/churn', { customer_id: 'forget-me' });

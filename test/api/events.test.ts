@@ -175,7 +175,7 @@ describe('Segment', () => {
       ],
     });
     expect(await again.json()).toMatchObject({ success: true, accepted: 1, duplicates: 1 });
-    const known = await platform.as('data-engineer', 'GET', '/api/customers/u-1');
+    const known = await platform.as('data-engineer', 'GET', `/api/customers/${platform.refOf('u-1')}`);
     expect(await known.json()).toMatchObject({ orders: 2, net: 84 });
   });
 

@@ -191,7 +191,9 @@ describe('anything at all, to every route that takes a body', () => {
       }),
       { numRuns: 400 },
     );
-    const as = await platform.app.request('/api/customers/c-1?as_of=%00', { headers: { authorization } });
+    const as = await platform.app.request(`/api/customers/sid:${'0a'.repeat(16)}?as_of=%00`, {
+      headers: { authorization },
+    });
     expect(as.status).toBe(400);
   });
 });

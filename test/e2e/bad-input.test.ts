@@ -176,7 +176,8 @@ describe('a request', () => {
       ['POST', '/api/predict/churn', null, 401],
       ['GET', '/api/customers', 'ax_no_such', 401],
       ['GET', '/api/nothing', undefined, 404],
-      ['GET', '/api/customers/nobody-of-this-name', undefined, 404],
+      ['GET', '/api/customers/nobody-of-this-name', undefined, 400],
+      ['GET', `/api/customers/sid:${'00'.repeat(16)}`, undefined, 404],
       ['PUT', '/api/events', undefined, 405],
     ] as const) {
       const answer = await program.request<{ status: number; detail: string }>(method, path, {

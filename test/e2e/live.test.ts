@@ -52,7 +52,7 @@ const frequencyOf = async (id: string, wanted: number) =>
     const answer = await churn(id);
     return answer.basis === 'history' && answer.features.frequency === wanted && answer;
   });
-const detail = (id: string) => program.call<Detail>('GET', `/api/customers/${id}`);
+const detail = (id: string) => program.customer<Detail>(id);
 
 beforeAll(async () => {
   program = await serve(['--empty', '--data-dir', dataDir]);

@@ -191,6 +191,12 @@ export class Program implements AsyncDisposable {
     return answer.body;
   }
 
+  /** Everything known of one customer: by the reference, as addresses name nobody. */
+  async customer<T>(customer_id: string): Promise<T> {
+    const { ref } = await this.call<{ ref: string }>('POST', '/api/customers/lookup', { customer_id });
+    return this.call<T>('GET', `/api/customers/${ref}`);
+  }
+
   /** A command of its own against this server. */
   json<T>(args: string[], options: Parameters<typeof run>[1] = {}): Promise<T> {
     return runJson<T>([...args, '--data-dir', this.served.dataDir], options);

@@ -33,7 +33,7 @@ export function JumpDialog({ onClose }: { onClose: () => void }) {
     band: item.band,
     group: 'Customers',
     // The pseudonym, not the id: addresses end up in histories and logs.
-    go: () => void navigate({ to: '/customers/$id', params: { id: item.ref } }),
+    go: () => void navigate({ to: '/customers/$ref', params: { ref: item.ref } }),
   }));
   const pages: Target[] = rail
     .filter((entry) => entry.title.toLowerCase().includes(text.trim().toLowerCase()))

@@ -12,14 +12,14 @@ function AsOfChip() {
   const zone = useMe()?.workspace.zone ?? 'UTC';
   const navigate = useNavigate();
   const { as_of: past } = useSearch({ strict: false });
-  const { id } = useParams({ strict: false });
-  if (past && id)
+  const { ref } = useParams({ strict: false });
+  if (past && ref)
     return (
       <button
         type="button"
         className="as-of past"
         title="This page is read as it was then. Back to the present."
-        onClick={() => void navigate({ to: '/customers/$id', params: { id }, search: {} })}
+        onClick={() => void navigate({ to: '/customers/$ref', params: { ref }, search: {} })}
       >
         as of {/^\d{4}-\d\d-\d\d$/.test(past) ? day(past) : /^\d+$/.test(past) ? position(Number(past)) : past}
         <Icon name="close" small />

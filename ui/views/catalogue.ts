@@ -10,8 +10,7 @@ const homeRoute = createRoute({ getParentRoute: () => shellRoute, path: '/', com
 const customersRoute = createRoute({
   getParentRoute: () => shellRoute,
   path: '/customers',
-  validateSearch: (search): { q?: string | undefined; sort?: Sort | undefined; cursor?: string | undefined } => ({
-    q: textOf(search.q),
+  validateSearch: (search): { sort?: Sort | undefined; cursor?: string | undefined } => ({
     sort: SORTS.find((sort): sort is Sort => sort === search.sort),
     cursor: textOf(search.cursor),
   }),
@@ -20,7 +19,7 @@ const customersRoute = createRoute({
 
 const customerRoute = createRoute({
   getParentRoute: () => shellRoute,
-  path: '/customers/$id',
+  path: '/customers/$ref',
   validateSearch: (search): { as_of?: string | undefined } => ({ as_of: textOf(search.as_of) }),
   component: lazyRouteComponent(() => import('./customer.tsx'), 'CustomerView'),
 });

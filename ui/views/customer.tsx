@@ -4,21 +4,23 @@ import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import { type ReactNode, useMemo } from 'react';
 import { useMay, useMe } from '../account.ts';
 import { Refused } from '../client.ts';
+import { AheadPanel } from '../components/ahead-panel.tsx';
 import { AlivePanel, PLOT_HEIGHT } from '../components/alive-panel.tsx';
 import { AsOfSlider } from '../components/as-of-slider.tsx';
 import { CopyButton } from '../components/copy.tsx';
 import { CustomerFigures } from '../components/customer-figures.tsx';
 import { Provenance } from '../components/provenance.tsx';
 import { isBand, Risk } from '../components/risk.tsx';
-import { ErrorState, Note, SignInState, Skeleton } from '../components/states.tsx';
+import { ErrorState, Note, SignInState, Skeleton, State } from '../components/states.tsx';
+import { SubscriberFigures } from '../components/subscriber-figures.tsx';
 import { Timeline } from '../components/timeline.tsx';
 import { ValuePanel } from '../components/value-panel.tsx';
+import { WhyPanel } from '../components/why-panel.tsx';
 import { curlGet } from '../curl.ts';
 import { dayOf, ordersOf } from '../customer-moment.ts';
 import { clock, day, position } from '../format.ts';
 import { useOnAdvance, useTitle } from '../hooks.ts';
 import { type Customer, customerQuery, queryClient } from '../queries.ts';
-import { PriorView } from './prior.tsx';
 
 const LIVE_MS = 1_000;
 /** Fewer repeat purchases than this and the figure leans on other customers: marks are hollow. */
@@ -35,12 +37,16 @@ function Content({
   asOf: string | undefined;
   stale: ReactNode;
 }) {
-  const navigate = useNavigate({ from: '/customers/$id' });
+  const navigate = useNavigate({ from: '/customers/$ref' });
   const past = asOf !== undefined;
   const now = dayOf(present);
   const at = dayOf(customer);
   const hollow = customer.frequency < SETTLED;
   const bought = customer.first_day !== null;
+  const contract = customer.definition.kind === 'contractual';
+  const curve = contract && customer.ahead !== null && (customer.churn !== null || customer.ahead.points.length > 0);
+  /** By a model of features: it can be taken apart, and knows nothing of P(alive). */
+  const byFeatures = contract || (customer.churn !== null && customer.churn.p_alive === null);
   const eventDays = useMemo(() => [...new Set(present.timeline.map((entry) => entry.day))], [present.timeline]);
   const begin = eventDays.reduce((least, one) => (one < least ? one : least), now);
   const presentOrders = useMemo(() => ordersOf(present), [present]);
@@ -68,14 +74,14 @@ function Content({
         />
       </div>
       {stale}
-      {customer.churn && customer.frequency < SETTLED && (
+      {customer.churn && !byFeatures && customer.frequency < SETTLED && (
         <Note>
           <b>Prior-led, n {customer.frequency + 1}.</b>{' '}
           {customer.frequency === 0 ? 'One purchase day' : 'Two purchase days'} so far; the figures lean on what other
           customers did.
         </Note>
       )}
-      {!bought && (
+      {!bought && !contract && (
         <Note>
           <b>No purchase {past ? 'by this moment' : 'yet'}.</b> There is nothing to predict from; the events stand
           below.
@@ -83,7 +89,11 @@ function Content({
       )}
       <div className="grid">
         <section className="panel c12" aria-label="Figures">
-          <CustomerFigures customer={customer} past={past} />
+          {contract ? (
+            <SubscriberFigures customer={customer} past={past} />
+          ) : (
+            <CustomerFigures customer={customer} past={past} />
+          )}
           <div className="slide">
             <div className="sl-l">
               <span className="m">As of</span>
@@ -113,14 +123,18 @@ function Content({
             />
           </div>
         </section>
-        {bought && <AlivePanel customer={customer} present={present} hollow={hollow} />}
-        {bought && (
-          <ValuePanel
-            clv={customer.clv}
-            refused={customer.not_applicable.clv}
-            currency={customer.currency}
-            hollow={hollow}
-          />
+        {byFeatures && <WhyPanel customer={customer} span={curve ? 'c6' : 'c12'} />}
+        {curve && <AheadPanel customer={customer} height={PLOT_HEIGHT} />}
+        {bought && !contract && (
+          <>
+            <AlivePanel customer={customer} present={present} hollow={hollow} />
+            <ValuePanel
+              clv={customer.clv}
+              refused={customer.not_applicable.clv}
+              currency={customer.currency}
+              hollow={hollow}
+            />
+          </>
         )}
         <Timeline entries={customer.timeline} total={customer.timeline_total} />
         <Provenance customer={customer} past={past} />
@@ -130,15 +144,15 @@ function Content({
 }
 
 export function CustomerView() {
-  const { id } = useParams({ from: '/shell/customers/$id' });
-  const { as_of: asOf } = useSearch({ from: '/shell/customers/$id' });
+  const { ref } = useParams({ from: '/shell/customers/$ref' });
+  const { as_of: asOf } = useSearch({ from: '/shell/customers/$ref' });
   const me = useMe();
   const maySee = useMay('customer:read');
-  const present = useQuery({ ...customerQuery(id, undefined), enabled: maySee });
-  const then = useQuery({ ...customerQuery(id, asOf), enabled: maySee && asOf !== undefined });
+  const present = useQuery({ ...customerQuery(ref, undefined), enabled: maySee });
+  const then = useQuery({ ...customerQuery(ref, asOf), enabled: maySee && asOf !== undefined });
   const shown = asOf === undefined ? present : then;
   useOnAdvance(
-    () => void queryClient.invalidateQueries({ queryKey: ['customer', id, 'now'] }),
+    () => void queryClient.invalidateQueries({ queryKey: ['customer', ref, 'now'] }),
     LIVE_MS,
     asOf === undefined,
   );
@@ -154,7 +168,22 @@ export function CustomerView() {
       </section>
     );
   const failed = [present, shown].find((query) => query.isError && !query.data);
-  if (failed?.error instanceof Refused && failed.error.reason === 'not-found') return <PriorView id={id} />;
+  if (failed?.error instanceof Refused && failed.error.reason === 'not-found')
+    return (
+      <section className="panel" aria-label="Unknown customer">
+        <State
+          icon="customers"
+          title="No event of this customer is known"
+          actions={
+            <Link className="ctl pri" to="/customers">
+              All customers
+            </Link>
+          }
+        >
+          <p>The reference in the address belongs to another workspace, or was cut short.</p>
+        </State>
+      </section>
+    );
   if (failed?.error)
     return (
       <section className="panel" aria-label="Customer">

@@ -1,29 +1,37 @@
-// All customers, searched and sorted by the server; the address carries the question. Rows never move under the pointer: what arrived since
-// is offered, not slipped in.
+// All customers, searched and sorted by the server. The address carries the order and the page; what is searched for may be an id, so it stays in
+// the history entry (reload and back restore it, a copied link does not carry it). Rows never move under the pointer: what arrived since is
+// offered, not slipped in.
 import { useQuery } from '@tanstack/react-query';
-import { Link, useNavigate, useSearch } from '@tanstack/react-router';
+import { Link, useLocation, useNavigate, useSearch } from '@tanstack/react-router';
 import { useEffect, useRef, useState } from 'react';
 import { useMay, useMe } from '../account.ts';
 import { CopyButton } from '../components/copy.tsx';
 import { CustomerTable } from '../components/customer-table.tsx';
 import { Icon } from '../components/icon.tsx';
 import { ErrorState, Note, SignInState, Skeleton, State } from '../components/states.tsx';
-import { curlGet } from '../curl.ts';
+import { curlGet, curlPost } from '../curl.ts';
 import { csv, download } from '../download.ts';
 import { clock, count, counted } from '../format.ts';
 import { useDebounced, useOnAdvance, useTitle } from '../hooks.ts';
 import { useLive } from '../live.ts';
 import { type CustomerPage, customersQuery, PAGE_ROWS } from '../queries.ts';
 import { stringifySearch } from '../routes.ts';
+import { PriorFigures } from './prior.tsx';
 
 const EMPTY_MS = 1_000;
 
-/** What is typed, and what is asked: the address follows when typing rests. */
+declare module '@tanstack/react-router' {
+  interface HistoryState {
+    q?: string;
+  }
+}
+
+/** What is typed, and what is asked: the history entry follows when typing rests. */
 function SearchField({ q, onSearch }: { q: string | undefined; onSearch: (q: string | undefined) => void }) {
   const [text, setText] = useState(q ?? '');
   const settled = useDebounced(text.trim(), 250);
   const asked = useRef(q ?? '');
-  // Back and forward change the address, and the field with it.
+  // Back and forward change the entry, and the field with it.
   if ((q ?? '') !== asked.current && settled === asked.current) {
     asked.current = q ?? '';
     setText(q ?? '');
@@ -68,6 +76,8 @@ const asCsv = (page: CustomerPage): string =>
       'currency',
       'p_alive',
       'p_churn',
+      'horizon_days',
+      'churn_model',
       'band',
       'clv_mean',
       'clv_p05',
@@ -81,6 +91,8 @@ const asCsv = (page: CustomerPage): string =>
       row.currency,
       row.p_alive,
       row.p_churn,
+      row.horizon_days,
+      row.churn_model,
       row.band,
       row.clv_mean,
       row.clv_p05,
@@ -121,7 +133,8 @@ function Empty({ q, total }: { q: string | undefined; total: number }) {
 
 export function CustomersView() {
   useTitle('Customers');
-  const { q, sort = 'last_day', cursor } = useSearch({ from: '/shell/customers' });
+  const { sort = 'last_day', cursor } = useSearch({ from: '/shell/customers' });
+  const q = useLocation({ select: ({ state }) => state.q });
   const navigate = useNavigate({ from: '/customers' });
   const me = useMe();
   const maySee = useMay('customer:read');
@@ -131,7 +144,11 @@ export function CustomersView() {
   useOnAdvance(() => void page.refetch(), EMPTY_MS, !q && page.data?.items.length === 0);
   const [onSearch] = useState(
     () => (next: string | undefined) =>
-      void navigate({ search: (old) => ({ ...old, q: next, cursor: undefined }), replace: true }),
+      void navigate({
+        search: (old) => ({ ...old, cursor: undefined }),
+        state: next === undefined ? {} : { q: next },
+        replace: true,
+      }),
   );
   if (me && !maySee)
     return (
@@ -160,7 +177,9 @@ export function CustomersView() {
             )}
           </span>
         )}
-        {data && !data.model && <span className="chip warn">No model is in force</span>}
+        {data && !data.model && data.churn_models.length === 0 && (
+          <span className="chip warn">No model is in force</span>
+        )}
         {newer > 0 && (
           <button type="button" className="chip on" onClick={() => void page.refetch()}>
             {counted(newer, 'new event')}, show
@@ -171,7 +190,11 @@ export function CustomersView() {
         <CopyButton
           ghost
           label="Copy as curl"
-          text={() => curlGet(`/api/customers${stringifySearch({ q, sort, cursor, limit: PAGE_ROWS })}`)}
+          text={() =>
+            q
+              ? curlPost('/api/customers/search', { q, limit: PAGE_ROWS })
+              : curlGet(`/api/customers${stringifySearch({ sort, cursor, limit: PAGE_ROWS })}`)
+          }
         />
         <button
           type="button"
@@ -196,16 +219,22 @@ export function CustomersView() {
         ) : !data ? (
           <ErrorState error={page.error} retry={() => void page.refetch()} />
         ) : shown === 0 ? (
-          <Empty q={q} total={data.total} />
+          <>
+            <Empty q={q} total={data.total} />
+            {q && data.model && !page.isPlaceholderData && <PriorFigures id={q} />}
+          </>
         ) : (
           <CustomerTable
             rows={data.items}
+            subscribersOnly={
+              data.model === null && data.churn_models.length > 0 && data.items.every(({ orders }) => orders === 0)
+            }
             sort={sort}
             sortable={!q}
             today={data.as_of.at}
             dimmed={page.isPlaceholderData}
             onSort={(next) => void navigate({ search: { sort: next } })}
-            onOpen={(ref) => void navigate({ to: '/customers/$id', params: { id: ref } })}
+            onOpen={(ref) => void navigate({ to: '/customers/$ref', params: { ref } })}
           />
         )}
         {data && (cursor || data.next) && (
@@ -213,12 +242,12 @@ export function CustomersView() {
             <span className="t3">{count(shown)} rows on this page</span>
             <span className="sp" />
             {cursor && (
-              <Link className="ctl" to="/customers" search={{ q, sort }}>
+              <Link className="ctl" to="/customers" search={{ sort }}>
                 First page
               </Link>
             )}
             {data.next && (
-              <Link className="ctl" to="/customers" search={{ q, sort, cursor: data.next }} resetScroll>
+              <Link className="ctl" to="/customers" search={{ sort, cursor: data.next }} resetScroll>
                 Next {count(PAGE_ROWS)}
                 <Icon name="next" small />
               </Link>

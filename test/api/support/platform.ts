@@ -3,6 +3,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { unpack } from 'msgpackr';
 import { type App, createApp } from '#api/app.ts';
+import { refOf } from '#api/customers.ts';
 import {
   DEFAULT_LIMITS,
   type Deps,
@@ -17,6 +18,7 @@ import type { Role } from '#domain/access.ts';
 import { parseBatch } from '#domain/adapters/doors.ts';
 import type { Fact, StoredEvent } from '#domain/envelope.ts';
 import { type InputEvent, REJECT_AFTER_MS, type Rejection } from '#domain/events.ts';
+import type { ChurnModel } from '#domain/models/churn-model.ts';
 import { clvColumns } from '#domain/models/clv-columns.ts';
 import type { ClvCovariance, ClvModel } from '#domain/models/clv-model.ts';
 import { eventKeyMaterial, orderKeyMaterial } from '#domain/orders.ts';
@@ -122,7 +124,7 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
         counter,
         type: event.type,
         eventHash: sha(eventKeyMaterial(event, source), 16),
-        orderHash: event.type.startsWith('order.') ? sha(orderKeyMaterial(event, source), 8) : null,
+        orderHash: /^(order|subscription)\./.test(event.type) ? sha(orderKeyMaterial(event, source), 8) : null,
         at: event.at,
         dateOnly: event.dateOnly,
         day: dayOf(event.at, UTC),
@@ -339,6 +341,13 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
         next: null,
       }),
       show: async (id) => quarantined.find((row) => row.id === id) ?? null,
+      async resolve(ids) {
+        for (const id of ids)
+          quarantined.splice(
+            quarantined.findIndex((row) => row.id === id),
+            1,
+          );
+      },
       counts: async (filter = {}) => {
         const counts: Record<string, number> = {};
         for (const row of quarantined)
@@ -428,6 +437,25 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
     /** @param covariance of the ln-parameters, as a fit would bring it; without one, predictions have no interval. */
     deployCdnow: (covariance?: ClvCovariance) => deployModel({ ...CDNOW_MODEL, ...(covariance && { covariance }) }),
     deployModel,
+    /** How addresses name a customer. */
+    refOf: (id: string) => refOf(ids.get(id)!),
+    /** In force from a fact of its own on, as a deployment is. */
+    deployChurn(id: string, model: ChurnModel): number {
+      const version = Number(id.split('@')[1]);
+      const digest = createHash('sha256').update(JSON.stringify(model)).digest('hex');
+      const kind = id.split('@')[0]!;
+      const deployedSeq = fact({
+        type: 'model.deployed',
+        ctlSequence: messages.length,
+        kind,
+        model: kind,
+        version,
+        digest,
+        at: NOW,
+      });
+      churnModels.push({ id, version, digest, deployedSeq, model });
+      return deployedSeq;
+    },
     position: () => messages.length,
     /** One request with an API key of the role, made anew. */
     async as(

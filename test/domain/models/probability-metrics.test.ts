@@ -95,10 +95,22 @@ describe('PIT', () => {
       2 / 3,
     ]);
   });
+  test('χ² by hand: 50 values, all but one bin of ten as expected', () => {
+    const values = Float64Array.from({ length: 50 }, (_, i) => (i < 5 ? 1 : (i - 5) / 45));
+    const { counts, statistic, degreesOfFreedom } = uniformity(values).value!;
+    expect(counts.reduce((sum, count) => sum + count, 0)).toBe(50);
+    expect(counts.at(-1)).toBeGreaterThanOrEqual(9);
+    expect(degreesOfFreedom).toBe(9);
+    expect(statistic).toBeCloseTo(
+      counts.reduce((sum, count) => sum + (count - 5) ** 2 / 5, 0),
+      12,
+    );
+  });
   test('refuses what are no probabilities', () => {
     const of = (below: number, upTo: number) => ({ below: Float64Array.of(below), upTo: Float64Array.of(upTo) });
     expect(() => randomisedPit(of(0.5, 0.4), () => 0)).toThrow(/row 1, column below/);
     expect(() => randomisedPit(of(0.5, 1.4), () => 0)).toThrow(/row 1, column upTo/);
+    expect(() => randomisedPit(of(-0.1, 1), () => 0)).toThrow(/row 1, column below/);
     expect(() => randomisedPit(of(Number.NaN, 1), () => 0)).toThrow(/row 1/);
     expect(pitHistogram({ below: new Float64Array(0), upTo: new Float64Array(0) }).value).toBeNull();
     expect(uniformity(new Float64Array(10)).value).toBeNull();

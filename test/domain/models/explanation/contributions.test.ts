@@ -148,6 +148,22 @@ describe('value', () => {
     if (!clv.ok || !factors.ok) throw new Error();
     expectClose(productOf(factors.value), clv.value.clvMean, 1e-12, 'mid-month');
   });
+  test('in a model of days too', () => {
+    const daily: ClvModel = { ...model, unit: 'day', bgNbd: { r: 0.243, alpha: 4.414 * 7, a: 0.793, b: 2.426 } };
+    const factors = valueFactors(daily, customers[0]!, { months: 12 });
+    if (!factors.ok) throw new Error(factors.reason.message);
+    for (const name of names) expectClose(factors.value[name], factorsOf(customers[0]!)[name], 1e-9, name);
+  });
+  test('the average customer, by hand', () => {
+    const two = [
+      { pAlive: 1, purchasesWhileAlive: 4, spendPerPurchase: 10 },
+      { pAlive: 0.5, purchasesWhileAlive: 2, spendPerPurchase: 30 },
+    ];
+    // 1.5 alive of 2; 5 purchases of 1.5 alive; 70 of money in 5 purchases.
+    expect(averageFactors(two)).toEqual({ pAlive: 0.75, purchasesWhileAlive: 5 / 1.5, spendPerPurchase: 14 });
+    expect(averageFactors([{ pAlive: 0, purchasesWhileAlive: 4, spendPerPurchase: 10 }])).toBeUndefined();
+    expect(averageFactors([{ pAlive: 1, purchasesWhileAlive: 0, spendPerPurchase: 10 }])).toBeUndefined();
+  });
   test('a refusal is passed on', () => {
     const { gammaGamma: _, ...purchasesOnly } = model;
     expect(valueFactors(purchasesOnly as ClvModel, customers[0]!).ok).toBe(false);

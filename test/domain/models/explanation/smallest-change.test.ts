@@ -82,6 +82,65 @@ describe('cheapest combination', () => {
       }),
     );
   });
+  const amount = (
+    feature: string,
+    gainPerUnit: number,
+    costPerUnit: number,
+    room: number,
+    step: number | null,
+  ): Lever => ({
+    feature,
+    kind: 'amount',
+    current: 10,
+    direction: -1,
+    gainPerUnit,
+    costPerUnit,
+    room,
+    step,
+  });
+  test('by hand: the best ratio first, the next as far as it must, the rest untouched', () => {
+    const [strong, weak] = [amount('strong', 2, 1, 3, null), amount('weak', 1, 1, 10, null)];
+    expect(cheapestChange([weak, strong], 8)).toEqual({
+      ok: true,
+      value: {
+        changes: [
+          { feature: 'strong', from: 10, to: 7, gain: 6, cost: 3 },
+          { feature: 'weak', from: 10, to: 8, gain: 2, cost: 2 },
+        ],
+        cost: 5,
+        gain: 8,
+      },
+    });
+    const easy = cheapestChange([weak, strong], 4);
+    expect(easy.ok && easy.value.changes).toEqual([{ feature: 'strong', from: 10, to: 8, gain: 4, cost: 2 }]);
+  });
+  test('by hand: a level and half a unit are cheaper than three units; half steps are half steps', () => {
+    const level: Lever = {
+      feature: 'level',
+      kind: 'choice',
+      current: 'a',
+      options: [{ value: 'b', gain: 5, cost: 2 }],
+    };
+    const mixed = cheapestChange([level, amount('use', 2, 1, 3, null)], 6);
+    expect(mixed.ok && mixed.value).toEqual({
+      changes: [
+        { feature: 'level', from: 'a', to: 'b', gain: 5, cost: 2 },
+        { feature: 'use', from: 10, to: 9.5, gain: 1, cost: 0.5 },
+      ],
+      cost: 2.5,
+      gain: 6,
+    });
+    const stepped = cheapestChange([amount('use', 2, 3, 2, 0.5)], 2.5);
+    expect(stepped.ok && stepped.value.changes).toEqual([{ feature: 'use', from: 10, to: 8.5, gain: 3, cost: 4.5 }]);
+  });
+  test('a search without end is refused', () => {
+    // Even gains at even costs never make an odd goal exactly, so that the bound never prunes.
+    const even = Array.from({ length: 40 }, (_, i): Lever => {
+      const size = 2 * (1000 + 17 * i);
+      return { feature: `f${i}`, kind: 'choice', current: 'a', options: [{ value: 'b', gain: size, cost: size }] };
+    });
+    expect(cheapestChange(even, 26_001)).toMatchObject({ ok: false, reason: { reason: 'too-many-combinations' } });
+  });
   test('nothing needed costs nothing; too little says how much there is', () => {
     expect(cheapestChange([], 0)).toEqual({ ok: true, value: { changes: [], cost: 0, gain: 0 } });
     expect(cheapestChange([], 1)).toMatchObject({ ok: false, reason: { reason: 'impossible', most: 0 } });
