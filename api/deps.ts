@@ -244,6 +244,28 @@ export interface KeyringReport {
   named: { orphans: string[]; returned: string[] };
 }
 
+export interface Mismatch {
+  ledger: 'log' | 'gateway' | 'events' | 'customers';
+  /** Log position. */
+  seq: number;
+  sid: string | null;
+  detail: string;
+  found_at: string;
+}
+
+/** The ledger of ledgers (ops/ledgers.ts). */
+export interface LedgersReport {
+  ok: boolean;
+  at: string | null;
+  rounds: number;
+  trouble: string | null;
+  stream: { last: number; sealed_to: number };
+  gateway: { gateway: string; epoch: number; acknowledged: number; applied: number };
+  tables: { events: number; customers: number; rows: number; changed_meanwhile: number };
+  mismatches_found: number;
+  mismatches: Mismatch[];
+}
+
 /** What `verify --chain` found (ops/verify-chain.ts). */
 export interface ChainAnswer {
   ok: boolean;
@@ -361,6 +383,7 @@ export interface Deps extends AccessDeps {
   zone: ZoneControl;
   verifyKeyring: () => Promise<KeyringReport>;
   verifyChain: () => Promise<ChainAnswer>;
+  agreement: { report(): LedgersReport; verify(): Promise<LedgersReport> };
   /** Scores of the table, computed again; a sample of so many. */
   verifyScores: (sample: number) => Promise<StoredScoresReport>;
   /** Demo workspace only. */
