@@ -54,12 +54,12 @@ function scenario() {
   let definitions = [CONTRACT, SHOP];
   let asked: string[] = [];
   const dirty = new DirtyRows(ledger);
-  const state = { day: 70, left: null as { seq: number; day: number } | null, beforeEntries: () => undefined as void };
+  const state = { day: 70, left: null as { seq: number; day: number } | null, interrupt: null as (() => void) | null };
   const start = (model: ChurnModel) =>
     createChurnScorer({
       dirtyRows: async (since, limit) => dirty.after(since, limit),
       async entriesOf(sids) {
-        state.beforeEntries();
+        state.interrupt?.();
         asked.push(...sids.map(hex));
         return sids.map((sid) => ledger.entries(sid));
       },
@@ -131,8 +131,8 @@ test('who changed while a step was on its way is left for the next one, so that 
   const { ledger, writer, state, start, of } = scenario();
   const model = classifier(CONTRACT, 'subscriptions');
   const before = ledger.position;
-  state.beforeEntries = () => {
-    state.beforeEntries = () => undefined;
+  state.interrupt = () => {
+    state.interrupt = null;
     apply(ledger, [
       writer.pack([mark('stays', 'subscription.started', 66, { orderHash: sidOf('second').slice(0, 8) })]),
     ]);
