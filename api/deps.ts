@@ -171,7 +171,7 @@ export interface FoldCalls {
   waitFor(seq: number): Promise<void>;
   /** Null when the run was never started. */
   runStats(run: string): Promise<RunStats | null>;
-  position(): Promise<{ clockDay: number; priorDay: number | null }>;
+  position(): Promise<{ clockDay: number; priorDay: number | null; parked: number }>;
   facts(): Promise<Pick<WorkspaceFacts, 'reportingCurrency' | 'rates'>>;
   digest(): Promise<{ state: string; seq: number }>;
 }
@@ -241,6 +241,28 @@ export interface KeyringReport {
   danglingLinks: number;
   /** The first of them, hex. */
   named: { orphans: string[]; returned: string[] };
+}
+
+export interface Mismatch {
+  ledger: 'log' | 'gateway' | 'events' | 'customers';
+  /** Log position. */
+  seq: number;
+  sid: string | null;
+  detail: string;
+  found_at: string;
+}
+
+/** The ledger of ledgers (ops/ledgers.ts). */
+export interface LedgersReport {
+  ok: boolean;
+  at: string | null;
+  rounds: number;
+  trouble: string | null;
+  stream: { last: number; sealed_to: number };
+  gateway: { gateway: string; epoch: number; acknowledged: number; applied: number };
+  tables: { events: number; customers: number; rows: number; changed_meanwhile: number };
+  mismatches_found: number;
+  mismatches: Mismatch[];
 }
 
 /** What `verify --chain` found (ops/verify-chain.ts). */
@@ -360,6 +382,7 @@ export interface Deps extends AccessDeps {
   zone: ZoneControl;
   verifyKeyring: () => Promise<KeyringReport>;
   verifyChain: () => Promise<ChainAnswer>;
+  agreement: { report(): LedgersReport; verify(): Promise<LedgersReport> };
   /** Scores of the table, computed again; a sample of so many. */
   verifyScores: (sample: number) => Promise<StoredScoresReport>;
   /** Demo workspace only. */

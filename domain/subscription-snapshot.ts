@@ -19,6 +19,8 @@ export interface Snapshot {
 /** As the user says it: `tenure[:months]`, `Churn[=Yes]`. */
 export interface SnapshotWish {
   day: string;
+  /** YYYY-MM-DD, UTC. */
+  today: string;
   tenure?: string | undefined;
   ended?: string | undefined;
   withinDays?: number | undefined;
@@ -35,6 +37,9 @@ export function snapshotOf(
   header: readonly string[],
   at: (column: string) => string[],
 ): Result<Snapshot, string> {
+  const midnight = Date.parse(`${wish.day}T00:00:00Z`);
+  if (Number.isNaN(midnight) || isoOf(midnight / DAY_MS) !== wish.day)
+    return refuse(`--snapshot ${wish.day} is no date.`);
   const [named, unit = 'months'] = header.includes(wish.tenure ?? '') ? [wish.tenure] : (wish.tenure ?? '').split(':');
   const tenure = named || header.find((column) => TENURE.test(plain(column)));
   if (tenure === undefined)
@@ -45,12 +50,18 @@ export function snapshotOf(
   if (!Object.hasOwn(TENURE_UNITS, unit)) return refuse(`--tenure ${wish.tenure}: the unit is days, months or years.`);
   const ended = endedBy(wish.ended, header, at);
   if (!ended.ok) return ended;
+  const withinDays = wish.withinDays ?? 30;
+  // Ends that are still to come would go to the quarantine, every lost subscriber with them, and the rest would say that nobody leaves.
+  if (ended.value !== null && dayAfter(wish.day, withinDays) > wish.today)
+    return refuse(
+      `Those whose ${ended.value.column} is ${ended.value.value} would end on ${dayAfter(wish.day, withinDays)}, which is still to come: --snapshot is the day before the ${withinDays} days in which they left (${dayAfter(wish.today, -withinDays)} at the latest); --within says other days, --ended none that nobody has left.`,
+    );
   return ok({
     day: wish.day,
     tenure,
     tenureUnit: unit as TenureUnit,
     ended: ended.value,
-    withinDays: wish.withinDays ?? 30,
+    withinDays,
   });
 }
 
@@ -77,16 +88,18 @@ function endedBy(
   return ok({ column, value });
 }
 
+const isoOf = (day: number): string => new Date(day * DAY_MS).toISOString().slice(0, 10);
+const dayAfter = (date: string, days: number): string => isoOf(Date.parse(`${date}T00:00:00Z`) / DAY_MS + days);
+
 /** First and last day of the subscription as ISO dates; `end` is '' while it runs. Null when the tenure is no number ≥ 0. */
 export function spanOf(snapshot: Snapshot, tenureText: string, ended: string): { start: string; end: string } | null {
   const tenure = tenureText === '' ? Number.NaN : Number(tenureText);
   if (!(tenure >= 0 && tenure < 1e5)) return null;
   const day = Date.parse(`${snapshot.day}T00:00:00Z`) / DAY_MS;
-  const iso = (value: number) => new Date(value * DAY_MS).toISOString().slice(0, 10);
   const left = snapshot.ended !== null && ended === snapshot.ended.value;
   return {
-    start: iso(day - Math.round(tenure * TENURE_UNITS[snapshot.tenureUnit])),
-    end: left ? iso(day + snapshot.withinDays) : '',
+    start: isoOf(day - Math.round(tenure * TENURE_UNITS[snapshot.tenureUnit])),
+    end: left ? isoOf(day + snapshot.withinDays) : '',
   };
 }
 

@@ -35,6 +35,10 @@ export function percent(share: number | null, digits = 1): string {
   return `${withSign(value < 0, grouped(Math.abs(value), Number.isInteger(value) && value % 100 === 0 ? 0 : digits))}${THIN}%`;
 }
 
+/** A difference: `+0.62`, `−0.09`. */
+export const signed = (value: number, digits = 2): string =>
+  `${value < 0 ? MINUS : '+'}${grouped(Math.abs(value), digits)}`;
+
 /** A number that is not a count, such as expected purchases. */
 export function decimal(value: number | null, digits = 1): string {
   if (value === null || !Number.isFinite(value)) return ABSENT;

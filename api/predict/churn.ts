@@ -1,18 +1,21 @@
 // Churn by the definition a customer belongs to: the classifier trained for it answers its own horizon; another horizon, and a customer without a
 // classifier, goes to the model of the same definition that answers any (BG/NBD, or Cox for contracts); else 422 (facts §9).
 import { type ChurnDefinition, DEFAULT_CHURN, definitionOf } from '#domain/churn-definition.ts';
-import type { FeatureValue } from '#domain/churn-features.ts';
+import { FEATURES, type FeatureValue, featureRow } from '#domain/churn-features.ts';
 import {
   type ChurnAnswer,
   type ChurnRefusal,
   predictChurnBy,
   predictFromFeatures,
+  startRow,
+  stayCurve,
 } from '#domain/models/churn-model.ts';
 import { churnBand } from '#domain/models/clv-model.ts';
+import type { Contribution } from '#domain/models/explanation/contributions.ts';
 import type { Deps, LedgerView, ServingChurnModel } from '../deps.ts';
 import { Problem } from '../problem.ts';
 import { inForceOf, type Moment } from './as-of.ts';
-import type { Predictions, Subject } from './service.ts';
+import { orProblem, type Predictions, type Subject } from './service.ts';
 
 export interface ChurnAsked {
   /** null = the model's own. */
@@ -27,6 +30,11 @@ const refusal = ({ reason, message }: ChurnRefusal): Problem =>
     extra: { applicable: reason },
   });
 const CURVE_POINTS = 12;
+/** Of a page's curve of the time under contract: so far ahead. */
+const AHEAD_DAYS = 365;
+/** Ledgers read from the fold at once: some tens of µs each, and the fold waits meanwhile. */
+const LEDGERS_AT_ONCE = 250;
+const UNITS = new Map(FEATURES.map(({ name, unit }) => [name, unit]));
 
 export function createChurnPredictions(deps: Deps, predictions: Predictions) {
   const { definitionsAt } = predictions;
@@ -48,6 +56,13 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
   const isPlain = (seq: number): boolean =>
     !deps.deployedChurnModels().some(({ deployedSeq }) => deployedSeq <= seq) &&
     !deps.churnDefinitions().some((each) => each.seq <= seq);
+
+  function definitionFor(moment: Moment, view: LedgerView | null): ChurnDefinition {
+    const definitions = definitionsAt(moment.seq);
+    return view
+      ? definitionOf(definitions, view.entries, moment.day)
+      : (definitions.find(({ kind }) => kind === 'non-contractual') ?? DEFAULT_CHURN);
+  }
 
   function byBgNbd(moment: Moment, subject: Subject, definition: ChurnDefinition, asked: ChurnAsked) {
     const at = { moment, serving: predictions.modelAt(moment.seq) };
@@ -88,8 +103,7 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
 
   /** By the model in force that answers any horizon, by name; a classifier answers one only. */
   function curveBy(moment: Moment, subject: Subject, view: LedgerView, horizonDays: number) {
-    const definition = definitionOf(definitionsAt(moment.seq), view.entries, moment.day);
-    const { cox, clv } = modelsAt(moment.seq, definition);
+    const { cox, clv } = modelsAt(moment.seq, definitionFor(moment, view));
     const serving = cox ?? clv;
     if (!serving) return { curve: null, curve_reason: 'no model in force answers every horizon' };
     const curve = points(horizonDays, (days) => {
@@ -125,10 +139,7 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
   }
 
   function one(moment: Moment, subject: Subject, view: LedgerView | null, asked: ChurnAsked) {
-    const definitions = definitionsAt(moment.seq);
-    const definition = view
-      ? definitionOf(definitions, view.entries, moment.day)
-      : (definitions.find(({ kind }) => kind === 'non-contractual') ?? DEFAULT_CHURN);
+    const definition = definitionFor(moment, view);
     const { classifier, cox, clv } = modelsAt(moment.seq, definition);
     const own = asked.horizonDays === null || asked.horizonDays === classifier?.model.definition.horizonDays;
     const serving = classifier && own ? classifier : cox;
@@ -158,6 +169,19 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
   return {
     /** A classifier's or a Cox model's answer computed again. */
     again: byModel,
+    isPlain,
+    definitionFor,
+    /** Models of churn in force beside BG/NBD, the one that is asked first before the others; of contracts first, which decide where there is one. */
+    inForce(seq: number): { kind: ChurnDefinition['kind']; serving: ServingChurnModel }[] {
+      return (['contractual', 'non-contractual'] as const).flatMap((kind) => {
+        const { classifier, cox } = modelsAt(seq, { ...DEFAULT_CHURN, kind });
+        const serving = classifier ?? cox;
+        return serving ? [{ kind, serving }] : [];
+      });
+    },
+    /** The answer by a ledger that is at hand. */
+    byView: (moment: Moment, subject: Subject, view: LedgerView, asked: ChurnAsked) =>
+      orProblem(() => one(moment, subject, view, asked)),
     /** One answer, or what stands in its place, for each subject. */
     async answer(moment: Moment, subjects: readonly (Subject | Problem)[], asked: ChurnAsked) {
       const views = new Map<number, LedgerView | null>();
@@ -165,19 +189,40 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
         const named = subjects.flatMap((subject, i) =>
           subject instanceof Problem || subject.sid === null ? [] : [{ i, sid: subject.sid }],
         );
-        const sids = named.map(({ sid }) => sid);
-        const found = moment.past ? await deps.ledgers.past(sids, moment.seq) : await deps.ledgers.present(sids);
-        for (const [k, { i }] of named.entries()) views.set(i, found[k] ?? null);
-      }
-      return subjects.map((subject, i) => {
-        if (subject instanceof Problem) return subject;
-        try {
-          return one(moment, subject, views.get(i) ?? null, asked);
-        } catch (error) {
-          if (error instanceof Problem) return error;
-          throw error;
+        for (let from = 0; from < named.length; from += LEDGERS_AT_ONCE) {
+          const page = named.slice(from, from + LEDGERS_AT_ONCE);
+          const sids = page.map(({ sid }) => sid);
+          const found = moment.past ? await deps.ledgers.past(sids, moment.seq) : await deps.ledgers.present(sids);
+          for (const [k, { i }] of page.entries()) views.set(i, found[k] ?? null);
         }
-      });
+      }
+      return subjects.map((subject, i) =>
+        subject instanceof Problem ? subject : orProblem(() => one(moment, subject, views.get(i) ?? null, asked)),
+      );
+    },
+    /** What the model that answered read of the customer, beside each contribution. */
+    valuesOf(moment: Moment, view: LedgerView, modelId: string, contributions: readonly Contribution[]) {
+      const model = deps.deployedChurnModels().find(({ id }) => id === modelId)?.model;
+      const read = model?.model === 'churn-cox' ? startRow : featureRow;
+      const row = model ? read(view.entries, moment.day, { rates: view.rates }) : {};
+      return contributions.map((each) => ({
+        ...each,
+        value: row[each.feature] ?? null,
+        unit: UNITS.get(each.feature) ?? null,
+      }));
+    },
+    /**
+     * P(still under contract after so many days | under contract now) by the Cox model in force, up to a year and no further than anybody was
+     * observed; null for who has no contract, and where no Cox model is in force.
+     */
+    ahead(moment: Moment, view: LedgerView) {
+      const definition = definitionFor(moment, view);
+      const { cox } = modelsAt(moment.seq, definition);
+      if (cox?.model.model !== 'churn-cox' || definition.kind !== 'contractual') return null;
+      const curve = stayCurve(cox.model, view.entries, moment.day, { rates: view.rates }, AHEAD_DAYS);
+      if (!curve.ok) return { model: cox.id, points: [], reason: curve.reason.reason };
+      const points = curve.value.map(({ days, pStays }) => ({ days, p_stays: pStays }));
+      return { model: cox.id, points, reason: null };
     },
     /** The classifier's answer for features the caller has put together. @param kind whose, where classifiers of both kinds are in force. */
     fromFeatures(

@@ -1,14 +1,18 @@
 // Everything the customer page shows, from one ledger view: the timeline, P(alive) on every day that matters, churn and lifetime value.
+import { type ChurnDefinition, spells } from '#domain/churn-definition.ts';
 import { type CustomerEntries, compareText } from '#domain/ledger.ts';
 import { predictChurn } from '#domain/models/clv-model.ts';
 import { formatMinor } from '#domain/money.ts';
+import { subscriptionIntervals } from '#domain/subscriptions.ts';
 import type { LedgerView } from '../deps.ts';
 import { Problem } from '../problem.ts';
 import { dayText, type Moment } from './as-of.ts';
+import type { ChurnPredictions } from './churn.ts';
 import { hasBought, netOf, scaleOf, toCustomer } from './history.ts';
-import { type Coordinate, DEFAULT_HORIZON_DAYS, orProblem, type Predictions, type Subject } from './service.ts';
+import { type Coordinate, orProblem, type Predictions, type Subject } from './service.ts';
 
 const MAX_POINTS = 200;
+const VALUE = { discountMonthly: 0.01 };
 
 interface TimelineEntry {
   day: number;
@@ -87,6 +91,22 @@ function gridOf(first: number, last: number, purchaseDays: readonly number[]): n
   return [...days].filter((day) => day >= first && day <= last).sort((a, b) => a - b);
 }
 
+/** The latest subscription, and since when there has been one without a break; null without any. */
+function subscriptionOf({ entries }: LedgerView, { graceDays }: ChurnDefinition, day: number) {
+  const spell = spells(entries, day, graceDays).at(-1);
+  const latest = subscriptionIntervals(entries.subscriptions, day).at(-1);
+  if (!spell || !latest) return null;
+  const { plan, minor, currency } = latest;
+  return {
+    plan,
+    price: minor === null || currency === null ? null : formatMinor(minor, currency),
+    currency,
+    since: dayText(spell.startDay),
+    days: (spell.endDay ?? day) - spell.startDay,
+    ended: spell.endDay === null ? null : dayText(spell.endDay),
+  };
+}
+
 const refusedBy = (answer: unknown) =>
   answer instanceof Problem
     ? { reason: String(answer.extra.applicable ?? answer.reason), detail: answer.message }
@@ -94,6 +114,7 @@ const refusedBy = (answer: unknown) =>
 
 export function customerDetail(
   predictions: Predictions,
+  churnPredictions: ChurnPredictions,
   asked: {
     view: LedgerView;
     sid: Uint8Array;
@@ -117,16 +138,16 @@ export function customerDetail(
     basis: 'history',
     knownAt: { seq: history.seq, day: dayText(moment.day) },
   };
-  const noModel = new Problem('no-model', 'no model is deployed');
-  const churn = at ? orProblem(() => predictions.churn(at, subject, DEFAULT_HORIZON_DAYS)) : noModel;
-  const clv = at ? orProblem(() => predictions.clv(at, subject, { discountMonthly: 0.01 })) : noModel;
+  const definition = churnPredictions.definitionFor(moment, view);
+  const churn = churnPredictions.byView(moment, subject, view, { horizonDays: null, curve: false, explain: true });
+  const clv = clvOf();
 
   const series = [];
-  if (at && bought) {
+  if (at && bought && definition.kind === 'non-contractual') {
     const purchaseDays = [...new Set(view.entries.orders.map((order) => order.day))].filter((day) => day <= moment.day);
     for (const day of gridOf(history.firstDay, moment.day, purchaseDays)) {
       const then = view.at(day);
-      const answer = predictChurn(at.serving.model, toCustomer(then, day, scale), DEFAULT_HORIZON_DAYS);
+      const answer = predictChurn(at.serving.model, toCustomer(then, day, scale), definition.horizonDays);
       if (answer.ok)
         series.push({
           day: dayText(day),
@@ -148,10 +169,26 @@ export function customerDetail(
     timeline: timeline.slice(0, asked.timeline).map((entry) => ({ ...entry, day: dayText(entry.day) })),
     timeline_total: timeline.length,
     p_alive_series: series,
+    definition: {
+      kind: definition.kind,
+      horizon_days: definition.horizonDays,
+      grace_days: definition.graceDays,
+      active_within_days: definition.activeWithinDays,
+    },
+    subscription: subscriptionOf(view, definition, moment.day),
+    ahead: churnPredictions.ahead(moment, view),
     churn:
       churn instanceof Problem
         ? null
-        : { p_churn: churn.p_churn, p_alive: churn.p_alive, band: churn.band, horizon_days: churn.horizon_days },
+        : {
+            p_churn: churn.p_churn,
+            p_alive: churn.p_alive,
+            band: churn.band,
+            horizon_days: churn.horizon_days,
+            model: churn.model?.id ?? null,
+            contributions: churnPredictions.valuesOf(moment, view, churn.model?.id ?? '', churn.contributions ?? []),
+            explanation: churn.explanation ?? null,
+          },
     clv:
       clv instanceof Problem
         ? null
@@ -167,4 +204,13 @@ export function customerDetail(
           },
     not_applicable: { churn: refusedBy(churn), clv: refusedBy(clv) },
   };
+
+  function clvOf() {
+    // Lifetime value is fitted to purchases; what a contract is worth is another model's business.
+    if (definition.kind === 'contractual' && !bought)
+      return new Problem('not-applicable', 'lifetime value speaks of purchases; this customer has a contract', {
+        extra: { applicable: 'contractual' },
+      });
+    return orProblem(() => predictions.clv({ moment, serving: predictions.modelAt(moment.seq) }, subject, VALUE));
+  }
 }

@@ -4,6 +4,8 @@ import { CLV_COLUMNS } from '#domain/models/clv-columns.ts';
 import { LONGEST_HORIZON_DAYS, predictChurn } from '#domain/models/clv-model.ts';
 import type { Deps } from '../deps.ts';
 import { COLUMNS } from '../examples.ts';
+import type { Moment } from '../predict/as-of.ts';
+import { createChurnPredictions } from '../predict/churn.ts';
 import { clvColumnsOf } from '../predict/many.ts';
 import { type Coordinate, DEFAULT_HORIZON_DAYS, type Predictions, type Subject } from '../predict/service.ts';
 import { Problem } from '../problem.ts';
@@ -14,7 +16,7 @@ const MAX_IDS = 10_000;
 const BATCH_BODY = 4 * 1024 * 1024;
 export const COLUMNS_TYPE = 'application/vnd.axiom47.columns';
 const CHURN_COLUMNS = ['p_churn', 'p_alive', 'expected_purchases'] as const;
-/** Values of the last column, `status`: numbers of a row are 0 where it is 2. */
+/** Values of the last column, `status`: numbers of a row are 0 where it is 2, NaN where the row's model does not say them. */
 const STATUS = { history: 0, prior: 1, refused: 2 } as const;
 
 const Body = z
@@ -33,15 +35,18 @@ const Body = z
 const Answer = z.object({
   columns: z.record(z.string(), z.array(z.number().nullable())),
   refused: z.array(z.object({ row: z.number(), reason: z.string() })),
-  horizon_days: z.number(),
+  horizon_days: z.number().nullable().describe('null where definitions of churn differ: then it is a column'),
+  models: z.array(z.string()).optional().describe('What the column `model` counts, from 0'),
   ...Provenance,
+  model: Provenance.model,
 });
 
 interface Table {
   names: string[];
   columns: Float64Array[];
   refused: { row: number; reason: string }[];
-  horizonDays: number;
+  horizonDays: number | null;
+  models?: string[];
 }
 
 const reasonOf = (problem: Problem) => String(problem.extra.applicable ?? problem.reason);
@@ -71,6 +76,32 @@ function churnTable(at: Coordinate, subjects: (Subject | Problem)[], horizonDays
 }
 
 export function batchRoutes(deps: Deps, predictions: Predictions) {
+  const churn = createChurnPredictions(deps, predictions);
+
+  /** Each customer by the model of their own definition of churn. */
+  async function pickedTable(moment: Moment, subjects: (Subject | Problem)[], asked: number | null): Promise<Table> {
+    const answers = await churn.answer(moment, subjects, { horizonDays: asked, curve: false, explain: false });
+    const models: string[] = [];
+    const refused: Table['refused'] = [];
+    const names = [...CHURN_COLUMNS, 'horizon_days', 'model', 'status'];
+    const columns = names.map(() => new Float64Array(subjects.length));
+    for (const [row, answer] of answers.entries()) {
+      if (answer instanceof Problem) {
+        columns.at(-1)![row] = STATUS.refused;
+        refused.push({ row, reason: reasonOf(answer) });
+        continue;
+      }
+      const model = answer.model?.id ?? '';
+      if (!models.includes(model)) models.push(model);
+      const { p_churn, p_alive, expected_purchases, horizon_days } = answer;
+      const status = answer.basis === 'prior' ? STATUS.prior : STATUS.history;
+      const unsaid = Number.NaN;
+      const values = [p_churn, p_alive ?? unsaid, expected_purchases ?? unsaid, horizon_days, models.indexOf(model)];
+      for (const [k, value] of [...values, status].entries()) columns[k]![row] = value;
+    }
+    return { names, columns, refused, horizonDays: asked, models };
+  }
+
   async function clvTable(at: Coordinate, subjects: (Subject | Problem)[], body: z.infer<typeof Body>): Promise<Table> {
     const asking = subjects.flatMap((subject, row) => (subject instanceof Problem ? [] : [{ subject, row }]));
     const answer = await clvColumnsOf(
@@ -119,15 +150,20 @@ export function batchRoutes(deps: Deps, predictions: Predictions) {
     }),
     async (c) => {
       const body = c.req.valid('json');
-      const at = await predictions.coordinate(body.as_of);
-      const subjects = await predictions.subjects(body.customer_ids, at.moment, false);
+      const moment = await predictions.moment(body.as_of);
+      const picked = body.kind === 'churn' && !churn.isPlain(moment.seq);
+      // A workspace of subscribers has no model of purchases, and needs none for churn.
+      const at = picked ? null : { moment, serving: predictions.modelAt(moment.seq) };
+      const subjects = await predictions.subjects(body.customer_ids, moment, false);
       const table =
-        body.kind === 'churn'
-          ? churnTable(at, subjects, body.horizon_days ?? DEFAULT_HORIZON_DAYS)
-          : await clvTable(at, subjects, body);
+        at === null
+          ? await pickedTable(moment, subjects, body.horizon_days ?? null)
+          : body.kind === 'churn'
+            ? churnTable(at, subjects, body.horizon_days ?? DEFAULT_HORIZON_DAYS)
+            : await clvTable(at, subjects, body);
       const rows = subjects.length;
       deps.metrics.predicted(body.kind, 'batch').inc(rows - table.refused.length);
-      const provenance = predictions.provenance(at);
+      const provenance = predictions.placed(moment, at?.serving ?? null);
       if (c.req.header('accept')?.includes(COLUMNS_TYPE)) {
         const bytes = new Uint8Array(table.columns.length * rows * 8);
         const view = new DataView(bytes.buffer);
@@ -139,7 +175,8 @@ export function batchRoutes(deps: Deps, predictions: Predictions) {
             'x-axiom47-columns': table.names.join(','),
             'x-axiom47-rows': String(rows),
             'x-axiom47-as-of': `${provenance.as_of.seq};${provenance.as_of.at ?? ''}`,
-            'x-axiom47-model': `${provenance.model.id};${provenance.model.version}`,
+            ...(provenance.model && { 'x-axiom47-model': `${provenance.model.id};${provenance.model.version}` }),
+            ...(table.models && { 'x-axiom47-models': table.models.join(',') }),
           },
         }) as never;
       }
@@ -148,11 +185,12 @@ export function batchRoutes(deps: Deps, predictions: Predictions) {
         table.names.map((name, k) => [
           name,
           Array.from(table.columns[k]!, (value, row) =>
-            name !== 'status' && status[row] === STATUS.refused ? null : value,
+            (name !== 'status' && status[row] === STATUS.refused) || Number.isNaN(value) ? null : value,
           ),
         ]),
       );
-      return c.json({ columns, refused: table.refused, horizon_days: table.horizonDays, ...provenance }, 200);
+      const { refused, horizonDays, models } = table;
+      return c.json({ columns, refused, horizon_days: horizonDays, ...(models && { models }), ...provenance }, 200);
     },
   );
 }

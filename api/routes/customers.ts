@@ -2,13 +2,15 @@
 // and logs, so they name a customer by the reference alone (facts: a raw id reaches no URL); who knows an id asks for it in a body.
 import { z } from '@hono/zod-openapi';
 import type { Role } from '#domain/access.ts';
+import { CHURN_KINDS } from '#domain/churn-definition.ts';
 import { CUSTOMER_SORTS } from '#projections/customer-profile.ts';
 import { nameAll, refOf, SID_REF, seesIds, sidOfRef } from '../customers.ts';
 import type { Deps } from '../deps.ts';
 import { dayText, type Moment } from '../predict/as-of.ts';
+import { type ChurnPredictions, createChurnPredictions } from '../predict/churn.ts';
 import { customerDetail } from '../predict/detail.ts';
 import { hasBought, netOf } from '../predict/history.ts';
-import { type Coordinate, DEFAULT_HORIZON_DAYS, orProblem, type Predictions } from '../predict/service.ts';
+import { type Coordinate, orProblem, type Predictions, type Subject } from '../predict/service.ts';
 import { Problem } from '../problem.ts';
 import { createRouter, route } from '../route.ts';
 import { Cursor, CustomerId, jsonAnswer, jsonBody, PageLimit, Provenance } from '../schemas.ts';
@@ -26,7 +28,9 @@ const Row = z.object({
   currency: z.string(),
   p_alive: z.number().nullable(),
   p_churn: z.number().nullable(),
+  horizon_days: z.number().nullable(),
   band: z.string().nullable(),
+  churn_model: z.string().nullable().describe('Which model says so: that of the customer’s definition of churn'),
   clv_mean: z.number().nullable(),
   clv_p05: z.number().nullable(),
   clv_p95: z.number().nullable(),
@@ -42,6 +46,18 @@ const Entry = z.object({
   count: z.number(),
 });
 const Refused = z.object({ reason: z.string(), detail: z.string() });
+const Definition = z.object({
+  kind: z.enum(CHURN_KINDS),
+  horizon_days: z.number(),
+  grace_days: z.number(),
+  active_within_days: z.number().nullable(),
+});
+const Contribution = z.object({
+  feature: z.string(),
+  amount: z.number(),
+  value: z.union([z.number(), z.string()]).nullable(),
+  unit: z.string().nullable(),
+});
 const Detail = z.object({
   customer_id: z.string(),
   ref: z.string(),
@@ -58,7 +74,39 @@ const Detail = z.object({
   timeline: z.array(Entry).describe('Newest first'),
   timeline_total: z.number(),
   p_alive_series: z.array(Point),
-  churn: z.object({ p_churn: z.number(), p_alive: z.number(), band: z.string(), horizon_days: z.number() }).nullable(),
+  definition: Definition.describe('What churn means for this customer'),
+  churn: z
+    .object({
+      p_churn: z.number(),
+      p_alive: z.number().nullable().describe('Of BG/NBD; the other models know nothing of it'),
+      band: z.string(),
+      horizon_days: z.number(),
+      model: z.string().nullable(),
+      contributions: z.array(Contribution).describe('Largest first; the reference and their sum are the score'),
+      explanation: z
+        .object({ scale: z.string(), against: z.string(), reference: z.number(), score: z.number() })
+        .nullable(),
+    })
+    .nullable(),
+  subscription: z
+    .object({
+      plan: z.string().nullable(),
+      price: z.string().nullable(),
+      currency: z.string().nullable(),
+      since: z.string().describe('First day of the time under contract'),
+      days: z.number().describe('Length of it so far, or until it ended'),
+      ended: z.string().nullable().describe('First day without; null while it runs'),
+    })
+    .nullable()
+    .describe('The latest subscription'),
+  ahead: z
+    .object({
+      model: z.string(),
+      points: z.array(z.object({ days: z.number(), p_stays: z.number() })),
+      reason: z.string().nullable(),
+    })
+    .nullable()
+    .describe('Of subscribers, where a Cox model is in force: P(still under contract after so many days)'),
   clv: z
     .object({
       clv_mean: z.number(),
@@ -75,7 +123,13 @@ const Detail = z.object({
   ...Provenance,
 });
 
-const Page = z.object({ items: z.array(Row), next: z.string().nullable(), total: z.number(), ...Provenance });
+const Page = z.object({
+  items: z.array(Row),
+  next: z.string().nullable(),
+  total: z.number(),
+  churn_models: z.array(z.string()).describe('In force beside the model of purchases, each for its own customers'),
+  ...Provenance,
+});
 const Ref = z
   .string()
   .regex(
@@ -96,20 +150,23 @@ const unknown = () => new Problem('not-found', 'no event of this customer is kno
 export function customerRoutes(deps: Deps, predictions: Predictions) {
   const currency = deps.workspace.reportingCurrency;
 
-  /** The row of a list: present columns, and what the model in force makes of them. */
+  const churnPredictions = createChurnPredictions(deps, predictions);
+  type Churn = Awaited<ReturnType<ChurnPredictions['answer']>>[number] | null;
+
+  /** The row of a list: present columns, and what the models in force make of them. */
   function rowOf(
     named: { customer_id: string; ref: string; masked: boolean },
     sid: Uint8Array,
     at: Coordinate | null,
-    moment: Moment,
+    subject: Subject | null,
+    churn: Churn,
   ) {
     const columnsRow = deps.columns.rowOf(sid);
     const history = predictions.historyOf(columnsRow);
-    const blank = { p_alive: null, p_churn: null, band: null, clv_mean: null, clv_p05: null, clv_p95: null };
-    const subject = at && predictions.subjectOfSid(named.customer_id, sid, moment, false);
-    const churn = at && subject ? orProblem(() => predictions.churn(at, subject, DEFAULT_HORIZON_DAYS)) : null;
     const clv = at && subject ? orProblem(() => predictions.clv(at, subject, { discountMonthly: 0.01 })) : null;
     const problem = churn instanceof Problem ? churn : clv instanceof Problem ? clv : null;
+    const said = churn instanceof Problem ? null : churn;
+    const value = clv instanceof Problem ? null : clv;
     return {
       ...named,
       first_day: history && hasBought(history) ? dayText(history.firstDay) : null,
@@ -117,11 +174,32 @@ export function customerRoutes(deps: Deps, predictions: Predictions) {
       orders: history?.orders ?? 0,
       frequency: history?.frequency ?? 0,
       ...(history ? netOf(history, currency) : { net: 0, currency }),
-      ...blank,
-      ...(churn && !(churn instanceof Problem) && { p_alive: churn.p_alive, p_churn: churn.p_churn, band: churn.band }),
-      ...(clv && !(clv instanceof Problem) && { clv_mean: clv.clv_mean, clv_p05: clv.clv_p05, clv_p95: clv.clv_p95 }),
-      not_applicable: at === null ? 'no-model' : problem ? String(problem.extra.applicable ?? problem.reason) : null,
+      p_alive: said?.p_alive ?? null,
+      p_churn: said?.p_churn ?? null,
+      horizon_days: said?.horizon_days ?? null,
+      band: said?.band ?? null,
+      churn_model: said?.model?.id ?? null,
+      clv_mean: value?.clv_mean ?? null,
+      clv_p05: value?.clv_p05 ?? null,
+      clv_p95: value?.clv_p95 ?? null,
+      not_applicable: problem ? String(problem.extra.applicable ?? problem.reason) : at === null ? 'no-model' : null,
     };
+  }
+
+  async function rowsOf(
+    named: readonly { customer_id: string; ref: string; masked: boolean }[],
+    sids: readonly Uint8Array[],
+    at: Coordinate | null,
+    moment: Moment,
+  ) {
+    const subjects = named.map((name, i) => predictions.subjectOfSid(name.customer_id, sids[i]!, moment, false));
+    const asking = subjects.filter((subject) => subject !== null);
+    const answers = await churnPredictions.answer(moment, asking, { horizonDays: null, curve: false, explain: false });
+    let next = 0;
+    return named.map((name, i) => {
+      const subject = subjects[i] ?? null;
+      return rowOf(name, sids[i]!, at, subject, subject && (answers[next++] ?? null));
+    });
   }
 
   async function pageOf(
@@ -133,9 +211,10 @@ export function customerRoutes(deps: Deps, predictions: Predictions) {
     const at = serving instanceof Problem ? null : { moment, serving };
     const { sids, next } = await found(at);
     const named = await nameAll(deps.keyring, role, sids);
-    const items = named.map((name, index) => rowOf(name, sids[index]!, at, moment));
+    const items = await rowsOf(named, sids, at, moment);
     const placed = predictions.placed(moment, at?.serving ?? null);
-    return { items, next, total: deps.columns.state().customers, ...placed };
+    const churnModels = churnPredictions.inForce(moment.seq).map(({ serving: { id } }) => id);
+    return { items, next, total: deps.columns.state().customers, ...placed, churn_models: churnModels };
   }
 
   return createRouter()
@@ -209,7 +288,8 @@ export function customerRoutes(deps: Deps, predictions: Predictions) {
         path: '/api/customers/{ref}',
         permission: 'customer:read',
         tags: ['customers'],
-        summary: 'One customer: profile, timeline, P(alive) over time, lifetime value, at any moment',
+        summary:
+          'One customer: profile, timeline, what churn means for them, how likely and why, lifetime value, at any moment',
         request: {
           params: z.object({ ref: Ref }),
           query: z.object({ as_of: AsOfQuery, timeline: z.coerce.number().int().min(0).max(5000).default(500) }),
@@ -227,7 +307,7 @@ export function customerRoutes(deps: Deps, predictions: Predictions) {
         if (view.entries.erased) throw new Problem('erased', 'everything that named this customer was destroyed');
         const [named] = await nameAll(deps.keyring, c.var.principal.role, [sid]);
         const at = serving instanceof Problem ? null : { moment, serving };
-        const detail = customerDetail(predictions, {
+        const detail = customerDetail(predictions, churnPredictions, {
           view,
           sid,
           ref: refOf(sid),

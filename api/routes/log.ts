@@ -24,7 +24,9 @@ export function logRoutes(deps: Deps, predictions: Predictions) {
             customers: z.number(),
             orders: z.number(),
             events: z.number(),
-            parked: z.number().describe('Events and facts that could not be applied: of a newer version, or the fold failed at them'),
+            parked: z
+              .number()
+              .describe('Events and facts that could not be applied: of a newer version, or the fold failed at them'),
             digests: z.object({ state: z.string(), seq: z.number(), portable: z.string().nullable() }),
           }),
         ),

@@ -129,6 +129,37 @@ export function predictFromFeatures(model: ChurnLogistic, row: FeatureRow): Resu
   });
 }
 
+const ageOf = (model: ChurnCox, entries: CustomerEntries, day: number): number =>
+  day - spells(entries, day, model.definition.graceDays).at(-1)!.startDay;
+
+/**
+ * S(t + h | active at t) for h = 0, 1, … days, as far as anybody was observed: where it falls, and where it ends.
+ *
+ * @param longestDays no further than this.
+ */
+export function stayCurve(
+  model: ChurnCox,
+  entries: CustomerEntries,
+  day: number,
+  context: FeatureContext,
+  longestDays: number,
+): Result<{ days: number; pStays: number }[], ChurnRefusal> {
+  const may = applicableChurn(model, entries, day, model.definition.horizonDays);
+  if (!may.ok) return may;
+  const age = ageOf(model, entries, day);
+  const last = Math.min(longestDays, Math.floor(model.followUpDays - age));
+  if (last < 1) return no('beyond-follow-up', `no subscription was observed for longer than ${Math.floor(age)} days`);
+  const encoded = encodeRow(startRow(entries, day, context), model.encoding);
+  if (!encoded.ok) return no('bad-feature', `${encoded.reason.column} ${encoded.reason.message}`);
+  const x = [...encoded.value.values];
+  const points = [{ days: 0, pStays: 1 }];
+  for (let days = 1; days <= last; days++) {
+    const pStays = survival(model.cox, x, age + days, age);
+    if (days === last || pStays !== points.at(-1)!.pStays) points.push({ days, pStays });
+  }
+  return ok(points);
+}
+
 /** 1 − S(t + h | active at t), t the time under contract so far (facts §9). */
 function predictByCox(
   model: ChurnCox,
@@ -137,7 +168,7 @@ function predictByCox(
   context: FeatureContext,
   horizonDays: number,
 ): Result<ChurnAnswer, ChurnRefusal> {
-  const age = day - spells(entries, day, model.definition.graceDays).at(-1)!.startDay;
+  const age = ageOf(model, entries, day);
   if (age + horizonDays > model.followUpDays)
     return no(
       'beyond-follow-up',

@@ -171,6 +171,7 @@ async function prepare(file: string, values: Values, io: Io) {
   if (values.snapshot !== undefined)
     wish.snapshot = {
       day: values.snapshot,
+      today: new Date().toISOString().slice(0, 10),
       tenure: values.tenure,
       ended: values.ended,
       ...(values.within === undefined ? {} : { withinDays: Number(values.within) }),

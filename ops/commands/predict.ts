@@ -21,6 +21,7 @@ import type { Discounting } from '#domain/models/lifetime-value.ts';
 import { naiveValue } from '#domain/models/naive-value.ts';
 import { nextPurchase } from '#domain/models/next-purchase.ts';
 import { churnInterval, clvInterval } from '#domain/models/parameter-uncertainty.ts';
+import { dataDirOf, withServer } from '../client.ts';
 import { type Histories, readSummary, readTransactions } from '../summary-input.ts';
 import { readTable } from '../table.ts';
 import { type Command, type Io, UsageError } from './command.ts';
@@ -39,9 +40,11 @@ axiom47 predict churn|clv|purchases --params FILE --transactions FILE [--custome
                             --decimal point|comma --until DATE --grain day|week] [--svg FILE] …
 axiom47 predict churn|clv|purchases --params FILE --new …
 axiom47 predict churn --params LOGISTIC --data FILE [--json]
+axiom47 predict churn|clv|purchases --model ID --data FILE … [--data-dir DIR]
 
   --params    what \`axiom47 fit --json\` printed, or a CLV model file {"model": "clv", "unit": "week", "bgNbd": {…}, "gammaGamma": {…}};
               for clv give both the purchase model and gamma-gamma
+  --model     a model of the workspace instead of files (axiom47 model list)
   --horizon   days (90d, also without the letter), weeks (52w) or months of 4.345 weeks (12m); churn and purchases 90d, clv 12m when not told
   --discount  rate per month for clv_mean (0.01); --discounting says when in each month its purchases are discounted (month-end)
   --unit      unit of recency and T in --data (that of the model)
@@ -66,6 +69,8 @@ Example:
       allowPositionals: true,
       options: {
         params: { type: 'string', multiple: true },
+        model: { type: 'string' },
+        'data-dir': { type: 'string' },
         data: { type: 'string' },
         transactions: { type: 'boolean', default: false },
         columns: { type: 'string' },
@@ -88,12 +93,13 @@ Example:
     const [wanted, ...rest] = positionals;
     if ((wanted !== 'churn' && wanted !== 'clv' && wanted !== 'purchases') || rest.length > 0)
       throw new UsageError(`predict needs churn, clv or purchases; got '${positionals.join(' ')}'`);
-    if (values.params === undefined)
-      throw new UsageError('predict needs --params FILE, what `axiom47 fit --json` prints');
+    if ((values.params === undefined) === (values.model === undefined))
+      throw new UsageError('predict needs --params FILE, what `axiom47 fit --json` prints, or --model ID: one of them');
+    const names = values.params ?? [values.model!];
     if (values.data === undefined && !values.new)
       throw new UsageError('predict needs --data FILE, --transactions FILE or --new (one customer met today)');
     if (values.data !== undefined && values.new) throw new UsageError('--new needs no file: leave --data out');
-    const files = values.params.map(readParams);
+    const files = values.params?.map(readParams) ?? [await artefactOf(values.model!, values['data-dir'], io)];
     const logistic = files.findIndex(isLogistic);
     if (logistic >= 0) {
       const other = (['transactions', 'new', 'horizon', 'unit', 'columns', 'svg'] as const).find(
@@ -101,11 +107,11 @@ Example:
       );
       if (wanted !== 'churn' || files.length > 1 || other !== undefined || values.data === undefined)
         throw new UsageError(
-          `--params ${values.params[logistic]} is a logistic model: it answers \`predict churn --data FILE\`, about the label it was fitted to${other === undefined ? '' : `; leave --${other} out`}`,
+          `${names[logistic]} is a logistic model: it answers \`predict churn --data FILE\`, about the label it was fitted to${other === undefined ? '' : `; leave --${other} out`}`,
         );
-      return print(logisticAnswers(readLogisticModel(values.params[0]!, files[0]), values.data), values.json, io);
+      return print(logisticAnswers(readLogisticModel(names[0]!, files[0]), values.data), values.json, io);
     }
-    const read = readModel(values.params, files);
+    const read = readModel(names, files);
     const { model } = read;
     if (wanted === 'clv' && !model.gammaGamma)
       throw new UsageError(
@@ -145,6 +151,16 @@ function print(answers: object[], json: boolean, io: Io): number {
   if (refused > 0)
     io.stderr(`axiom47: ${refused} of ${answers.length} rows without a prediction; column reason says why\n`);
   return 0;
+}
+
+/** A model of the workspace as its file would be; a churn classifier as the logistic model it is. */
+async function artefactOf(id: string, dataDir: string | undefined, io: Io): Promise<unknown> {
+  const { artefact } = await withServer(dataDirOf(dataDir), { io }, (client) =>
+    client.call<{ artefact: { model?: string; logistic?: unknown } }>('GET', `/api/models/${encodeURIComponent(id)}`),
+  );
+  if (artefact.model === 'churn-cox')
+    throw new UsageError(`${id} is a Cox model: it speaks of running subscriptions; ask POST /api/predict/churn`);
+  return artefact.model === 'churn-logistic' ? artefact.logistic : artefact;
 }
 
 /** A customer met today, of whom nothing is known: what the model says of the population. */

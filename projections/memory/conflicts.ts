@@ -22,8 +22,11 @@ export interface Conflict {
   stays: boolean;
 }
 
-/** The newest so many are kept for the quarantine's writer; the count goes on. */
-const KEPT = 10_000;
+/**
+ * Kept until the quarantine's writer has them, so that a whole file imported again with other amounts is listed to the last row; beyond this
+ * many (≈ 80 MB) at once the oldest go, and only the count goes on.
+ */
+const KEPT = 200_000;
 
 export class Conflicts {
   total = 0;
@@ -47,12 +50,14 @@ export class Conflicts {
       currency: event.currency,
       stays,
     });
-    if (this.#list.length > 2 * KEPT) this.#list = this.#list.slice(-KEPT);
+    if (this.#list.length > KEPT + KEPT / 10) this.#list = this.#list.slice(-KEPT);
   }
 
-  /** Conflicts after number `after`, oldest first. */
+  /** Conflicts after number `after`, oldest first. Those up to it are put away, and forgotten here. */
   after(after: number, limit = 1000): Conflict[] {
-    return this.#list.filter((conflict) => conflict.number > after).slice(0, limit);
+    const [first] = this.#list;
+    if (first && first.number <= after) this.#list.splice(0, after - first.number + 1);
+    return this.#list.slice(0, limit);
   }
 
   save(): { total: number; list: Conflict[] } {

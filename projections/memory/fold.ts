@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EventStore } from '#streams/event-store.ts';
 import { decodeMessage } from '#streams/pack.ts';
-import { DirtyRows } from './dirty-rows.ts';
+import { DirtyRows, stateOfRows } from './dirty-rows.ts';
 import { createLedger, type Ledger, type LedgerOptions } from './ledger.ts';
 import type { ParkedEvent } from './parked.ts';
 import type { FoldHandlers, FoldMessage, FoldPosition } from './protocol.ts';
@@ -158,6 +158,12 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
     runs: () => ledger.runs.list(),
     conflicts: (after, limit) => ledger.conflicts.after(after, limit),
     dirtyRows: (sinceSeq, limit) => dirty.after(sinceSeq, limit),
+    rowsOf(sids) {
+      const rows = sids.map((sid) => ledger.rows.findSid(sid));
+      if (rows.includes(-1)) throw new RangeError('rowsOf: a sid that the log does not hold');
+      return stateOfRows(ledger, rows);
+    },
+    appliedBy: () => ledger.counters.totals(),
     digest: () => ({ state: digest.value(), seq: ledger.position }),
     portableDigest: (customerIds) => ({
       portable: portableDigest(ledger, (sid) => customerIds.get(Buffer.from(sid).toString('hex')) ?? null),

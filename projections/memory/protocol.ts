@@ -60,6 +60,10 @@ export type FoldHandlers = {
   /** Conflicts after number `after` (facts §2), oldest first, for the quarantine. */
   conflicts(after: number, limit: number): Conflict[];
   dirtyRows(sinceSeq: number, limit: number): { rows: CustomerState; seq: number };
+  /** These customers' rows as they stand; throws RangeError for a sid the log does not hold. */
+  rowsOf(sids: Uint8Array[]): CustomerState;
+  /** Events applied of each life of a gateway (`gateway:epoch`), each number once. */
+  appliedBy(): [writer: string, events: number][];
   digest(): { state: string; seq: number };
   /** Digest across workspaces; `customerIds` by canonical sid (hex), from the keyring. Costs a pass over all customers. */
   portableDigest(customerIds: Map<string, string>): { portable: string; seq: number };

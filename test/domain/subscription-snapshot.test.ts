@@ -14,7 +14,7 @@ const rows = [
 ];
 const wish: Wish = {
   kind: 'subscription',
-  snapshot: { day: '2024-01-01' },
+  snapshot: { day: '2024-01-01', today: '2024-01-31' },
   amount: 'MonthlyCharges',
   name: 'Contract',
   attributes: 'all',
@@ -64,13 +64,30 @@ describe('a table of subscribers on one day', () => {
   });
 
   test.each([
-    [{ snapshot: { day: '2024-01-01', ended: 'gender' } }, /Which value of gender says that a subscriber left/],
-    [{ snapshot: { day: '2024-01-01', tenure: 'age' } }, /no column 'age'/],
-    [{ snapshot: { day: '2024-01-01', tenure: 'tenure:weeks' } }, /days, months or years/],
+    [
+      { snapshot: { day: '2024-01-01', today: '2026-01-01', ended: 'gender' } },
+      /Which value of gender says that a subscriber left/,
+    ],
+    [{ snapshot: { day: '2024-01-01', today: '2026-01-01', tenure: 'age' } }, /no column 'age'/],
+    [{ snapshot: { day: '2024-01-01', today: '2026-01-01', tenure: 'tenure:weeks' } }, /days, months or years/],
+    [
+      { snapshot: { day: '2024-01-02', today: '2024-01-31' } },
+      /would end on 2024-02-01, which is still to come.*\(2024-01-01 at the latest\)/,
+    ],
+    [{ snapshot: { day: '2024-13-99', today: '2026-01-01' } }, /2024-13-99 is no date/],
+    [{ snapshot: { day: '2023-02-29', today: '2026-01-01' } }, /2023-02-29 is no date/],
     [{ attributes: ['colour'] }, /no column 'colour' \(--attributes\)/],
   ] satisfies [Partial<Wish>, RegExp][])('what cannot be read is said: %j', (more, message) => {
     const guess = guessMapping(header, rows, { ...wish, ...more }, 'USD');
     expect(guess.ok ? '' : guess.reason.message).toMatch(message);
+  });
+
+  test('a table of today is read when nobody has left, or within no days', () => {
+    const today = '2024-01-01';
+    const ends = (more: object) =>
+      read({ snapshot: { day: today, today, ...more } }).events.filter(({ type }) => type === 'subscription.cancelled');
+    expect(ends({ ended: 'none' })).toEqual([]);
+    expect(ends({ withinDays: 0 }).map(({ at }) => day(at))).toEqual([today]);
   });
 
   test('a longer tenure never begins later', () => {

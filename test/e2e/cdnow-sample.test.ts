@@ -104,6 +104,7 @@ describeShared(
 
     describe('with the online fit as of 1997-09-30 in force', () => {
       let params: Fitted['params'];
+      let inForce: string;
       beforeAll(async () => {
         const fitted = await program.json<Fitted>(['fit', 'bg-nbd', '--from-log', '--as-of', CALIBRATION_END]);
         expectFitted(fitted, { params: { ...calibration.params_mle }, log_likelihood: calibration.log_likelihood });
@@ -113,6 +114,22 @@ describeShared(
         const { id } = await program.json<{ id: string }>(['model', 'import', path]);
         await program.json(['model', 'deploy', id]);
         params = fitted.params;
+        inForce = id;
+      });
+      test('`predict --model` answers from the registry what `predict --params` answers from the file', async () => {
+        const summary = ['--data', sharedPath('data/cdnow_summary.csv'), '--horizon', '26w'];
+        const columns = ['--columns', 'frequency=frequency,recency=recency,T=T'];
+        const byModel = await program.json(['predict', 'churn', '--model', inForce, ...summary, ...columns]);
+        const byFile = await runJson([
+          'predict',
+          'churn',
+          '--params',
+          join(folder, 'fitted.json'),
+          ...summary,
+          ...columns,
+        ]);
+        expect(byModel).toEqual(byFile);
+        expect(byModel).toHaveLength(2_357);
       });
       holdoutSuite('calibration_holdout_cdnow.json', () => ({
         program,

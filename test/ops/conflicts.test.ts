@@ -2,8 +2,10 @@
 import { expect, test } from 'vitest';
 import { startConflictWriter } from '#ops/conflicts.ts';
 import type { Conflict } from '#projections/memory/conflicts.ts';
+import { createLedger } from '#projections/memory/ledger.ts';
 import { createMemoryStore } from '#streams/memory/store.ts';
-import { createQuarantine } from '#streams/quarantine.ts';
+import { createQuarantine, type QuarantinedRow } from '#streams/quarantine.ts';
+import { apply, createWriter, order } from '#test/projections/memory/scenario.ts';
 
 const conflict = (number: number): Conflict => ({
   number,
@@ -32,6 +34,38 @@ test('conflicts that the fold no longer holds are said to be missing', async () 
   });
   await writer.settle();
   expect(said).toEqual([{ missed: 40 }]);
+});
+
+test('a file imported again with other amounts: every one of its conflicts is listed, once, also after a restart', async () => {
+  const orders = (minor: number) => Array.from({ length: 30_000 }, (_, i) => order(`c${i % 900}`, String(i), 1, minor));
+  const writer = createWriter();
+  const packs = [...orders(100), ...orders(99)];
+  const ledger = createLedger({ maxCustomers: 1 << 12 });
+  for (let i = 0; i < packs.length; i += 500) apply(ledger, [writer.pack(packs.slice(i, i + 500))]);
+  expect(ledger.conflicts.total).toBe(30_000);
+  const put: number[] = [];
+  const listed: QuarantinedRow[] = [];
+  const deps = {
+    conflicts: async (after: number, limit: number) => ledger.conflicts.after(after, limit),
+    quarantine: {
+      put: async ({ rows }: { rows: { raw: string }[] }) => {
+        for (const { raw } of rows) put.push(JSON.parse(raw).number);
+        return 0;
+      },
+      list: async () => ({ rows: listed, next: null, total: listed.length }),
+    },
+    now: () => 1,
+    log: { warn: (_: object, message: string) => expect.fail(message) },
+  };
+  {
+    await using first = await startConflictWriter(deps as unknown as Parameters<typeof startConflictWriter>[0]);
+    await first.settle();
+  }
+  expect(put).toEqual(Array.from({ length: 30_000 }, (_, i) => i + 1));
+  // The quarantine keeps rows for a while only: a start that finds none there does not list them again.
+  await using again = await startConflictWriter(deps as unknown as Parameters<typeof startConflictWriter>[0]);
+  await again.settle();
+  expect(put).toHaveLength(30_000);
 });
 
 test('a row that is not one of ours neither stops the start nor moves the count', async () => {

@@ -1,10 +1,14 @@
 // Components as the markup they become: what is said in words, and what is never colour alone.
 import { renderToStaticMarkup } from 'react-dom/server';
 import { expect, test } from 'vitest';
+import { AheadChart } from '#ui/charts/ahead-chart.tsx';
 import { AliveChart } from '#ui/charts/alive-chart.tsx';
 import { aliveForecast, purchaseModelOf } from '#ui/charts/forecast.ts';
 import { SpendInterval } from '#ui/charts/spend-interval.tsx';
 import { TrackingChart } from '#ui/charts/tracking-chart.tsx';
+import { largest, whyGeometry } from '#ui/charts/why.ts';
+import { WhyChart } from '#ui/charts/why-chart.tsx';
+import { definitionInWords, featureWords, valueWords } from '#ui/churn-words.ts';
 import { Refused } from '#ui/client.ts';
 import { Kpi } from '#ui/components/panel.tsx';
 import { BANDS, Risk } from '#ui/components/risk.tsx';
@@ -96,5 +100,63 @@ test('a stored file of another kind gets no forecast', () => {
   expect(purchaseModelOf(null)).toBeNull();
   expect(purchaseModelOf([{ model: 'mbg-nbd', unit: 'day', params: { r: 1, alpha: 2, a: 3, b: 4 } }])?.kind).toBe(
     'mbgNbd',
+  );
+});
+
+const part = (feature: string, amount: number) => ({ feature, value: '1', amount });
+
+test('the bars of a score add up to all of it, small ones in one row, and each says its direction three times', () => {
+  const parts = [part('a', 0.8), part('b', -0.5), part('c', 0.2), part('d', -0.1), part('e', 0.001)];
+  const shown = largest(parts, 3);
+  expect(shown.map(({ feature }) => feature)).toEqual(['a', 'b', '2 others']);
+  expect(shown.reduce((sum, { amount }) => sum + amount, 0)).toBeCloseTo(0.4, 12);
+  expect(largest(parts, 9)).toHaveLength(4);
+  const { rows, axis } = whyGeometry(shown, 500);
+  for (const { amount, bar, label } of rows) {
+    expect(amount > 0 ? bar.x : bar.x + bar.width).toBeCloseTo(axis, 6);
+    expect(label.anchor).toBe(amount > 0 ? 'start' : 'end');
+    expect(bar.x + bar.width).toBeLessThanOrEqual(500);
+  }
+  expect(rows[0]!.bar.width / rows[1]!.bar.width).toBeCloseTo(0.8 / 0.5, 6);
+  const markup = renderToStaticMarkup(<WhyChart parts={shown} width={500} words="made of" />);
+  expect(markup).toContain('class="lowers"');
+  expect(markup).toContain('−0.50');
+  expect(markup).toContain('raises risk');
+  for (const only of [0.3, -0.3])
+    expect(renderToStaticMarkup(<WhyChart parts={[part('a', only)]} width={300} words="w" />)).not.toContain('NaN');
+});
+
+test('the curve of a contract is a staircase that ends where nobody was observed any longer', () => {
+  const points = [
+    { days: 0, p_stays: 1 },
+    { days: 31, p_stays: 0.9 },
+    { days: 120, p_stays: 0.9 },
+  ];
+  const markup = renderToStaticMarkup(<AheadChart points={points} horizonDays={30} width={500} height={236} />);
+  expect(markup).toContain('Still under contract in 120 days: 90.0\u202f%.');
+  expect(markup).toContain('30 d');
+  const path = markup.match(/d="([^"]*)" data-series="stays"/)![1]!;
+  // Straight ahead, then straight down: no sloping line between two days.
+  const [from, along, down] = path
+    .slice(1)
+    .split('L')
+    .map((pair) => pair.split(',').map(Number));
+  expect(along![1]).toBe(from![1]);
+  expect(down![0]).toBe(along![0]);
+});
+
+test('what churn means is said in words, and a feature has a name for people', () => {
+  const contract = { kind: 'contractual' as const, horizon_days: 30, grace_days: 7, active_within_days: null };
+  expect(definitionInWords(contract)).toBe(
+    'Lost means here: every subscription ends within 30 days and none begins within 7 days after.',
+  );
+  const shop = { kind: 'non-contractual' as const, horizon_days: 90, grace_days: 0, active_within_days: 365 };
+  expect(definitionInWords(shop)).toBe(
+    'Lost means here: no purchase within 90 days. Asked of who bought in the last 365 days.',
+  );
+  expect(featureWords('subscription_tenure_days')).toBe('Subscription tenure');
+  expect(featureWords('attribute:OnlineBackup')).toBe('OnlineBackup');
+  expect([valueWords(60, 'days'), valueWords(3.2, 'ratio'), valueWords(null, 'days'), valueWords('DSL', null)]).toEqual(
+    ['60\u202fd', '3.20×', 'not known', 'DSL'],
   );
 });

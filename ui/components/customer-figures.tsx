@@ -1,4 +1,5 @@
 // The headline figures of a customer at one moment.
+import { definitionInWords } from '../churn-words.ts';
 import { dayOf } from '../customer-moment.ts';
 import {
   ABSENT,
@@ -33,15 +34,15 @@ export function CustomerFigures({ customer, past }: { customer: Customer; past: 
         name="Churn risk"
         unit={`${churn?.horizon_days ?? 90} d`}
         value={churn ? splitUnit(percent(churn.p_churn)) : none}
-        title="P(no purchase within the horizon)"
+        title={definitionInWords(customer.definition)}
         interval={churn ? 'interval not estimated' : refused}
         fades={fades}
       />
       <Kpi
         name="P(alive)"
-        value={churn ? splitUnit(percent(churn.p_alive)) : none}
+        value={churn && churn.p_alive !== null ? splitUnit(percent(churn.p_alive)) : none}
         title="The probability of still being a customer at all"
-        interval={churn ? 'interval not estimated' : refused}
+        interval={!churn ? refused : churn.p_alive === null ? 'a classifier does not say' : 'interval not estimated'}
         fades={fades}
       />
       <Kpi

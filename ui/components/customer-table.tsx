@@ -44,12 +44,15 @@ const columns = column.columns([
     cell: ({ row: { original: row } }) => (row.p_alive === null ? <Missing row={row} /> : percent(row.p_alive, 0)),
   }),
   column.accessor('p_churn', {
-    header: 'Churn risk, 90 d',
+    header: 'Churn risk',
     cell: ({ row: { original: row } }) =>
       row.p_churn === null || !isBand(row.band) ? (
         <span className="t3">{reasonOf(row) ?? ABSENT}</span>
       ) : (
-        <span className="riskcell">
+        <span
+          className="riskcell"
+          title={`within ${row.horizon_days} days${row.churn_model ? `, by ${row.churn_model}` : ''}`}
+        >
           <RiskBar share={row.p_churn} band={row.band} />
           <span className="num v">{percent(row.p_churn)}</span>
           <Risk band={row.band} />
@@ -69,6 +72,10 @@ const columns = column.columns([
       ),
   }),
 ]);
+
+/** Columns that only purchases, and a model of them, fill. */
+const OF_PURCHASES = new Set(['last_day', 'orders', 'net', 'p_alive', 'clv_mean']);
+const ofSubscribers = columns.filter((each) => !('accessorKey' in each && OF_PURCHASES.has(String(each.accessorKey))));
 
 const SORT_OF: Record<string, Sort | undefined> = {
   last_day: 'last_day',
@@ -119,6 +126,8 @@ function useRowKeys(size: number, open: (index: number) => void, show: (index: n
 
 export function CustomerTable(props: {
   rows: CustomerRow[];
+  /** Nobody here buys: a list of subscribers has nothing to say of purchases. */
+  subscribersOnly: boolean;
   sort: Sort;
   sortable: boolean;
   today: string | null;
@@ -127,7 +136,7 @@ export function CustomerTable(props: {
   onOpen: (ref: string) => void;
 }) {
   const { rows, today } = props;
-  const table = useTable({ features, columns, data: rows });
+  const table = useTable({ features, columns: props.subscribersOnly ? ofSubscribers : columns, data: rows });
   const scroller = useRef<HTMLDivElement>(null);
   const virtual = useVirtualizer({
     count: rows.length,

@@ -25,15 +25,28 @@ export function Provenance({ customer, past }: { customer: Customer; past: boole
           {customer.as_of.at ? `${day(dayOf(customer))}${past ? '' : `, ${clock(customer.as_of.at, zone)}`}` : ABSENT}
         </dd>
         <dt>Model</dt>
-        <dd className="mono">{customer.model?.id ?? ABSENT}</dd>
-        <dt>Repeat days x</dt>
-        <dd>{count(customer.frequency)}</dd>
-        <dt>Recency t_x</dt>
-        <dd>
-          {customer.first_day && customer.last_day ? days(daysBetween(customer.first_day, customer.last_day)) : ABSENT}
-        </dd>
-        <dt>Age T</dt>
-        <dd>{customer.first_day ? days(daysBetween(customer.first_day, dayOf(customer))) : ABSENT}</dd>
+        <dd className="mono">{customer.churn?.model ?? customer.model?.id ?? ABSENT}</dd>
+        {customer.subscription && customer.first_day === null ? (
+          <>
+            <dt>Under contract</dt>
+            <dd>{days(customer.subscription.days)}</dd>
+            <dt>Plan</dt>
+            <dd>{customer.subscription.plan ?? ABSENT}</dd>
+          </>
+        ) : (
+          <>
+            <dt>Repeat days x</dt>
+            <dd>{count(customer.frequency)}</dd>
+            <dt>Recency t_x</dt>
+            <dd>
+              {customer.first_day && customer.last_day
+                ? days(daysBetween(customer.first_day, customer.last_day))
+                : ABSENT}
+            </dd>
+            <dt>Age T</dt>
+            <dd>{customer.first_day ? days(daysBetween(customer.first_day, dayOf(customer))) : ABSENT}</dd>
+          </>
+        )}
         <dt>Further ids</dt>
         <dd>{count(customer.linked)}</dd>
       </dl>

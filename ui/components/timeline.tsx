@@ -22,6 +22,9 @@ const WORDS: Record<Entry['type'], string> = {
   subscription: 'Subscription',
 };
 const ROW_PX = 28;
+/** Of a customer with many events; one with two has no empty box below them. */
+const HEIGHT_PX = 318;
+const LEAST_ROWS = 4;
 
 function Row({ entry }: { entry: Entry }) {
   const amount = entry.amount === null ? null : money(Number(entry.amount), entry.currency ?? '');
@@ -66,8 +69,14 @@ export function Timeline({ entries, total }: { entries: readonly Entry[]; total:
           <p>There is no such event up to the moment shown.</p>
         </State>
       ) : (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard.
-        <ul className="ev" ref={scroller} tabIndex={0} aria-label="Events, newest first">
+        <ul
+          className="ev"
+          ref={scroller}
+          style={{ height: Math.min(HEIGHT_PX, Math.max(LEAST_ROWS, shown.length) * ROW_PX + 8) }}
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard.
+          tabIndex={0}
+          aria-label="Events, newest first"
+        >
           <li className="room" style={{ height: virtual.getTotalSize() }} aria-hidden="true" />
           {virtual.getVirtualItems().map((item) => (
             <li key={item.index} className="row" style={{ transform: `translateY(${item.start}px)` }}>

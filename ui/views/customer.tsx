@@ -4,6 +4,7 @@ import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import { type ReactNode, useMemo } from 'react';
 import { useMay, useMe } from '../account.ts';
 import { Refused } from '../client.ts';
+import { AheadPanel } from '../components/ahead-panel.tsx';
 import { AlivePanel, PLOT_HEIGHT } from '../components/alive-panel.tsx';
 import { AsOfSlider } from '../components/as-of-slider.tsx';
 import { CopyButton } from '../components/copy.tsx';
@@ -11,8 +12,10 @@ import { CustomerFigures } from '../components/customer-figures.tsx';
 import { Provenance } from '../components/provenance.tsx';
 import { isBand, Risk } from '../components/risk.tsx';
 import { ErrorState, Note, SignInState, Skeleton, State } from '../components/states.tsx';
+import { SubscriberFigures } from '../components/subscriber-figures.tsx';
 import { Timeline } from '../components/timeline.tsx';
 import { ValuePanel } from '../components/value-panel.tsx';
+import { WhyPanel } from '../components/why-panel.tsx';
 import { curlGet } from '../curl.ts';
 import { dayOf, ordersOf } from '../customer-moment.ts';
 import { clock, day, position } from '../format.ts';
@@ -40,6 +43,10 @@ function Content({
   const at = dayOf(customer);
   const hollow = customer.frequency < SETTLED;
   const bought = customer.first_day !== null;
+  const contract = customer.definition.kind === 'contractual';
+  const curve = contract && customer.ahead !== null && (customer.churn !== null || customer.ahead.points.length > 0);
+  /** By a model of features: it can be taken apart, and knows nothing of P(alive). */
+  const byFeatures = contract || (customer.churn !== null && customer.churn.p_alive === null);
   const eventDays = useMemo(() => [...new Set(present.timeline.map((entry) => entry.day))], [present.timeline]);
   const begin = eventDays.reduce((least, one) => (one < least ? one : least), now);
   const presentOrders = useMemo(() => ordersOf(present), [present]);
@@ -67,14 +74,14 @@ function Content({
         />
       </div>
       {stale}
-      {customer.churn && customer.frequency < SETTLED && (
+      {customer.churn && !byFeatures && customer.frequency < SETTLED && (
         <Note>
           <b>Prior-led, n {customer.frequency + 1}.</b>{' '}
           {customer.frequency === 0 ? 'One purchase day' : 'Two purchase days'} so far; the figures lean on what other
           customers did.
         </Note>
       )}
-      {!bought && (
+      {!bought && !contract && (
         <Note>
           <b>No purchase {past ? 'by this moment' : 'yet'}.</b> There is nothing to predict from; the events stand
           below.
@@ -82,7 +89,11 @@ function Content({
       )}
       <div className="grid">
         <section className="panel c12" aria-label="Figures">
-          <CustomerFigures customer={customer} past={past} />
+          {contract ? (
+            <SubscriberFigures customer={customer} past={past} />
+          ) : (
+            <CustomerFigures customer={customer} past={past} />
+          )}
           <div className="slide">
             <div className="sl-l">
               <span className="m">As of</span>
@@ -112,14 +123,18 @@ function Content({
             />
           </div>
         </section>
-        {bought && <AlivePanel customer={customer} present={present} hollow={hollow} />}
-        {bought && (
-          <ValuePanel
-            clv={customer.clv}
-            refused={customer.not_applicable.clv}
-            currency={customer.currency}
-            hollow={hollow}
-          />
+        {byFeatures && <WhyPanel customer={customer} span={curve ? 'c6' : 'c12'} />}
+        {curve && <AheadPanel customer={customer} height={PLOT_HEIGHT} />}
+        {bought && !contract && (
+          <>
+            <AlivePanel customer={customer} present={present} hollow={hollow} />
+            <ValuePanel
+              clv={customer.clv}
+              refused={customer.not_applicable.clv}
+              currency={customer.currency}
+              hollow={hollow}
+            />
+          </>
         )}
         <Timeline entries={customer.timeline} total={customer.timeline_total} />
         <Provenance customer={customer} past={past} />

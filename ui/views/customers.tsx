@@ -76,6 +76,8 @@ const asCsv = (page: CustomerPage): string =>
       'currency',
       'p_alive',
       'p_churn',
+      'horizon_days',
+      'churn_model',
       'band',
       'clv_mean',
       'clv_p05',
@@ -89,6 +91,8 @@ const asCsv = (page: CustomerPage): string =>
       row.currency,
       row.p_alive,
       row.p_churn,
+      row.horizon_days,
+      row.churn_model,
       row.band,
       row.clv_mean,
       row.clv_p05,
@@ -173,7 +177,9 @@ export function CustomersView() {
             )}
           </span>
         )}
-        {data && !data.model && <span className="chip warn">No model is in force</span>}
+        {data && !data.model && data.churn_models.length === 0 && (
+          <span className="chip warn">No model is in force</span>
+        )}
         {newer > 0 && (
           <button type="button" className="chip on" onClick={() => void page.refetch()}>
             {counted(newer, 'new event')}, show
@@ -220,6 +226,9 @@ export function CustomersView() {
         ) : (
           <CustomerTable
             rows={data.items}
+            subscribersOnly={
+              data.model === null && data.churn_models.length > 0 && data.items.every(({ orders }) => orders === 0)
+            }
             sort={sort}
             sortable={!q}
             today={data.as_of.at}

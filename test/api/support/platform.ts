@@ -4,13 +4,21 @@ import { createHash, randomUUID } from 'node:crypto';
 import { unpack } from 'msgpackr';
 import { type App, createApp } from '#api/app.ts';
 import { refOf } from '#api/customers.ts';
-import { DEFAULT_LIMITS, type Deps, type ModelSummary, type ServingChurnModel, type ServingModel } from '#api/deps.ts';
+import {
+  DEFAULT_LIMITS,
+  type Deps,
+  type LedgersReport,
+  type ModelSummary,
+  type ServingChurnModel,
+  type ServingModel,
+} from '#api/deps.ts';
 import { viewOf } from '#api/ledgers.ts';
 import { createMetrics } from '#api/metrics.ts';
 import type { Role } from '#domain/access.ts';
 import { parseBatch } from '#domain/adapters/doors.ts';
 import type { Fact, StoredEvent } from '#domain/envelope.ts';
 import { type InputEvent, REJECT_AFTER_MS, type Rejection } from '#domain/events.ts';
+import type { ChurnModel } from '#domain/models/churn-model.ts';
 import { clvColumns } from '#domain/models/clv-columns.ts';
 import type { ClvCovariance, ClvModel } from '#domain/models/clv-model.ts';
 import { eventKeyMaterial, orderKeyMaterial } from '#domain/orders.ts';
@@ -58,6 +66,18 @@ export interface Order {
   amount?: number;
 }
 
+const AGREED: LedgersReport = {
+  ok: true,
+  at: null,
+  rounds: 0,
+  trouble: null,
+  stream: { last: 0, sealed_to: 0 },
+  gateway: { gateway: 'g1', epoch: 1, acknowledged: 0, applied: 0 },
+  tables: { events: 0, customers: 0, rows: 0, changed_meanwhile: 0 },
+  mismatches_found: 0,
+  mismatches: [],
+};
+
 export async function createPlatform(options: { demo?: boolean; limits?: Deps['limits']; deps?: Partial<Deps> } = {}) {
   const messages: Uint8Array[] = [];
   const ledger = createLedger({ maxCustomers: 100_000 });
@@ -104,7 +124,7 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
         counter,
         type: event.type,
         eventHash: sha(eventKeyMaterial(event, source), 16),
-        orderHash: event.type.startsWith('order.') ? sha(orderKeyMaterial(event, source), 8) : null,
+        orderHash: /^(order|subscription)\./.test(event.type) ? sha(orderKeyMaterial(event, source), 8) : null,
         at: event.at,
         dateOnly: event.dateOnly,
         day: dayOf(event.at, UTC),
@@ -227,7 +247,11 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
     fold: {
       waitFor: async () => undefined,
       runStats: async (run) => ledger.runs.stats(run),
-      position: async () => ledger,
+      position: async () => ({
+        clockDay: ledger.clockDay,
+        priorDay: ledger.priorDay,
+        parked: ledger.parked.total,
+      }),
       facts: async () => ledger.workspace.facts,
       digest: async () => ({ state: 'ab'.repeat(16), seq: messages.length }),
     },
@@ -371,6 +395,7 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
       danglingLinks: 0,
       named: { orphans: [], returned: [] },
     }),
+    agreement: { report: () => AGREED, verify: async () => AGREED },
     verifyChain: async () => ({ ok: true, messages: 0, bytes: 0, links: 0, sealed_to: 0, head: '', faults: [] }),
     verifyScores: async () => ({ checked: 0, same: 0, different: 0, differences: [] }),
     truth: options.demo ? { unit: 'week', params: CDNOW_MODEL.bgNbd! } : null,
@@ -418,6 +443,23 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
     deployModel,
     /** How addresses name a customer. */
     refOf: (id: string) => refOf(ids.get(id)!),
+    /** In force from a fact of its own on, as a deployment is. */
+    deployChurn(id: string, model: ChurnModel): number {
+      const version = Number(id.split('@')[1]);
+      const digest = createHash('sha256').update(JSON.stringify(model)).digest('hex');
+      const kind = id.split('@')[0]!;
+      const deployedSeq = fact({
+        type: 'model.deployed',
+        ctlSequence: messages.length,
+        kind,
+        model: kind,
+        version,
+        digest,
+        at: NOW,
+      });
+      churnModels.push({ id, version, digest, deployedSeq, model });
+      return deployedSeq;
+    },
     position: () => messages.length,
     /** One request with an API key of the role, made anew. */
     async as(
