@@ -171,7 +171,7 @@ export interface FoldCalls {
   waitFor(seq: number): Promise<void>;
   /** Null when the run was never started. */
   runStats(run: string): Promise<RunStats | null>;
-  position(): Promise<{ clockDay: number; priorDay: number | null }>;
+  position(): Promise<{ clockDay: number; priorDay: number | null; parked: number }>;
   facts(): Promise<Pick<WorkspaceFacts, 'reportingCurrency' | 'rates'>>;
   digest(): Promise<{ state: string; seq: number }>;
 }
