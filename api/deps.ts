@@ -171,19 +171,20 @@ export interface FoldCalls {
   waitFor(seq: number): Promise<void>;
   /** Null when the run was never started. */
   runStats(run: string): Promise<RunStats | null>;
-  position(): Promise<{ clockDay: number; priorDay: number | null }>;
+  position(): Promise<{ clockDay: number; priorDay: number | null; parked: number }>;
   facts(): Promise<Pick<WorkspaceFacts, 'reportingCurrency' | 'rates'>>;
   digest(): Promise<{ state: string; seq: number }>;
 }
 
 /** Lists come from Postgres (api/tables.ts over the tables of projections/). */
 export interface Tables {
-  /** Sids in the order of the sort, after the cursor. @param modelId whose scores the sorts by score follow. */
+  /** Sids in the order of the sort, after the cursor. @param modelId whose scores the sorts by score follow; the sort by churn those of `churnModelIds` first. */
   customers(request: {
     sort: CustomerSort;
     after: string | null;
     limit: number;
     modelId: string | null;
+    churnModelIds: readonly string[];
   }): Promise<{ sids: Uint8Array[]; next: string | null }>;
   /** Repeat purchase days of everybody, by week from day `from`: [first day of the week, purchases]. */
   weeklyRepeats(range: { from: number; until: number }): Promise<[number, number][]>;

@@ -390,7 +390,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
         const [ledger, tables] = await Promise.all([fold.calls.position(), projector.calls.position()]);
         return { ledger: ledger.seq, ...tables };
       }),
-    verifyScores: (sample) => verifyScores({ db: tables.db, refold, models: serving.models }, sample),
+    verifyScores: (sample) => verifyScores({ db: tables.db, refold, ...serving }, sample),
     truth: seeding?.truth ?? null,
     uiDir: join(projectRoot, 'ui', 'dist'),
     clock: serving.clock,

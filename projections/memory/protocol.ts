@@ -38,6 +38,8 @@ export interface FoldPosition {
   repeated: number;
   unknownTypes: number;
   conflicts: number;
+  /** Events and facts that could not be applied: of a newer version, or the fold failed at them. */
+  parked: number;
   /** What ended the fold for good (a hole in the log, bytes of a newer version); null while it works. */
   failure: { code: string; message: string } | null;
 }

@@ -247,7 +247,11 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
     fold: {
       waitFor: async () => undefined,
       runStats: async (run) => ledger.runs.stats(run),
-      position: async () => ledger,
+      position: async () => ({
+        clockDay: ledger.clockDay,
+        priorDay: ledger.priorDay,
+        parked: ledger.parked.total,
+      }),
       facts: async () => ledger.workspace.facts,
       digest: async () => ({ state: 'ab'.repeat(16), seq: messages.length }),
     },
