@@ -10,6 +10,10 @@ import { Panel } from './panel.tsx';
 import { State } from './states.tsx';
 
 const ROWS = 9;
+const GONE = {
+  contractual: 'No subscription runs at this moment: there is nothing left to lose.',
+  'non-contractual': 'The last purchase is too long ago for this definition to ask.',
+};
 const UNITS: Record<string, string> = {
   'log-odds': 'log-odds, exact',
   'uncalibrated log-odds': 'log-odds before calibration',
@@ -24,7 +28,11 @@ export function WhyPanel({ customer, span }: { customer: Customer; span: 'c6' | 
       <Panel title="Why this score" span={span}>
         <p className="lead">{meaning}</p>
         <State icon="info" title="No churn risk for this customer">
-          <p>Because {reasonWords(refused.churn?.reason ?? 'no-model')}.</p>
+          <p>
+            {refused.churn?.reason === 'not-eligible'
+              ? GONE[definition.kind]
+              : `Because ${reasonWords(refused.churn?.reason ?? 'no-model')}.`}
+          </p>
         </State>
       </Panel>
     );
