@@ -21,7 +21,7 @@ import { createScorer } from '#processors/scoring/scorer.ts';
 import { type Columns, createCustomerColumns } from '#projections/memory/columns.ts';
 import type { FoldHandlers, FoldMessage } from '#projections/memory/protocol.ts';
 import { trainingStatistics } from '#projections/memory/training-statistics.ts';
-import type { ChurnInForce, WorkspaceFacts } from '#projections/memory/workspace.ts';
+import { type ChurnInForce, hasContracts, type WorkspaceFacts } from '#projections/memory/workspace.ts';
 import type { ProjectorHandlers } from '#projections/protocol.ts';
 import type { Keyring } from '#streams/keyring/keyring.ts';
 import type { Remote } from '#streams/rpc.ts';
@@ -88,6 +88,7 @@ export async function createServing({ calls, columns, modelOf, pool, projector, 
       return { seq, day: dayOf(at, clock.offsets) };
     },
     clock: dayOfClock,
+    contracts: () => hasContracts(facts),
     minorPerMajor: () => scaleOf(facts.reportingCurrency),
     log,
   });

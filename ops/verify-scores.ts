@@ -1,4 +1,5 @@
 // Scores of the table computed again: one walk through the log that stops at every position a score was made at, and the scorer's own steps there.
+
 import type { ServingModel, StoredScoresReport } from '#api/deps.ts';
 import { scaleOf } from '#api/predict/history.ts';
 import { dayOf } from '#domain/time.ts';
@@ -7,6 +8,7 @@ import { SCORE_HORIZONS, scoreInput } from '#processors/scoring/scorer.ts';
 import { sidBytes, type Tables } from '#projections/catalogue.ts';
 import { stateOfRows } from '#projections/memory/dirty-rows.ts';
 import type { Ledger } from '#projections/memory/ledger.ts';
+import { hasContracts } from '#projections/memory/workspace.ts';
 import { type StoredScore, storedScores } from '#projections/scores.ts';
 import type { Refold } from './refold.ts';
 
@@ -63,6 +65,10 @@ export async function verifyScores({ db, refold, models }: ScoresCheck, sample: 
     const state = stateOfRows(ledger, at < 0 ? [] : [at]);
     const day = dayOf(row.ts.getTime(), facts.offsets);
     const horizons = { ...SCORE_HORIZONS, churnDays: row.horizon_days };
-    return scoreColumns(byModel.get(row.model_id)!, scoreInput(state, day, scaleOf(facts.reportingCurrency)), horizons);
+    return scoreColumns(
+      byModel.get(row.model_id)!,
+      scoreInput(state, day, scaleOf(facts.reportingCurrency), hasContracts(facts)),
+      horizons,
+    );
   }
 }

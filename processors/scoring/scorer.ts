@@ -24,6 +24,8 @@ export interface ScorerDeps {
   left(modelId: string): Promise<{ seq: number; day: number } | null>;
   /** The workspace's now: its day and instant, and whose clock says so. */
   clock(): { day: number; at: number; mode: 'log' | 'wall' };
+  /** A contractual definition of churn is in force: subscribers are no business of a model of purchases. */
+  contracts(): boolean;
   /** Minor units in one major unit of the reporting currency, e.g. 100. */
   minorPerMajor(): number;
   log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
@@ -48,6 +50,7 @@ const LAST_WRITE_MS = 2_000;
 export function createScorer(deps: ScorerDeps): Scorer {
   let scoredModel: string | null = null;
   let scoredDay = 0;
+  let scoredContracts = deps.contracts();
   let scoredSeq = 0;
   let nextFull = 0;
   let progress: { done: number; of: number } | null = null;
@@ -59,6 +62,7 @@ export function createScorer(deps: ScorerDeps): Scorer {
     const inForce = deps.model();
     if (!inForce) return;
     const now = deps.clock();
+    const contracts = deps.contracts();
     if (scoredModel === null) {
       const left = await deps.left(inForce.id);
       if (left) {
@@ -68,7 +72,8 @@ export function createScorer(deps: ScorerDeps): Scorer {
       }
     }
     const dayPassed = now.day !== scoredDay && Date.now() >= nextFull;
-    const full = inForce.id !== scoredModel || dayPassed;
+    // A contract defined since: subscribers lose the scores of a model of purchases.
+    const full = inForce.id !== scoredModel || dayPassed || contracts !== scoredContracts;
     let since = full ? 0 : scoredSeq;
     let done = 0;
     const refused: Record<string, number> = {};
@@ -80,7 +85,11 @@ export function createScorer(deps: ScorerDeps): Scorer {
         progress = { done, of: done + count };
         // Read after the rows, so that it is not behind anything they hold: what is stored says of which moment the score is.
         const { day, at, mode } = deps.clock();
-        const scores = await deps.score(inForce.model, scoreInput(rows, day, deps.minorPerMajor()), SCORE_HORIZONS);
+        const scores = await deps.score(
+          inForce.model,
+          scoreInput(rows, day, deps.minorPerMajor(), contracts),
+          SCORE_HORIZONS,
+        );
         for (const [reason, n] of Object.entries(scores.refused)) refused[reason] = (refused[reason] ?? 0) + n;
         const { refused: _, ...columns } = scores;
         await deps.writeScores({
@@ -103,6 +112,7 @@ export function createScorer(deps: ScorerDeps): Scorer {
     if (full) {
       scoredModel = inForce.id;
       scoredDay = now.day;
+      scoredContracts = contracts;
       const ms = Math.round(performance.now() - begun);
       nextFull = Date.now() + Math.max(FULL_EVERY_MS, ms / FULL_SHARE);
       deps.log.info({ customers: done, refused, model: inForce.id, ms }, 'scored the base');
@@ -144,8 +154,8 @@ export function createScorer(deps: ScorerDeps): Scorer {
   };
 }
 
-/** Histories as of `day`, the same digits as the API's `toCustomer`. @param scale minor units in one major unit. */
-export function scoreInput(rows: CustomerState, day: number, scale: number): ScoreInput {
+/** Histories as of `day`, the same digits as the API's `toCustomer`. @param scale minor units in one major unit. @param contracts see `ScorerDeps.contracts`. */
+export function scoreInput(rows: CustomerState, day: number, scale: number, contracts: boolean): ScoreInput {
   const n = rows.sids.length / 16;
   const input: ScoreInput = {
     frequency: new Float64Array(n),
@@ -154,8 +164,9 @@ export function scoreInput(rows: CustomerState, day: number, scale: number): Sco
     moneyDays: new Float64Array(n),
     monetaryValue: new Float64Array(n),
     leftTruncated: new Uint8Array(n),
+    contractual: new Uint8Array(n),
   };
-  const { erased, linked, anonymous, noRate, leftTruncated } = CUSTOMER_FLAG;
+  const { erased, linked, anonymous, noRate, leftTruncated, subscriber } = CUSTOMER_FLAG;
   for (let i = 0; i < n; i++) {
     const never = rows.firstDay[i]! === NO_DAY || rows.orders[i]! === 0;
     const flags = rows.flags[i]!;
@@ -169,6 +180,7 @@ export function scoreInput(rows: CustomerState, day: number, scale: number): Sco
     input.ageDays[i] = Math.max(day, rows.lastDay[i]!) - rows.firstDay[i]!;
     input.moneyDays[i] = moneyDays;
     input.leftTruncated[i] = (flags & leftTruncated) === 0 ? 0 : 1;
+    input.contractual[i] = contracts && (flags & subscriber) !== 0 ? 1 : 0;
     const mean = moneyDays > 0 ? rows.moneyMinor[i]! / moneyDays / scale : 0;
     input.monetaryValue[i] = (flags & noRate) === 0 ? mean : Number.NaN;
   }
