@@ -21,6 +21,7 @@ import { healthRoutes } from './routes/health.ts';
 import { homeRoutes } from './routes/home.ts';
 import { importRoutes } from './routes/imports.ts';
 import { keyRoutes } from './routes/keys.ts';
+import { ledgerRoutes } from './routes/ledgers.ts';
 import { logRoutes } from './routes/log.ts';
 import { modelRoutes } from './routes/models.ts';
 import { predictRoutes } from './routes/predict.ts';
@@ -117,6 +118,7 @@ export function createApp(deps: Deps) {
     .route('/', importRoutes(deps, predictions))
     .route('/', logRoutes(deps, predictions))
     .route('/', verifyRoutes(deps, predictions))
+    .route('/', ledgerRoutes(deps))
     .route('/', workspaceRoutes(deps))
     .route('/', zoneRoutes(deps))
     .route('/', homeRoutes(deps, predictions, live))

@@ -171,19 +171,20 @@ export interface FoldCalls {
   waitFor(seq: number): Promise<void>;
   /** Null when the run was never started. */
   runStats(run: string): Promise<RunStats | null>;
-  position(): Promise<{ clockDay: number; priorDay: number | null }>;
+  position(): Promise<{ clockDay: number; priorDay: number | null; parked: number }>;
   facts(): Promise<Pick<WorkspaceFacts, 'reportingCurrency' | 'rates'>>;
   digest(): Promise<{ state: string; seq: number }>;
 }
 
 /** Lists come from Postgres (api/tables.ts over the tables of projections/). */
 export interface Tables {
-  /** Sids in the order of the sort, after the cursor. @param modelId whose scores the sorts by score follow. */
+  /** Sids in the order of the sort, after the cursor. @param modelId whose scores the sorts by score follow; the sort by churn those of `churnModelIds` first. */
   customers(request: {
     sort: CustomerSort;
     after: string | null;
     limit: number;
     modelId: string | null;
+    churnModelIds: readonly string[];
   }): Promise<{ sids: Uint8Array[]; next: string | null }>;
   /** Repeat purchase days of everybody, by week from day `from`: [first day of the week, purchases]. */
   weeklyRepeats(range: { from: number; until: number }): Promise<[number, number][]>;
@@ -241,6 +242,28 @@ export interface KeyringReport {
   danglingLinks: number;
   /** The first of them, hex. */
   named: { orphans: string[]; returned: string[] };
+}
+
+export interface Mismatch {
+  ledger: 'log' | 'gateway' | 'events' | 'customers';
+  /** Log position. */
+  seq: number;
+  sid: string | null;
+  detail: string;
+  found_at: string;
+}
+
+/** The ledger of ledgers (ops/ledgers.ts). */
+export interface LedgersReport {
+  ok: boolean;
+  at: string | null;
+  rounds: number;
+  trouble: string | null;
+  stream: { last: number; sealed_to: number };
+  gateway: { gateway: string; epoch: number; acknowledged: number; applied: number };
+  tables: { events: number; customers: number; rows: number; changed_meanwhile: number };
+  mismatches_found: number;
+  mismatches: Mismatch[];
 }
 
 /** What `verify --chain` found (ops/verify-chain.ts). */
@@ -360,6 +383,7 @@ export interface Deps extends AccessDeps {
   zone: ZoneControl;
   verifyKeyring: () => Promise<KeyringReport>;
   verifyChain: () => Promise<ChainAnswer>;
+  agreement: { report(): LedgersReport; verify(): Promise<LedgersReport> };
   /** Scores of the table, computed again; a sample of so many. */
   verifyScores: (sample: number) => Promise<StoredScoresReport>;
   /** Demo workspace only. */

@@ -34,6 +34,7 @@ import { openDataDir } from './data-dir.ts';
 import { playDemo } from './demo/play.ts';
 import { DEMO_SOURCE, seedDemo } from './demo/seed.ts';
 import { startEngines } from './engines/supervisor.ts';
+import { startLedgers } from './ledgers.ts';
 import { checkListen, closeServer, listen, listenMetrics } from './listen.ts';
 import { packageVersion, projectRoot } from './project.ts';
 import { createRefold } from './refold.ts';
@@ -300,6 +301,22 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     }),
   );
 
+  const agreement = opening.use(
+    startLedgers({
+      store,
+      gateway: gateway.calls,
+      fold: fold.calls,
+      tables: { pool: tables.pool, position: () => projector.calls.position() },
+      log,
+      now: Date.now,
+    }),
+  );
+  metrics.gauge(
+    'axiom47_ledger_mismatches',
+    'Places where gateway, log, fold and tables were found to disagree since the start; 0 is as promised.',
+    () => agreement.report().mismatches_found,
+  );
+
   const deps: Deps = {
     access,
     signingKey: Buffer.from(dir.secret('instance.key'), 'base64'),
@@ -354,12 +371,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
         keyring,
         caughtUp: async () => fold.calls.waitFor(await store.lastSequence('EVT')),
       }),
+    agreement,
     verifyChain: () =>
       verifyLog(store, async () => {
         const [ledger, tables] = await Promise.all([fold.calls.position(), projector.calls.position()]);
         return { ledger: ledger.seq, ...tables };
       }),
-    verifyScores: (sample) => verifyScores({ db: tables.db, refold, models: serving.models }, sample),
+    verifyScores: (sample) => verifyScores({ db: tables.db, refold, ...serving }, sample),
     truth: seeding?.truth ?? null,
     uiDir: join(projectRoot, 'ui', 'dist'),
     clock: serving.clock,

@@ -2,6 +2,7 @@
 // Rows instead of one msgpack map an event: the fold reads the columns it needs without making objects (ADR 0002 has the figures).
 import { Packr } from 'msgpackr';
 import { EVENT_TYPES, type EventType, type Fact, type StoredEvent } from '#domain/envelope.ts';
+import { PRESENT, type Shapes, upcast } from './upcasters.ts';
 
 export const PACK_FORMAT = 1;
 const STRIDE = 104;
@@ -233,11 +234,10 @@ export class PackView {
   extra = (row: number): Extra | null => this.#extra?.get(row) ?? null;
 
   /** The whole event as an object (allocates; for tests, exports and single look-ups). */
-  event(row: number): StoredEvent {
+  event(row: number, type = EVENT_TYPES[this.typeCode(row) - 1]): StoredEvent {
     const flags = this.flags(row);
     const base = row * STRIDE;
     const extra = this.extra(row);
-    const type = EVENT_TYPES[this.typeCode(row) - 1];
     if (!type) throw new RangeError(`pack: event type code ${this.typeCode(row)} is unknown to this version`);
     return {
       sid: this.sid(row).slice(),
@@ -274,8 +274,14 @@ export class PackView {
 /** A message of EVT, read: a pack of events, or one fact for all. */
 export type LogMessage = { kind: 'pack'; pack: PackView } | { kind: 'fact'; header: PackHeader; fact: Fact };
 
-/** Throws RangeError when the bytes are not a message of a format this version knows. */
-export function decodeMessage(bytes: Uint8Array): LogMessage {
+/** What a row's type code is in a reader that does not know its type, or its schema version. */
+export const UNKNOWN_TYPE = 0;
+
+/**
+ * Throws RangeError when the bytes are not a message of a format this version knows. Events come in their present shape (upcasters.ts); one of a
+ * later schema version than this program's has type code UNKNOWN_TYPE.
+ */
+export function decodeMessage(bytes: Uint8Array, shapes: Shapes = PRESENT): LogMessage {
   let wire: Wire;
   try {
     wire = packr.unpack(bytes) as Wire;
@@ -288,5 +294,40 @@ export function decodeMessage(bytes: Uint8Array): LogMessage {
     const header = { tenant: wire.tenant, gateway: wire.gateway, epoch: wire.epoch, ingestedAt: wire.at };
     return { kind: 'fact', header, fact: wire.fact };
   }
-  return { kind: 'pack', pack: new PackView(wire) };
+  return { kind: 'pack', pack: present(wire, shapes) };
+}
+
+/** The pack itself, when all of its events are of today's versions. */
+function present(wire: Wire, shapes: Shapes): PackView {
+  const pack = new PackView(wire);
+  let older = false;
+  let newer: Uint8Array | null = null;
+  for (let row = 0; row < pack.count; row++) {
+    const type = EVENT_TYPES[pack.typeCode(row) - 1];
+    if (type === undefined) continue;
+    const behind = shapes.versions[type] - pack.schemaVersion(row);
+    if (behind > 0) older = true;
+    if (behind < 0) {
+      newer ??= Uint8Array.from(pack.rows); // `slice` of a Buffer would be the message itself
+      newer[row * STRIDE + OFF.type] = UNKNOWN_TYPE;
+    }
+  }
+  const readable = newer === null ? pack : new PackView({ ...wire, rows: newer });
+  return older ? rewritten(readable, wire, shapes) : readable;
+}
+
+function rewritten(pack: PackView, wire: Wire, shapes: Shapes): PackView {
+  const writer = new PackWriter(pack.count);
+  const unknown: [row: number, code: number][] = [];
+  for (let row = 0; row < pack.count; row++) {
+    const code = pack.typeCode(row);
+    if (EVENT_TYPES[code - 1] !== undefined) writer.add(upcast(pack.event(row), shapes));
+    else {
+      unknown.push([row, code]);
+      writer.add(pack.event(row, EVENT_TYPES[0]));
+    }
+  }
+  const again = packr.unpack(writer.encode(pack.header)) as Wire;
+  for (const [row, code] of unknown) again.rows![row * STRIDE + OFF.type] = code;
+  return new PackView({ ...again, at: wire.at });
 }

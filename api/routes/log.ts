@@ -24,6 +24,9 @@ export function logRoutes(deps: Deps, predictions: Predictions) {
             customers: z.number(),
             orders: z.number(),
             events: z.number(),
+            parked: z
+              .number()
+              .describe('Events and facts that could not be applied: of a newer version, or the fold failed at them'),
             digests: z.object({ state: z.string(), seq: z.number(), portable: z.string().nullable() }),
           }),
         ),
@@ -31,7 +34,11 @@ export function logRoutes(deps: Deps, predictions: Predictions) {
     }),
     async (c) => {
       const { portable } = c.req.valid('query');
-      const [digest, across] = await Promise.all([deps.fold.digest(), portable === '1' ? deps.portableDigest() : null]);
+      const [digest, across, { parked }] = await Promise.all([
+        deps.fold.digest(),
+        portable === '1' ? deps.portableDigest() : null,
+        deps.fold.position(),
+      ]);
       const moment = predictions.now();
       const { customers, orders, events } = deps.columns.state();
       return c.json(
@@ -42,6 +49,7 @@ export function logRoutes(deps: Deps, predictions: Predictions) {
           customers,
           orders,
           events,
+          parked,
           digests: { ...digest, portable: across },
         },
         200,

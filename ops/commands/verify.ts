@@ -1,6 +1,6 @@
 // The log's promises put to the test from the command line: it is what was stored, the keyring belongs to it, a score can be computed again.
 import { existsSync, readFileSync } from 'node:fs';
-import type { KeyringReport, StoredScoresReport } from '#api/deps.ts';
+import type { KeyringReport, LedgersReport, StoredScoresReport } from '#api/deps.ts';
 import type { Replay, Verdict } from '#api/predict/replay.ts';
 import { type Client, dataDirOf, withServer } from '../client.ts';
 import { type Command, type Io, UsageError } from './command.ts';
@@ -22,12 +22,15 @@ export const verify: Command = {
   summary: 'check the promises: the log is whole, the keyring belongs to it, scores can be computed again',
   help: `
 axiom47 verify --chain [--data-dir DIR] [--json]
+axiom47 verify --projections
 axiom47 verify --keyring
 axiom47 verify --score ID|FILE|- [--value V] [--json]
 axiom47 verify --scores [--sample 10000] [--json]
 
 --chain: reads the whole log and compares it with its hash chain: every changed, swapped, inserted, removed or missing message is named with
 its position, when it was stored, and which projections had read it before. Works without a server too, also on a log that none starts on.
+--projections: the rows of every customer in the tables are what the ledger says, and gateway, log and fold agree on how many events there are.
+A running server compares whatever changes by itself (GET /api/ledgers); this looks at everybody.
 --keyring: every id in the log has a mapping unless it was erased, and nobody erased has one again. Ends with 1 when that is not so, as after
 restoring a keyring that is older than the log. A mapping of which the log holds nothing is normal: the keyring commits first.
 --score: computes a prediction again from its score_id (the log as it stood, the very model) and compares it bit for bit with what was given:
@@ -40,15 +43,18 @@ Example: curl … /api/predict/churn -d '{"customer_id": "c-1042"}' > answer.jso
   async run(argv, io) {
     const { values, positionals } = parseCommand(argv, {
       chain: { type: 'boolean' },
+      projections: { type: 'boolean' },
       keyring: { type: 'boolean' },
       score: { type: 'string' },
       scores: { type: 'boolean' },
       value: { type: 'string' },
       sample: { type: 'string' },
     });
-    const asked = [values.chain, values.keyring, values.score !== undefined, values.scores].filter(Boolean).length;
+    const asked = [values.chain, values.projections, values.keyring, values.score !== undefined, values.scores].filter(
+      Boolean,
+    ).length;
     if (asked !== 1 || positionals.length > 0)
-      throw new UsageError('verify takes one of --chain, --keyring, --score ID|FILE|-, --scores');
+      throw new UsageError('verify takes one of --chain, --projections, --keyring, --score ID|FILE|-, --scores');
     if (values.value !== undefined && values.score === undefined) throw new UsageError('--value goes with --score');
     if (values.sample !== undefined && !(values.scores && /^[1-9]\d{0,6}$/.test(values.sample)))
       throw new UsageError(`--sample ${values.sample}: a whole number from 1 on, with --scores`);
@@ -56,6 +62,7 @@ Example: curl … /api/predict/churn -d '{"customer_id": "c-1042"}' > answer.jso
     const scores = values.score === undefined ? null : scoresOf(values.score);
     if (values.chain) return verifyChainCommand(dataDirOf(values['data-dir']), values.json, io);
     return withServer(dataDirOf(values['data-dir']), { io }, async (client) => {
+      if (values.projections) return projections(client, values.json, io);
       if (values.keyring) return keyring(client, values.json, io);
       if (scores === null) return stored(client, values.sample ?? '10000', values.json, io);
       return replayed(client, scores, value, values.json, io);
@@ -128,6 +135,23 @@ function inWords({ verdict, detail, differences, replayed: answer }: Replay): st
   if (answer !== null && differences.length === 0)
     for (const [name, each] of Object.entries(answer)) if (typeof each === 'number') lines.push(`  ${name} ${each}`);
   return lines.join('\n');
+}
+
+async function projections(client: Client, json: boolean | undefined, io: Io): Promise<number> {
+  const report = await client.call<LedgersReport>('POST', '/api/verify/projections');
+  const { gateway, stream, tables, mismatches } = report;
+  print(io, json, report, () =>
+    [
+      `log position ${stream.last}, sealed up to ${stream.sealed_to}`,
+      `gateway ${gateway.gateway}, epoch ${gateway.epoch}: ${gateway.acknowledged} events acknowledged, ${gateway.applied} applied`,
+      `tables at ${tables.events} and ${tables.customers}: ${tables.rows} rows compared since the start`,
+      ...(report.ok ? ['They agree.'] : []),
+    ].join('\n'),
+  );
+  for (const { ledger, seq, sid, detail } of mismatches)
+    io.stderr(`axiom47: ${ledger}, log position ${seq}${sid === null ? '' : `, customer ${sid}`}: ${detail}\n`);
+  if (report.trouble !== null) io.stderr(`axiom47: not all could be compared: ${report.trouble}\n`);
+  return report.ok ? 0 : 1;
 }
 
 async function keyring(client: Client, json: boolean | undefined, io: Io): Promise<number> {

@@ -37,6 +37,11 @@ export class Counters {
     return next;
   }
 
+  /** Events of each writer (`gateway:epoch`), each counted once. */
+  totals(): [writer: string, events: number][] {
+    return [...this.#next].map(([writer, next]) => [writer, next.reduce((sum, each) => sum + each, 0)]);
+  }
+
   save(): [string, number[]][] {
     return [...this.#next].map(([writer, next]) => [writer, [...next]]);
   }

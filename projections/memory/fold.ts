@@ -3,8 +3,9 @@ import { hash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EventStore } from '#streams/event-store.ts';
 import { decodeMessage } from '#streams/pack.ts';
-import { DirtyRows } from './dirty-rows.ts';
+import { DirtyRows, stateOfRows } from './dirty-rows.ts';
 import { createLedger, type Ledger, type LedgerOptions } from './ledger.ts';
+import type { ParkedEvent } from './parked.ts';
 import type { FoldHandlers, FoldMessage, FoldPosition } from './protocol.ts';
 import { rezonedAfter } from './rezoned.ts';
 import { openSnapshots, type SnapshotEntry, type SnapshotLog } from './snapshot.ts';
@@ -41,6 +42,7 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
   const started = zone !== null && zone.version !== known?.version;
   if (started) log.info({ zone: zone.version }, 'days are computed anew: the whole log is folded in another zone');
   const ledger = started ? createLedger({ ...deps.ledger, zone }) : restored;
+  if (!started) await retryParked(store, ledger, log);
   const digest = new StateDigest(ledger);
   const dirty = new DirtyRows(ledger);
   const stopping = new AbortController();
@@ -50,6 +52,7 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
   /** Time the fold has worked since the last snapshot: what its replay would take. */
   let workedMs = 0;
   let saidAt = 0;
+  let parked = ledger.parked.total;
   let saving: Promise<SnapshotEntry | null> = Promise.resolve(null);
 
   const position = (): FoldPosition => ({
@@ -64,6 +67,7 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
     repeated: ledger.repeated,
     unknownTypes: ledger.unknownTypes,
     conflicts: ledger.conflicts.total,
+    parked: ledger.parked.total,
     failure,
   });
 
@@ -107,6 +111,11 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
       if (facts) say({ event: 'clock', facts: ledger.workspace.facts });
       for (const deployment of ledger.workspace.deployments.slice(deployed))
         say({ event: 'model.deployed', deployment });
+      if (ledger.parked.total > parked) {
+        const { seq, reason, detail } = ledger.parked.list().at(-1)!;
+        log.warn({ parked: ledger.parked.total, seq, reason, detail }, 'events could not be applied and are parked');
+        parked = ledger.parked.total;
+      }
       settle();
       if (now - saidAt > PROGRESS_EVERY_MS) {
         saidAt = now;
@@ -149,6 +158,12 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
     runs: () => ledger.runs.list(),
     conflicts: (after, limit) => ledger.conflicts.after(after, limit),
     dirtyRows: (sinceSeq, limit) => dirty.after(sinceSeq, limit),
+    rowsOf(sids) {
+      const rows = sids.map((sid) => ledger.rows.findSid(sid));
+      if (rows.includes(-1)) throw new RangeError('rowsOf: a sid that the log does not hold');
+      return stateOfRows(ledger, rows);
+    },
+    appliedBy: () => ledger.counters.totals(),
     digest: () => ({ state: digest.value(), seq: ledger.position }),
     portableDigest: (customerIds) => ({
       portable: portableDigest(ledger, (sid) => customerIds.get(Buffer.from(sid).toString('hex')) ?? null),
@@ -176,4 +191,19 @@ async function holds(store: FoldDeps['store'], entry: SnapshotEntry): Promise<bo
   for await (const { bytes } of store.read('EVT', { from: entry.seq, to: entry.seq }))
     return hash('sha256', bytes, 'hex') === entry.messageSha256;
   return false;
+}
+
+/** What an older program could not read is read again, from its place in the log. */
+async function retryParked(store: FoldDeps['store'], ledger: Ledger, log: SnapshotLog): Promise<void> {
+  const waiting = ledger.parked.list();
+  if (waiting.length === 0) return;
+  const applied = new Set<ParkedEvent>();
+  for (const [seq, events] of Map.groupBy(waiting, (event) => event.seq))
+    for await (const { bytes } of store.read('EVT', { from: seq, to: seq })) {
+      const message = decodeMessage(bytes);
+      for (const event of events) if (ledger.retry(event, message)) applied.add(event);
+    }
+  ledger.parked.remove(applied);
+  ledger.flushColumns();
+  log.info({ applied: applied.size, parked: ledger.parked.total }, 'events that were parked are tried again');
 }

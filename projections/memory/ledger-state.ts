@@ -3,6 +3,7 @@ import type { Conflict } from './conflicts.ts';
 import type { SourceCoverage } from './coverage.ts';
 import { createLedger, type Ledger, type LedgerOptions, type Zone } from './ledger.ts';
 import type { Frozen, ReadSection } from './pages.ts';
+import type { Parked } from './parked.ts';
 import type { Runs } from './runs.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -24,6 +25,8 @@ interface LedgerMeta extends Record<string, unknown> {
   counters: [string, number[]][];
   runs: ReturnType<Runs['save']>;
   conflicts: { total: number; list: Conflict[] };
+  /** Absent in snapshots from before events were parked. */
+  parked?: ReturnType<Parked['save']>;
   erased: Record<string, unknown>;
   workspace: ReturnType<Workspace['save']>;
   coverage: ReturnType<SourceCoverage['save']>;
@@ -50,6 +53,7 @@ export function freezeLedger(ledger: Ledger): Frozen {
     counters: ledger.counters.save(),
     runs: ledger.runs.save(),
     conflicts: ledger.conflicts.save(),
+    parked: ledger.parked.save(),
     erased: erased.meta,
     workspace: ledger.workspace.save(),
     coverage: ledger.coverage.save(),
@@ -80,7 +84,12 @@ export function restoreLedger(
   const zone = meta.zone ?? null;
   if (options.zone !== undefined && options.zone.version !== zone?.version)
     throw new RangeError('it was folded with another zone table; days have to be computed anew');
+  if (meta.parked === undefined && meta.unknownTypes > 0)
+    throw new RangeError(
+      `it passed over ${meta.unknownTypes} messages of a newer version without keeping their places`,
+    );
   const ledger = createLedger(zone === null ? options : { ...options, zone });
+  if (meta.parked) ledger.parked.restore(meta.parked);
   ledger.position = meta.position;
   ledger.clockAt = meta.clockAt;
   ledger.clockDay = meta.clockDay;

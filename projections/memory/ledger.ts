@@ -5,7 +5,7 @@ import { EVENT_TYPES } from '#domain/envelope.ts';
 import { type CustomerEntries, isVerifiable, SUBSCRIPTION_STEPS } from '#domain/ledger.ts';
 import { dayOf, type Offsets } from '#domain/time.ts';
 import { SequenceGap } from '#streams/event-store.ts';
-import { FLAG, type LogMessage, type PackView } from '#streams/pack.ts';
+import { FLAG, type LogMessage, type PackView, UNKNOWN_TYPE } from '#streams/pack.ts';
 import { ColumnWriter } from './column-writer.ts';
 import { Conflicts } from './conflicts.ts';
 import { Counters } from './counters.ts';
@@ -15,6 +15,7 @@ import { EntryStore } from './entry-store.ts';
 import { ErasedTotals } from './erased-totals.ts';
 import { ID_WINDOW_LIMITS, IdWindow, type IdWindowLimits } from './id-window.ts';
 import { eraseRow, type IdentityHooks, linkRows } from './identity.ts';
+import { Parked, type ParkedEvent } from './parked.ts';
 import { CODE } from './record-layout.ts';
 import { MARK, WORD } from './row-layout.ts';
 import { RowTable } from './rows.ts';
@@ -72,6 +73,7 @@ export class Ledger {
   readonly runs = new Runs();
   readonly counters = new Counters();
   readonly conflicts = new Conflicts();
+  readonly parked = new Parked();
   readonly erasedTotals = new ErasedTotals();
   readonly window: IdWindow;
   /** Last message applied. */
@@ -176,8 +178,10 @@ export class Ledger {
     }
     this.coverage.apply(fact);
     const stale = this.workspace.apply(seq, fact);
-    if (stale === 'unknown') this.unknownTypes++;
-    else this.columns.stale(stale, seq);
+    if (stale === 'unknown') {
+      this.unknownTypes++;
+      this.parked.add({ seq, index: 0, sid: new Uint8Array(16), reason: 'fact', detail: 'fact of a newer version' });
+    } else this.columns.stale(stale, seq);
   }
 
   #rowOfSid(sid: Uint8Array): number {
@@ -239,13 +243,54 @@ export class Ledger {
       if (row < 0) row = this.#newRow(w0, w1, w2, w3);
       if ((pack.flags(i) & FLAG.anonymous) !== 0) this.#markAnonymous(row);
       row = rows.canonical(row);
-      const erased = (rows.get(row, WORD.marks) & MARK.erased) !== 0;
-      const verdict = erased
-        ? this.#countErased(pack, i, day, at, tally)
-        : this.#applyEvent(pack, i, row, day, at, tally);
-      tally.count(verdict, pack.lines(i));
-      if (verdict === accepted || verdict === CODE.amended) tally.customer(row);
+      this.#applyRow(pack, i, row, day, at, tally);
     }
+  }
+
+  #applyRow(pack: PackView, i: number, row: number, day: number, at: number, tally: RunTally): void {
+    const type = pack.typeCode(i);
+    let verdict = ignored;
+    if (type === UNKNOWN_TYPE || type > EVENT_TYPES.length) {
+      this.unknownTypes++;
+      this.parked.add({
+        seq: this.#seq,
+        index: i,
+        sid: Uint8Array.from(pack.sid(i)),
+        reason: 'unknown',
+        detail: `type ${type}`,
+      });
+    } else
+      try {
+        const erased = (this.rows.get(row, WORD.marks) & MARK.erased) !== 0;
+        verdict = erased ? this.#countErased(pack, i, day, at, tally) : this.#applyEvent(pack, i, row, day, at, tally);
+      } catch (error) {
+        // Memory that is used up is nobody's event's fault: going on would park everybody.
+        if (error instanceof RangeError && /allocation failed/.test(error.message)) throw error;
+        // Its own customer's ledger is in doubt, nobody else's: those of the others go on.
+        const detail = error instanceof Error ? error.name : 'Error';
+        this.parked.add({ seq: this.#seq, index: i, sid: Uint8Array.from(pack.sid(i)), reason: 'failed', detail });
+        this.columns.mark(row, this.#seq);
+      }
+    tally.count(verdict, pack.lines(i));
+    if (verdict === accepted || verdict === CODE.amended) tally.customer(row);
+  }
+
+  /**
+   * What was parked because an older program did not know it, from its message read again. State is a function of the set of events, so that it
+   * makes no difference when it is applied. Answers whether this program knows it; columns follow at `flushColumns`.
+   */
+  retry({ index: i }: ParkedEvent, message: LogMessage): boolean {
+    if (message.kind !== 'pack') return false;
+    const { pack } = message;
+    const type = pack.typeCode(i);
+    if (type === UNKNOWN_TYPE || type > EVENT_TYPES.length) return false;
+    const row = this.rows.canonical(this.#rowOfSid(pack.sid(i)));
+    const tally = this.runs.of(pack.run(i));
+    tally.uncount(ignored, pack.lines(i));
+    this.#seq = this.position;
+    const at = pack.at(i);
+    this.#applyRow(pack, i, row, this.#dayOf(pack, i, at), at, tally);
+    return true;
   }
 
   /** Keeps the two largest days. */
@@ -271,8 +316,7 @@ export class Ledger {
       const refund = type === TYPE['order.refunded'];
       if (!refund) this.coverage.mark(pack.source(i));
       this.#putDocument(totals.store, totals.row, pack, i, day, refund);
-    } else if (type === 0 || type > EVENT_TYPES.length) this.unknownTypes++;
-    else {
+    } else {
       const isNew = this.#isNewId(pack, i, type, this.store.names.code(pack.activityName(i)), at);
       const known = !isNew || (tally.repeats && !isVerifiable(at, this.window.forgottenBefore));
       if (type === TYPE['activity.recorded'] && !known) totals.activity(day, 1);
@@ -284,10 +328,6 @@ export class Ledger {
     const type = pack.typeCode(i);
     if (type === TYPE['order.placed'] || type === TYPE['order.refunded'])
       return this.#applyDocument(pack, i, row, day, type === TYPE['order.refunded'], tally);
-    if (type === 0 || type > EVENT_TYPES.length) {
-      this.unknownTypes++;
-      return ignored;
-    }
     const name = this.store.names.code(pack.activityName(i));
     const isNew = this.#isNewId(pack, i, type, name, at);
     // Marks and consents are sets by themselves: one id with two contents is joined, whichever came first. The window only says duplicate.

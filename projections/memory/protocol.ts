@@ -38,6 +38,8 @@ export interface FoldPosition {
   repeated: number;
   unknownTypes: number;
   conflicts: number;
+  /** Events and facts that could not be applied: of a newer version, or the fold failed at them. */
+  parked: number;
   /** What ended the fold for good (a hole in the log, bytes of a newer version); null while it works. */
   failure: { code: string; message: string } | null;
 }
@@ -58,6 +60,10 @@ export type FoldHandlers = {
   /** Conflicts after number `after` (facts §2), oldest first, for the quarantine. */
   conflicts(after: number, limit: number): Conflict[];
   dirtyRows(sinceSeq: number, limit: number): { rows: CustomerState; seq: number };
+  /** These customers' rows as they stand; throws RangeError for a sid the log does not hold. */
+  rowsOf(sids: Uint8Array[]): CustomerState;
+  /** Events applied of each life of a gateway (`gateway:epoch`), each number once. */
+  appliedBy(): [writer: string, events: number][];
   digest(): { state: string; seq: number };
   /** Digest across workspaces; `customerIds` by canonical sid (hex), from the keyring. Costs a pass over all customers. */
   portableDigest(customerIds: Map<string, string>): { portable: string; seq: number };

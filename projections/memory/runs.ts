@@ -65,6 +65,12 @@ export class RunTally {
     this.rows[verdict]! += lines;
   }
 
+  /** It is judged anew. */
+  uncount(verdict: number, lines: number): void {
+    this.events[verdict]!--;
+    this.rows[verdict]! -= lines;
+  }
+
   customer(row: number): void {
     if (!this.seen) return;
     const at = row >>> 3;

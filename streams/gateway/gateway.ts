@@ -319,6 +319,7 @@ function createGateway(parts: Parts, opened: AsyncDisposableStack): Gateway {
         gateway: config.gateway,
         epoch: parts.epoch,
         lastSeq: publisher.stats.lastSequence,
+        stored: publisher.stats.events,
         pending: publisher.pending,
         storeAvailable: publisher.available,
         keyringAvailable,

@@ -94,6 +94,8 @@ export interface GatewayStatus {
   gateway: string;
   epoch: number;
   lastSeq: number;
+  /** Events acknowledged by the log in this epoch. */
+  stored: number;
   /** Events not stored yet. */
   pending: number;
   storeAvailable: boolean;

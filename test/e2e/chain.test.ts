@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { afterAll, expect, test } from 'vitest';
-import type { ChainAnswer } from '#api/deps.ts';
+import type { ChainAnswer, LedgersReport } from '#api/deps.ts';
 import { SYSTEM_INBOX } from '#ops/engines/nats-external.ts';
 import { connectNats } from '#streams/jetstream/connection.ts';
 import { type Ended, removeFolders, run, serve, temporaryFolder, until } from '../support/program.ts';
@@ -68,6 +68,21 @@ test('a message lost under a running server: it serves on, and says which projec
     'tables and ledger hold it',
     async () => (await program.call<{ items: object[] }>('GET', '/api/customers')).items.length === 5,
   );
+  const projections = () => run(['verify', '--projections', '--data-dir', other]);
+  expect([(await projections()).code, (await program.call<LedgersReport>('GET', '/api/ledgers')).ok]).toEqual([
+    0,
+    true,
+  ]);
+  await program.sql(
+    'update rm.customers set net_minor = net_minor + 1 where sid_key = (select min(sid_key) from rm.customers)',
+  );
+  const differ = await projections();
+  expect([differ.code, differ.stderr]).toEqual([
+    1,
+    expect.stringMatching(/customers, log position \d+, customer [0-9a-f]{32}: the table has/),
+  ]);
+  const { metricsUrl } = JSON.parse(readFileSync(join(other, 'run.json'), 'utf8')) as { metricsUrl: string };
+  expect(await (await fetch(metricsUrl)).text()).toContain('axiom47_ledger_mismatches 1');
   const ask = () => program.call<ChainAnswer>('POST', '/api/verify/chain');
   const { messages, ok } = await ask();
   expect(ok).toBe(true);

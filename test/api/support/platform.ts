@@ -4,7 +4,14 @@ import { createHash, randomUUID } from 'node:crypto';
 import { unpack } from 'msgpackr';
 import { type App, createApp } from '#api/app.ts';
 import { refOf } from '#api/customers.ts';
-import { DEFAULT_LIMITS, type Deps, type ModelSummary, type ServingChurnModel, type ServingModel } from '#api/deps.ts';
+import {
+  DEFAULT_LIMITS,
+  type Deps,
+  type LedgersReport,
+  type ModelSummary,
+  type ServingChurnModel,
+  type ServingModel,
+} from '#api/deps.ts';
 import { viewOf } from '#api/ledgers.ts';
 import { createMetrics } from '#api/metrics.ts';
 import type { Role } from '#domain/access.ts';
@@ -58,6 +65,18 @@ export interface Order {
   day: string;
   amount?: number;
 }
+
+const AGREED: LedgersReport = {
+  ok: true,
+  at: null,
+  rounds: 0,
+  trouble: null,
+  stream: { last: 0, sealed_to: 0 },
+  gateway: { gateway: 'g1', epoch: 1, acknowledged: 0, applied: 0 },
+  tables: { events: 0, customers: 0, rows: 0, changed_meanwhile: 0 },
+  mismatches_found: 0,
+  mismatches: [],
+};
 
 export async function createPlatform(options: { demo?: boolean; limits?: Deps['limits']; deps?: Partial<Deps> } = {}) {
   const messages: Uint8Array[] = [];
@@ -228,7 +247,11 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
     fold: {
       waitFor: async () => undefined,
       runStats: async (run) => ledger.runs.stats(run),
-      position: async () => ledger,
+      position: async () => ({
+        clockDay: ledger.clockDay,
+        priorDay: ledger.priorDay,
+        parked: ledger.parked.total,
+      }),
       facts: async () => ledger.workspace.facts,
       digest: async () => ({ state: 'ab'.repeat(16), seq: messages.length }),
     },
@@ -372,6 +395,7 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
       danglingLinks: 0,
       named: { orphans: [], returned: [] },
     }),
+    agreement: { report: () => AGREED, verify: async () => AGREED },
     verifyChain: async () => ({ ok: true, messages: 0, bytes: 0, links: 0, sealed_to: 0, head: '', faults: [] }),
     verifyScores: async () => ({ checked: 0, same: 0, different: 0, differences: [] }),
     truth: options.demo ? { unit: 'week', params: CDNOW_MODEL.bgNbd! } : null,

@@ -1,0 +1,226 @@
+// The ledger of ledgers: what the gateway was acknowledged, what the log holds and has sealed, what the fold has applied and what the tables show are
+// compared all the time. They count apart, so what one loses or doubles shows beside the others. A mismatch is an alert that names the place.
+import type { Pool } from 'pg';
+import type { LedgersReport, Mismatch } from '#api/deps.ts';
+import { type Comparison, compareTables } from '#projections/compare.ts';
+import type { FoldHandlers } from '#projections/memory/protocol.ts';
+import type { Position } from '#projections/protocol.ts';
+import { chainHead } from '#streams/chain/sealed.ts';
+import type { EventStore } from '#streams/event-store.ts';
+import type { GatewayStatus } from '#streams/gateway/protocol.ts';
+import type { Remote } from '#streams/rpc.ts';
+
+const EVERY_MS = 5_000;
+const PAGE = 1_000;
+/** Customers looked at in one round; the rest of a large change follows in the next ones. */
+const ROUND = 5_000;
+const KEPT = 100;
+
+export interface LedgersDeps {
+  store: Pick<EventStore, 'read' | 'lastSequence'>;
+  gateway: { status(): Promise<Pick<GatewayStatus, 'gateway' | 'epoch' | 'lastSeq' | 'stored' | 'pending'>> };
+  fold: Pick<Remote<FoldHandlers>, 'position' | 'waitFor' | 'dirtyRows' | 'entriesOf' | 'rowsOf' | 'appliedBy'>;
+  tables: { pool: Pool; position(): Promise<Position> };
+  log: { warn(fields: object, message: string): void; error(fields: object, message: string): void };
+  now: () => number;
+  everyMs?: number;
+}
+
+export interface Ledgers extends AsyncDisposable {
+  report(): LedgersReport;
+  /** One round now. */
+  round(): Promise<LedgersReport>;
+  /** Everybody's rows, once through. */
+  verify(progress?: (compared: number) => void): Promise<LedgersReport>;
+}
+
+export function startLedgers(deps: LedgersDeps): Ledgers {
+  const { store, gateway, fold, tables, log } = deps;
+  const mismatches: Mismatch[] = [];
+  let found = 0;
+  let rounds = 0;
+  let at: string | null = null;
+  let trouble: string | null = null;
+  /** Nobody waits for a fold or tables that stand still while the server is closing. */
+  const stopped = Promise.withResolvers<never>();
+  stopped.promise.catch(() => undefined);
+  const untilStopped = <T>(work: Promise<T>): Promise<T> => Promise.race([work, stopped.promise]);
+  let stream = { last: 0, sealed_to: 0 };
+  let writer = { gateway: '', epoch: 0, acknowledged: 0, applied: 0 };
+  let compared = { events: 0, customers: 0, rows: 0, changed_meanwhile: 0 };
+  /** Changes up to here have been compared; null: nothing yet, and what was there at the start is `verify`'s. */
+  let since: number | null = null;
+
+  function tell(mismatch: Omit<Mismatch, 'found_at'>): void {
+    // The same fault is met again in every round; it is told once.
+    if (
+      mismatches.some((one) => one.ledger === mismatch.ledger && one.sid === mismatch.sid && one.seq === mismatch.seq)
+    )
+      return;
+    found++;
+    log.error({ ...mismatch }, 'the ledgers disagree');
+    mismatches.unshift({ ...mismatch, found_at: new Date(deps.now()).toISOString() });
+    mismatches.length = Math.min(mismatches.length, KEPT);
+  }
+
+  /** What was acknowledged is in the log and applied, each number once: between two looks at the gateway no less and no more. */
+  async function compareGateway(): Promise<void> {
+    const before = await gateway.status();
+    await untilStopped(fold.waitFor(before.lastSeq));
+    const name = `${before.gateway}:${before.epoch}`;
+    const applied = (await fold.appliedBy()).find(([each]) => each === name)?.[1] ?? 0;
+    const after = await gateway.status();
+    const most = after.stored + after.pending;
+    writer = { gateway: before.gateway, epoch: before.epoch, acknowledged: after.stored, applied };
+    if (applied < before.stored || (after.epoch === before.epoch && applied > most))
+      tell({
+        ledger: 'gateway',
+        seq: before.lastSeq,
+        sid: null,
+        detail: `${before.stored} events were acknowledged in epoch ${before.epoch}, ${applied} of that epoch are applied`,
+      });
+  }
+
+  async function compareStream(): Promise<void> {
+    const { head } = await chainHead(store);
+    const last = await store.lastSequence('EVT');
+    stream = { last, sealed_to: head?.link.to ?? 0 };
+    if (stream.sealed_to > last)
+      tell({
+        ledger: 'log',
+        seq: last + 1,
+        sid: null,
+        detail: `the log ends at ${last}, but was sealed up to ${stream.sealed_to}`,
+      });
+    const { seq } = await fold.position();
+    if (seq > (await store.lastSequence('EVT')))
+      tell({
+        ledger: 'log',
+        seq: last + 1,
+        sid: null,
+        detail: `the log ends at ${last}, but the fold has read up to ${seq}`,
+      });
+  }
+
+  function count(result: Comparison): void {
+    compared = {
+      events: result.events,
+      customers: result.customers,
+      rows: compared.rows + result.compared,
+      changed_meanwhile: compared.changed_meanwhile + result.skipped,
+    };
+    for (const { projection, sid, seq, table, ledger } of result.differences)
+      tell({ ledger: projection, seq, sid, detail: `the table has ${brief(table)}, the ledger ${brief(ledger)}` });
+  }
+
+  /** The rows of who changed after `from`; answers up to where, which is `from` when the tables are not there yet. */
+  async function compareChanged(from: number, most: number): Promise<{ seq: number; rows: number; documents: number }> {
+    const { rows, seq } = await fold.dirtyRows(from, most);
+    const count_ = rows.sids.length / 16;
+    const stands = await tables.position();
+    if (Math.min(stands.events, stands.customers) < seq) return { seq: from, rows: 0, documents: 0 };
+    let documents = 0;
+    for (let first = 0; first < count_; first += PAGE) {
+      const sids = Array.from({ length: Math.min(PAGE, count_ - first) }, (_, i) =>
+        rows.sids.slice((first + i) * 16, (first + i + 1) * 16),
+      );
+      const result = await compareTables(tables.pool, fold, sids);
+      documents += result.documents;
+      count(result);
+    }
+    return { seq, rows: count_, documents };
+  }
+
+  async function round(): Promise<void> {
+    try {
+      await compareStream();
+      await compareGateway();
+      since ??= (await fold.position()).seq;
+      since = (await compareChanged(since, ROUND)).seq;
+      trouble = null;
+    } catch (error) {
+      // An engine is away: that is told where it belongs, and compared again when it is back.
+      const { message } = error as Error;
+      if (trouble !== message) log.warn({ error: message }, 'the ledgers could not be compared');
+      trouble = message;
+    }
+    rounds++;
+    at = new Date(deps.now()).toISOString();
+  }
+
+  const report = (): LedgersReport => ({
+    ok: found === 0 && trouble === null,
+    at,
+    rounds,
+    trouble,
+    stream,
+    gateway: writer,
+    tables: compared,
+    mismatches_found: found,
+    mismatches,
+  });
+
+  let queue: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const mine = queue.then(work);
+    queue = mine.catch(() => undefined); // its caller has the error
+    return mine;
+  };
+  const timer = setInterval(() => void inTurn(round), deps.everyMs ?? EVERY_MS);
+  timer.unref();
+
+  return {
+    report,
+    round: () => inTurn(round).then(report),
+    verify: (progress = () => undefined) =>
+      inTurn(async () => {
+        await compareStream();
+        await compareGateway();
+        const end = await store.lastSequence('EVT');
+        const start = await caughtUp(end);
+        let documents = 0;
+        let rows = 0;
+        for (let from = 0; from < end; ) {
+          const page = await compareChanged(from, ROUND);
+          if (page.seq === from) await caughtUp(end);
+          from = page.seq;
+          documents += page.documents;
+          rows += page.rows;
+          progress(rows);
+        }
+        // Rows of nobody: only when nothing has changed on the way can they be counted.
+        const { rows: total } = await tables.pool.query<{ n: string; seq: string }>(
+          `select (select count(*) from rm.transactions) as n, (select seq from rm.checkpoints where projection = 'events') as seq`,
+        );
+        const now = await tables.position();
+        const quiet = start.events === now.events && Number(total[0]!.seq) === now.events;
+        if (quiet && Number(total[0]!.n) !== documents)
+          tell({
+            ledger: 'events',
+            seq: now.events,
+            sid: null,
+            detail: `the tables hold ${total[0]!.n} orders and refunds, the ledgers ${documents}`,
+          });
+        rounds++;
+        at = new Date(deps.now()).toISOString();
+        return report();
+      }),
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer);
+      stopped.reject(new Error('the server is stopping'));
+      await queue;
+    },
+  };
+
+  async function caughtUp(seq: number): Promise<Position> {
+    await untilStopped(fold.waitFor(seq));
+    for (;;) {
+      const stands = await tables.position();
+      if (Math.min(stands.events, stands.customers) >= seq) return stands;
+      await untilStopped(new Promise((resolve) => setTimeout(resolve, 50)));
+    }
+  }
+}
+
+/** The beginning of it: enough to see which kind of difference it is. No customer's id is in it, only the key by sid. */
+const brief = (text: string): string => (text.length > 160 ? `${text.slice(0, 160)}…` : text);
