@@ -244,6 +244,27 @@ export interface KeyringReport {
   named: { orphans: string[]; returned: string[] };
 }
 
+export const REBUILD_STEPS = ['idle', 'building', 'comparing', 'switching', 'done', 'failed'] as const;
+/** The rebuild of the read models (ops/rebuild.ts). */
+export interface RebuildState {
+  step: (typeof REBUILD_STEPS)[number];
+  seq: number;
+  of: number;
+  rows: number;
+  /** Spent on filling the new tables. */
+  ms: number;
+  /** Customers whose orders and refunds were others in the live tables; null: not compared yet. */
+  differs: number | null;
+  /** The first of them, by sid_key. */
+  first: string[];
+  detail: string | null;
+}
+export interface RebuildControl {
+  state(): RebuildState;
+  /** False: one is under way. */
+  start(): boolean;
+}
+
 export interface Mismatch {
   ledger: 'log' | 'gateway' | 'events' | 'customers';
   /** Log position. */
@@ -383,6 +404,7 @@ export interface Deps extends AccessDeps {
   zone: ZoneControl;
   verifyKeyring: () => Promise<KeyringReport>;
   verifyChain: () => Promise<ChainAnswer>;
+  rebuild: RebuildControl;
   agreement: { report(): LedgersReport; verify(): Promise<LedgersReport> };
   /** Scores of the table, computed again; a sample of so many. */
   verifyScores: (sample: number) => Promise<StoredScoresReport>;
