@@ -400,7 +400,9 @@ export function createPredictions(deps: Deps) {
       const moment = now();
       const plan = inlinePlan();
       if (plan.classifier) return null;
-      const serving = modelAt(moment.seq);
+      const serving = inForceOf(deps.deployedModels(), moment.seq);
+      // Subscribers need no model of purchases; why somebody else has no answer is said where everything is known.
+      if (!serving) return null;
       const subject = subjectInline(customerId, moment, strict);
       // `row` is the subject's: a subscriber is judged by the contract, which takes the ledger.
       if (plan.contractual && subject?.sid && (row.flags & COLUMN_FLAG.subscriber) !== 0) return null;
