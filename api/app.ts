@@ -26,6 +26,7 @@ import { logRoutes } from './routes/log.ts';
 import { modelRoutes } from './routes/models.ts';
 import { predictRoutes } from './routes/predict.ts';
 import { quarantineRoutes } from './routes/quarantine.ts';
+import { rebuildRoutes } from './routes/rebuild.ts';
 import { sourceRoutes } from './routes/sources.ts';
 import { streamRoutes } from './routes/stream.ts';
 import { userRoutes } from './routes/users.ts';
@@ -119,6 +120,7 @@ export function createApp(deps: Deps) {
     .route('/', logRoutes(deps, predictions))
     .route('/', verifyRoutes(deps, predictions))
     .route('/', ledgerRoutes(deps))
+    .route('/', rebuildRoutes(deps))
     .route('/', workspaceRoutes(deps))
     .route('/', zoneRoutes(deps))
     .route('/', homeRoutes(deps, predictions, live))

@@ -178,12 +178,13 @@ export interface FoldCalls {
 
 /** Lists come from Postgres (api/tables.ts over the tables of projections/). */
 export interface Tables {
-  /** Sids in the order of the sort, after the cursor. @param modelId whose scores the sorts by score follow. */
+  /** Sids in the order of the sort, after the cursor. @param modelId whose scores the sorts by score follow; the sort by churn those of `churnModelIds` first. */
   customers(request: {
     sort: CustomerSort;
     after: string | null;
     limit: number;
     modelId: string | null;
+    churnModelIds: readonly string[];
   }): Promise<{ sids: Uint8Array[]; next: string | null }>;
   /** Repeat purchase days of everybody, by week from day `from`: [first day of the week, purchases]. */
   weeklyRepeats(range: { from: number; until: number }): Promise<[number, number][]>;
@@ -241,6 +242,27 @@ export interface KeyringReport {
   danglingLinks: number;
   /** The first of them, hex. */
   named: { orphans: string[]; returned: string[] };
+}
+
+export const REBUILD_STEPS = ['idle', 'building', 'comparing', 'switching', 'done', 'failed'] as const;
+/** The rebuild of the read models (ops/rebuild.ts). */
+export interface RebuildState {
+  step: (typeof REBUILD_STEPS)[number];
+  seq: number;
+  of: number;
+  rows: number;
+  /** Spent on filling the new tables. */
+  ms: number;
+  /** Customers whose orders and refunds were others in the live tables; null: not compared yet. */
+  differs: number | null;
+  /** The first of them, by sid_key. */
+  first: string[];
+  detail: string | null;
+}
+export interface RebuildControl {
+  state(): RebuildState;
+  /** False: one is under way. */
+  start(): boolean;
 }
 
 export interface Mismatch {
@@ -382,6 +404,7 @@ export interface Deps extends AccessDeps {
   zone: ZoneControl;
   verifyKeyring: () => Promise<KeyringReport>;
   verifyChain: () => Promise<ChainAnswer>;
+  rebuild: RebuildControl;
   agreement: { report(): LedgersReport; verify(): Promise<LedgersReport> };
   /** Scores of the table, computed again; a sample of so many. */
   verifyScores: (sample: number) => Promise<StoredScoresReport>;

@@ -3,21 +3,11 @@
 
 import { features } from '#domain/features.ts';
 import type { CustomerEntries } from '#domain/ledger.ts';
-import { createRates, type Rates } from '#domain/rates.ts';
+import type { Rates } from '#domain/rates.ts';
 import type { LedgerView } from './deps.ts';
 import { historyOf } from './predict/history.ts';
 
 /** @param flags COLUMN_FLAG bits of the customer's row: identity and coverage, which hold for every day. */
 export function viewOf(entries: CustomerEntries, rates: Rates, flags: number): LedgerView {
   return { entries, rates, at: (day) => historyOf(features(entries, day, { rates }), { flags, seq: entries.seq }) };
-}
-
-/** Rates as they cross a thread: the reporting currency and what held from which day. */
-export function ratesOf(
-  reportingCurrency: string,
-  list: readonly (readonly [number, Record<string, string>])[],
-): Rates {
-  const rates = createRates(reportingCurrency);
-  for (const [day, values] of list) rates.set(day, values);
-  return rates;
 }

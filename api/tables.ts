@@ -15,13 +15,13 @@ export function createTables(db: ReadModels, waitFor: (seq: number) => Promise<u
     );
   };
   return {
-    async customers({ sort, after, limit, modelId }) {
+    async customers({ sort, after, limit, modelId, churnModelIds }) {
       const cursor = after === null ? null : decodeCursor(after);
       if (after !== null && cursor === null)
         throw new Problem('bad-field', 'cursor: is not one of ours; leave it out to begin at the start', {
           fields: [{ pointer: 'cursor', detail: 'take it from `next` of the page before' }],
         });
-      const page = await customerPage(db, { sort, limit, cursor, modelId }).catch(unavailable);
+      const page = await customerPage(db, { sort, limit, cursor, modelId, churnModelIds }).catch(unavailable);
       return {
         sids: page.rows.map((row) => Uint8Array.from(Buffer.from(row.sid.replaceAll('-', ''), 'hex'))),
         next: page.next && encodeCursor(page.next),

@@ -59,3 +59,13 @@ export function createRates(reportingCurrency: string): Rates {
     list: () => [...facts].sort(([a], [b]) => a - b),
   };
 }
+
+/** Rates as they cross a thread: the reporting currency, and `list()`. */
+export function ratesOf(
+  reportingCurrency: string,
+  list: readonly (readonly [number, Readonly<Record<string, string>>])[],
+): Rates {
+  const rates = createRates(reportingCurrency);
+  for (const [day, values] of list) rates.set(day, values);
+  return rates;
+}

@@ -37,6 +37,7 @@ import { startEngines } from './engines/supervisor.ts';
 import { startLedgers } from './ledgers.ts';
 import { checkListen, closeServer, listen, listenMetrics } from './listen.ts';
 import { packageVersion, projectRoot } from './project.ts';
+import { createRebuild } from './rebuild.ts';
 import { createRefold } from './refold.ts';
 import { createRegistry } from './registry.ts';
 import { createServing } from './serving.ts';
@@ -372,12 +373,24 @@ export async function startServer(options: ServerOptions): Promise<Server> {
         caughtUp: async () => fold.calls.waitFor(await store.lastSequence('EVT')),
       }),
     agreement,
+    rebuild: opening.use(
+      createRebuild({
+        nats: engines.nats.options,
+        databaseUrl: engines.postgres.url,
+        connectFold: () => fold.connect(),
+        fold: fold.calls,
+        lastSequence: () => store.lastSequence('EVT'),
+        live: () => projector.calls.position(),
+        log: logOf(log),
+        now: Date.now,
+      }),
+    ),
     verifyChain: () =>
       verifyLog(store, async () => {
         const [ledger, tables] = await Promise.all([fold.calls.position(), projector.calls.position()]);
         return { ledger: ledger.seq, ...tables };
       }),
-    verifyScores: (sample) => verifyScores({ db: tables.db, refold, models: serving.models }, sample),
+    verifyScores: (sample) => verifyScores({ db: tables.db, refold, ...serving }, sample),
     truth: seeding?.truth ?? null,
     uiDir: join(projectRoot, 'ui', 'dist'),
     clock: serving.clock,

@@ -37,7 +37,8 @@ export interface Ledgers extends AsyncDisposable {
 export function startLedgers(deps: LedgersDeps): Ledgers {
   const { store, gateway, fold, tables, log } = deps;
   const mismatches: Mismatch[] = [];
-  let found = 0;
+  const open = new Set<string>();
+  const told = new Set<string>();
   let rounds = 0;
   let at: string | null = null;
   let trouble: string | null = null;
@@ -52,13 +53,14 @@ export function startLedgers(deps: LedgersDeps): Ledgers {
   let since: number | null = null;
 
   function tell(mismatch: Omit<Mismatch, 'found_at'>): void {
-    // The same fault is met again in every round; it is told once.
-    if (
-      mismatches.some((one) => one.ledger === mismatch.ledger && one.sid === mismatch.sid && one.seq === mismatch.seq)
-    )
-      return;
-    found++;
-    log.error({ ...mismatch }, 'the ledgers disagree');
+    const name = `${mismatch.ledger} ${mismatch.sid} ${mismatch.seq}`;
+    if (open.has(name)) return;
+    open.add(name);
+    // The same fault is met again and again; it is an alert once.
+    if (!told.has(name)) {
+      told.add(name);
+      log.error({ ...mismatch }, 'the ledgers disagree');
+    }
     mismatches.unshift({ ...mismatch, found_at: new Date(deps.now()).toISOString() });
     mismatches.length = Math.min(mismatches.length, KEPT);
   }
@@ -149,14 +151,14 @@ export function startLedgers(deps: LedgersDeps): Ledgers {
   }
 
   const report = (): LedgersReport => ({
-    ok: found === 0 && trouble === null,
+    ok: open.size === 0 && trouble === null,
     at,
     rounds,
     trouble,
     stream,
     gateway: writer,
     tables: compared,
-    mismatches_found: found,
+    mismatches_found: told.size,
     mismatches,
   });
 
@@ -174,6 +176,10 @@ export function startLedgers(deps: LedgersDeps): Ledgers {
     round: () => inTurn(round).then(report),
     verify: (progress = () => undefined) =>
       inTurn(async () => {
+        // What has been mended is found no more.
+        open.clear();
+        mismatches.length = 0;
+        trouble = null;
         await compareStream();
         await compareGateway();
         const end = await store.lastSequence('EVT');

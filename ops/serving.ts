@@ -9,20 +9,23 @@ import type {
   ServingChurnModel,
   ServingModel,
 } from '#api/deps.ts';
-import { ratesOf, viewOf } from '#api/ledgers.ts';
-import { logNow } from '#api/predict/as-of.ts';
+import { viewOf } from '#api/ledgers.ts';
+import { inForceOf, logNow } from '#api/predict/as-of.ts';
 import { scaleOf } from '#api/predict/history.ts';
+import { CHURN_KINDS, type ChurnDefinition } from '#domain/churn-definition.ts';
 import { gapWarning } from '#domain/clock.ts';
 import type { CustomerEntries } from '#domain/ledger.ts';
-import type { Rates } from '#domain/rates.ts';
+import { type Rates, ratesOf } from '#domain/rates.ts';
 import { dayOf } from '#domain/time.ts';
 import type { Pool } from '#processors/pool.ts';
+import { createChurnScorer } from '#processors/scoring/churn-scorer.ts';
 import { createScorer } from '#processors/scoring/scorer.ts';
 import { type Columns, createCustomerColumns } from '#projections/memory/columns.ts';
 import type { FoldHandlers, FoldMessage } from '#projections/memory/protocol.ts';
 import { trainingStatistics } from '#projections/memory/training-statistics.ts';
 import type { ChurnInForce, WorkspaceFacts } from '#projections/memory/workspace.ts';
 import type { ProjectorHandlers } from '#projections/protocol.ts';
+import type { ScoreBatch } from '#projections/scores.ts';
 import type { Keyring } from '#streams/keyring/keyring.ts';
 import type { Remote } from '#streams/rpc.ts';
 import type { Refold } from './refold.ts';
@@ -77,20 +80,47 @@ export async function createServing({ calls, columns, modelOf, pool, projector, 
     return { day: dayOf(at, offsets), at, mode };
   };
 
-  const scorer = createScorer({
-    dirtyRows: (since, limit) => calls.dirtyRows(since, limit),
-    score: (model, input, horizons) => pool.score(model, input, horizons),
-    writeScores: (batch) => projector.writeScores(batch),
-    model: () => models.at(-1) ?? null,
-    async left(modelId) {
+  const scoring = {
+    dirtyRows: (since: number, limit: number) => calls.dirtyRows(since, limit),
+    writeScores: (batch: ScoreBatch) => projector.writeScores(batch),
+    async left(modelId: string) {
       const { rows, seq, at } = await scoresLeft(modelId);
       if (rows === 0 || seq === null || at === null) return null;
       return { seq, day: dayOf(at, clock.offsets) };
     },
     clock: dayOfClock,
-    minorPerMajor: () => scaleOf(facts.reportingCurrency),
     log,
-  });
+  };
+  const definitions = (): ChurnDefinition[] => [
+    ...new Map(facts.churn.map(({ definition }) => [definition.kind, definition])).values(),
+  ];
+  /** The model that is asked first, as api/predict/churn.ts has it. */
+  const churnOf = (kind: ChurnDefinition['kind']): ServingChurnModel | null => {
+    const of = (name: ServingChurnModel['model']['model']) =>
+      inForceOf(
+        churnModels.filter(({ model }) => model.model === name && model.definition.kind === kind),
+        Number.POSITIVE_INFINITY,
+      );
+    return of('churn-logistic') ?? of('churn-cox');
+  };
+  const scorers = [
+    createScorer({
+      ...scoring,
+      score: (model, input, horizons) => pool.score(model, input, horizons),
+      model: () => models.at(-1) ?? null,
+      minorPerMajor: () => scaleOf(facts.reportingCurrency),
+    }),
+    ...CHURN_KINDS.map((kind) =>
+      createChurnScorer({
+        ...scoring,
+        score: (request) => pool.scoreChurn(request),
+        model: () => churnOf(kind),
+        entriesOf: (sids) => calls.entriesOf(sids),
+        definitions,
+        money: () => ({ reportingCurrency: facts.reportingCurrency, rates: facts.rates }),
+      }),
+    ),
+  ];
 
   function ledgers(refold: Refold): Ledgers {
     const row = createCustomerColumns();
@@ -133,7 +163,10 @@ export async function createServing({ calls, columns, modelOf, pool, projector, 
     clock: (): ClockInfo => clock,
     facts: (): WorkspaceFacts => facts,
     ledgers,
-    settle: () => scorer.settle(),
+    async settle(): Promise<void> {
+      for (const scorer of scorers) await scorer.settle();
+    },
+    definitions,
     /** Statistics for a fit: of now, or as the log stood at `seq`, up to a local day. */
     async statistics(asOf: FitRequest['asOf'], refold: Refold) {
       const present = asOf === null || asOf.seq >= columns.state().seq;
@@ -154,7 +187,9 @@ export async function createServing({ calls, columns, modelOf, pool, projector, 
       }
       return (await calls.portableDigest(ids)).portable;
     },
-    [Symbol.asyncDispose]: () => scorer[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose](): Promise<void> {
+      await Promise.all(scorers.map((scorer) => scorer[Symbol.asyncDispose]()));
+    },
   };
 }
 

@@ -1,7 +1,9 @@
 // Scores of the table computed again: one walk through the log that stops at every position a score was made at, and the scorer's own steps there.
-import type { ServingModel, StoredScoresReport } from '#api/deps.ts';
+import type { ServingChurnModel, ServingModel, StoredScoresReport } from '#api/deps.ts';
 import { scaleOf } from '#api/predict/history.ts';
+import type { ChurnDefinition } from '#domain/churn-definition.ts';
 import { dayOf } from '#domain/time.ts';
+import { churnScore } from '#processors/scoring/churn-columns.ts';
 import { type ScoreColumns, scoreColumns } from '#processors/scoring/score-columns.ts';
 import { SCORE_HORIZONS, scoreInput } from '#processors/scoring/scorer.ts';
 import { sidBytes, type Tables } from '#projections/catalogue.ts';
@@ -23,16 +25,25 @@ const VALUES: readonly (readonly [keyof StoredScore, Exclude<keyof ScoreColumns,
   ['expected_purchases', 'expectedPurchases'],
 ];
 
+type Values = Record<Exclude<keyof ScoreColumns, 'refused'>, ArrayLike<number>>;
+/** What a model of churn says nothing of. */
+const NOTHING = Object.fromEntries(VALUES.map(([, name]) => [name, [Number.NaN]])) as unknown as Values;
+
 export interface ScoresCheck {
   db: Tables;
   refold: Pick<Refold, 'walk'>;
   models: () => readonly ServingModel[];
+  churnModels: () => readonly ServingChurnModel[];
+  definitions: () => readonly ChurnDefinition[];
 }
 
 /** @param sample at most so many rows; they come in the order of their sids, which are random. */
-export async function verifyScores({ db, refold, models }: ScoresCheck, sample: number): Promise<StoredScoresReport> {
-  const byModel = new Map(models().map((serving) => [serving.id, serving.model]));
-  const rows = (await storedScores(db, sample)).filter(({ model_id }) => byModel.has(model_id));
+export async function verifyScores(check: ScoresCheck, sample: number): Promise<StoredScoresReport> {
+  const { db, refold } = check;
+  const byModel = new Map(check.models().map((serving) => [serving.id, serving.model]));
+  const byChurnModel = new Map(check.churnModels().map((serving) => [serving.id, serving.model]));
+  const known = ({ model_id }: StoredScore) => byModel.has(model_id) || byChurnModel.has(model_id);
+  const rows = (await storedScores(db, sample)).filter(known);
   const bySeq = Map.groupBy(rows, (row) => Number(row.seq));
   const report: StoredScoresReport = { checked: 0, same: 0, different: 0, differences: [] };
   const stops = [...bySeq.keys()].sort((a, b) => a - b);
@@ -57,8 +68,15 @@ export async function verifyScores({ db, refold, models }: ScoresCheck, sample: 
   });
   return report;
 
-  function replay(ledger: Ledger, row: StoredScore): ScoreColumns {
-    const { facts } = ledger.workspace;
+  function replay(ledger: Ledger, row: StoredScore): Values {
+    const { facts, rates } = ledger.workspace;
+    const churnModel = byChurnModel.get(row.model_id);
+    if (churnModel) {
+      const entries = ledger.entries(sidBytes(row.sid));
+      const score =
+        entries && churnScore(churnModel, check.definitions(), entries, dayOf(row.ts.getTime(), facts.offsets), rates);
+      return { ...NOTHING, pChurn: [typeof score === 'number' ? score : Number.NaN] };
+    }
     const at = ledger.rows.findSid(sidBytes(row.sid));
     const state = stateOfRows(ledger, at < 0 ? [] : [at]);
     const day = dayOf(row.ts.getTime(), facts.offsets);

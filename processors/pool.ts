@@ -5,6 +5,7 @@ import type { ClvColumnsAnswer, ClvColumnsRequest } from '#domain/models/clv-col
 import type { ClvModel } from '#domain/models/clv-model.ts';
 import type { Result } from '#domain/result.ts';
 import type { NatsOptions } from '#streams/jetstream/connection.ts';
+import type { ChurnColumn, ChurnColumnsRequest } from './scoring/churn-columns.ts';
 import type { ScoreColumns, ScoreHorizons, ScoreInput } from './scoring/score-columns.ts';
 import type { ChurnJob, TrainedChurn } from './training/churn-job.ts';
 import type { ClvTraining, ClvTrainingData } from './training/fit-clv.ts';
@@ -16,6 +17,7 @@ export interface Pool extends AsyncDisposable {
   fitClv(data: ClvTrainingData, unit: 'week' | 'day'): Promise<Result<ClvTraining, string>>;
   fitPurchases(name: PurchaseModelName, data: ClvTrainingData, unit: 'week' | 'day'): Promise<CheckedFit>;
   score(model: ClvModel, input: ScoreInput, horizons: ScoreHorizons): Promise<ScoreColumns>;
+  scoreChurn(request: ChurnColumnsRequest): Promise<ChurnColumn>;
   clvColumns(request: ClvColumnsRequest): Promise<ClvColumnsAnswer>;
   trainChurn(nats: NatsOptions, job: ChurnJob): Promise<Result<TrainedChurn, string>>;
   /** Sums over some chunks of rows; the columns should lie in shared memory. */
@@ -39,6 +41,7 @@ export function createPool(threads = 2): Pool {
     fitClv: (data, unit) => run({ kind: 'fit-clv', data, unit }),
     fitPurchases: (name, data, unit) => run({ kind: 'fit-purchases', name, data, unit }),
     score: (model, input, horizons) => run({ kind: 'score', model, input, horizons }),
+    scoreChurn: (request) => run({ kind: 'score-churn', request }),
     clvColumns: (request) => run({ kind: 'clv-columns', request }),
     trainChurn: (nats, job) => run({ kind: 'train-churn', nats, job }),
     logisticSums: (request) => run({ kind: 'logistic-sums', request }),

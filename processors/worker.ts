@@ -4,6 +4,7 @@ import type { ClvModel } from '#domain/models/clv-model.ts';
 import { chunkSums } from '#domain/models/logistic-kernel.ts';
 import { connectNats, type NatsOptions } from '#streams/jetstream/connection.ts';
 import { createJetStreamStore } from '#streams/jetstream/store.ts';
+import { type ChurnColumnsRequest, churnColumn } from './scoring/churn-columns.ts';
 import { type ScoreHorizons, type ScoreInput, scoreColumns } from './scoring/score-columns.ts';
 import { type ChurnJob, trainChurn } from './training/churn-job.ts';
 import { type ClvTrainingData, fitClv } from './training/fit-clv.ts';
@@ -14,6 +15,7 @@ export type PoolTask =
   | { kind: 'fit-clv'; data: ClvTrainingData; unit: 'week' | 'day' }
   | { kind: 'fit-purchases'; name: PurchaseModelName; data: ClvTrainingData; unit: 'week' | 'day' }
   | { kind: 'score'; model: ClvModel; input: ScoreInput; horizons: ScoreHorizons }
+  | { kind: 'score-churn'; request: ChurnColumnsRequest }
   | { kind: 'clv-columns'; request: ClvColumnsRequest }
   /** `nats` may hold a secret: never log it. */
   | { kind: 'train-churn'; nats: NatsOptions; job: ChurnJob }
@@ -27,6 +29,8 @@ export default function run(task: PoolTask): unknown {
       return fitPurchases(task.name, task.data, task.unit);
     case 'score':
       return scoreColumns(task.model, task.input, task.horizons);
+    case 'score-churn':
+      return churnColumn(task.request);
     case 'clv-columns':
       return clvColumns(task.request);
     case 'train-churn':

@@ -195,14 +195,18 @@ export interface OpenTables extends AsyncDisposable {
 }
 
 /** For those who read: a pool and typed queries. Nobody but the projector writes. */
-export function openTables(databaseUrl: string, options: { name?: string; connections?: number } = {}): OpenTables {
+export function openTables(
+  databaseUrl: string,
+  options: { name?: string; connections?: number; client?: new () => pg.ClientBase; statementMs?: number } = {},
+): OpenTables {
   const pool = new pg.Pool({
     connectionString: databaseUrl,
     application_name: options.name ?? 'axiom47 tables',
     max: options.connections ?? 4,
     connectionTimeoutMillis: 3_000,
-    statement_timeout: 30_000,
+    statement_timeout: options.statementMs ?? 30_000,
     keepAlive: true,
+    ...(options.client === undefined ? {} : { Client: options.client }),
   });
   // A connection lost while idle: the pool replaces it, the next query reports what is still wrong.
   pool.on('error', () => undefined);

@@ -36,6 +36,8 @@ export interface CustomerPage {
   cursor?: CustomerCursor | null;
   /** Model whose scores are shown and sorted by; null: none. */
   modelId: string | null;
+  /** Models of churn that go before it in the sort by churn, for whoever has a score of theirs, be it none; the first of them goes first. */
+  churnModelIds?: readonly string[];
 }
 
 export interface CustomerListRow {
@@ -137,7 +139,7 @@ export function valuedQuery(db: Tables, page: CustomerPage, limit: number): Quer
   const value = sql.ref(column);
   // Within one model scores_clv and scores_churn hold the order; the join then follows it row by row.
   const key = sql.ref(SCORED.has(page.sort) ? 's.sid_key' : 'c.sid_key');
-  let query = filtered(db, page).where(sql<boolean>`${value} is not null`);
+  let query = filtered(db, page, limit).where(sql<boolean>`${value} is not null`);
   const { cursor } = page;
   if (cursor && cursor.value !== null) {
     const at = sql`${cursor.value}::${sql.raw(type)}`;
@@ -156,12 +158,49 @@ function valuelessQuery(db: Tables, page: CustomerPage, limit: number): Query {
   return query.select(sql<null>`null`.as('value')).orderBy(sql`c.sid_key`).limit(limit) as unknown as Query;
 }
 
-function filtered(db: Tables, { filter = {}, modelId }: CustomerPage) {
-  let query = db
-    .selectFrom('rm.customers as c')
-    .leftJoin('rm.scores as s', (join) =>
-      join.onRef('s.sid_key', '=', 'c.sid_key').on('s.model_id', '=', modelId ?? ''),
-    )
+/**
+ * The row of each customer's own model: of the first of `models` that has one.
+ *
+ * @param first only so many of each model, highest first: what a page can show. Then each part follows its model's index and stops, where the
+ *   planner would put whole tables together (it knows nothing of the page's limit inside a union).
+ */
+function ownScores(models: readonly string[], first: { limit: number; cursor: CustomerCursor | null } | null) {
+  const parts = models.map((model, i) => {
+    const own = models
+      .slice(0, i)
+      .map(
+        (earlier) =>
+          sql` and not exists (select from rm.scores o where o.sid_key = m.sid_key and o.model_id = ${earlier})`,
+      );
+    const all = sql`select m.* from rm.scores m where m.model_id = ${model}${sql.join(own, sql``)}`;
+    if (first === null) return all;
+    const { value = null, sidKey = '0' } = first.cursor ?? {};
+    const after =
+      value === null
+        ? sql``
+        : sql` and m.p_churn <= ${value}::double precision and (m.p_churn < ${value}::double precision or m.sid_key > ${sidKey}::bigint)`;
+    return sql`(${all} and m.p_churn is not null${after} order by m.p_churn desc nulls last, m.sid_key limit ${first.limit})`;
+  });
+  return sql<Database['rm.scores']>`(${sql.join(parts, sql` union all `)})`;
+}
+
+/** @param first of the sort by churn: how many rows will be read, when nothing but the cursor leaves any out. */
+function filtered(
+  db: Tables,
+  { filter: given, modelId, churnModelIds = [], sort, cursor }: CustomerPage,
+  first: number | null = null,
+) {
+  const customers = db.selectFrom('rm.customers as c');
+  const models = [...churnModelIds, ...(modelId === null ? [] : [modelId])];
+  const bounds = first === null || given !== undefined ? null : { limit: first, cursor: cursor ?? null };
+  const scored =
+    sort === 'p_churn' && churnModelIds.length > 0
+      ? customers.leftJoin(ownScores(models, bounds).as('s'), (join) => join.onRef('s.sid_key', '=', 'c.sid_key'))
+      : customers.leftJoin('rm.scores as s', (join) =>
+          join.onRef('s.sid_key', '=', 'c.sid_key').on('s.model_id', '=', modelId ?? ''),
+        );
+  const filter = given ?? {};
+  let query = scored
     .select([
       'c.sid',
       'c.sid_key',

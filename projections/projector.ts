@@ -14,6 +14,7 @@ import { emptyForZone } from './migrate.ts';
 import type { Position, ProjectorHandlers, ProjectorStatus } from './protocol.ts';
 import { createWriter, isFinal, type LogLine, Rewound, WriterStopped } from './runner.ts';
 import * as scores from './scores.ts';
+import { ShadowClient } from './shadow.ts';
 import { tableCounts } from './stats.ts';
 import { digestOfTable } from './transactions-digest.ts';
 import { DEFAULT_WINDOW_DAYS, EventWindow } from './window.ts';
@@ -28,6 +29,8 @@ export interface ProjectorOptions {
   /** With it the views that name customers are made (identified-views.ts). */
   keyringUrl?: string;
   windowDays?: number;
+  /** Fills the tables beside the live ones (shadow.ts). */
+  shadow?: boolean;
   /** A transaction takes at least this many events when they are there … */
   batchEvents?: number;
   /** … and waits this long for them. */
@@ -56,11 +59,16 @@ export function startProjector(options: ProjectorOptions): Projector {
   const stopping = new AbortController();
   const writer = createWriter({
     databaseUrl: options.databaseUrl,
+    shadow: options.shadow ?? false,
     log,
     session: [...stagingTables, customers.stageTable, scores.stageTable],
     onConnect: (client) => window.load(client),
   });
-  const reader = openTables(options.databaseUrl, { name: 'axiom47 projector reads', connections: 2 });
+  const reader = openTables(options.databaseUrl, {
+    name: 'axiom47 projector reads',
+    connections: 2,
+    ...(options.shadow ? { client: ShadowClient } : {}),
+  });
   const batch = new Batch();
   const position: Position = { events: 0, customers: 0 };
   let failure: ProjectorStatus['failure'] = null;

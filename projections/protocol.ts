@@ -10,6 +10,8 @@ export interface ProjectorConfig {
   fold: MessagePort;
   /** The keyring's database, for the views that name customers; without it only pseudonyms are shown. */
   keyringUrl?: string;
+  /** Fills the tables beside the live ones (shadow.ts). */
+  shadow?: boolean;
   /** Days of the window of rm.events; 90. */
   windowDays?: number;
 }

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { type ProjectionName, projections } from './catalogue.ts';
 import { migrateTables } from './migrate.ts';
+import { ShadowClient } from './shadow.ts';
 
 /** Somebody else writes these tables now (a second process on the same database, or a rebuild). */
 class Fenced extends Error {
@@ -44,6 +45,8 @@ export type LogLine = (level: 'info' | 'warn' | 'error', fields: Record<string, 
 
 export interface WriterOptions {
   databaseUrl: string;
+  /** Writes the tables that are built beside the live ones (shadow.ts), which must be there. */
+  shadow?: boolean;
   log: LogLine;
   /** Statements for each new connection: its staging tables. */
   session: readonly string[];
@@ -85,7 +88,7 @@ export function createWriter(options: WriterOptions): Writer {
 
   async function connection(): Promise<pg.Client> {
     if (client) return client;
-    const fresh = new pg.Client({
+    const fresh = new (options.shadow ? ShadowClient : pg.Client)({
       connectionString: options.databaseUrl,
       application_name: 'axiom47 projector',
       connectionTimeoutMillis: 5_000,
@@ -99,9 +102,7 @@ export function createWriter(options: WriterOptions): Writer {
     try {
       await fresh.connect();
       if (!epochs) {
-        const { applied, emptied } = await migrateTables(fresh);
-        if (applied.length > 0) log('info', { applied }, 'read models migrated');
-        if (emptied.length > 0) log('info', { emptied }, 'read models have a new definition and are filled again');
+        if (!options.shadow) await migrate(fresh);
         epochs = await takeEpochs(fresh);
       }
       // JIT costs more than these statements take, and estimates of staging tables would trigger it. Commits need not wait for the disk:
@@ -114,6 +115,12 @@ export function createWriter(options: WriterOptions): Writer {
     }
     client = fresh;
     return fresh;
+  }
+
+  async function migrate(fresh: pg.Client): Promise<void> {
+    const { applied, emptied } = await migrateTables(fresh);
+    if (applied.length > 0) log('info', { applied }, 'read models migrated');
+    if (emptied.length > 0) log('info', { emptied }, 'read models have a new definition and are filled again');
   }
 
   /** A connection after any error is in doubt; a new one starts clean. */

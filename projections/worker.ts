@@ -25,6 +25,7 @@ const projector = startProjector({
   onProgress: (position) => post({ event: 'progress', position }),
   onFailure: ({ code, message }) => post({ event: 'failed', code, message }),
   ...(config.keyringUrl === undefined ? {} : { keyringUrl: config.keyringUrl }),
+  shadow: config.shadow ?? false,
   ...(config.windowDays === undefined ? {} : { windowDays: config.windowDays }),
 });
 const callers: MessagePort[] = [];

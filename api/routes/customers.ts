@@ -202,6 +202,9 @@ export function customerRoutes(deps: Deps, predictions: Predictions) {
     });
   }
 
+  const churnModelsNow = (): string[] =>
+    churnPredictions.inForce(predictions.now().seq).map(({ serving: { id } }) => id);
+
   async function pageOf(
     role: Role,
     found: (at: Coordinate | null) => Promise<{ sids: Uint8Array[]; next: string | null }>,
@@ -213,8 +216,7 @@ export function customerRoutes(deps: Deps, predictions: Predictions) {
     const named = await nameAll(deps.keyring, role, sids);
     const items = await rowsOf(named, sids, at, moment);
     const placed = predictions.placed(moment, at?.serving ?? null);
-    const churnModels = churnPredictions.inForce(moment.seq).map(({ serving: { id } }) => id);
-    return { items, next, total: deps.columns.state().customers, ...placed, churn_models: churnModels };
+    return { items, next, total: deps.columns.state().customers, ...placed, churn_models: churnModelsNow() };
   }
 
   return createRouter()
@@ -233,7 +235,13 @@ export function customerRoutes(deps: Deps, predictions: Predictions) {
       async (c) => {
         const { sort, cursor, limit } = c.req.valid('query');
         const page = await pageOf(c.var.principal.role, (at) =>
-          deps.tables.customers({ sort, after: cursor ?? null, limit, modelId: at?.serving.id ?? null }),
+          deps.tables.customers({
+            sort,
+            after: cursor ?? null,
+            limit,
+            modelId: at?.serving.id ?? null,
+            churnModelIds: churnModelsNow(),
+          }),
         );
         return c.json(page, 200);
       },

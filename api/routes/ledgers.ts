@@ -22,7 +22,7 @@ const Ledgers = z.object({
     rows: z.number().describe('Customers compared since the start'),
     changed_meanwhile: z.number(),
   }),
-  mismatches_found: z.number(),
+  mismatches_found: z.number().describe('Since the start, mended or not'),
   mismatches: z.array(
     z.object({
       ledger: z.enum(['log', 'gateway', 'events', 'customers']),

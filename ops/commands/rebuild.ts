@@ -1,6 +1,6 @@
-// Days computed anew in another zone: shown first, then done by the server, which starts again for it.
+// The tables filled anew beside the live ones; days computed anew in another zone (shown first, then done by the server, which starts again).
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ZoneControl, ZonePreview } from '#api/deps.ts';
+import type { RebuildState, ZoneControl, ZonePreview } from '#api/deps.ts';
 import { type Client, createClient, dataDirOf, withServer } from '../client.ts';
 import { findRunning } from '../data-dir.ts';
 import { type Command, type Io, UsageError } from './command.ts';
@@ -15,11 +15,16 @@ const PATIENCE_MS = 180_000;
 
 export const rebuild: Command = {
   name: 'rebuild',
-  summary: 'compute every earlier day anew after the workspace got another zone',
+  summary: 'fill the tables anew beside the live ones; compute every earlier day anew in another zone',
   help: `
-axiom47 rebuild --zone [--yes] [--data-dir DIR] [--json]
+axiom47 rebuild tables [--data-dir DIR] [--json]
+axiom47 rebuild --zone [--yes]
 
-After \`axiom47 workspace zone ZONE\` new events get their day in the new zone and earlier ones keep theirs. This gives every earlier day to the
+tables: fills the read models again from the log, beside the live ones, compares every customer with the ledger and then puts them in the place of the
+live ones, which are read and written meanwhile. Says for how many customers the old ones were different. Tables that do not equal the
+ledger are thrown away and the live ones stay.
+
+--zone: after \`axiom47 workspace zone ZONE\` new events get their day in the new zone and earlier ones keep theirs. This gives every earlier day to the
 zone in force, except dates that came without a time: the whole log is folded again and the tables are filled again. Answers about the log
 as it stood before stay what they were. Without --yes it only shows for how many customers something would change.
 
@@ -30,7 +35,11 @@ Example: axiom47 workspace zone Europe/Berlin && axiom47 rebuild --zone --yes
 `,
   async run(argv, io) {
     const { values, positionals } = parseCommand(argv, { zone: { type: 'boolean' }, yes: { type: 'boolean' } });
-    if (!values.zone || positionals.length > 0) throw new UsageError('rebuild --zone [--yes]');
+    const tables = positionals.length === 1 && positionals[0] === 'tables' && !values.zone && !values.yes;
+    if (!tables && (!values.zone || positionals.length > 0))
+      throw new UsageError('rebuild takes `tables`, or --zone [--yes]');
+    if (tables)
+      return withServer(dataDirOf(values['data-dir']), { io }, (client) => rebuildTables(client, values.json, io));
     const dataDir = dataDirOf(values['data-dir']);
     const own = findRunning(dataDir) === undefined;
     const asked = await withServer(dataDir, { io }, async (client) => {
@@ -60,6 +69,27 @@ Example: axiom47 workspace zone Europe/Berlin && axiom47 rebuild --zone --yes
     return 0;
   },
 };
+
+async function rebuildTables(client: Client, json: boolean | undefined, io: Io): Promise<number> {
+  await client.call<RebuildState>('POST', '/api/rebuild');
+  for (let spoke = performance.now(); ; await sleep(POLL_MS)) {
+    const state = await client.call<RebuildState>('GET', '/api/rebuild');
+    const { step, seq, of, rows, ms, differs, first, detail } = state;
+    if (step === 'done' || step === 'failed') {
+      print(io, json, state, () =>
+        step === 'failed'
+          ? 'Nothing was switched.'
+          : `${rows} rows in ${(ms / 1000).toFixed(1)} s, compared with the ledger and live from log position ${seq} on; ` +
+            `the tables before were different for ${differs} customers${first.length > 0 ? ` (sid_key ${first.join(', ')})` : ''}`,
+      );
+      if (step === 'failed') io.stderr(`axiom47: ${detail}\n`);
+      return step === 'done' ? 0 : 1;
+    }
+    if (performance.now() - spoke < SAY_MS) continue;
+    spoke = performance.now();
+    io.stderr(`${step} … log position ${seq} of ${of}\n`);
+  }
+}
 
 const inWords = (preview: ZonePreview): string =>
   `${preview.zone} (version ${preview.version}): the number of repeat purchases changes for ${preview.frequency} of ${preview.customers} customers ` +

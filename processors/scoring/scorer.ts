@@ -14,19 +14,37 @@ export interface ScoringModel {
   model: ClvModel;
 }
 
-export interface ScorerDeps {
-  /** At most `limit` customers that changed after a position, and the position the answer is complete to. */
+/** What a kind of model makes of some customers: columns of one length with their sids; who is not its business is left out. */
+export interface Scored {
+  sids: Uint8Array;
+  horizonDays: number;
+  columns: Omit<ScoreColumns, 'refused'>;
+  /** How many have no score, by reason. */
+  refused: Readonly<Record<string, number>>;
+}
+
+export interface ScoreLoopDeps<Model extends { id: string }> {
+  /** About `limit` customers that changed after a position, and the position the answer is complete to. */
   dirtyRows(sinceSeq: number, limit: number): Promise<{ rows: CustomerState; seq: number }>;
-  score(model: ClvModel, input: ScoreInput, horizons: ScoreHorizons): Promise<ScoreColumns>;
+  /** @param seq what `rows` are complete to: nothing later may reach a score. */
+  score(inForce: Model, rows: CustomerState, now: { seq: number; day: number }): Promise<Scored>;
+  /** Customers a step. */
+  chunk: number;
   writeScores(batch: ScoreBatch): Promise<number>;
-  model(): ScoringModel | null;
+  model(): Model | null;
+  /** Everybody is scored again when it changes: the model's id, and whatever else decides who is scored by it. */
+  key(inForce: Model): string;
   /** What an earlier start left: who has not changed since `seq` has a score of `day` or later. null: nothing. */
   left(modelId: string): Promise<{ seq: number; day: number } | null>;
   /** The workspace's now: its day and instant, and whose clock says so. */
   clock(): { day: number; at: number; mode: 'log' | 'wall' };
+  log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
+}
+
+export interface ScorerDeps extends Omit<ScoreLoopDeps<ScoringModel>, 'score' | 'chunk' | 'key'> {
+  score(model: ClvModel, input: ScoreInput, horizons: ScoreHorizons): Promise<ScoreColumns>;
   /** Minor units in one major unit of the reporting currency, e.g. 100. */
   minorPerMajor(): number;
-  log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
 }
 
 export interface Scorer extends AsyncDisposable {
@@ -45,7 +63,24 @@ const FULL_SHARE = 0.05;
 /** What a stop waits for the chunk under way. */
 const LAST_WRITE_MS = 2_000;
 
+/** Purchases and money, by the CLV model in force. */
 export function createScorer(deps: ScorerDeps): Scorer {
+  return createScoreLoop<ScoringModel>({
+    ...deps,
+    chunk: CHUNK,
+    key: ({ id }) => id,
+    async score({ model }, rows, { day }) {
+      const { refused, ...columns } = await deps.score(
+        model,
+        scoreInput(rows, day, deps.minorPerMajor()),
+        SCORE_HORIZONS,
+      );
+      return { sids: rows.sids, horizonDays: SCORE_HORIZONS.churnDays, columns, refused };
+    },
+  });
+}
+
+export function createScoreLoop<Model extends { id: string }>(deps: ScoreLoopDeps<Model>): Scorer {
   let scoredModel: string | null = null;
   let scoredDay = 0;
   let scoredSeq = 0;
@@ -62,50 +97,45 @@ export function createScorer(deps: ScorerDeps): Scorer {
     if (scoredModel === null) {
       const left = await deps.left(inForce.id);
       if (left) {
-        scoredModel = inForce.id;
+        scoredModel = deps.key(inForce);
         scoredSeq = left.seq;
         scoredDay = left.day;
       }
     }
     const dayPassed = now.day !== scoredDay && Date.now() >= nextFull;
-    const full = inForce.id !== scoredModel || dayPassed;
+    const key = deps.key(inForce);
+    const full = key !== scoredModel || dayPassed;
     let since = full ? 0 : scoredSeq;
     let done = 0;
+    let written = 0;
     const refused: Record<string, number> = {};
     const begun = performance.now();
     for (;;) {
-      const { rows, seq } = await deps.dirtyRows(since, CHUNK);
+      const { rows, seq } = await deps.dirtyRows(since, deps.chunk);
       const count = rows.sids.length / 16;
       if (count > 0) {
         progress = { done, of: done + count };
         // Read after the rows, so that it is not behind anything they hold: what is stored says of which moment the score is.
         const { day, at, mode } = deps.clock();
-        const scores = await deps.score(inForce.model, scoreInput(rows, day, deps.minorPerMajor()), SCORE_HORIZONS);
-        for (const [reason, n] of Object.entries(scores.refused)) refused[reason] = (refused[reason] ?? 0) + n;
-        const { refused: _, ...columns } = scores;
-        await deps.writeScores({
-          modelId: inForce.id,
-          horizonDays: SCORE_HORIZONS.churnDays,
-          seq,
-          at,
-          clock: mode,
-          sids: rows.sids,
-          ...columns,
-        });
+        const { sids, horizonDays, columns, refused: none } = await deps.score(inForce, rows, { seq, day });
+        for (const [reason, n] of Object.entries(none)) refused[reason] = (refused[reason] ?? 0) + n;
+        if (sids.length > 0)
+          await deps.writeScores({ modelId: inForce.id, horizonDays, seq, at, clock: mode, sids, ...columns });
         done += count;
+        written += sids.length / 16;
       }
-      const complete = seq <= since || count < CHUNK;
+      const complete = seq <= since || count < deps.chunk;
       since = Math.max(since, seq);
       if (complete || stopped) break;
     }
     progress = null;
     scoredSeq = since;
     if (full) {
-      scoredModel = inForce.id;
+      scoredModel = key;
       scoredDay = now.day;
       const ms = Math.round(performance.now() - begun);
       nextFull = Date.now() + Math.max(FULL_EVERY_MS, ms / FULL_SHARE);
-      deps.log.info({ customers: done, refused, model: inForce.id, ms }, 'scored the base');
+      deps.log.info({ customers: written, refused, model: inForce.id, ms }, 'scored the base');
     }
   }
 

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { afterAll, expect, test } from 'vitest';
-import type { ChainAnswer, LedgersReport } from '#api/deps.ts';
+import type { ChainAnswer, LedgersReport, RebuildState } from '#api/deps.ts';
 import { SYSTEM_INBOX } from '#ops/engines/nats-external.ts';
 import { connectNats } from '#streams/jetstream/connection.ts';
 import { type Ended, removeFolders, run, serve, temporaryFolder, until } from '../support/program.ts';
@@ -83,6 +83,18 @@ test('a message lost under a running server: it serves on, and says which projec
   ]);
   const { metricsUrl } = JSON.parse(readFileSync(join(other, 'run.json'), 'utf8')) as { metricsUrl: string };
   expect(await (await fetch(metricsUrl)).text()).toContain('axiom47_ledger_mismatches 1');
+  // What was found is mended from the log, under the eyes of the same server.
+  await program.sql('delete from rm.transactions where sid_key = (select min(sid_key) from rm.transactions)');
+  const rebuilt = await run(['rebuild', 'tables', '--json', '--data-dir', other]);
+  expect([rebuilt.code, rebuilt.stderr]).toEqual([0, '']);
+  expect(rebuilt.json<RebuildState>()).toMatchObject({ step: 'done', differs: 1 });
+  expect((await projections()).code).toBe(0);
+  await program.call('POST', '/api/events', [order(6)]);
+  await until('the new tables are written', async () => {
+    const [row] = await program.sql<{ n: string }>('select count(*) as n from masked.transactions');
+    return row!.n === '7';
+  });
+  expect(await program.sql("select nspname from pg_namespace where nspname like 'rm%'")).toEqual([{ nspname: 'rm' }]);
   const ask = () => program.call<ChainAnswer>('POST', '/api/verify/chain');
   const { messages, ok } = await ask();
   expect(ok).toBe(true);

@@ -3,10 +3,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { StoredScoresReport } from '#api/deps.ts';
 import type { ImportSummary } from '#ops/import/run-import.ts';
 import { expectClose } from '../support/close.ts';
 import { csvRows, fixture } from '../support/histories.ts';
-import { type Program, removeFolders, serve, temporaryFolder } from '../support/program.ts';
+import { type Program, removeFolders, serve, temporaryFolder, until } from '../support/program.ts';
 import { describeShared, sharedPath } from '../support/shared.ts';
 
 interface Churn {
@@ -209,6 +210,27 @@ function suite(prepare: () => Table) {
       ...after
     } = (await ask(asked)) as unknown as Record<string, unknown>;
     expect(answer).toMatchObject(after);
+  });
+
+  test('the scores table holds every subscriber by their model, the list follows it, and the log gives the same bits again', async () => {
+    const lost = rows.filter(table.ended).length;
+    await until('every subscriber is in the table', async () => {
+      const [row] = await program.sql<{ n: string; scored: string }>(
+        `select count(*) as n, count(p_churn) as scored from rm.scores where model_id = 'subscription_churn_model@1'`,
+      );
+      return Number(row?.n) === rows.length && Number(row?.scored) === rows.length - lost;
+    });
+    const page = await program.call<{ items: { p_churn: number; churn_model: string; customer_id: string }[] }>(
+      'GET',
+      '/api/customers?sort=p_churn&limit=50',
+    );
+    const shown = page.items.map(({ p_churn }) => p_churn);
+    expect(shown).toEqual([...shown].sort((a, b) => b - a));
+    expect(new Set(page.items.map((each) => each.churn_model))).toEqual(new Set(['subscription_churn_model@1']));
+    const [most] = await program.sql<{ p: number }>('select max(p_churn) as p from rm.scores');
+    expect(shown[0]).toBe(Number(most!.p));
+    const report = await program.json<StoredScoresReport>(['verify', '--scores', '--sample', '300']);
+    expect(report).toMatchObject({ checked: 300, same: 300, different: 0 });
   });
 
   test('in the end nobody is left between the days the table speaks of', async () => {

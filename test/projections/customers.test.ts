@@ -288,6 +288,50 @@ test('pages of any size, in any sort, with ties and missing values, show every c
     expect(decodeCursor(text)).toBeNull();
 });
 
+test('the sort by churn follows the score of each customer’s own model, page by page, be it none', async () => {
+  const people = Array.from({ length: 40 }, (_, n) => plain(n, 1));
+  const all = people.map((_, n) => n);
+  // The model of contracts first, then the classifier of buyers, then the model of purchases; some have a row of several.
+  const byModel = {
+    'contract@1': all
+      .filter((n) => n % 3 === 0)
+      .map((n) => ({ n, clv: 1, churn: n % 2 === 0 ? (n % 7) / 7 : Number.NaN })),
+    'shop@2': all.filter((n) => n % 4 === 0).map((n) => ({ n, clv: 1, churn: (n % 5) / 5 })),
+    'm@1': all.filter((n) => n % 10 !== 1).map((n) => ({ n, clv: 1, churn: (n % 6) / 6 })),
+  };
+  const { tables, projector } = await loaded('own', people, null);
+  await using _p = projector;
+  await using _t = tables;
+  for (const [model, rows] of Object.entries(byModel)) await projector.writeScores(scoresOf(rows, 1, model));
+  const order = ['contract@1', 'shop@2', 'm@1'] as const;
+  const number = new Map(people.map((row, n) => [uuidOf(row.sid), n]));
+  const key = (n: number) => sidKeyOf(people[n]!.sid);
+  for (const models of [['contract@1', 'shop@2'], ['shop@2'], []] as const)
+    for (const modelId of ['m@1', null]) {
+      const own = (n: number): number | null => {
+        const asked = order.filter((model) => (models as readonly string[]).includes(model) || model === modelId);
+        const rows = asked.flatMap((model) => byModel[model].filter((row) => row.n === n));
+        return rows[0] === undefined || Number.isNaN(rows[0].churn) ? null : rows[0].churn;
+      };
+      const seen: number[] = [];
+      let cursor: CustomerPage['cursor'] = null;
+      do {
+        const page: CustomerPage = { sort: 'p_churn', limit: 7, modelId, churnModelIds: models, cursor };
+        const { rows, next } = await customerPage(tables.db, page);
+        seen.push(...rows.map((row) => number.get(row.sid)!));
+        for (const row of rows) expect(row.score?.pChurn ?? null).toBe(own(number.get(row.sid)!));
+        cursor = next;
+      } while (cursor);
+      expect(seen).toEqual(
+        [...all].sort((a, b) => {
+          const [x, y] = [own(a), own(b)];
+          if (x !== y) return x === null ? 1 : y === null ? -1 : y - x;
+          return key(a) < key(b) ? -1 : 1;
+        }),
+      );
+    }
+});
+
 test('every list and series reads an index', async () => {
   const { tables, url, projector } = await loaded('explain', [], null);
   await using _p = projector;
@@ -327,6 +371,17 @@ test('every list and series reads an index', async () => {
       expect(text).toContain(index[sort]);
       expect(text).not.toMatch(/Seq Scan|Sort|Hash Join/);
     }
+  }
+  // Models of churn beside: each part follows its index and stops after a page.
+  await tables.pool.query(
+    `insert into rm.scores select k, 'c@1', random(), null, null, null, null, null, null, 30, 1, now(), 'log' from generate_series(1, 30000, 3) k;
+     analyze rm.scores`,
+  );
+  for (const cursor of [null, { value: '0.5', sidKey: '5' }]) {
+    const page: CustomerPage = { sort: 'p_churn', limit: 50, modelId: 'm@1', churnModelIds: ['c@1'], cursor };
+    const parts = await plan(valuedQuery(tables.db, page, 51).compile());
+    expect(parts.match(/Index Scan using scores_churn/g)).toHaveLength(2);
+    expect(parts).not.toMatch(/Seq Scan|Hash/);
   }
   expect(
     await plan({

@@ -395,6 +395,10 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
       danglingLinks: 0,
       named: { orphans: [], returned: [] },
     }),
+    rebuild: {
+      state: () => ({ step: 'idle', seq: 0, of: 0, rows: 0, ms: 0, differs: null, first: [], detail: null }),
+      start: () => true,
+    },
     agreement: { report: () => AGREED, verify: async () => AGREED },
     verifyChain: async () => ({ ok: true, messages: 0, bytes: 0, links: 0, sealed_to: 0, head: '', faults: [] }),
     verifyScores: async () => ({ checked: 0, same: 0, different: 0, differences: [] }),

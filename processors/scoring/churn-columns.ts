@@ -1,0 +1,47 @@
+// Scores subscribers, and buyers under a classifier, entries in and a column out; NaN where the model does not apply, counted by reason.
+import { type ChurnDefinition, definitionOf } from '#domain/churn-definition.ts';
+import type { CustomerEntries } from '#domain/ledger.ts';
+import { type ChurnModel, type ChurnRefusal, predictChurnBy } from '#domain/models/churn-model.ts';
+import { type Rates, ratesOf } from '#domain/rates.ts';
+
+export type NoChurnScore = ChurnRefusal['reason'] | 'erased' | 'anonymous' | 'other-definition';
+
+/** One customer by the model of their definition of churn; what a stored score is, and what it is verified by. */
+export function churnScore(
+  model: ChurnModel,
+  definitions: readonly ChurnDefinition[],
+  entries: CustomerEntries,
+  day: number,
+  rates: Rates,
+): number | NoChurnScore {
+  if (entries.erased) return 'erased';
+  if (entries.anonymous) return 'anonymous';
+  if (definitionOf(definitions, entries, day).kind !== model.definition.kind) return 'other-definition';
+  const answer = predictChurnBy(model, entries, day, { rates });
+  return answer.ok ? answer.value.pChurn : answer.reason.reason;
+}
+
+export interface ChurnColumnsRequest {
+  model: ChurnModel;
+  definitions: readonly ChurnDefinition[];
+  entries: readonly CustomerEntries[];
+  day: number;
+  reportingCurrency: string;
+  rates: readonly (readonly [number, Readonly<Record<string, string>>])[];
+}
+export interface ChurnColumn {
+  pChurn: Float64Array;
+  refused: Partial<Record<NoChurnScore, number>>;
+}
+
+export function churnColumn({ model, definitions, entries, day, ...money }: ChurnColumnsRequest): ChurnColumn {
+  const rates = ratesOf(money.reportingCurrency, money.rates);
+  const refused: ChurnColumn['refused'] = {};
+  const pChurn = Float64Array.from(entries, (each) => {
+    const score = churnScore(model, definitions, each, day, rates);
+    if (typeof score === 'number') return score;
+    refused[score] = (refused[score] ?? 0) + 1;
+    return Number.NaN;
+  });
+  return { pChurn, refused };
+}
