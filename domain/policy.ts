@@ -1,4 +1,5 @@
 // The field policy of a source: what travels in the clear, what is sealed under the customer's key, what is dropped with a count (facts §1).
+import { parseExact } from './exact-number.ts';
 import { ok, type Result, refuse } from './result.ts';
 import { cleanText, looksPersonal } from './text.ts';
 
@@ -103,7 +104,14 @@ export function plainValue(value: unknown): Result<string | number | boolean> {
   if (typeof value === 'boolean') return ok(value);
   if (typeof value === 'number') {
     if (!Number.isFinite(value)) return refuse('is not a finite number');
-  } else {
+    // The log holds integers only (facts §1, §5): any other number is written out as the decimal it is.
+    if (!Number.isSafeInteger(value)) {
+      const text = String(value);
+      if (parseExact(text) === null) return refuse('is a number of more than 15 digits; send it as a text');
+      value = text;
+    }
+  }
+  if (typeof value !== 'number') {
     const label = cleanText(value, MAX_LABEL_LENGTH);
     if (label === null)
       return refuse(`is not a number, a boolean or a text of 1 … ${MAX_LABEL_LENGTH} printable characters`);

@@ -103,6 +103,6 @@ export function spanOf(snapshot: Snapshot, tenureText: string, ended: string): {
   };
 }
 
-/** A cell as an attribute: numbers as numbers, blanks not at all. */
+/** A cell as an attribute: integers as integers, blanks not at all; decimals stay the text that they are (exact-number.ts). */
 export const attributeOf = (text: string): string | number | null =>
-  text === '' ? null : /^-?\d{1,15}(\.\d{1,15})?$/.test(text) ? Number(text) : text;
+  text === '' ? null : /^(0|-?[1-9]\d{0,14})$/.test(text) ? Number(text) : text;

@@ -23,7 +23,7 @@ import { createScorer } from '#processors/scoring/scorer.ts';
 import { type Columns, createCustomerColumns } from '#projections/memory/columns.ts';
 import type { FoldHandlers, FoldMessage } from '#projections/memory/protocol.ts';
 import { trainingStatistics } from '#projections/memory/training-statistics.ts';
-import type { ChurnInForce, WorkspaceFacts } from '#projections/memory/workspace.ts';
+import { type ChurnInForce, hasContracts, type WorkspaceFacts } from '#projections/memory/workspace.ts';
 import type { ProjectorHandlers } from '#projections/protocol.ts';
 import type { ScoreBatch } from '#projections/scores.ts';
 import type { Keyring } from '#streams/keyring/keyring.ts';
@@ -108,6 +108,7 @@ export async function createServing({ calls, columns, modelOf, pool, projector, 
       ...scoring,
       score: (model, input, horizons) => pool.score(model, input, horizons),
       model: () => models.at(-1) ?? null,
+      contracts: () => hasContracts(facts),
       minorPerMajor: () => scaleOf(facts.reportingCurrency),
     }),
     ...CHURN_KINDS.map((kind) =>

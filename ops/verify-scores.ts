@@ -9,6 +9,8 @@ import { SCORE_HORIZONS, scoreInput } from '#processors/scoring/scorer.ts';
 import { sidBytes, type Tables } from '#projections/catalogue.ts';
 import { stateOfRows } from '#projections/memory/dirty-rows.ts';
 import type { Ledger } from '#projections/memory/ledger.ts';
+import { COLUMN_FLAG } from '#projections/memory/row-layout.ts';
+import { hasContracts } from '#projections/memory/workspace.ts';
 import { type StoredScore, storedScores } from '#projections/scores.ts';
 import type { Refold } from './refold.ts';
 
@@ -73,14 +75,19 @@ export async function verifyScores(check: ScoresCheck, sample: number): Promise<
     const churnModel = byChurnModel.get(row.model_id);
     if (churnModel) {
       const entries = ledger.entries(sidBytes(row.sid));
-      const score =
-        entries && churnScore(churnModel, check.definitions(), entries, dayOf(row.ts.getTime(), facts.offsets), rates);
+      const leftTruncated = (ledger.flags(sidBytes(row.sid)) & COLUMN_FLAG.leftTruncated) !== 0;
+      const day = dayOf(row.ts.getTime(), facts.offsets);
+      const score = entries && churnScore(churnModel, check.definitions(), entries, day, { rates, leftTruncated });
       return { ...NOTHING, pChurn: [typeof score === 'number' ? score : Number.NaN] };
     }
     const at = ledger.rows.findSid(sidBytes(row.sid));
     const state = stateOfRows(ledger, at < 0 ? [] : [at]);
     const day = dayOf(row.ts.getTime(), facts.offsets);
     const horizons = { ...SCORE_HORIZONS, churnDays: row.horizon_days };
-    return scoreColumns(byModel.get(row.model_id)!, scoreInput(state, day, scaleOf(facts.reportingCurrency)), horizons);
+    return scoreColumns(
+      byModel.get(row.model_id)!,
+      scoreInput(state, day, scaleOf(facts.reportingCurrency), hasContracts(facts)),
+      horizons,
+    );
   }
 }

@@ -4,6 +4,7 @@ import { type ChurnDefinition, DEFAULT_CHURN, definitionOf } from '#domain/churn
 import { FEATURES, type FeatureValue, featureRow } from '#domain/churn-features.ts';
 import {
   type ChurnAnswer,
+  type ChurnContext,
   type ChurnRefusal,
   predictChurnBy,
   predictFromFeatures,
@@ -12,6 +13,7 @@ import {
 } from '#domain/models/churn-model.ts';
 import { churnBand } from '#domain/models/clv-model.ts';
 import type { Contribution } from '#domain/models/explanation/contributions.ts';
+import { COLUMN_FLAG } from '#projections/memory/columns.ts';
 import type { Deps, LedgerView, ServingChurnModel } from '../deps.ts';
 import { Problem } from '../problem.ts';
 import { inForceOf, type Moment } from './as-of.ts';
@@ -30,6 +32,10 @@ const refusal = ({ reason, message }: ChurnRefusal): Problem =>
     extra: { applicable: reason },
   });
 const CURVE_POINTS = 12;
+const contextOf = (view: LedgerView, moment: Moment): ChurnContext => ({
+  rates: view.rates,
+  leftTruncated: (view.at(moment.day).flags & COLUMN_FLAG.leftTruncated) !== 0,
+});
 /** Of a page's curve of the time under contract: so far ahead. */
 const AHEAD_DAYS = 365;
 /** Ledgers read from the fold at once: some tens of µs each, and the fold waits meanwhile. */
@@ -83,7 +89,7 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
     horizon: number | null,
   ) {
     const { model } = serving;
-    const context = { rates: view.rates };
+    const context = contextOf(view, moment);
     const result = predictChurnBy(model, view.entries, moment.day, context, horizon);
     if (!result.ok) throw refusal(result.reason);
     const { pChurn, pChurnRaw, horizonDays, contributions, blank, unknown } = result.value;
@@ -108,7 +114,7 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
     if (!serving) return { curve: null, curve_reason: 'no model in force answers every horizon' };
     const curve = points(horizonDays, (days) => {
       if (!cox) return predictions.churn({ moment, serving: clv! }, subject, days).p_churn;
-      const point = predictChurnBy(cox.model, view.entries, moment.day, { rates: view.rates }, days);
+      const point = predictChurnBy(cox.model, view.entries, moment.day, contextOf(view, moment), days);
       if (!point.ok) throw refusal(point.reason);
       return point.value.pChurn;
     });
@@ -204,7 +210,7 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
     valuesOf(moment: Moment, view: LedgerView, modelId: string, contributions: readonly Contribution[]) {
       const model = deps.deployedChurnModels().find(({ id }) => id === modelId)?.model;
       const read = model?.model === 'churn-cox' ? startRow : featureRow;
-      const row = model ? read(view.entries, moment.day, { rates: view.rates }) : {};
+      const row = model ? read(view.entries, moment.day, contextOf(view, moment)) : {};
       return contributions.map((each) => ({
         ...each,
         value: row[each.feature] ?? null,
@@ -219,7 +225,7 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
       const definition = definitionFor(moment, view);
       const { cox } = modelsAt(moment.seq, definition);
       if (cox?.model.model !== 'churn-cox' || definition.kind !== 'contractual') return null;
-      const curve = stayCurve(cox.model, view.entries, moment.day, { rates: view.rates }, AHEAD_DAYS);
+      const curve = stayCurve(cox.model, view.entries, moment.day, contextOf(view, moment), AHEAD_DAYS);
       if (!curve.ok) return { model: cox.id, points: [], reason: curve.reason.reason };
       const points = curve.value.map(({ days, pStays }) => ({ days, p_stays: pStays }));
       return { model: cox.id, points, reason: null };

@@ -130,7 +130,8 @@ export function customerDetail(
   const history = view.at(moment.day);
   const bought = hasBought(history);
   const timeline = timelineOf(view.entries, moment.day);
-  const customer = toCustomer(history, moment.day, scale);
+  const contracts = predictions.contractsAt(moment);
+  const customer = toCustomer(history, moment.day, scale, contracts);
   const subject: Subject = {
     customerId: ref,
     sid,
@@ -147,7 +148,7 @@ export function customerDetail(
     const purchaseDays = [...new Set(view.entries.orders.map((order) => order.day))].filter((day) => day <= moment.day);
     for (const day of gridOf(history.firstDay, moment.day, purchaseDays)) {
       const then = view.at(day);
-      const answer = predictChurn(at.serving.model, toCustomer(then, day, scale), definition.horizonDays);
+      const answer = predictChurn(at.serving.model, toCustomer(then, day, scale, contracts), definition.horizonDays);
       if (answer.ok)
         series.push({
           day: dayText(day),

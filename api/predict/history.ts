@@ -19,8 +19,13 @@ export const isErased = (history: History): boolean => (history.flags & COLUMN_F
 export const isLinked = (history: History): boolean => (history.flags & COLUMN_FLAG.linked) !== 0;
 export const hasBought = (history: History): boolean => history.orders > 0 && history.firstDay !== NO_DAY;
 
-/** What the kernels are asked with. @param day the day asked about, ≥ firstDay. @param scale minor units in one major unit. */
-export function toCustomer(history: History, day: number, scale: number): CustomerHistory {
+/**
+ * What the kernels are asked with.
+ *
+ * @param day the day asked about, ≥ firstDay. @param scale minor units in one major unit.
+ * @param contracts a contractual definition of churn is in force: who has or had a subscription is judged by it, and by no model of purchases.
+ */
+export function toCustomer(history: History, day: number, scale: number, contracts: boolean): CustomerHistory {
   const { flags, firstDay } = history;
   // An anonymous id is nobody's until it is linked: never scored (facts §7).
   if (!hasBought(history) || (flags & (COLUMN_FLAG.erased | COLUMN_FLAG.anonymous)) !== 0)
@@ -33,6 +38,7 @@ export function toCustomer(history: History, day: number, scale: number): Custom
     moneyDays: history.moneyDays,
     leftTruncated: (flags & COLUMN_FLAG.leftTruncated) !== 0,
     withoutRate: (flags & COLUMN_FLAG.noRate) !== 0,
+    contractual: contracts && (flags & COLUMN_FLAG.subscriber) !== 0,
   };
 }
 
@@ -49,7 +55,10 @@ export function historyOf(features: CustomerFeatures, present: { flags: number; 
     orders: features.orders,
     netMinor: features.netMinor,
     currency: features.currency ?? '',
-    flags: (present.flags & (erased | anonymous | leftTruncated)) | (features.noRate ? COLUMN_FLAG.noRate : 0),
+    flags:
+      (present.flags & (erased | anonymous | leftTruncated)) |
+      (features.noRate ? COLUMN_FLAG.noRate : 0) |
+      (features.subscription ? COLUMN_FLAG.subscriber : 0),
     seq: present.seq,
   };
 }

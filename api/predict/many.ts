@@ -23,7 +23,10 @@ export async function clvColumnsOf(
     flags: Uint8Array.from(
       subjects,
       ({ customer }) =>
-        (customer.leftTruncated ? 1 : 0) | (customer.withoutRate ? 2 : 0) | (customer.notACustomer ? 4 : 0),
+        (customer.leftTruncated ? 1 : 0) |
+        (customer.withoutRate ? 2 : 0) |
+        (customer.notACustomer ? 4 : 0) |
+        (customer.contractual ? 8 : 0),
     ),
     ...asked,
   });

@@ -92,7 +92,7 @@ export function createReplay(deps: Deps, predictions: Predictions) {
     const offsets = deps.clock().offsetsAt(seq);
     const moment: Moment = { seq, at, atText: isoOf(at), day: dayOf(at, offsets), clock, past: true };
     const [view] = await deps.ledgers.past([sid], seq);
-    const subject = predictions.subjectOfView(sid, view ?? null, moment.day);
+    const subject = predictions.subjectOfView(sid, view ?? null, moment);
     if (subject === null) return none('not-in-log', `nothing was known of the customer at ${seq} on that day`);
     const answer = orProblem(() =>
       serving

@@ -148,13 +148,16 @@ export function createPredictions(deps: Deps) {
       });
     return { customerId, sid: null, customer: UNSEEN, basis: 'prior', knownAt: null };
   };
-  const known = (customerId: string, sid: Uint8Array, history: History, day: number, strict: boolean): Subject => {
+  const contractsAt = (moment: Moment): boolean =>
+    moment.past ? definitionsAt(moment.seq).some(({ kind }) => kind === 'contractual') : inlinePlan().contractual;
+  const known = (customerId: string, sid: Uint8Array, history: History, moment: Moment, strict: boolean): Subject => {
+    const { day } = moment;
     // An erased customer is nobody we know; one who has only looked around has no purchase to speak of.
     if (isErased(history) || (hasBought(history) && history.firstDay > day)) return unseen(customerId, strict);
     return {
       customerId,
       sid,
-      customer: toCustomer(history, day, scale),
+      customer: toCustomer(history, day, scale, contractsAt(moment)),
       basis: 'history',
       // Named somewhere, but nothing dated is known of them.
       knownAt: history.changeDay === NO_DAY ? null : { seq: history.seq, day: dayText(history.changeDay) },
@@ -169,7 +172,7 @@ export function createPredictions(deps: Deps) {
     const at = sid === null ? -1 : columns.rowOf(sid);
     if (sid === null || at < 0 || !columns.read(at, row)) return unseen(customerId, strict);
     if (moment.day < row.changeDay || (moment.past && row.seq > moment.seq)) return null;
-    return known(customerId, sid, row, moment.day, strict);
+    return known(customerId, sid, row, moment, strict);
   }
 
   /** A Problem in place of a subject stands for that one only; the others are answered. */
@@ -187,20 +190,27 @@ export function createPredictions(deps: Deps) {
       const views = moment.past ? await ledgers.past(sids, moment.seq) : await ledgers.present(sids);
       for (const [i, index] of open.entries()) {
         const id = customerIds[index]!;
-        found[index] = orProblem(() => fromLedger(id, sids[i]!, views[i] ?? null, moment.day, strict));
+        found[index] = orProblem(() => fromLedger(id, sids[i]!, views[i] ?? null, moment, strict));
       }
     }
     return found as (Subject | Problem)[];
   }
-  const fromLedger = (id: string, sid: Uint8Array, view: LedgerView | null, day: number, strict: boolean): Subject => {
+  const fromLedger = (
+    id: string,
+    sid: Uint8Array,
+    view: LedgerView | null,
+    moment: Moment,
+    strict: boolean,
+  ): Subject => {
+    const { day } = moment;
     // Nothing known by that day: unseen then, whatever came later.
-    return view && heardOf(view.entries, day) ? known(id, sid, view.at(day), day, strict) : unseen(id, strict);
+    return view && heardOf(view.entries, day) ? known(id, sid, view.at(day), moment, strict) : unseen(id, strict);
   };
 
   /** Whom a replayed score is of, as `known` has it; null when nothing was known of the sid by that day. */
-  const subjectOfView = (sid: Uint8Array, view: LedgerView | null, day: number): Subject | null => {
-    if (!view || !heardOf(view.entries, day)) return null;
-    const subject = known('', sid, view.at(day), day, false);
+  const subjectOfView = (sid: Uint8Array, view: LedgerView | null, moment: Moment): Subject | null => {
+    if (!view || !heardOf(view.entries, moment.day)) return null;
+    const subject = known('', sid, view.at(moment.day), moment, false);
     return subject.sid === null ? null : { ...subject, customerId: null };
   };
 
@@ -375,12 +385,17 @@ export function createPredictions(deps: Deps) {
     moment: momentOf,
     modelAt,
     definitionsAt,
+    contractsAt,
     coordinate,
     placed,
     scoreId,
     /** P(no purchase) of a row, for aggregates; null when the model does not apply. */
     churnOf(serving: ServingModel, history: History, day: number, horizonDays: number): number | null {
-      const answer = predictChurn(serving.model, toCustomer(history, day, scale), horizonDays);
+      const answer = predictChurn(
+        serving.model,
+        toCustomer(history, day, scale, inlinePlan().contractual),
+        horizonDays,
+      );
       return answer.ok ? answer.value.pChurn : null;
     },
     /** The columns of one row, overwritten by the next call; null for no row. */
@@ -400,7 +415,9 @@ export function createPredictions(deps: Deps) {
       const moment = now();
       const plan = inlinePlan();
       if (plan.classifier) return null;
-      const serving = modelAt(moment.seq);
+      const serving = inForceOf(deps.deployedModels(), moment.seq);
+      // Subscribers need no model of purchases; why somebody else has no answer is said where everything is known.
+      if (!serving) return null;
       const subject = subjectInline(customerId, moment, strict);
       // `row` is the subject's: a subscriber is judged by the contract, which takes the ledger.
       if (plan.contractual && subject?.sid && (row.flags & COLUMN_FLAG.subscriber) !== 0) return null;

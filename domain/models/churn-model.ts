@@ -50,7 +50,13 @@ export function parseChurnModel(file: unknown): Result<ChurnModel, string> {
 }
 
 export interface ChurnRefusal {
-  reason: 'not-eligible' | 'horizon-not-served' | 'beyond-follow-up' | 'unknown-feature-set' | 'bad-feature';
+  reason:
+    | 'left-truncated'
+    | 'not-eligible'
+    | 'horizon-not-served'
+    | 'beyond-follow-up'
+    | 'unknown-feature-set'
+    | 'bad-feature';
   message: string;
 }
 
@@ -66,6 +72,11 @@ export interface ChurnAnswer {
   unknown: string[];
 }
 
+/** What is known beside the ledger: rates, and whether its customer may be older than the data (facts §9). */
+export interface ChurnContext extends FeatureContext {
+  leftTruncated: boolean;
+}
+
 const no = (reason: ChurnRefusal['reason'], message: string) => refuse<ChurnRefusal>({ reason, message });
 
 /** The guard: may `model` speak about this customer on that day over this horizon? `predictChurnBy` calls it itself. */
@@ -73,6 +84,7 @@ export function applicableChurn(
   { definition, featureSet, ...model }: ChurnModel,
   entries: CustomerEntries,
   day: number,
+  { leftTruncated }: ChurnContext,
   horizonDays: number,
 ): Result<null, ChurnRefusal> {
   if (featureSet.version !== FEATURE_SET.version)
@@ -82,6 +94,11 @@ export function applicableChurn(
     );
   if (model.model === 'churn-logistic' && horizonDays !== definition.horizonDays)
     return no('horizon-not-served', `this classifier answers ${definition.horizonDays} days and no other horizon`);
+  if (leftTruncated)
+    return no(
+      'left-truncated',
+      'may have bought before the data begin: such customers are not in the rows the model learned from',
+    );
   if (!isEligible(definition, entries, day))
     return no(
       'not-eligible',
@@ -101,11 +118,11 @@ export function predictChurnBy(
   model: ChurnModel,
   entries: CustomerEntries,
   day: number,
-  context: FeatureContext,
+  context: ChurnContext,
   horizonDays: number | null = null,
 ): Result<ChurnAnswer, ChurnRefusal> {
   const horizon = horizonDays ?? model.definition.horizonDays;
-  const may = applicableChurn(model, entries, day, horizon);
+  const may = applicableChurn(model, entries, day, context, horizon);
   if (!may.ok) return may;
   return model.model === 'churn-logistic'
     ? predictFromFeatures(model, featureRow(entries, day, context))
@@ -141,10 +158,10 @@ export function stayCurve(
   model: ChurnCox,
   entries: CustomerEntries,
   day: number,
-  context: FeatureContext,
+  context: ChurnContext,
   longestDays: number,
 ): Result<{ days: number; pStays: number }[], ChurnRefusal> {
-  const may = applicableChurn(model, entries, day, model.definition.horizonDays);
+  const may = applicableChurn(model, entries, day, context, model.definition.horizonDays);
   if (!may.ok) return may;
   const age = ageOf(model, entries, day);
   const last = Math.min(longestDays, Math.floor(model.followUpDays - age));

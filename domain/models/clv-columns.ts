@@ -64,6 +64,7 @@ export function clvColumns(request: ClvColumnsRequest): ClvColumnsAnswer {
       leftTruncated: (flags & 1) !== 0,
       withoutRate: (flags & 2) !== 0,
       notACustomer: (flags & 4) !== 0,
+      contractual: (flags & 8) !== 0,
     };
     const answer = predictClv(model, customer, { months, horizonDays, discountMonthly });
     if (!answer.ok) {

@@ -17,7 +17,7 @@ import { type ImportSummary, runImport } from '../import/run-import.ts';
 import { projectRoot } from '../project.ts';
 import { zoneTable } from '../sources.ts';
 import { type Command, type Io, UsageError } from './command.ts';
-import { parseCommand } from './options.ts';
+import { isDay, parseCommand } from './options.ts';
 
 const DEFAULT_CURRENCY = 'EUR';
 const COLUMN_OPTIONS = [
@@ -101,7 +101,7 @@ Example: axiom47 import telco.csv --kind subscription --snapshot 2024-01-01 --am
       throw new UsageError(`--decimal ${values.decimal}: point (1,234.50) or comma (1.234,50)`);
     if (values['refund-lines'] !== undefined && !['on', 'off'].includes(values['refund-lines']))
       throw new UsageError(`--refund-lines ${values['refund-lines']}: on or off`);
-    if (values.coverage !== undefined && values.coverage !== 'complete' && !/^\d{4}-\d\d-\d\d$/.test(values.coverage))
+    if (values.coverage !== undefined && values.coverage !== 'complete' && !isDay(values.coverage))
       throw new UsageError(`--coverage ${values.coverage}: 'complete', or the first day of the data as YYYY-MM-DD`);
     const { snapshot, within } = values;
     if (snapshot !== undefined && (values.kind !== 'subscription' || !/^\d{4}-\d\d-\d\d$/.test(snapshot)))

@@ -28,3 +28,7 @@ export function table(head: string[], rows: (string | number | null)[][]): strin
       .trimEnd();
   return [line(head), ...cells.map(line)].join('\n');
 }
+
+/** YYYY-MM-DD, and a day there is. */
+export const isDay = (text: string): boolean =>
+  /^\d{4}-\d{2}-\d{2}$/.test(text) && new Date(`${text}T00:00:00Z`).toJSON()?.startsWith(text) === true;

@@ -2,7 +2,7 @@
 import { DEFAULT_BURN_IN_DAYS, LONGEST_BURN_IN_DAYS } from '#domain/coverage.ts';
 import { ApiError, dataDirOf, withServer } from '../client.ts';
 import { type Command, UsageError } from './command.ts';
-import { parseCommand, print, table } from './options.ts';
+import { isDay, parseCommand, print, table } from './options.ts';
 
 interface Source {
   name: string;
@@ -32,8 +32,6 @@ const named = (what: string, text: string | undefined): void => {
       `${what}: a source's name is lower-case letters, digits, - and _, begins with a letter or digit, and has at most 63 characters`,
     );
 };
-const isDay = (text: string): boolean =>
-  /^\d{4}-\d{2}-\d{2}$/.test(text) && new Date(`${text}T00:00:00Z`).toJSON()?.startsWith(text) === true;
 
 export const source: Command = {
   name: 'source',

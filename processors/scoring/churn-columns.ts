@@ -1,8 +1,8 @@
 // Scores subscribers, and buyers under a classifier, entries in and a column out; NaN where the model does not apply, counted by reason.
 import { type ChurnDefinition, definitionOf } from '#domain/churn-definition.ts';
 import type { CustomerEntries } from '#domain/ledger.ts';
-import { type ChurnModel, type ChurnRefusal, predictChurnBy } from '#domain/models/churn-model.ts';
-import { type Rates, ratesOf } from '#domain/rates.ts';
+import { type ChurnContext, type ChurnModel, type ChurnRefusal, predictChurnBy } from '#domain/models/churn-model.ts';
+import { ratesOf } from '#domain/rates.ts';
 
 export type NoChurnScore = ChurnRefusal['reason'] | 'erased' | 'anonymous' | 'other-definition';
 
@@ -12,12 +12,12 @@ export function churnScore(
   definitions: readonly ChurnDefinition[],
   entries: CustomerEntries,
   day: number,
-  rates: Rates,
+  context: ChurnContext,
 ): number | NoChurnScore {
   if (entries.erased) return 'erased';
   if (entries.anonymous) return 'anonymous';
   if (definitionOf(definitions, entries, day).kind !== model.definition.kind) return 'other-definition';
-  const answer = predictChurnBy(model, entries, day, { rates });
+  const answer = predictChurnBy(model, entries, day, context);
   return answer.ok ? answer.value.pChurn : answer.reason.reason;
 }
 
@@ -25,6 +25,8 @@ export interface ChurnColumnsRequest {
   model: ChurnModel;
   definitions: readonly ChurnDefinition[];
   entries: readonly CustomerEntries[];
+  /** Of each: 1 = may be older than the data. */
+  leftTruncated: Uint8Array;
   day: number;
   reportingCurrency: string;
   rates: readonly (readonly [number, Readonly<Record<string, string>>])[];
@@ -34,11 +36,18 @@ export interface ChurnColumn {
   refused: Partial<Record<NoChurnScore, number>>;
 }
 
-export function churnColumn({ model, definitions, entries, day, ...money }: ChurnColumnsRequest): ChurnColumn {
+export function churnColumn({
+  model,
+  definitions,
+  entries,
+  leftTruncated,
+  day,
+  ...money
+}: ChurnColumnsRequest): ChurnColumn {
   const rates = ratesOf(money.reportingCurrency, money.rates);
   const refused: ChurnColumn['refused'] = {};
-  const pChurn = Float64Array.from(entries, (each) => {
-    const score = churnScore(model, definitions, each, day, rates);
+  const pChurn = Float64Array.from(entries, (each, i) => {
+    const score = churnScore(model, definitions, each, day, { rates, leftTruncated: leftTruncated[i] === 1 });
     if (typeof score === 'number') return score;
     refused[score] = (refused[score] ?? 0) + 1;
     return Number.NaN;

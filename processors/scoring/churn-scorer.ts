@@ -39,16 +39,20 @@ export function createChurnScorer(deps: ChurnScorerDeps): Scorer {
         (i) => (rows.flags[i]! & CUSTOMER_FLAG.linked) === 0,
       );
       for (let from = 0; from < asking.length; from += LEDGERS_AT_ONCE) {
-        const page = asking.slice(from, from + LEDGERS_AT_ONCE).map((i) => rows.sids.slice(i * 16, i * 16 + 16));
-        const found = await deps.entriesOf(page);
-        const mine = page.flatMap((sid, k) => {
+        const page = asking.slice(from, from + LEDGERS_AT_ONCE);
+        const sidsOfPage = page.map((i) => rows.sids.slice(i * 16, i * 16 + 16));
+        const found = await deps.entriesOf(sidsOfPage);
+        const mine = page.flatMap((i, k) => {
           const entries = found[k];
           // Who has changed since `seq` comes again with the next step: what is written is of `seq`, and can be computed again from there.
-          return entries && entries.seq <= seq && concerns(model, definitions, entries, day) ? [{ sid, entries }] : [];
+          return entries && entries.seq <= seq && concerns(model, definitions, entries, day)
+            ? [{ sid: sidsOfPage[k]!, entries, truncated: (rows.flags[i]! & CUSTOMER_FLAG.leftTruncated) !== 0 }]
+            : [];
         });
         if (mine.length === 0) continue;
         const entries = mine.map((each) => each.entries);
-        const scored = await deps.score({ model, definitions, entries, day, ...deps.money() });
+        const leftTruncated = Uint8Array.from(mine, ({ truncated }) => (truncated ? 1 : 0));
+        const scored = await deps.score({ model, definitions, entries, leftTruncated, day, ...deps.money() });
         for (const [reason, n] of Object.entries(scored.refused)) refused[reason] = (refused[reason] ?? 0) + n;
         for (const [k, { sid }] of mine.entries()) {
           sids.push(sid);

@@ -12,6 +12,8 @@ export interface ScoreInput {
   monetaryValue: Float64Array;
   /** 1 = the first purchase may lie before the data begin. */
   leftTruncated: Uint8Array;
+  /** 1 = judged by the contract, not by purchases. */
+  contractual: Uint8Array;
 }
 
 export interface ScoreColumns {
@@ -58,7 +60,7 @@ export function scoreColumns(model: ClvModel, input: ScoreInput, horizons: Score
       refuse('not-a-customer');
       continue;
     }
-    const key = `${frequency}|${input.recencyDays[i]}|${input.ageDays[i]}|${input.moneyDays[i]}|${money}|${input.leftTruncated[i]}`;
+    const key = `${frequency}|${input.recencyDays[i]}|${input.ageDays[i]}|${input.moneyDays[i]}|${money}|${input.leftTruncated[i]}|${input.contractual[i]}`;
     const twin = seen.get(key);
     if (twin !== undefined) {
       for (const name of COLUMNS) out[name][i] = out[name][twin]!;
@@ -75,6 +77,7 @@ export function scoreColumns(model: ClvModel, input: ScoreInput, horizons: Score
       monetaryValue: Number.isNaN(money) ? null : money,
       withoutRate: Number.isNaN(money),
       leftTruncated: input.leftTruncated[i] === 1,
+      contractual: input.contractual[i] === 1,
     };
     const churn = predictChurn(model, history, horizons.churnDays);
     if (!churn.ok) {

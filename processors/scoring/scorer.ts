@@ -42,6 +42,8 @@ export interface ScoreLoopDeps<Model extends { id: string }> {
 }
 
 export interface ScorerDeps extends Omit<ScoreLoopDeps<ScoringModel>, 'score' | 'chunk' | 'key'> {
+  /** A contractual definition of churn is in force: subscribers are no business of a model of purchases. */
+  contracts(): boolean;
   score(model: ClvModel, input: ScoreInput, horizons: ScoreHorizons): Promise<ScoreColumns>;
   /** Minor units in one major unit of the reporting currency, e.g. 100. */
   minorPerMajor(): number;
@@ -68,11 +70,12 @@ export function createScorer(deps: ScorerDeps): Scorer {
   return createScoreLoop<ScoringModel>({
     ...deps,
     chunk: CHUNK,
-    key: ({ id }) => id,
+    // A contract defined since: subscribers lose the scores of a model of purchases.
+    key: ({ id }) => (deps.contracts() ? `${id}, subscribers apart` : id),
     async score({ model }, rows, { day }) {
       const { refused, ...columns } = await deps.score(
         model,
-        scoreInput(rows, day, deps.minorPerMajor()),
+        scoreInput(rows, day, deps.minorPerMajor(), deps.contracts()),
         SCORE_HORIZONS,
       );
       return { sids: rows.sids, horizonDays: SCORE_HORIZONS.churnDays, columns, refused };
@@ -174,8 +177,8 @@ export function createScoreLoop<Model extends { id: string }>(deps: ScoreLoopDep
   };
 }
 
-/** Histories as of `day`, the same digits as the API's `toCustomer`. @param scale minor units in one major unit. */
-export function scoreInput(rows: CustomerState, day: number, scale: number): ScoreInput {
+/** Histories as of `day`, the same digits as the API's `toCustomer`. @param scale minor units in one major unit. @param contracts see `ScorerDeps.contracts`. */
+export function scoreInput(rows: CustomerState, day: number, scale: number, contracts: boolean): ScoreInput {
   const n = rows.sids.length / 16;
   const input: ScoreInput = {
     frequency: new Float64Array(n),
@@ -184,8 +187,9 @@ export function scoreInput(rows: CustomerState, day: number, scale: number): Sco
     moneyDays: new Float64Array(n),
     monetaryValue: new Float64Array(n),
     leftTruncated: new Uint8Array(n),
+    contractual: new Uint8Array(n),
   };
-  const { erased, linked, anonymous, noRate, leftTruncated } = CUSTOMER_FLAG;
+  const { erased, linked, anonymous, noRate, leftTruncated, subscriber } = CUSTOMER_FLAG;
   for (let i = 0; i < n; i++) {
     const never = rows.firstDay[i]! === NO_DAY || rows.orders[i]! === 0;
     const flags = rows.flags[i]!;
@@ -199,6 +203,7 @@ export function scoreInput(rows: CustomerState, day: number, scale: number): Sco
     input.ageDays[i] = Math.max(day, rows.lastDay[i]!) - rows.firstDay[i]!;
     input.moneyDays[i] = moneyDays;
     input.leftTruncated[i] = (flags & leftTruncated) === 0 ? 0 : 1;
+    input.contractual[i] = contracts && (flags & subscriber) !== 0 ? 1 : 0;
     const mean = moneyDays > 0 ? rows.moneyMinor[i]! / moneyDays / scale : 0;
     input.monetaryValue[i] = (flags & noRate) === 0 ? mean : Number.NaN;
   }

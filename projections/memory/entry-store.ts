@@ -1,5 +1,6 @@
 // The entries of all customers as integer records, and how two entries of one key become one (domain/ledger.ts has the rules).
 import { type Documents, growDocuments } from '#domain/documents.ts';
+import { exactValue, parseExact } from '#domain/exact-number.ts';
 import { attributeReplaces, consentReplaces, judge } from '#domain/ledger.ts';
 import type { Frozen, ReadSection } from './pages.ts';
 import {
@@ -189,33 +190,33 @@ export class EntryStore {
   }
 
   /** The last value said on a day stands for that day; at the same instant the greater. True when the ledger changed. */
-  putAttribute(row: number, name: number, day: number, at: number, value: string | number | boolean): boolean {
+  putAttribute(row: number, name: number, day: number, at: number, said: string | number | boolean): boolean {
     const pool = this.properties;
     const k1 = day * 2 + 1;
     const record = pool.find(row, name, k1);
+    const exact = Number.isSafeInteger(said)
+      ? { mantissa: said as number, exponent: 0 }
+      : typeof said === 'boolean'
+        ? null
+        : parseExact(String(said));
+    const value = exact === null ? said : exactValue(exact);
     if (record >= 0 && !attributeReplaces(this.attribute(record), { at, value })) return false;
-    const kind = PROPERTY_KIND[typeof value as 'number' | 'boolean'] ?? PROPERTY_KIND.text;
-    this.#writeProperty(
-      record,
-      row,
-      name,
-      k1,
-      at,
-      kind,
-      typeof value === 'string' ? this.names.code(value) : Number(value),
-    );
+    if (exact !== null)
+      this.#writeProperty(record, row, name, k1, at, PROPERTY_KIND.number | (exact.exponent << 8), exact.mantissa);
+    else if (typeof said === 'boolean')
+      this.#writeProperty(record, row, name, k1, at, PROPERTY_KIND.boolean, said ? 1 : 0);
+    else this.#writeProperty(record, row, name, k1, at, PROPERTY_KIND.text, this.names.code(String(said)));
     return true;
   }
 
   /** Instant and value of an attribute's record. */
   attribute(record: number): { at: number; value: string | number | boolean } {
+    const at = this.properties.double(record, PROPERTY.at);
     const value = this.properties.double(record, PROPERTY.value);
     const kind = this.properties.word(record, PROPERTY.kind);
-    return {
-      at: this.properties.double(record, PROPERTY.at),
-      value:
-        kind === PROPERTY_KIND.text ? this.names.list[value]! : kind === PROPERTY_KIND.boolean ? value === 1 : value,
-    };
+    if (kind === PROPERTY_KIND.text) return { at, value: this.names.list[value]! };
+    if (kind === PROPERTY_KIND.boolean) return { at, value: value === 1 };
+    return { at, value: exactValue({ mantissa: value, exponent: kind >> 8 }) };
   }
 
   #writeProperty(known: number, row: number, k0: number, k1: number, at: number, kind: number, value: number): void {

@@ -8,7 +8,10 @@ export const ACTIVITY = { count: 4 } as const;
 export const SUBSCRIPTION = { key: 4, minor: 6, dayAndCurrency: 8, revision: 9, stepAndPlan: 10 } as const;
 /** Consents, key = (purpose, 0), and attributes, key = (name, 2 day + 1), share a pool: one chain a row, told apart by the key. */
 export const PROPERTY = { at: 4, value: 6, kind: 8 } as const;
-/** What the value of a property is; a text stands there as the code of a name. */
+/**
+ * What the value of a property is, in the low byte of its kind: a text stands there as the code of a name, a number as the mantissa of an exact
+ * decimal whose exponent is in the byte above.
+ */
 export const PROPERTY_KIND = { consent: 0, number: 1, boolean: 2, text: 3 } as const;
 
 export const CODE = Object.fromEntries(VERDICTS.map((verdict, code) => [verdict, code])) as Record<Verdict, number>;

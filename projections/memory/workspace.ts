@@ -162,3 +162,7 @@ export class Workspace {
     for (const [day, rates] of saved.facts.rates) this.rates.set(day, rates);
   }
 }
+
+/** A contractual definition of churn is in force: who has or had a subscription is judged by it, and by no model of purchases. */
+export const hasContracts = ({ churn }: Pick<WorkspaceFacts, 'churn'>): boolean =>
+  churn.some(({ definition }) => definition.kind === 'contractual');

@@ -189,6 +189,11 @@ describe('subscribers without any model of purchases', () => {
       { row: 2, reason: 'no-model' },
     ]);
     expect(await ask({ customer_ids, kind: 'clv' }, '/api/predict/batch')).toMatchObject({ reason: 'no-model' });
+    await hotIsHono(platform, [
+      { customer_id: 'monthly' },
+      { customer_id: 'monthly', horizon_days: 45 },
+      { customer_id: 'nobody' },
+    ]);
   });
 });
 
@@ -239,37 +244,40 @@ describe('buyers and subscribers in one workspace', () => {
   });
 
   test('the hot route answers as the Hono route does', async () => {
-    const server = createHttpServer(platform.app, platform.deps);
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    try {
-      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-      const headers = { authorization: `Bearer ${await platform.key('analyst')}`, 'content-type': 'application/json' };
-      // The first request fills the credential cache: from then on the hot route is asked first.
-      await fetch(`${url}/api/me`, { headers });
-      for (const question of [
-        { customer_id: 'buyer' },
-        { customer_id: 'buyer', horizon_days: 30 },
-        { customer_id: 'monthly' },
-        { customer_id: 'monthly', horizon_days: 30 },
-        { customer_id: 'monthly', horizon_days: 31 },
-        { customer_id: 'once' },
-        { customer_id: 'left' },
-        { customer_id: 'nobody' },
-      ]) {
-        const request = { method: 'POST', headers, body: JSON.stringify(question) };
-        const read = async (response: Response) => {
-          const { trace_id: _, ...body } = (await response.json()) as Record<string, unknown>;
-          return { status: response.status, ...body };
-        };
-        const hot = await read(await fetch(`${url}/api/predict/churn`, request));
-        expect(hot, question.customer_id).toEqual(
-          await read(await platform.app.request('/api/predict/churn', request)),
-        );
-      }
-    } finally {
-      server.close();
-      server.closeAllConnections();
-    }
+    await hotIsHono(platform, [
+      { customer_id: 'buyer' },
+      { customer_id: 'buyer', horizon_days: 30 },
+      { customer_id: 'monthly' },
+      { customer_id: 'monthly', horizon_days: 30 },
+      { customer_id: 'monthly', horizon_days: 31 },
+      { customer_id: 'once' },
+      { customer_id: 'left' },
+      { customer_id: 'nobody' },
+    ]);
   });
 });
+
+/** Over a real socket, where the hot route is asked first. */
+async function hotIsHono(platform: Platform, questions: { customer_id: string; horizon_days?: number }[]) {
+  const server = createHttpServer(platform.app, platform.deps);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  try {
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const headers = { authorization: `Bearer ${await platform.key('analyst')}`, 'content-type': 'application/json' };
+    // The first request fills the credential cache.
+    await fetch(`${url}/api/me`, { headers });
+    for (const question of questions) {
+      const request = { method: 'POST', headers, body: JSON.stringify(question) };
+      const read = async (response: Response) => {
+        const { trace_id: _, ...body } = (await response.json()) as Record<string, unknown>;
+        return { status: response.status, ...body };
+      };
+      const hot = await read(await fetch(`${url}/api/predict/churn`, request));
+      expect(hot, question.customer_id).toEqual(await read(await platform.app.request('/api/predict/churn', request)));
+    }
+  } finally {
+    server.close();
+    server.closeAllConnections();
+  }
+}

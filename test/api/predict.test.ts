@@ -462,3 +462,52 @@ test('without a model every prediction says what to do', async () => {
     ),
   });
 });
+
+test('who is under contract is no business of a model of purchases, on whatever route (facts §9: one guard)', async () => {
+  const customer = 'member-1';
+  const events = [
+    {
+      type: 'order.placed',
+      customer_id: customer,
+      at: '2025-02-01',
+      data: { order_id: 'm1', amount: '10', currency: 'EUR' },
+    },
+    {
+      type: 'order.placed',
+      customer_id: customer,
+      at: '2025-05-01',
+      data: { order_id: 'm2', amount: '10', currency: 'EUR' },
+    },
+    {
+      type: 'subscription.started',
+      customer_id: customer,
+      at: '2025-03-01',
+      data: { subscription_id: 's1', plan: 'gold' },
+    },
+  ];
+  const own = await createPlatform();
+  await own.deployCdnow();
+  expect((await own.as('admin', 'POST', '/api/events', events)).status).toBe(202);
+  const asked = async (path: string, body: object) => {
+    const answer = await own.as('admin', 'POST', path, body);
+    return { status: answer.status, body: (await answer.json()) as { items: unknown[] } };
+  };
+  const before = await asked('/api/predict/churn', { customer_id: customer });
+  expect(before).toMatchObject({ status: 200, body: { basis: 'history' } });
+  const defined = await own.as('admin', 'PUT', '/api/churn-definitions/contractual', { horizon_days: 30 });
+  expect(defined.status).toBe(200);
+  expect(await asked('/api/predict/churn', { customer_id: customer })).toMatchObject({
+    status: 422,
+    body: { reason: 'no-model' },
+  });
+  expect(await asked('/api/predict/clv', { customer_id: customer })).toMatchObject({
+    status: 422,
+    body: { applicable: 'contractual' },
+  });
+  const many = await asked('/api/predict/clv', {
+    items: Array.from({ length: 20 }, () => ({ customer_id: customer })),
+  });
+  expect(many.body.items[7]).toMatchObject({ error: { reason: 'contractual' } });
+  const batch = await asked('/api/predict/batch', { customer_ids: [customer], kind: 'clv' });
+  expect(JSON.stringify(batch.body)).toContain('contractual');
+});

@@ -3,6 +3,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { StoredEvent } from '#domain/envelope.ts';
+import { sealedStore } from '#streams/chain/sealed.ts';
+import { verifyChain } from '#streams/chain/verify.ts';
+import { startChainWriter } from '#streams/chain/writer.ts';
+import { silent } from '#streams/jetstream/link.ts';
 import { createLanePublisher, type LanePublisher } from '#streams/jetstream/publisher.ts';
 import { createJetStreamStore } from '#streams/jetstream/store.ts';
 import { ensureTopology } from '#streams/jetstream/topology.ts';
@@ -153,6 +157,37 @@ export const benchmarks: Benchmark[] = [
         const seconds = (performance.now() - begun) / 1_000;
         if (events !== 1 << 20 || minor === 0) throw new Error(`read ${events} of ${1 << 20} events`);
         return [atLeast('log: read again and decoded', events / seconds, 'events/s', 300_000)];
+      }),
+  },
+  {
+    name: 'log-chain',
+    about: 'the log sealed by its hash chain, read again with every message checked, and verified as a whole',
+    run: () =>
+      withLog(async (nc, publisher) => {
+        await fill(publisher, 1 << 20);
+        await using store = createJetStreamStore(nc);
+        const last = await store.lastSequence('EVT');
+        const begun = performance.now();
+        {
+          await using writer = await startChainWriter({ store, log: silent, sealAfterMs: 1 });
+          while (writer.sealedTo < last) await sleep(1);
+        }
+        const sealed = performance.now();
+        let messages = 0;
+        for await (const _ of store.read('EVT')) messages++;
+        const read = performance.now();
+        for await (const _ of sealedStore(store, silent).read('EVT')) messages--;
+        const checked = performance.now();
+        const { ok } = await verifyChain(store);
+        const verified = performance.now();
+        if (!ok || messages !== 0) throw new Error('the chain does not hold');
+        const rate = (ms: number) => (1 << 20) / (ms / 1_000);
+        return [
+          { name: 'log: sealed by the hash chain', value: rate(sealed - begun), unit: 'events/s' },
+          { name: 'log: read again, unchecked', value: rate(read - sealed), unit: 'events/s' },
+          { name: 'log: read again, each message checked', value: rate(checked - read), unit: 'events/s' },
+          { name: 'log: verified against the whole chain', value: rate(verified - checked), unit: 'events/s' },
+        ];
       }),
   },
   {

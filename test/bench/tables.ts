@@ -9,6 +9,7 @@ import { CUSTOMER_SORTS, type CustomerSort, customerPage } from '#projections/cu
 import type { FoldState } from '#projections/customers.ts';
 import { NO_DAY } from '#projections/customers.ts';
 import { startProjector } from '#projections/projector.ts';
+import { createShadow, switchToShadow } from '#projections/shadow.ts';
 import { totals, weeklyRepeatPurchases } from '#projections/stats.ts';
 import { createMemoryStore, type MemoryStore } from '#streams/memory/store.ts';
 import { PackWriter } from '#streams/pack.ts';
@@ -344,7 +345,39 @@ async function series(): Promise<Measurement[]> {
   });
 }
 
+/** The tables of 300k orders filled again beside the live ones, and moved into their place. */
+async function rebuilding(): Promise<Measurement[]> {
+  return withEngines(async (engines) => {
+    const rows = 300_000;
+    const url = await database(engines);
+    const store = createMemoryStore();
+    const to = await append(store, rows, (n) => order(n, n % 60_000, 20_000 + Math.floor(n / 300), 100 + (n % 9_000)));
+    await project(url, store, rows, to);
+    await using own = openTables(url, { statementMs: 0 });
+    const client = await own.pool.connect();
+    await createShadow(client);
+    const begun = performance.now();
+    const shadow = startProjector({ databaseUrl: url, store, log: silent, lingerMs: 50, shadow: true });
+    await shadow.waitFor(to);
+    const perSecond = rows / ((performance.now() - begun) / 1000);
+    await shadow.stop();
+    const switching = performance.now();
+    await switchToShadow(client);
+    const switchedMs = performance.now() - switching;
+    client.release();
+    return [
+      atLeast('tables: rebuilt beside the live ones, orders', perSecond, 'rows/s', 300_000),
+      { name: 'tables: the switch to them, in which reads and writes wait', value: switchedMs, unit: 'ms' },
+    ];
+  });
+}
+
 export const benchmarks: Benchmark[] = [
+  {
+    name: 'tables-rebuild',
+    about: '300k orders filled again beside the live tables, and the switch',
+    run: rebuilding,
+  },
   {
     name: 'tables-merging',
     about: 'orders and activities of packs merged into tables, 10k a transaction',

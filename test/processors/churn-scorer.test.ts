@@ -104,7 +104,10 @@ test('subscribers have the score of the ledger; who left, is nobody or was erase
   await using scorer = start(model);
   await scorer.settle();
   expect([...written.keys()].sort()).toEqual(['stays', 'left', 'nobody'].map((id) => hex(sidOf(id))).sort());
-  const answer = predictChurnBy(model, ledger.entries(sidOf('stays'))!, 70, { rates: createRates('EUR') });
+  const answer = predictChurnBy(model, ledger.entries(sidOf('stays'))!, 70, {
+    rates: createRates('EUR'),
+    leftTruncated: false,
+  });
   expect(answer.ok && answer.value.pChurn).toBe(of('stays')!.pChurn);
   expect(of('stays')!.pChurn).toBeCloseTo(1 / (1 + Math.exp(2 - 0.03 * 60)), 12);
   expect(of('left')!.pChurn).toBeNaN();
@@ -139,7 +142,10 @@ test('who changed while a step was on its way is left for the next one, so that 
   };
   await using scorer = start(model);
   await scorer.settle();
-  const then = predictChurnBy(model, ledger.entries(sidOf('stays'))!, 70, { rates: createRates('EUR') });
+  const then = predictChurnBy(model, ledger.entries(sidOf('stays'))!, 70, {
+    rates: createRates('EUR'),
+    leftTruncated: false,
+  });
   expect(of('left')!.seq).toBe(before);
   expect(of('stays')).toBeUndefined();
   await scorer.settle();

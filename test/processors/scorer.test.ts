@@ -50,6 +50,8 @@ test('left-truncated, anonymous, linked, erased customers and money without a ra
       order('mixed', 'j', 40, 1000),
       order('nobody', 'k', 20, 1000, { anonymous: true }),
       order('gone', 'l', 20, 1000),
+      order('member', 'm', 20, 1000),
+      { ...order('member', 's', 25, 900), type: 'subscription.started' },
     ]),
   ]);
   const dirty = new DirtyRows(ledger);
@@ -57,6 +59,7 @@ test('left-truncated, anonymous, linked, erased customers and money without a ra
   const day = 70;
   await using scorer = createScorer({
     dirtyRows: async (since, limit) => dirty.after(since, limit),
+    contracts: () => true,
     score: async (chosen, input, horizons) => scoreColumns(chosen, input, horizons),
     async writeScores(batch: ScoreBatch) {
       const n = batch.sids.length / 16;
@@ -79,9 +82,9 @@ test('left-truncated, anonymous, linked, erased customers and money without a ra
   const columns = openColumns(ledger.rows.handle);
   const row = createCustomerColumns();
   const seen: Record<string, [string, string]> = {};
-  for (const id of ['repeat', 'once', 'old', 'dollars', 'mixed', 'nobody', 'gone']) {
+  for (const id of ['repeat', 'once', 'old', 'dollars', 'mixed', 'nobody', 'gone', 'member']) {
     columns.read(columns.rowOf(sidOf(id)), row);
-    const customer = toCustomer(row, day, 100);
+    const customer = toCustomer(row, day, 100, true);
     const churn = predictChurn(model, customer, SCORE_HORIZONS.churnDays);
     const clv = predictClv(model, customer, { months: SCORE_HORIZONS.clvMonths });
     const scores = written.get(Buffer.from(sidOf(id)).toString('hex'))!;
@@ -90,6 +93,7 @@ test('left-truncated, anonymous, linked, erased customers and money without a ra
     seen[id] = [churn.ok ? 'ok' : churn.reason.reason, clv.ok ? 'ok' : clv.reason.reason];
   }
   expect(seen).toEqual({
+    member: ['contractual', 'contractual'],
     repeat: ['ok', 'ok'],
     once: ['ok', 'ok'],
     old: ['left-truncated', 'left-truncated'],
@@ -113,6 +117,7 @@ test('goes on where an earlier start left: who changed since is scored, everybod
   const start = () =>
     createScorer({
       dirtyRows: async (since, limit) => dirty.after(since, limit),
+      contracts: () => true,
       score: async (chosen, input, horizons) => scoreColumns(chosen, input, horizons),
       async writeScores({ sids }: ScoreBatch) {
         for (let at = 0; at < sids.length; at += 16)
@@ -160,6 +165,7 @@ test('the columns of a Pareto/NBD model are its single predictions', () => {
       moneyDays: column(0),
       monetaryValue: Float64Array.from(histories, ([x]) => (x > 0 ? 30 : 0)),
       leftTruncated: new Uint8Array(histories.length),
+      contractual: new Uint8Array(histories.length),
     },
     SCORE_HORIZONS,
   );

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { calendarRhythm, estimateRegularity, type IntervalPairs, latestIntervals } from '#domain/models/regularity.ts';
 import { createRandom } from '#domain/numerics/random.ts';
+import { expectClose } from '#test/support/close.ts';
 import { simulateBuyers, simulateSubscribers } from '../../support/purchases.ts';
 
 const pairsOf = (list: (readonly [number, number])[]): IntervalPairs => ({
@@ -68,10 +69,13 @@ describe('Wheat & Morrison (1990): the shape of the gamma law of intervals', () 
         const swapped = estimateRegularity(pairsOf(list.map(([a, b]) => [b, a])));
         const twice = estimateRegularity({ ...pairsOf(list), weight: new Float64Array(list.length).fill(2) });
         const repeated = estimateRegularity(pairsOf([...list, ...list.toReversed()]));
-        if (found === null || swapped === null) return expect(swapped).toEqual(found);
-        expect(swapped.shape).toBeCloseTo(found.shape, 9);
-        expect(twice!.shape).toBeCloseTo(found.shape, 9);
-        expect(repeated!.from).toBeCloseTo(twice!.from, 9);
+        // Doubled weights may be enough where the rows alone are not.
+        expect(repeated === null).toBe(twice === null);
+        expect(swapped === null).toBe(found === null);
+        if (found === null || swapped === null) return;
+        expectClose(swapped.shape, found.shape, 1e-9);
+        expectClose(twice!.shape, found.shape, 1e-9);
+        expectClose(repeated!.from, twice!.from, 1e-9);
         expect(found.from).toBeLessThanOrEqual(found.shape);
         expect(found.to).toBeGreaterThanOrEqual(found.shape);
         for (const value of Object.values(found)) expect(Number.isFinite(value)).toBe(true);

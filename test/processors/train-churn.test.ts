@@ -1,0 +1,194 @@
+// Churn models from rows whose law is known: what is learned must be what was put in, and what cannot be learned is refused by name.
+import { createHash } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import { DEFAULT_CONTRACTUAL } from '#domain/churn-definition.ts';
+import type { FeatureRow } from '#domain/churn-features.ts';
+import { predictFromFeatures } from '#domain/models/churn-model.ts';
+import { createRandom } from '#domain/numerics/random.ts';
+import type { ChurnRows, SurvivalRows } from '#processors/training/churn-rows.ts';
+import { partOf, trainCox, trainLogistic } from '#processors/training/train-churn.ts';
+
+const sidOf = (n: number): string => createHash('sha256').update(`customer ${n}`).digest('hex').slice(0, 32);
+const sigma = (eta: number) => 1 / (1 + Math.exp(-eta));
+const randomOf = (seed: number) => {
+  const { uniform } = createRandom(seed);
+  return uniform;
+};
+const PLANS = ['monthly', 'yearly'] as const;
+
+/** log-odds of leaving = −0.5 − 0.02 · tenure + 1.2 · [monthly]; `colour` says nothing. */
+const logOddsOf = (tenure: number, plan: string): number => -0.5 - 0.02 * tenure + (plan === 'monthly' ? 1.2 : 0);
+
+function simulated(customers: number, days: readonly number[], seed = 47): ChurnRows {
+  const random = randomOf(seed);
+  const rows: ChurnRows = { features: [], label: [], day: [], customer: [] };
+  for (let n = 0; n < customers; n++)
+    for (const day of days) {
+      const tenure = Math.floor(random() * 120);
+      const plan = PLANS[random() < 0.5 ? 0 : 1]!;
+      const colour = ['red', 'green', 'blue'][Math.floor(random() * 3)]!;
+      rows.features.push({
+        subscription_tenure_days: tenure,
+        plan,
+        'attribute:colour': random() < 0.05 ? null : colour,
+        'attribute:id': `u-${n}`,
+        'attribute:country': 'PT',
+      });
+      rows.label.push(random() < sigma(logOddsOf(tenure, plan)) ? 1 : 0);
+      rows.day.push(day);
+      rows.customer.push(sidOf(n));
+    }
+  return rows;
+}
+const trained = <T>(answer: { ok: true; value: T } | { ok: false; reason: string }): T => {
+  if (!answer.ok) throw new Error(answer.reason);
+  return answer.value;
+};
+const reordered = (rows: ChurnRows, seed: number): ChurnRows => {
+  const random = randomOf(seed);
+  const order = rows.label.map((_, i) => ({ i, at: random() })).sort((a, b) => a.at - b.at);
+  const pick = <T>(list: readonly T[]): T[] => order.map(({ i }) => list[i]!);
+  return { features: pick(rows.features), label: pick(rows.label), day: pick(rows.day), customer: pick(rows.customer) };
+};
+
+describe('the classifier', () => {
+  const days = [100, 130, 160];
+  const rows = simulated(3_000, days);
+  const answer = trained(trainLogistic(DEFAULT_CONTRACTUAL, rows));
+
+  test('learns the law it was shown: its odds, calibrated, better than the rate of everybody', () => {
+    const score = (row: FeatureRow): number => {
+      const said = predictFromFeatures(answer.model, row);
+      if (!said.ok) throw new Error(said.reason.message);
+      return said.value.pChurn;
+    };
+    for (const [tenure, plan] of [
+      [10, 'monthly'],
+      [60, 'monthly'],
+      [10, 'yearly'],
+      [100, 'yearly'],
+    ] as const) {
+      const known = { subscription_tenure_days: tenure, plan, 'attribute:colour': 'red' };
+      expect(Math.abs(score(known) - sigma(logOddsOf(tenure, plan)))).toBeLessThan(0.05);
+    }
+    const { metrics, naive } = answer;
+    // Some 600 customers are judged, so one slope has a standard error of about 0.15, and the mean of four half of that.
+    const slopes = [1, 2, 3].map(
+      (seed) => trained(trainLogistic(DEFAULT_CONTRACTUAL, simulated(3_000, days, seed))).metrics!.calibrationSlope!,
+    );
+    const mean = [...slopes, metrics!.calibrationSlope!].reduce((sum, slope) => sum + slope / 4, 0);
+    expect(Math.abs(mean - 1)).toBeLessThan(0.2);
+    expect(metrics!.brier).toBeLessThan(naive!.brier);
+    expect(metrics!.auc).toBeGreaterThan(0.68);
+    expect(answer.lambda).toBeGreaterThan(0);
+  });
+
+  test('is judged at the last cut-off, on customers and at a moment it was not fitted to', () => {
+    const shares = { train: 0, calibrate: 0, test: 0 };
+    for (let n = 0; n < 3_000; n++) shares[partOf(sidOf(n))]++;
+    expect(shares.train / 3_000).toBeCloseTo(0.6, 1);
+    expect(answer.cutoffs).toEqual(days);
+    expect(answer.rows.train.n).toBe(shares.train * 2);
+    expect(answer.rows.calibrate.n).toBe(shares.calibrate);
+    expect(answer.rows.test.n).toBe(shares.test);
+    // What the last cut-off's training customers did reaches nothing: their labels turned round, the model is the same.
+    const turned = {
+      ...rows,
+      label: rows.label.map((label, i) =>
+        rows.day[i] === 160 && partOf(rows.customer[i]!) === 'train' ? 1 - label : label,
+      ),
+    };
+    expect(trained(trainLogistic(DEFAULT_CONTRACTUAL, turned)).model).toEqual(answer.model);
+    // What the judged did reaches the verdict alone.
+    const judged = rows.label.map((label, i) => (partOf(rows.customer[i]!) === 'test' ? 1 - label : label));
+    const other = trained(trainLogistic(DEFAULT_CONTRACTUAL, { ...rows, label: judged }));
+    expect(other.model).toEqual(answer.model);
+    expect(other.metrics!.auc).toBeLessThan(0.5);
+  });
+
+  test('names what it left out: texts of a thousand values, and what never varies', () => {
+    const [{ message } = { message: '' }] = answer.diagnostics.filter(({ code }) => code === 'features-left-out');
+    expect(message).toContain('attribute:id (3000 different texts)');
+    expect(message).toContain('attribute:country (never varies)');
+    expect(answer.model.logistic.encoding.map(({ column }) => column)).toEqual([
+      'subscription_tenure_days',
+      'plan',
+      'attribute:colour',
+    ]);
+  });
+
+  test('the same rows in another order: the same choices and, sums being rounded in their order, coefficients equal to 1e-9', () => {
+    const other = trained(trainLogistic(DEFAULT_CONTRACTUAL, reordered(rows, 8)));
+    expect(other.rows).toEqual(answer.rows);
+    expect(other.model.logistic.encoding).toEqual(answer.model.logistic.encoding);
+    expect(other.lambda! / answer.lambda!).toBeCloseTo(1, 9);
+    for (const [j, { coef }] of answer.model.logistic.coefficients.entries())
+      expect(Math.abs(other.model.logistic.coefficients[j]!.coef - coef)).toBeLessThan(1e-9);
+    // The same order is the same bits: what makes a second training the same version.
+    expect(trained(trainLogistic(DEFAULT_CONTRACTUAL, simulated(3_000, days)))).toEqual(answer);
+  });
+
+  test('refuses too few customers, one outcome alone, and no rows at all, saying which part lacks what', () => {
+    const refused = (given: ChurnRows) => {
+      const no = trainLogistic(DEFAULT_CONTRACTUAL, given);
+      return no.ok ? 'trained' : no.reason;
+    };
+    expect(refused(simulated(60, [100]))).toMatch(/^the \w+ rows hold \d+ lost and \d+ kept customers; at least 25/);
+    expect(refused({ ...rows, label: rows.label.map(() => 1) })).toMatch(/^the train rows hold \d+ lost and 0 kept/);
+    expect(refused({ features: [], label: [], day: [], customer: [] })).toMatch(/no customer was eligible/);
+  });
+});
+
+describe('Cox', () => {
+  /** Monthly plans end three times as often; everybody is watched for at most 300 days. */
+  function contracts(n: number, seed = 9): SurvivalRows {
+    const random = randomOf(seed);
+    const rows: SurvivalRows = { features: [], duration: [], eventObserved: [], customer: [] };
+    for (let i = 0; i < n; i++) {
+      const plan = PLANS[random() < 0.5 ? 0 : 1]!;
+      const price = 10 + Math.floor(random() * 50);
+      const life = Math.ceil((-Math.log(1 - random()) * 200) / (plan === 'monthly' ? 3 : 1));
+      const duration = Math.min(life, 50 + Math.floor(random() * 250));
+      rows.features.push({
+        plan,
+        subscription_price: price,
+        'attribute:charged in total': price * duration,
+        'attribute:seats': Math.floor(random() * 5),
+      });
+      rows.duration.push(duration);
+      rows.eventObserved.push(life <= duration ? 1 : 0);
+      rows.customer.push(sidOf(i));
+    }
+    return rows;
+  }
+
+  test('what moves with the time under contract is left out by name, and the hazard ratio that was put in comes out', () => {
+    const { model, diagnostics, concordance, rows } = trained(trainCox(DEFAULT_CONTRACTUAL, contracts(2_000), 400));
+    const [{ message } = { message: '' }] = diagnostics.filter(({ code }) => code === 'features-left-out');
+    expect(message).toMatch(
+      /attribute:charged in total \(moves with the time under contract, rank correlation 0\.\d\d\)/,
+    );
+    expect(message).not.toContain('subscription_price');
+    expect(model.encoding.map(({ column }) => column)).toEqual(['plan', 'subscription_price', 'attribute:seats']);
+    const yearly = model.cox.coefficients.find(({ name }) => name.startsWith('plan'))!.coef!;
+    // ln(1/3) = −1.10; 2,000 contracts leave a standard error of some 0.06.
+    expect(Math.abs(yearly - Math.log(1 / 3))).toBeLessThan(0.25);
+    expect(Math.abs(model.cox.coefficients.find(({ name }) => name === 'subscription_price')!.coef!)).toBeLessThan(
+      0.01,
+    );
+    expect(concordance).toBeGreaterThan(0.55);
+    expect(rows.train.n).toBe(2_000);
+    expect(model.followUpDays).toBeLessThanOrEqual(300);
+  });
+
+  test('refuses too few ends, and contracts that nothing tells apart', () => {
+    const some = contracts(400);
+    const none = trainCox(DEFAULT_CONTRACTUAL, { ...some, eventObserved: some.eventObserved.map(() => 0) }, 400);
+    expect(none).toEqual({ ok: false, reason: '0 subscriptions have ended; at least 25 are needed' });
+    const bare = trainCox(DEFAULT_CONTRACTUAL, { ...some, features: some.features.map(() => ({ plan: 'pro' })) }, 400);
+    expect(bare).toMatchObject({ ok: false, reason: expect.stringContaining('nothing is known of subscriptions') });
+    // Only what counts time is known: the same.
+    const counted = some.features.map((_, i) => ({ 'attribute:logins': some.duration[i]! * 2 }));
+    expect(trainCox(DEFAULT_CONTRACTUAL, { ...some, features: counted }, 400).ok).toBe(false);
+  });
+});
