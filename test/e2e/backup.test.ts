@@ -1,7 +1,13 @@
 // A backup is taken from the running program while events flow, and becomes the same installation elsewhere.
+import { execFileSync } from 'node:child_process';
 import { copyFileSync, openSync, readFileSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createArchive } from '#ops/backup/archive.ts';
+import { reachEngines } from '#ops/backup/engines.ts';
+import { takeBackup } from '#ops/backup/take.ts';
+import { readConfig } from '#ops/config.ts';
 import { independentFold, type PlainEvent } from '../support/independent-fold.ts';
 import { type Program, removeFolders, run, runJson, serve, temporaryFolder, until } from '../support/program.ts';
 
@@ -117,6 +123,8 @@ describe('a backup taken while events flow', () => {
   test('becomes the same installation elsewhere, and events go on there', async () => {
     const { verified } = await restored(plainFile, 'other');
     expect(verified).toMatchObject({ same: true, digests: taken.digests, keyring: { ok: true, sids: 97, erased: 1 } });
+    const chain = await run(['verify', '--chain', '--data-dir', join(folder, 'other')]);
+    expect([chain.code, chain.stderr]).toEqual([0, expect.not.stringContaining('damaged')]);
     await using other = await serve(['--data-dir', join(folder, 'other')]);
     const before = await log(other);
     expect([before.digests.state, before.digests.portable]).toEqual([taken.digests.state, taken.digests.portable]);
@@ -132,6 +140,30 @@ describe('a backup taken while events flow', () => {
     const held = async (of: Program) =>
       (await of.sql<{ n: string }>('select count(*) as n from rm.transactions'))[0]?.n;
     await until('so do the tables', async () => (await held(other)) === (await held(program)));
+  });
+
+  test('knows an erasure that came after the log was copied and before the keyring was', async () => {
+    const file = join(folder, 'erased.backup');
+    const archive = createArchive(file, { program: '0.0.0', createdAt: new Date().toISOString(), passphrase: null });
+    await using reached = await reachEngines(dataDir, readConfig({}), pino({ level: 'silent' }));
+    const manifest = await takeBackup(dataDir, reached, archive, (what) => {
+      if (what !== 'CTL') return;
+      // In the moment between the two: the log has been copied, the keyring not yet.
+      execFileSync(process.execPath, ['ops/axiom47.ts', 'workspace', 'erase', 'c-8', '--yes', '--data-dir', dataDir], {
+        stdio: 'pipe',
+      });
+    });
+    archive.close();
+    const last = (await log(program)).seq;
+    expect(last).toBeGreaterThan(manifest.seq);
+    const { verified } = await restored(file, 'erased');
+    expect(verified).toMatchObject({ same: true, keyring: { ok: true, sids: 97, erased: 1 } });
+    await using other = await serve(['--data-dir', join(folder, 'erased')]);
+    // Said to the log at the first start.
+    await until('the erasure is in the log', async () => {
+      const { ok, erased } = await other.call<{ ok: boolean; erased: number }>('POST', '/api/verify/keyring');
+      return ok && erased === 2;
+    });
   });
 
   test('can be sealed with a passphrase, without which it cannot be read, and taken of an installation that is stopped', async () => {
