@@ -2,6 +2,7 @@
 
 import type { ClientBase } from 'pg';
 import { EVENT_TYPES } from '#domain/envelope.ts';
+import { exactValue, parseExact } from '#domain/exact-number.ts';
 import { FLAG, type PackView } from '#streams/pack.ts';
 import type { CopyBuffer } from './copy-binary.ts';
 import { canonicalStage } from './transactions.ts';
@@ -34,7 +35,7 @@ export function encodeObservation(out: CopyBuffer, pack: PackView, row: number, 
   out.text(String(experiment));
   out.text(pack.activityName(row) ?? '');
   out.timestamp(pack.at(row));
-  out.float8(typeof props?.value === 'number' ? props.value : Number.NaN);
+  out.float8(numberOf(props?.value));
   if (money) out.int8(pack.minor(row));
   else out.null();
   out.text(money ? pack.currency(row) : null);
@@ -47,4 +48,11 @@ select ${COLUMNS} from (${canonicalStage(STAGE, COLUMNS)}) s order by event_hash
 
 export async function mergeStagedObservations(client: ClientBase): Promise<void> {
   await client.query({ name: 'merge-observations', text: MERGE });
+}
+
+/** Decimals travel as the text they are (domain/exact-number.ts). */
+function numberOf(value: unknown): number {
+  if (typeof value === 'number') return value;
+  const exact = typeof value === 'string' ? parseExact(value) : null;
+  return exact === null ? Number.NaN : exactValue(exact);
 }

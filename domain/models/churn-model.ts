@@ -9,7 +9,7 @@ import { ok, type Result, refuse } from '../result.ts';
 import { type Contribution, explainCox, explainLogistic } from './explanation/contributions.ts';
 import { encodedNames, encodeRow, type FeatureRow, featureEncoding } from './feature-encoding.ts';
 import { type LogisticArtefact, parseLogisticModel, score } from './logistic-model.ts';
-import { survival } from './survival/cox-survival.ts';
+import { linearPredictor } from './survival/cox.ts';
 
 const finite = z.number();
 const common = {
@@ -146,6 +146,31 @@ export function predictFromFeatures(model: ChurnLogistic, row: FeatureRow): Resu
   });
 }
 
+/** At most so many points of a curve. */
+const CURVE_POINTS = 120;
+
+/** P(still there `days` later | there at `age`) = exp(−(H(age + days) − H(age))·exp(xᵀβ)). */
+const stays = ({ cox }: ChurnCox, x: readonly number[], age: number, days: number): number =>
+  Math.exp(
+    -(hazardTo(cox.baseline[0]!, age + days) - hazardTo(cox.baseline[0]!, age)) * Math.exp(linearPredictor(cox, x)),
+  );
+
+/**
+ * Cumulative baseline hazard at an age, straight between the ages at which ends were seen: an end is known to the bill or the table that told of
+ * it, not to the hour, so what falls between two of them is spread evenly. Flat after the last.
+ */
+function hazardTo({ time, cumulativeHazard }: ChurnCox['cox']['baseline'][number], age: number): number {
+  let [low, high] = [0, time.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (time[middle]! < age) low = middle + 1;
+    else high = middle;
+  }
+  if (low === time.length) return cumulativeHazard.at(-1) ?? 0;
+  const [t0, h0] = low === 0 ? [0, 0] : [time[low - 1]!, cumulativeHazard[low - 1]!];
+  return h0 + ((cumulativeHazard[low]! - h0) * (age - t0)) / (time[low]! - t0);
+}
+
 const ageOf = (model: ChurnCox, entries: CustomerEntries, day: number): number =>
   day - spells(entries, day, model.definition.graceDays).at(-1)!.startDay;
 
@@ -169,10 +194,10 @@ export function stayCurve(
   const encoded = encodeRow(startRow(entries, day, context), model.encoding);
   if (!encoded.ok) return no('bad-feature', `${encoded.reason.column} ${encoded.reason.message}`);
   const x = [...encoded.value.values];
+  const every = Math.ceil(last / CURVE_POINTS);
   const points = [{ days: 0, pStays: 1 }];
   for (let days = 1; days <= last; days++) {
-    const pStays = survival(model.cox, x, age + days, age);
-    if (days === last || pStays !== points.at(-1)!.pStays) points.push({ days, pStays });
+    if (days === last || days % every === 0) points.push({ days, pStays: stays(model, x, age, days) });
   }
   return ok(points);
 }
@@ -195,7 +220,7 @@ function predictByCox(
   if (!encoded.ok) return no('bad-feature', `${encoded.reason.column} ${encoded.reason.message}`);
   const { values, blank, unknown } = encoded.value;
   const x = [...values];
-  const pChurn = 1 - survival(model.cox, x, age + horizonDays, age);
+  const pChurn = 1 - stays(model, x, age, horizonDays);
   const sources = new Map(model.encoding.flatMap((each) => encodedNames([each]).map((name) => [name, each.column])));
   const contributions = {
     scale: 'log hazard ratio',

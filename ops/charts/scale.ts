@@ -27,7 +27,7 @@ export function niceTicks(low: number, high: number, count: number): number[] {
   const step = niceStep(high - low, count);
   const ticks: number[] = [];
   // Multiplied afresh, so that 0.1 steps stay 0.1, 0.2, 0.3.
-  for (let k = Math.ceil(low / step - 1e-9); k * step <= high * (1 + 1e-12) + 1e-300; k++)
+  for (let k = Math.ceil(low / step - 1e-9); k * step <= high + 1e-12 * Math.abs(high) + 1e-300; k++)
     ticks.push(Number((k * step).toPrecision(12)));
   return ticks;
 }

@@ -54,20 +54,32 @@ export function addRows(
 /** One row per time under contract: days from its start to its end, or to `day` while it runs. */
 export interface SurvivalRows {
   features: FeatureRow[];
+  /** Days under contract when the row's covariates were first known: only from then on it stands in a risk set. */
+  entry: number[];
   duration: number[];
   eventObserved: number[];
   customer: string[];
 }
 
-/** Times under contract as known on `day`; one that began that very day says nothing yet. */
+/** The day attributes began to be told; none: everything was known at the start. */
+const firstSaid = ({ attributes }: CustomerEntries): number =>
+  attributes.length === 0 ? Number.NEGATIVE_INFINITY : Math.min(...attributes.map(({ day }) => day));
+
+/**
+ * Times under contract as known on `day`; one that began that very day says nothing yet. A table of one day tells of subscribers who had stayed
+ * until then and of none who had left: counting the time before as survived would make everybody look faithful (immortal time; delayed entry
+ * is the remedy, Klein & Moeschberger 2003, §3.4).
+ */
 export function survivalRows(definition: ChurnDefinition, day: number, known: Ledgers): SurvivalRows {
-  const rows: SurvivalRows = { features: [], duration: [], eventObserved: [], customer: [] };
+  const rows: SurvivalRows = { features: [], entry: [], duration: [], eventObserved: [], customer: [] };
   for (const entries of known.customers()) {
     if (entries.erased || entries.anonymous || known.isLeftTruncated(entries.sid)) continue;
     for (const { startDay, endDay } of spells(entries, day, definition.graceDays)) {
       const until = endDay ?? day;
-      if (until <= startDay) continue;
+      const from = Math.max(startDay, firstSaid(entries));
+      if (until <= from) continue;
       rows.features.push(startRow(entries, day, known.context));
+      rows.entry.push(from - startDay);
       rows.duration.push(until - startDay);
       rows.eventObserved.push(endDay === null ? 0 : 1);
       rows.customer.push(entries.sid);

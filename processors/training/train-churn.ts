@@ -159,6 +159,7 @@ export function trainCox(
   const { names, features } = encodeFeatures(table, encoding);
   const fitted = fitCox({
     duration: Float64Array.from(rows.duration),
+    entry: Float64Array.from(rows.entry),
     eventObserved: rows.eventObserved,
     covariates: names.map((name, j) => ({ name, values: features[j]! })),
   });

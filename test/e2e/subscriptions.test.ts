@@ -159,7 +159,13 @@ function suite(prepare: () => Table) {
   test('another horizon is answered by the Cox model, by name: 1 − S(t + h | active at t)', async () => {
     const { encoding, cox } = await artefact<Cox>('subscription_survival_model@1');
     const [{ time, cumulativeHazard }] = cox.baseline;
-    const hazardAt = (limit: number) => time.reduce((last, at, i) => (at <= limit ? cumulativeHazard[i]! : last), 0);
+    // Straight between the ages at which somebody left.
+    const hazardAt = (age: number) => {
+      const after = time.findIndex((at) => at >= age);
+      if (after < 0) return cumulativeHazard.at(-1)!;
+      const [t0, h0] = after === 0 ? [0, 0] : [time[after - 1]!, cumulativeHazard[after - 1]!];
+      return h0 + ((cumulativeHazard[after]! - h0) * (age - t0)) / (time[after]! - t0);
+    };
     const stays = rows.filter((row) => !table.ended(row) && Number(row[table.tenure]) < 40).slice(0, 20);
     for (const row of stays) {
       const features = featuresOf(row, table);
@@ -178,6 +184,20 @@ function suite(prepare: () => Table) {
       expectClose(answer.p_churn, expected, 1e-9);
       expect(answer.curve.at(-1)!.p_churn).toBe(answer.p_churn);
     }
+  });
+
+  test('on average the Cox model expects within 30 days about what left: time before the table is not counted as survived', async () => {
+    const answers = await program.call<{ items: { p_churn?: number }[] }>('POST', '/api/predict/churn', {
+      items: rows.slice(0, 1_000).map((row) => ({ customer_id: row[table.customer] })),
+      horizon_days: 29.9,
+      as_of: DAY,
+    });
+    const expected = answers.items.flatMap(({ p_churn }) => (p_churn === undefined ? [] : [p_churn]));
+    expect(expected.length).toBeGreaterThan(900);
+    const mean = expected.reduce((sum, p) => sum + p, 0) / expected.length;
+    const rate = rows.slice(0, 1_000).filter(table.ended).length / 1_000;
+    expect(mean / rate).toBeGreaterThan(0.7);
+    expect(mean / rate).toBeLessThan(1.3);
   });
 
   test('who has left is not asked about; who was not there yet neither; a stranger has no model', async () => {

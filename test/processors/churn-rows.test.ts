@@ -184,19 +184,26 @@ test('one row per time under contract: length, end seen or not, what was first s
   ]);
   const ledgers = ledgersOf(await replay(store, seq, small));
   const rowsOf = (graceDays: number) => {
-    const { customer, duration, eventObserved } = survivalRows({ ...DEFAULT_CONTRACTUAL, graceDays }, 100, ledgers);
-    return customer.map((sid, i) => [ids.find((id) => hex(sidOf(id)) === sid), duration[i], eventObserved[i]]).sort();
+    const { customer, entry, duration, eventObserved } = survivalRows(
+      { ...DEFAULT_CONTRACTUAL, graceDays },
+      100,
+      ledgers,
+    );
+    return customer
+      .map((sid, i) => [ids.find((id) => hex(sidOf(id)) === sid), entry[i], duration[i], eventObserved[i]])
+      .sort();
   };
   expect(rowsOf(0)).toEqual([
-    ['ann', 30, 1],
-    ['ann', 57, 0],
-    ['bob', 80, 0],
-    ['cy', 20, 1],
+    ['ann', 0, 30, 1],
+    ['ann', 0, 57, 0],
+    // What is known of bob was first said ten days after the start.
+    ['bob', 10, 80, 0],
+    ['cy', 0, 20, 1],
   ]);
   expect(rowsOf(5)).toEqual([
-    ['ann', 90, 0],
-    ['bob', 80, 0],
-    ['cy', 20, 1],
+    ['ann', 0, 90, 0],
+    ['bob', 10, 80, 0],
+    ['cy', 0, 20, 1],
   ]);
   const all = survivalRows(DEFAULT_CONTRACTUAL, 100, ledgers);
   expect(all.features[all.customer.indexOf(hex(sidOf('bob')))]).toEqual({

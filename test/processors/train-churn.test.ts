@@ -143,7 +143,7 @@ describe('Cox', () => {
   /** Monthly plans end three times as often; everybody is watched for at most 300 days. */
   function contracts(n: number, seed = 9): SurvivalRows {
     const random = randomOf(seed);
-    const rows: SurvivalRows = { features: [], duration: [], eventObserved: [], customer: [] };
+    const rows: SurvivalRows = { features: [], entry: [], duration: [], eventObserved: [], customer: [] };
     for (let i = 0; i < n; i++) {
       const plan = PLANS[random() < 0.5 ? 0 : 1]!;
       const price = 10 + Math.floor(random() * 50);
@@ -155,6 +155,7 @@ describe('Cox', () => {
         'attribute:charged in total': price * duration,
         'attribute:seats': Math.floor(random() * 5),
       });
+      rows.entry.push(0);
       rows.duration.push(duration);
       rows.eventObserved.push(life <= duration ? 1 : 0);
       rows.customer.push(sidOf(i));

@@ -61,7 +61,7 @@ beforeAll(async () => {
         day: 20_010,
         type: 'observation.recorded',
         name: 'B',
-        props: { experiment: 'mail', value: 0.5 },
+        props: { experiment: 'mail', value: '0.5' },
         minor: 250,
         currency: 'EUR',
       }),

@@ -192,7 +192,7 @@ describe('the native event', () => {
     });
     expect(of('observation.recorded', { experiment: 'x', variant: 'B', value: 1.5, amount: '3' })).toMatchObject({
       name: 'B',
-      props: { experiment: 'x', value: 1.5 },
+      props: { experiment: 'x', value: '1.5' },
       minor: 300,
     });
     expect(of('consent.changed', { purpose: 'mail', granted: false })).toMatchObject({
