@@ -236,7 +236,7 @@ test('amounts have their currency’s decimals, refunds are negative, the window
       {
         customer_id: 'c-2',
         type: 'observation.recorded',
-        props: { amount: 2.5, currency: 'EUR', experiment: 'mail', name: 'B', value: 0.5 },
+        props: { amount: 2.5, currency: 'EUR', experiment: 'mail', name: 'B', value: '0.5' },
       },
       { customer_id: 'c-1', type: 'order.placed', props: { amount: 500, currency: 'JPY' } },
       { customer_id: 'c-2', type: 'order.refunded', props: { amount: 1.999, currency: 'KWD' } },
