@@ -61,8 +61,8 @@ export async function removeFolders(): Promise<void> {
   for (const child of children) if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
   for (const folder of folders) {
     for (let i = 0; i < 200 && processesBelow(folder).length > 0; i++) await sleep(10);
+    // Stays listed: another suite of the file may have named its folder already and start its program only now.
     rmSync(folder, { recursive: true, force: true });
-    folders.delete(folder);
   }
 }
 
