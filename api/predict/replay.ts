@@ -1,5 +1,6 @@
 // A score computed again from its id: the log as it stood, the customer's history at that moment, the very model, the same kernels. What
 // was given is compared bit for bit.
+import { CLV_COLUMNS } from '#domain/models/clv-columns.ts';
 import { dayOf } from '#domain/time.ts';
 import { COLUMN_FLAG } from '#projections/memory/columns.ts';
 import type { Deps } from '../deps.ts';
@@ -35,20 +36,7 @@ export interface Replay {
 
 const COMPARED = {
   churn: ['p_churn', 'p_churn_raw', 'p_alive', 'expected_purchases', 'horizon_days'],
-  clv: [
-    'clv_mean',
-    'clv_p05',
-    'clv_p50',
-    'clv_p95',
-    'p_zero_spend',
-    'expected_purchases',
-    'expected_spend',
-    'expected_spend_per_purchase',
-    'p_alive',
-    'months',
-    'horizon_days',
-    'discount_monthly',
-  ],
+  clv: [...CLV_COLUMNS, 'months', 'horizon_days', 'discount_monthly'],
 } as const;
 /** What a bare value is taken for. */
 const MAIN = { churn: 'p_churn', clv: 'clv_mean' } as const;

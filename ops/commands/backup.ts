@@ -26,7 +26,7 @@ Whoever has the file has the installation: customer ids, sealed fields, API keys
 first line; AES-256-GCM); without one it is only kept from other users of this machine (mode 0600). A backup keeps whom you erase later:
 erase again after a restore, and throw old backups away.
 
-Example: axiom47 backup --out /backups/axiom47-2026-11-20.backup --passphrase-file /root/passphrase
+Example: axiom47 backup --out axiom47-2026-11-20.backup --passphrase-file passphrase.txt
 `,
   async run(argv, io) {
     const { values, positionals } = parseCommand(argv, {

@@ -2,18 +2,7 @@
 import { compareConversions } from '#domain/models/experiment/conversions.ts';
 import { playDesign } from '#domain/models/experiment/power.ts';
 import { compareRates } from '#domain/models/experiment/rates.ts';
-import { atMost, type Benchmark, type Measurement } from './benchmark.ts';
-
-/** Best of several timings, in ms: the machine has other work. */
-function best(times: number, work: () => void): number {
-  let least = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < times; i++) {
-    const start = performance.now();
-    work();
-    least = Math.min(least, performance.now() - start);
-  }
-  return least;
-}
+import { atMost, type Benchmark, best, type Measurement } from './benchmark.ts';
 
 async function verdicts(): Promise<Measurement[]> {
   const arms = Array.from({ length: 10 }, (_, i) => ({ trials: 5000 + i, successes: 500 + 7 * i }));

@@ -9,18 +9,7 @@ import { averagePrecisionInterval, clusteredAucInterval } from '#domain/models/r
 import { auc, averagePrecision } from '#domain/models/ranking-metrics.ts';
 import { scoredRows } from '#domain/models/scored-rows.ts';
 import { createRandom } from '#domain/numerics/random.ts';
-import { atMost, type Benchmark, type Measurement } from './benchmark.ts';
-
-/** Best of several timings, in ms: the machine has other work. */
-function best(times: number, work: () => void): number {
-  let least = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < times; i++) {
-    const start = performance.now();
-    work();
-    least = Math.min(least, performance.now() - start);
-  }
-  return least;
-}
+import { atMost, type Benchmark, best, type Measurement } from './benchmark.ts';
 
 /** Calibrated scores without ties, a fifth of them events. */
 function scored(n: number, seed: number) {

@@ -47,7 +47,6 @@ describeShared('Online Retail, 541,909 lines, through the whole program', [FILE]
   let program: Program;
   let summary: ImportSummary;
   beforeAll(async () => {
-    const begun = performance.now();
     summary = await runJson<ImportSummary>([
       'import',
       sharedPath(FILE),
@@ -56,10 +55,6 @@ describeShared('Online Retail, 541,909 lines, through the whole program', [FILE]
       '--data-dir',
       join(folder, 'main'),
     ]);
-    const whole = (performance.now() - begun) / 1000;
-    console.info(
-      `online_retail.csv.gz: ${summary.seconds} s to the tables, ${whole.toFixed(1)} s with engines, fit, scores`,
-    );
     program = await serve(['--data-dir', join(folder, 'main')]);
   });
   afterAll(removeFolders);

@@ -1,12 +1,14 @@
 // `ab` and `drift` as a user runs them on files: JSON shapes, the goldens through them, and what bad input gets.
+
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { ab } from '#ops/commands/ab.ts';
-import { type Command, UsageError } from '#ops/commands/command.ts';
+import type { Command } from '#ops/commands/command.ts';
 import { drift } from '#ops/commands/drift.ts';
+import { refusal, run as runCommand } from '#test/support/commands.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'axiom47-ab-drift-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -19,18 +21,9 @@ const fixture = (name: string) => fileURLToPath(new URL(`../../fixtures/${name}`
 const golden = (name: string) => JSON.parse(readFileSync(new URL(`../../golden/${name}`, import.meta.url), 'utf8'));
 
 async function run(command: Command, ...argv: string[]): Promise<string> {
-  let stdout = '';
-  const write = (text: string) => {
-    stdout += text;
-  };
-  expect(await command.run(argv, { stdout: write, stderr: () => {}, isTTY: false })).toBe(0);
+  const { code, stdout } = await runCommand(command, ...argv);
+  expect(code).toBe(0);
   return stdout;
-}
-
-async function refused(command: Command, ...argv: string[]): Promise<string> {
-  const error: unknown = await run(command, ...argv).catch((reason: unknown) => reason);
-  expect(error).toBeInstanceOf(UsageError);
-  return (error as UsageError).message;
 }
 
 describe('ab', () => {
@@ -138,53 +131,53 @@ describe('ab', () => {
   });
 
   test('power: refusals say what to tell instead', async () => {
-    expect(await refused(ab, 'power')).toContain('--rates 0.10,0.12');
-    expect(await refused(ab, 'power', '--rates', '0.1')).toContain('two or more numbers between 0 and 1');
-    expect(await refused(ab, 'power', '--rates', '0.1,0.1')).toContain('two arms share the best rate');
-    expect(await refused(ab, 'power', '--rates', '0.1,0.2', '--looks', '0')).toContain(
+    expect(await refusal(ab, 'power')).toContain('--rates 0.10,0.12');
+    expect(await refusal(ab, 'power', '--rates', '0.1')).toContain('two or more numbers between 0 and 1');
+    expect(await refusal(ab, 'power', '--rates', '0.1,0.1')).toContain('two arms share the best rate');
+    expect(await refusal(ab, 'power', '--rates', '0.1,0.2', '--looks', '0')).toContain(
       '--looks 0: a whole number, 1–1000',
     );
     const both = ['--visitors', '1000', '--power', '0.8'];
-    expect(await refused(ab, 'power', '--rates', '0.1,0.2', ...both)).toContain('give one of them');
-    expect(await refused(ab, 'power', '--rates', '0.1,0.2', '--visitors', '1')).toContain('--visitors 1');
-    expect(await refused(ab, 'power', '--rates', '0.1,0.2', '--power', '1')).toContain('--power 1');
+    expect(await refusal(ab, 'power', '--rates', '0.1,0.2', ...both)).toContain('give one of them');
+    expect(await refusal(ab, 'power', '--rates', '0.1,0.2', '--visitors', '1')).toContain('--visitors 1');
+    expect(await refusal(ab, 'power', '--rates', '0.1,0.2', '--power', '1')).toContain('--power 1');
   });
 
   test('rules, shares and priors that make no sense are refused', async () => {
     const counts = ['--counts', 'A=1/2,B=1/2'];
-    expect(await refused(ab, ...counts, '--rule', 'gut')).toContain('one of best, loss, always-valid');
-    expect(await refused(ab, ...counts, '--rule', 'loss')).toContain('--tolerable-loss');
-    expect(await refused(ab, ...counts, '--sure', '1')).toContain('--sure 1');
-    expect(await refused(ab, ...counts, '--shares', '1')).toContain('--shares 1: 2 numbers');
-    expect(await refused(ab, ...counts, '--shares', '1,0')).toContain('above 0');
-    expect(await refused(ab, ...counts, '--decide-on', 'revenue')).toContain('revenue_sum');
-    expect(await refused(ab, ...counts, '--decide-on', 'luck')).toContain('rate or revenue');
-    expect(await refused(ab, '--events', 'A=1/0')).toContain('above 0');
-    expect(await refused(ab, '--events', 'A=1/2', '--prior', '0.01,1')).toContain('a shape of at least 0.1');
+    expect(await refusal(ab, ...counts, '--rule', 'gut')).toContain('one of best, loss, always-valid');
+    expect(await refusal(ab, ...counts, '--rule', 'loss')).toContain('--tolerable-loss');
+    expect(await refusal(ab, ...counts, '--sure', '1')).toContain('--sure 1');
+    expect(await refusal(ab, ...counts, '--shares', '1')).toContain('--shares 1: 2 numbers');
+    expect(await refusal(ab, ...counts, '--shares', '1,0')).toContain('above 0');
+    expect(await refusal(ab, ...counts, '--decide-on', 'revenue')).toContain('revenue_sum');
+    expect(await refusal(ab, ...counts, '--decide-on', 'luck')).toContain('rate or revenue');
+    expect(await refusal(ab, '--events', 'A=1/0')).toContain('above 0');
+    expect(await refusal(ab, '--events', 'A=1/2', '--prior', '0.01,1')).toContain('a shape of at least 0.1');
     const never = file('never.csv', 'arm,exposure,events\nA,5,2\nB,0,0\n');
-    expect(await refused(ab, '--data', never)).toContain('row 2, column exposure: an exposure of 0');
+    expect(await refusal(ab, '--data', never)).toContain('row 2, column exposure: an exposure of 0');
     const bursts = file('bursts.csv', 'arm,n,events,events_sum_sq\nA,10,20,5\n');
-    expect(await refused(ab, '--data', bursts)).toContain('row 1, column events_sum_sq');
+    expect(await refusal(ab, '--data', bursts)).toContain('row 1, column events_sum_sq');
   });
 
   test('refusals name the arm, or the row and the column', async () => {
-    expect(await refused(ab)).toContain('either --data FILE or --counts');
-    expect(await refused(ab, '--counts', 'A=120')).toContain("arm 1: 'A=120' is not NAME=CONVERSIONS/VISITORS");
-    expect(await refused(ab, '--counts', 'A=1/2,B=3/2')).toContain('arm 2: 3 conversions of 2 visitors');
-    expect(await refused(ab, '--counts', 'A=1/99999999999999999')).toContain('too large');
-    expect(await refused(ab, '--counts', 'A=1/2,A=1/2')).toContain("arm 'A' is given twice");
-    expect(await refused(ab, '--counts', 'A=0/0')).toContain('no arm has a visitor');
-    expect(await refused(ab, '--counts', 'A=1/2', '--prior', '0,1')).toContain('--prior 0,1');
+    expect(await refusal(ab)).toContain('either --data FILE or --counts');
+    expect(await refusal(ab, '--counts', 'A=120')).toContain("arm 1: 'A=120' is not NAME=CONVERSIONS/VISITORS");
+    expect(await refusal(ab, '--counts', 'A=1/2,B=3/2')).toContain('arm 2: 3 conversions of 2 visitors');
+    expect(await refusal(ab, '--counts', 'A=1/99999999999999999')).toContain('too large');
+    expect(await refusal(ab, '--counts', 'A=1/2,A=1/2')).toContain("arm 'A' is given twice");
+    expect(await refusal(ab, '--counts', 'A=0/0')).toContain('no arm has a visitor');
+    expect(await refusal(ab, '--counts', 'A=1/2', '--prior', '0,1')).toContain('--prior 0,1');
     const rows = (text: string) => file('bad.csv', text);
-    expect(await refused(ab, '--data', rows('arm,n\nA,1\n'))).toContain('no column conversions');
-    expect(await refused(ab, '--data', rows('arm,n,conversions\nA,5,1\nB,5,1.5\n'))).toContain(
+    expect(await refusal(ab, '--data', rows('arm,n\nA,1\n'))).toContain('no column conversions');
+    expect(await refusal(ab, '--data', rows('arm,n,conversions\nA,5,1\nB,5,1.5\n'))).toContain(
       'row 2, column conversions',
     );
-    expect(await refused(ab, '--data', rows('arm,n,conversions\nA,5,9\n'))).toContain('9 conversions of 5 visitors');
-    expect(await refused(ab, '--data', rows('arm,n,conversions\n,5,1\n'))).toContain('row 1, column arm');
-    expect(await refused(ab, '--data', rows('arm,n,conversions,revenue_sum\nA,5,1,3\n'))).toContain('both revenue_sum');
+    expect(await refusal(ab, '--data', rows('arm,n,conversions\nA,5,9\n'))).toContain('9 conversions of 5 visitors');
+    expect(await refusal(ab, '--data', rows('arm,n,conversions\n,5,1\n'))).toContain('row 1, column arm');
+    expect(await refusal(ab, '--data', rows('arm,n,conversions,revenue_sum\nA,5,1,3\n'))).toContain('both revenue_sum');
     const squares = rows('arm,n,conversions,revenue_sum,revenue_sum_sq\nA,5,2,10,3\n');
-    expect(await refused(ab, '--data', squares)).toContain('row 1, column revenue_sum_sq: 3 is less than');
+    expect(await refusal(ab, '--data', squares)).toContain('row 1, column revenue_sum_sq: 3 is less than');
   });
 });
 
@@ -236,22 +229,22 @@ describe('drift', () => {
 
   test('refusals name the column, and the row', async () => {
     const numbers = file('numbers.csv', 'x,y\n1,\n2,\n');
-    expect(await refused(drift, '--reference', numbers)).toContain('--current FILE');
+    expect(await refusal(drift, '--reference', numbers)).toContain('--current FILE');
     const words = file('words.csv', 'x\n1\nmany\n');
-    expect(await refused(drift, '--reference', numbers, '--current', words)).toContain(
+    expect(await refusal(drift, '--reference', numbers, '--current', words)).toContain(
       "words.csv row 2, column x: 'many'",
     );
-    expect(await refused(drift, '--reference', numbers, '--current', file('other.csv', 'z\n1\n'))).toContain(
+    expect(await refusal(drift, '--reference', numbers, '--current', file('other.csv', 'z\n1\n'))).toContain(
       'share no column',
     );
-    expect(await refused(drift, '--reference', numbers, '--current', words, '--columns', 'y')).toContain(
+    expect(await refusal(drift, '--reference', numbers, '--current', words, '--columns', 'y')).toContain(
       "no column 'y'",
     );
-    expect(await refused(drift, '--reference', numbers, '--current', numbers, '--columns', 'y')).toContain(
+    expect(await refusal(drift, '--reference', numbers, '--current', numbers, '--columns', 'y')).toContain(
       'every cell is empty',
     );
     const ids = file('ids.csv', `id\n${Array.from({ length: 1001 }, (_, i) => `c-${i}`).join('\n')}\n`);
-    expect(await refused(drift, '--reference', ids, '--current', ids)).toContain(
+    expect(await refusal(drift, '--reference', ids, '--current', ids)).toContain(
       '1001 distinct values are not a category',
     );
   });

@@ -1,12 +1,13 @@
 // `evaluate` and `fit logistic` as a user runs them: the JSON that is promised, the published values through it, and what bad input gets.
+
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { createRandom } from '#domain/numerics/random.ts';
-import { type Command, UsageError } from '#ops/commands/command.ts';
 import { evaluate } from '#ops/commands/evaluate.ts';
 import { fit } from '#ops/commands/fit.ts';
+import { refusal, run } from '#test/support/commands.ts';
 import { worst, zip } from '../../support/close.ts';
 import { fixture, golden } from '../../support/histories.ts';
 
@@ -16,28 +17,6 @@ const file = (name: string, content: string) => {
   const path = join(folder, name);
   writeFileSync(path, content);
   return path;
-};
-
-async function run(command: Command, ...argv: string[]) {
-  let [stdout, stderr] = ['', ''];
-  const code = await command.run(argv, {
-    stdout: (text) => {
-      stdout += text;
-    },
-    stderr: (text) => {
-      stderr += text;
-    },
-    isTTY: false,
-  });
-  return { code, stdout, stderr, json: () => JSON.parse(stdout) };
-}
-const bad = async (command: Command, ...argv: string[]) => {
-  const error: unknown = await run(command, ...argv).then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(UsageError);
-  return (error as UsageError).message;
 };
 
 const scores = ['--data', fixture('scores.csv'), '--label', 'label', '--score', 'score'];
@@ -74,19 +53,19 @@ test('a label by its value; what is undefined says why', async () => {
       undefined: { aucLower: expect.stringContaining('more than one row') },
     },
   );
-  expect(await bad(evaluate, '--data', named, '--label', 'churn', '--score', 'p')).toMatch(
+  expect(await refusal(evaluate, '--data', named, '--label', 'churn', '--score', 'p')).toMatch(
     /row 1, column churn: 'Yes' is not 0 or 1; say churn=VALUE/,
   );
-  expect(await bad(evaluate, '--data', named, '--label', 'churn=Maybe', '--score', 'p')).toMatch(/it has Yes, No/);
+  expect(await refusal(evaluate, '--data', named, '--label', 'churn=Maybe', '--score', 'p')).toMatch(/it has Yes, No/);
 });
 
 test('evaluate names what is wrong', async () => {
-  expect(await bad(evaluate, '--data', fixture('scores.csv'), '--label', 'label')).toMatch(/needs --score/);
-  expect(await bad(evaluate, ...scores, '--threshold', 'half')).toMatch(/--threshold half/);
+  expect(await refusal(evaluate, '--data', fixture('scores.csv'), '--label', 'label')).toMatch(/needs --score/);
+  expect(await refusal(evaluate, ...scores, '--threshold', 'half')).toMatch(/--threshold half/);
   const broken = file('broken.csv', 'y,p,w\n1,0.5,1\n0,x,1\n');
-  expect(await bad(evaluate, '--data', broken, '--label', 'y', '--score', 'p')).toMatch(/row 2, column p: 'x'/);
+  expect(await refusal(evaluate, '--data', broken, '--label', 'y', '--score', 'p')).toMatch(/row 2, column p: 'x'/);
   const negative = file('negative.csv', 'y,p,w\n1,0.5,-1\n');
-  expect(await bad(evaluate, '--data', negative, '--label', 'y', '--score', 'p', '--weight', 'w')).toMatch(
+  expect(await refusal(evaluate, '--data', negative, '--label', 'y', '--score', 'p', '--weight', 'w')).toMatch(
     /row 1, column w: -1 is not a finite number/,
   );
 });
@@ -132,18 +111,18 @@ test('fit logistic by the split column equals logistic_churn.json from fit to ca
 });
 
 test('fit logistic refuses what cannot be, and names it', async () => {
-  expect(await bad(fit, 'logistic', '--data', fixture('churn.csv'))).toMatch(/--label/);
-  expect(await bad(fit, ...churn)).toMatch(/either --features a,b,c or --all/);
-  expect(await bad(fit, ...churn, '--all')).toMatch(/column customer_id: 1500 different texts/);
-  expect(await bad(fit, ...churn, '--features', 'age')).toMatch(/no column 'age'/);
-  expect(await bad(fit, ...churn, '--features', 'churned')).toMatch(/label, weight, split/);
-  expect(await bad(fit, ...whole, '--penalty', 'l3')).toMatch(/one of l2, l1/);
-  expect(await bad(fit, ...whole, '--lambda=-1')).toMatch(/--lambda -1 is not a number ≥ 0/);
-  expect(await bad(fit, ...whole, '--alpha', '2')).toMatch(/--alpha 2 is not between 0 and 1/);
-  expect(await bad(fit, ...whole, '--calibrate', 'platt')).toMatch(/needs --split/);
-  expect(await bad(fit, ...whole, '--split', 'region')).toMatch(/is not one of train, calibrate, test/);
+  expect(await refusal(fit, 'logistic', '--data', fixture('churn.csv'))).toMatch(/--label/);
+  expect(await refusal(fit, ...churn)).toMatch(/either --features a,b,c or --all/);
+  expect(await refusal(fit, ...churn, '--all')).toMatch(/column customer_id: 1500 different texts/);
+  expect(await refusal(fit, ...churn, '--features', 'age')).toMatch(/no column 'age'/);
+  expect(await refusal(fit, ...churn, '--features', 'churned')).toMatch(/label, weight, split/);
+  expect(await refusal(fit, ...whole, '--penalty', 'l3')).toMatch(/one of l2, l1/);
+  expect(await refusal(fit, ...whole, '--lambda=-1')).toMatch(/--lambda -1 is not a number ≥ 0/);
+  expect(await refusal(fit, ...whole, '--alpha', '2')).toMatch(/--alpha 2 is not between 0 and 1/);
+  expect(await refusal(fit, ...whole, '--calibrate', 'platt')).toMatch(/needs --split/);
+  expect(await refusal(fit, ...whole, '--split', 'region')).toMatch(/is not one of train, calibrate, test/);
   const weights = file('weights.csv', 'y,x,w\n0,1,1\n1,2,-3\n');
-  expect(await bad(fit, 'logistic', '--data', weights, '--label', 'y', '--features', 'x', '--weight', 'w')).toMatch(
+  expect(await refusal(fit, 'logistic', '--data', weights, '--label', 'y', '--features', 'x', '--weight', 'w')).toMatch(
     /row 2, column w: -3 is not a weight/,
   );
   const apart = file('apart.csv', 'y,x\n0,1\n0,2\n0,3\n1,4\n1,5\n1,6\n');
@@ -192,16 +171,16 @@ test('evaluate --group, --offer-* and --compare: intervals by customer, the best
   expect(text.stdout).toMatch(/new against old, paired, 300 draws of 120 groups/);
   expect((await run(evaluate, ...compare)).stdout).toBe(text.stdout);
 
-  expect(await bad(evaluate, ...options, '--offer-cost', '1')).toMatch(/both --offer-cost and --offer-benefit/);
-  expect(await bad(evaluate, ...options, '--offer-cost=-1', '--offer-benefit', '2')).toMatch(
+  expect(await refusal(evaluate, ...options, '--offer-cost', '1')).toMatch(/both --offer-cost and --offer-benefit/);
+  expect(await refusal(evaluate, ...options, '--offer-cost=-1', '--offer-benefit', '2')).toMatch(
     /--offer-cost -1 is below/,
   );
-  expect(await bad(evaluate, ...compare, '--draws', '3')).toMatch(/--draws 3/);
+  expect(await refusal(evaluate, ...compare, '--draws', '3')).toMatch(/--draws 3/);
   const holes = file('holes.csv', 'customer,left,old\na,1,0.5\n,0,0.2\n');
-  expect(await bad(evaluate, '--data', holes, '--label', 'left', '--score', 'old', '--group', 'customer')).toMatch(
+  expect(await refusal(evaluate, '--data', holes, '--label', 'left', '--score', 'old', '--group', 'customer')).toMatch(
     /row 2, column customer: is empty/,
   );
-  expect(await bad(evaluate, ...options, '--naive', 'new')).toMatch(/--naive goes with --kind forecast/);
+  expect(await refusal(evaluate, ...options, '--naive', 'new')).toMatch(/--naive goes with --kind forecast/);
 });
 
 test('evaluate --kind forecast: errors, ranking, interval, quantiles, PIT, MASE, and a second forecast', async () => {
@@ -230,13 +209,13 @@ test('evaluate --kind forecast: errors, ranking, interval, quantiles, PIT, MASE,
   expect(out.pit.uniformity.p).toBeGreaterThan(0.001);
   expect(out.comparison.metrics.mae.lower).toBeGreaterThan(0);
   expect((await run(evaluate, ...options, ...more, ...pit)).stdout).toMatch(/WAPE +10\.0 %/);
-  expect(await bad(evaluate, ...options, '--lower', 'p05')).toMatch(/needs --lower COL, --upper COL and --level/);
-  expect(await bad(evaluate, ...options, '--quantile', 'p95')).toMatch(/not COL=LEVEL/);
-  expect(await bad(evaluate, ...options, '--cdf', 'cdf')).toMatch(/both --cdf-below/);
-  expect(await bad(evaluate, ...options, '--season', '4')).toMatch(/goes with --train/);
-  expect(await bad(evaluate, ...options, '--label', 'spend')).toMatch(/--label goes with --kind score/);
-  expect(await bad(evaluate, ...options, '--lower', 'p95', '--upper', 'p05', '--level', '0.9')).toMatch(
+  expect(await refusal(evaluate, ...options, '--lower', 'p05')).toMatch(/needs --lower COL, --upper COL and --level/);
+  expect(await refusal(evaluate, ...options, '--quantile', 'p95')).toMatch(/not COL=LEVEL/);
+  expect(await refusal(evaluate, ...options, '--cdf', 'cdf')).toMatch(/both --cdf-below/);
+  expect(await refusal(evaluate, ...options, '--season', '4')).toMatch(/goes with --train/);
+  expect(await refusal(evaluate, ...options, '--label', 'spend')).toMatch(/--label goes with --kind score/);
+  expect(await refusal(evaluate, ...options, '--lower', 'p95', '--upper', 'p05', '--level', '0.9')).toMatch(
     /row 1, column p95: .* above the upper end/,
   );
-  expect(await bad(evaluate, '--kind', 'guess', '--data', data)).toMatch(/--kind guess/);
+  expect(await refusal(evaluate, '--kind', 'guess', '--data', data)).toMatch(/--kind guess/);
 });

@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Command } from '#ops/commands/command.ts';
 import { explain } from '#ops/commands/explain.ts';
 import { fit } from '#ops/commands/fit.ts';
+import { run } from '#test/support/commands.ts';
 import { csvRows, fixture } from '../../support/histories.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'axiom47-explain-'));
@@ -13,18 +13,6 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const data = fixture('churn.csv');
 const params = join(folder, 'model.json');
 
-async function run(command: Command, ...argv: string[]) {
-  let stdout = '';
-  const io = {
-    stdout: (text: string) => {
-      stdout += text;
-    },
-    stderr: () => undefined,
-    isTTY: false,
-  };
-  const code = await command.run(argv, io);
-  return { code, stdout };
-}
 const ask = (...argv: string[]) => run(explain, '--params', params, '--data', data, ...argv);
 const json = async (...argv: string[]) => JSON.parse((await ask(...argv, '--json')).stdout);
 

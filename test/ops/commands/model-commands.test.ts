@@ -1,4 +1,5 @@
 // `rfm`, `fit` and `predict` as a user runs them on files: JSON shapes, the goldens through them, and what bad input gets.
+
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,10 +7,10 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, test } from 'vitest';
 import { parseClvModel } from '#domain/models/clv-model-file.ts';
 import { createRandom } from '#domain/numerics/random.ts';
-import { type Command, UsageError } from '#ops/commands/command.ts';
 import { fit, fitFromSummary } from '#ops/commands/fit.ts';
 import { parseHorizon, predict } from '#ops/commands/predict.ts';
 import { rfm } from '#ops/commands/rfm.ts';
+import { refusal, run } from '#test/support/commands.ts';
 import { expectAllClose, expectClose } from '../../support/close.ts';
 import { fixture, golden } from '../../support/histories.ts';
 import { describeShared, sharedJson, sharedPath } from '../../support/shared.ts';
@@ -20,29 +21,6 @@ const file = (name: string, content: string | Uint8Array) => {
   const path = join(folder, name);
   writeFileSync(path, content);
   return path;
-};
-
-async function run(command: Command, ...argv: string[]) {
-  let stdout = '';
-  let stderr = '';
-  const code = await command.run(argv, {
-    stdout: (text) => {
-      stdout += text;
-    },
-    stderr: (text) => {
-      stderr += text;
-    },
-    isTTY: false,
-  });
-  return { code, stdout, stderr, json: () => JSON.parse(stdout) };
-}
-const bad = async (command: Command, ...argv: string[]) => {
-  const error: unknown = await run(command, ...argv).then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(UsageError);
-  return (error as UsageError).message;
 };
 
 const orders = fixture('clv_transactions.csv');
@@ -97,32 +75,38 @@ describe('rfm', () => {
     const lines = file('lines.csv', 'Customer Email,Date,Quantity,Unit Price\nx,2024-01-01,1,5\nx,2024-01-02,3,2.50\n');
     expect((await run(rfm, '--data', lines, '--json')).json().rows).toMatchObject([{ id: 'x', monetaryValue: 7.5 }]);
     const either = file('either.csv', 'customer,date,amount\na,02/03/2024,"1,234"\n');
-    expect(await bad(rfm, '--data', either)).toMatch(/--date-order dmy or mdy/);
-    expect(await bad(rfm, '--data', either, '--date-order', 'dmy')).toMatch(/--decimal point.*--decimal comma/);
-    expect(await bad(rfm, '--data', either, '--date-order', 'ymd')).toMatch(/one of iso, dmy, mdy/);
+    expect(await refusal(rfm, '--data', either)).toMatch(/--date-order dmy or mdy/);
+    expect(await refusal(rfm, '--data', either, '--date-order', 'dmy')).toMatch(/--decimal point.*--decimal comma/);
+    expect(await refusal(rfm, '--data', either, '--date-order', 'ymd')).toMatch(/one of iso, dmy, mdy/);
     const fitted = await run(rfm, '--data', either, '--date-order', 'dmy', '--decimal', 'comma', '--json');
     expect(fitted.json().n).toBe(1);
     const latin = file('latin.csv', Buffer.from('Käufer;Datum\na;2024-01-01\n', 'latin1'));
-    expect(await bad(rfm, '--data', latin)).toMatch(/not UTF-8.*iconv -f latin1 -t utf8/);
+    expect(await refusal(rfm, '--data', latin)).toMatch(/not UTF-8.*iconv -f latin1 -t utf8/);
   });
 
   test('bad input names file, row, column and what to do', async () => {
     const broken = file('broken.csv', 'customer_id,date,amount\na,2024-01-01,5.00\na,2024-02-30,5.00\n');
-    expect(await bad(rfm, '--data', broken)).toMatch(/^broken\.csv row 2, column date: is not a day of the calendar/);
+    expect(await refusal(rfm, '--data', broken)).toMatch(
+      /^broken\.csv row 2, column date: is not a day of the calendar/,
+    );
     const refund = file('refund.csv', 'customer_id,date,amount\na,2024-01-01,-5.00\n');
-    expect(await bad(rfm, '--data', refund)).toMatch(/row 1, column amount: is negative; a refund is not a purchase/);
+    expect(await refusal(rfm, '--data', refund)).toMatch(
+      /row 1, column amount: is negative; a refund is not a purchase/,
+    );
     const text = file('text.csv', 'customer_id,date,amount\na,2024-01-01,five\n');
-    expect(await bad(rfm, '--data', text)).toMatch(/row 1, column amount: 'five' is not an amount/);
+    expect(await refusal(rfm, '--data', text)).toMatch(/row 1, column amount: 'five' is not an amount/);
     const nobody = file('nobody.csv', 'customer_id,date,amount\n,2024-01-01,5\n');
-    expect(await bad(rfm, '--data', nobody)).toMatch(/row 1, column customer_id: no customer/);
-    expect(await bad(rfm, '--data', orders, '--customer', 'buyer')).toMatch(
+    expect(await refusal(rfm, '--data', nobody)).toMatch(/row 1, column customer_id: no customer/);
+    expect(await refusal(rfm, '--data', orders, '--customer', 'buyer')).toMatch(
       /no column 'buyer'; it has customer_id, date, amount/,
     );
-    expect(await bad(rfm, '--data', orders, '--unit', 'month')).toMatch(/--unit must be week or day/);
-    expect(await bad(rfm, '--data', orders, '--until', '2020-01-01')).toMatch(/no purchase up to --until 2020-01-01/);
-    expect(await bad(rfm)).toMatch(/needs --data FILE/);
-    expect(await bad(rfm, '--data', join(folder, 'none.csv'))).toMatch(/cannot read .*none\.csv/);
-    expect(await bad(rfm, '--data', file('empty.csv', ''))).toMatch(/no rows/);
+    expect(await refusal(rfm, '--data', orders, '--unit', 'month')).toMatch(/--unit must be week or day/);
+    expect(await refusal(rfm, '--data', orders, '--until', '2020-01-01')).toMatch(
+      /no purchase up to --until 2020-01-01/,
+    );
+    expect(await refusal(rfm)).toMatch(/needs --data FILE/);
+    expect(await refusal(rfm, '--data', join(folder, 'none.csv'))).toMatch(/cannot read .*none\.csv/);
+    expect(await refusal(rfm, '--data', file('empty.csv', ''))).toMatch(/no rows/);
   });
 });
 
@@ -192,19 +176,23 @@ describe('fit', () => {
 
   test('bad input names row and column as the file calls them', async () => {
     const late = file('late.csv', 'x,t_x,T\n1,2,3\n2,9,8\n');
-    expect(await bad(fit, 'bg-nbd', '--data', late)).toMatch(
+    expect(await refusal(fit, 'bg-nbd', '--data', late)).toMatch(
       /^late\.csv row 2, column t_x: 9 is after the end of observation, T = 8/,
     );
     const blank = file('blank.csv', 'x,t_x,T\n1,,3\n');
-    expect(await bad(fit, 'bg-nbd', '--data', blank)).toMatch(/^blank\.csv row 1, column t_x: '' is not a number/);
-    expect(await bad(fit, 'bg-nbd', '--data', orders)).toMatch(/no column for frequency .* --columns frequency=COLUMN/);
-    expect(await bad(fit, 'nbd', '--data', late)).toMatch(
+    expect(await refusal(fit, 'bg-nbd', '--data', blank)).toMatch(/^blank\.csv row 1, column t_x: '' is not a number/);
+    expect(await refusal(fit, 'bg-nbd', '--data', orders)).toMatch(
+      /no column for frequency .* --columns frequency=COLUMN/,
+    );
+    expect(await refusal(fit, 'nbd', '--data', late)).toMatch(
       /one model of bg-nbd, mbg-nbd, pareto-nbd, gamma-gamma, logistic, kaplan-meier, aalen-johansen, cox; got 'nbd'/,
     );
-    expect(await bad(fit, 'bg-nbd')).toMatch(/needs --data FILE, --transactions FILE or --from-log/);
-    expect(await bad(fit, 'bg-nbd', '--from-log', '--unit', 'day')).toMatch(/leave --unit out/);
-    expect(await bad(fit, 'bg-nbd', '--data', late, '--as-of', '2026-01-01')).toMatch(/--as-of goes with --from-log/);
-    expect(await bad(fit, 'bg-nbd', '--data', late, '--columns', 'purchases=x')).toMatch(
+    expect(await refusal(fit, 'bg-nbd')).toMatch(/needs --data FILE, --transactions FILE or --from-log/);
+    expect(await refusal(fit, 'bg-nbd', '--from-log', '--unit', 'day')).toMatch(/leave --unit out/);
+    expect(await refusal(fit, 'bg-nbd', '--data', late, '--as-of', '2026-01-01')).toMatch(
+      /--as-of goes with --from-log/,
+    );
+    expect(await refusal(fit, 'bg-nbd', '--data', late, '--columns', 'purchases=x')).toMatch(
       /'purchases=x' is not FIELD=COLUMN/,
     );
   });
@@ -300,9 +288,9 @@ describe('predict', () => {
     }
     const newcomer = await run(predict, 'purchases', '--params', bg, '--new', '--horizon', '26w', '--json');
     expect(newcomer.json()).toMatchObject([{ customer_id: 'new', p_alive: 1, naive_purchases: 0, horizon_days: 182 }]);
-    expect(await bad(predict, 'churn', '--params', bg, '--new', '--data', orders)).toMatch(/leave --data out/);
+    expect(await refusal(predict, 'churn', '--params', bg, '--new', '--data', orders)).toMatch(/leave --data out/);
     expect(
-      await bad(
+      await refusal(
         predict,
         'clv',
         '--params',
@@ -343,11 +331,11 @@ describe('predict', () => {
     const [web, shop] = (await run(predict, 'churn', '--params', params, '--data', twin, '--json')).json();
     expect(rows).toHaveLength(400);
     expect(web.p_churn).not.toBeCloseTo(shop.p_churn, 3);
-    expect(await bad(predict, 'churn', '--params', params, '--new')).toMatch(
+    expect(await refusal(predict, 'churn', '--params', params, '--new')).toMatch(
       /covariates \(channel=web, age\): give --data/,
     );
-    expect(await bad(fit, 'bg-nbd', '--data', data, '--covariates', 'age,age')).toMatch(/names age twice/);
-    expect(await bad(fit, 'bg-nbd', '--data', data, '--covariates', 'colour')).toMatch(/no column 'colour'/);
+    expect(await refusal(fit, 'bg-nbd', '--data', data, '--covariates', 'age,age')).toMatch(/names age twice/);
+    expect(await refusal(fit, 'bg-nbd', '--data', data, '--covariates', 'colour')).toMatch(/no column 'colour'/);
     expect(parseClvModel(json)).toMatchObject({
       ok: false,
       reason: expect.stringContaining('which a workspace does not hold'),
@@ -364,13 +352,13 @@ describe('predict', () => {
 
   test('bad input: no money model, no parameters, a file that is no model', async () => {
     const bg = await params('bg-nbd');
-    expect(await bad(predict, 'clv', '--params', bg, '--data', orders)).toMatch(/clv needs a money model too/);
-    expect(await bad(predict, 'churn', '--data', orders)).toMatch(/needs --params FILE/);
-    expect(await bad(predict, 'churn', '--params', orders, '--data', orders)).toMatch(
+    expect(await refusal(predict, 'clv', '--params', bg, '--data', orders)).toMatch(/clv needs a money model too/);
+    expect(await refusal(predict, 'churn', '--data', orders)).toMatch(/needs --params FILE/);
+    expect(await refusal(predict, 'churn', '--params', orders, '--data', orders)).toMatch(
       /--params .*clv_transactions\.csv: .*JSON/,
     );
     expect(
-      await bad(
+      await refusal(
         predict,
         'churn',
         '--params',
@@ -379,7 +367,7 @@ describe('predict', () => {
         orders,
       ),
     ).toMatch(/params\.alpha/);
-    expect(await bad(predict, 'weather', '--params', bg, '--data', orders)).toMatch(
+    expect(await refusal(predict, 'weather', '--params', bg, '--data', orders)).toMatch(
       /needs churn, clv or purchases; got 'weather'/,
     );
   });
