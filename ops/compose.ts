@@ -41,7 +41,14 @@ import { createRebuild } from './rebuild.ts';
 import { createRefold } from './refold.ts';
 import { createRegistry } from './registry.ts';
 import { createServing } from './serving.ts';
-import { createSources, knownSources, repairRevocations, sourceConfig, zoneTable } from './sources.ts';
+import {
+  BUILT_IN_SOURCES,
+  createSources,
+  knownSources,
+  repairRevocations,
+  sourceConfig,
+  zoneTable,
+} from './sources.ts';
 import { watchStore } from './store-watch.ts';
 import { createTraining } from './training.ts';
 import { verifyLog } from './verify-chain.ts';
@@ -85,8 +92,6 @@ export interface Server extends AsyncDisposable {
 const TENANT = 'main';
 const GATEWAY = 'g1';
 const LANES = 4;
-/** Sources every workspace has: events posted without naming one, and the demo's own. */
-const BUILT_IN_SOURCES = ['api'];
 
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { config, log, progress = () => undefined } = options;

@@ -29,6 +29,9 @@ export interface SourceDeps {
 }
 
 /** `seq`: CTL sequence of the last event. */
+/** There from the first start on, for `POST /api/events` without a source. */
+export const BUILT_IN_SOURCES: readonly string[] = ['api'];
+
 type Known = { name: string; settings: NonNullable<Source>; createdAt: number; seq: number };
 
 /** From 1990 to ten years ahead: times outside it use the nearest offset. */

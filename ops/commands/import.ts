@@ -15,7 +15,7 @@ import { importDigest, openTable } from '../import/read-file.ts';
 import { FileProblem } from '../import/rows.ts';
 import { type ImportSummary, runImport } from '../import/run-import.ts';
 import { projectRoot } from '../project.ts';
-import { zoneTable } from '../sources.ts';
+import { BUILT_IN_SOURCES, zoneTable } from '../sources.ts';
 import { type Command, type Io, UsageError } from './command.ts';
 import { isDay, parseCommand } from './options.ts';
 
@@ -76,6 +76,8 @@ axiom47 import FILE --kind subscription --snapshot YYYY-MM-DD [--tenure COL[:day
   [--within DAYS] [--attributes COL,COL,…|all]
 
 Columns that are not told are guessed, and the guess is shown; --dry-run shows it and reads nothing in. "none" says there is no such column.
+--source: whose orders these are, the file's name when not told. Order ids count within a source: the same orders under another source are others,
+unless it shares ids by --orders-as SOURCE (settled when a source is first seen).
 --order groups the lines of one order over the whole file. Lines of a later day that sum to less than 0 are a refund of that day;
 --refund-lines off nets them into the order, also in answers about days before the refund.
 --decimal comma reads 1.234,50, point reads 1,234.50; guessed only when the file itself tells. --amend lets this file's version of an order win over an earlier one.
@@ -204,6 +206,11 @@ async function importOne(client: Client, prepared: Prepared, values: Values, io:
   const { table, mapping, source } = prepared;
   const { items } = await client.call<{ items: { name: string }[] }>('GET', '/api/data-sources');
   const known = items.find((each) => each.name === source);
+  const others = items.map(({ name }) => name).filter((name) => !BUILT_IN_SOURCES.includes(name));
+  if (!known && others.length > 0 && values['orders-as'] === undefined)
+    io.stderr(
+      `  warning: '${source}' is a new source, and its order ids are its own; if ${others.join(' or ')} sent the same orders, they will count twice: import with --source or --orders-as ${others[0]}\n`,
+    );
   if (!known)
     await client.call('POST', '/api/data-sources', {
       name: source,
