@@ -12,6 +12,7 @@ import { DEFAULT_BURN_IN_DAYS } from '#domain/coverage.ts';
 import { createPool } from '#processors/pool.ts';
 import { openTables } from '#projections/catalogue.ts';
 import { openColumns } from '#projections/memory/columns.ts';
+import { startPastThread } from '#projections/memory/past/thread.ts';
 import type { FoldMessage } from '#projections/memory/protocol.ts';
 import { startFoldThread } from '#projections/memory/thread.ts';
 import { scoresLeft } from '#projections/scores.ts';
@@ -120,13 +121,20 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     hear = (message) =>
       message.event === 'failed' && message.code !== 'zone-changed' && resolve(new Error(message.message));
   });
-  const fold = opening.use(
-    await startFoldThread(
-      { nats: engines.nats.options, snapshotDir: dir.folders.snapshots, ledger: { reportingCurrency: currency } },
+  const folding = { snapshotDir: dir.folders.snapshots, ledger: { reportingCurrency: currency } };
+  // Before the fold, which tells it what it has applied to its very end.
+  const past = opening.use(
+    await startPastThread(
+      { nats: engines.nats.options, ...folding, indexDir: join(dir.folders.snapshots, 'events') },
       logOf(log),
-      (message) => hear(message),
     ),
   );
+  const fold = opening.use(
+    await startFoldThread({ nats: engines.nats.options, ...folding, past: past.feed }, logOf(log), (message) =>
+      hear(message),
+    ),
+  );
+  await past.calls.open(fold.columns);
   await fold.calls.waitFor(await store.lastSequence('EVT'));
   const facts = await fold.calls.facts();
   const fresh = facts.workspaceId === null;
@@ -216,6 +224,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const tables = opening.use(openTables(engines.postgres.url));
   const serving = await createServing({
     calls: fold.calls,
+    past: past.calls,
     columns,
     modelOf: (deployment) => registry.serving(deployment),
     pool,
@@ -243,6 +252,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     definitions: serving.churnDefinitions,
     present: serving.present,
     reportingCurrency: workspace.reportingCurrency,
+    snapshotDir: dir.folders.snapshots,
     codeVersion: packageVersion,
     now: Date.now,
   });
@@ -346,7 +356,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     gateway: gateway.calls,
     columns,
     ids: openIdIndex(await gateway.calls.idIndex()),
-    ledgers: serving.ledgers(refold),
+    ledgers: serving.ledgers,
     pool: { clv: (request) => pool.clvColumns(request) },
     fold: fold.calls,
     tables: createTables(tables.db, (seq) => projector.calls.waitFor(seq)),
@@ -355,7 +365,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     sources,
     quarantine,
     fit: createTraining({
-      statistics: (asOf) => serving.statistics(asOf, refold),
+      statistics: serving.statistics,
       pool,
       registry,
       currency: () => workspace.reportingCurrency,

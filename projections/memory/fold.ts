@@ -6,6 +6,8 @@ import { decodeMessage } from '#streams/pack.ts';
 import { DirtyRows, stateOfRows } from './dirty-rows.ts';
 import { createLedger, type Ledger, type LedgerOptions } from './ledger.ts';
 import type { ParkedEvent } from './parked.ts';
+import type { PastFeed } from './past/feed.ts';
+import { Recorder } from './past/recorder.ts';
 import type { FoldHandlers, FoldMessage, FoldPosition } from './protocol.ts';
 import { rezonedAfter } from './rezoned.ts';
 import { openSnapshots, type SnapshotEntry, type SnapshotLog } from './snapshot.ts';
@@ -19,6 +21,8 @@ export interface FoldDeps {
   snapshotAfterMs?: number;
   log: SnapshotLog;
   say: (message: FoldMessage) => void;
+  /** Is told of where everything was applied. */
+  past?: Omit<PastFeed, 'close'> | null;
 }
 
 export interface Fold {
@@ -42,7 +46,12 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
   const started = zone !== null && zone.version !== known?.version;
   if (started) log.info({ zone: zone.version }, 'days are computed anew: the whole log is folded in another zone');
   const ledger = started ? createLedger({ ...deps.ledger, zone }) : restored;
-  if (!started) await retryParked(store, ledger, log);
+  const retried = !started && (await retryParked(store, ledger, log));
+  const past = deps.past ?? null;
+  if (past !== null) {
+    ledger.recorder = new Recorder();
+    past.begin({ seq: ledger.position, zone: ledger.options.zone?.version ?? 0, retried });
+  }
   const digest = new StateDigest(ledger);
   const dirty = new DirtyRows(ledger);
   const stopping = new AbortController();
@@ -71,9 +80,12 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
     failure,
   });
 
+  const notWritten = (error: Error) =>
+    log.warn({ reason: error.message }, 'event index not written; a restart makes more of it again');
   const save = (): Promise<SnapshotEntry | null> => {
     workedMs = 0;
-    const attempt = saving.then(() => snapshots.save(ledger, lastMessage));
+    // The index is on the disk before the snapshot is named, so that a start finds in it what it will not fold again.
+    const attempt = saving.then(() => snapshots.save(ledger, lastMessage, past?.flush().catch(notWritten)));
     saving = attempt.catch((error: Error) => {
       log.warn(
         { seq: ledger.position, reason: error.message },
@@ -105,6 +117,8 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
           message.kind === 'fact' && /^(workspace|currency|clock|zone|ledger|fx|churn)\./.test(message.fact.type);
       }
       ledger.flushColumns();
+      const chunk = ledger.recorder?.take() ?? null;
+      if (chunk !== null) past?.add(chunk);
       const now = performance.now();
       workedMs += now - start;
       // Before whoever waits for the position hears of it.
@@ -193,10 +207,10 @@ async function holds(store: FoldDeps['store'], entry: SnapshotEntry): Promise<bo
   return false;
 }
 
-/** What an older program could not read is read again, from its place in the log. */
-async function retryParked(store: FoldDeps['store'], ledger: Ledger, log: SnapshotLog): Promise<void> {
+/** What an older program could not read is read again, from its place in the log. True when some of it was applied. */
+async function retryParked(store: FoldDeps['store'], ledger: Ledger, log: SnapshotLog): Promise<boolean> {
   const waiting = ledger.parked.list();
-  if (waiting.length === 0) return;
+  if (waiting.length === 0) return false;
   const applied = new Set<ParkedEvent>();
   for (const [seq, events] of Map.groupBy(waiting, (event) => event.seq))
     for await (const { bytes } of store.read('EVT', { from: seq, to: seq })) {
@@ -206,4 +220,5 @@ async function retryParked(store: FoldDeps['store'], ledger: Ledger, log: Snapsh
   ledger.parked.remove(applied);
   ledger.flushColumns();
   log.info({ applied: applied.size, parked: ledger.parked.total }, 'events that were parked are tried again');
+  return applied.size > 0;
 }
