@@ -25,7 +25,7 @@ export function studentDensity(df: number): (z: number) => number {
  * interpolated by the quintic through value, slope and curvature at both ends of a cell (Hermite).
  *
  * @param df > 0.  @param reach > 0: beyond it the tail is taken as 0; choose it where the density no longer matters.
- * @returns tails to 1e-13 of the incomplete beta function's, less the mass beyond reach.
+ * @returns tails to 1e-13 (a tail above 1e-10 to 1e-7 of itself), less the mass beyond reach.
  */
 export function studentLaw(df: number, reach: number): StudentLaw {
   const density = studentDensity(df);

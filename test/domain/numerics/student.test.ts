@@ -14,8 +14,8 @@ test.each([1, 2, 3, 9, 30, 5000])('%s degrees of freedom: the tails are the inco
     expect(tails(z).upper).toBe(tails(-z).lower);
     expect(tails(z).lower).toBe(1 - tails(z).upper);
     expect(tails(-z).upper).toBe(1 - tails(-z).lower);
-    // The small tail keeps its own digits as far as it matters.
-    if (exact > 1e-10) expect(Math.abs(tails(-z).lower / exact - 1)).toBeLessThan(1e-8);
+    // The small tail keeps seven digits of its own as far as it matters.
+    if (exact > 1e-10) expect(Math.abs(tails(-z).lower / exact - 1)).toBeLessThan(1e-7);
   }
 });
 
