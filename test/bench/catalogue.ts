@@ -9,6 +9,7 @@ import { benchmarks as log } from './log.ts';
 import { benchmarks as metrics } from './metrics.ts';
 import { benchmarks as models } from './models.ts';
 import { benchmarks as program } from './program.ts';
+import { benchmarks as replay } from './replay.ts';
 import { benchmarks as serving } from './serving.ts';
 import { benchmarks as sketches } from './sketches.ts';
 import { benchmarks as tables } from './tables.ts';
@@ -20,6 +21,7 @@ export const catalogue: Readonly<Record<string, readonly Benchmark[]>> = {
   input,
   log,
   gateway,
+  replay,
   fold,
   tables,
   serving,
