@@ -5,6 +5,7 @@ import { benchmarks as experiments } from './experiments.ts';
 import { benchmarks as fold } from './fold.ts';
 import { benchmarks as gateway } from './gateway.ts';
 import { benchmarks as input } from './input.ts';
+import { benchmarks as lag } from './lag.ts';
 import { benchmarks as log } from './log.ts';
 import { benchmarks as metrics } from './metrics.ts';
 import { benchmarks as models } from './models.ts';
@@ -25,5 +26,5 @@ export const catalogue: Readonly<Record<string, readonly Benchmark[]>> = {
   fold,
   tables,
   serving,
-  program,
+  program: [...program, ...lag],
 };
