@@ -12,6 +12,7 @@ import type { GatewayConfig } from '#streams/gateway/protocol.ts';
 import { connectNats } from '#streams/jetstream/connection.ts';
 import { silent } from '#streams/jetstream/link.ts';
 import { createJetStreamStore } from '#streams/jetstream/store.ts';
+import { doorsOf } from '../streams/gateway/harness.ts';
 import { arm, type Point, pass, type Role, watchFiles, watchNats, watchSql } from './crash-points.ts';
 
 export interface PartConfig {
@@ -71,7 +72,7 @@ const parts: Record<Role, () => Promise<Part>> = {
       as: 'as the keyring commits',
       after: 'after the keyring has committed',
     });
-    await openGateway({ ...config.gateway, kek: Buffer.from(config.gateway.kek, 'base64') }, silent);
+    await openGateway({ ...config.gateway, kek: Buffer.from(config.gateway.kek, 'base64') }, doorsOf(), silent);
     // What it has done shows in the log.
     return { position: async () => ({ seq: await store.lastSequence('EVT'), failure: null }), digest: () => '' };
   },
