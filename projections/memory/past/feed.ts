@@ -25,6 +25,10 @@ export function pastFeed(port: MessagePort): PastFeed {
     if (error === null) entry?.resolve();
     else entry?.reject(new Error(error));
   });
+  port.on('close', () => {
+    for (const { reject } of waiting.values()) reject(new Error('the thread of the past has ended'));
+    waiting.clear();
+  });
   port.unref();
   const post = (message: FeedMessage, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
   return {

@@ -36,4 +36,3 @@ parent.on('message', (port: MessagePort) => {
   if (ports.length === 1) hearFold(port, past);
   else serve(port, { ...past.handlers, stop });
 });
-say({ event: 'ready' });
