@@ -91,6 +91,7 @@ test('holds every type of event and of fact there is', () => {
     'import.finished': true,
     'churn.defined': true,
     'source.covered': true,
+    'dead-letters.replayed': true,
     'customer.linked': true,
     'customer.erased': true,
     'model.deployed': true,
