@@ -6,9 +6,9 @@ import { FLAG, type LogMessage, type PackView } from '#streams/pack.ts';
 import { ORDER, REFUND } from './catalogue.ts';
 import { CopyBuffer, copyInto } from './copy-binary.ts';
 import { applyDeployments, type Deployed } from './deployments.ts';
-import { applyErasures, type Erasure } from './erasures.ts';
+import { type Erasure, forget, storeErasures } from './erasures.ts';
 import * as events from './events.ts';
-import { applyLinks, type Link } from './links.ts';
+import { type Link, moveLinked, storeLinks } from './links.ts';
 import { type Zone, ZoneChanged } from './memory/ledger.ts';
 import type { Place } from './memory/parked-lists.ts';
 import * as observations from './observations.ts';
@@ -130,12 +130,16 @@ export class Batch {
   /**
    * Everything in it, in the caller's transaction; may be called again after a failure. Links come first and erasures last whatever their
    * place in between: rows merge the same before and after a link.
+   * @param filling the tables have no indexes yet (filling.ts): rows are put in as they are, and joined at the end.
    * @returns first day of the window from now on.
    */
-  async write(client: ClientBase, window: EventWindow, now: number): Promise<number> {
+  async write(client: ClientBase, window: EventWindow, now: number, filling = false): Promise<number> {
     const windowStart = await advanceMeta(client, this.#meta, window, now);
-    await applyLinks(client, this.#links);
-    if (this.#transactions.rows > 0) {
+    const moving = await storeLinks(client, this.#links);
+    if (!filling) await moveLinked(client, moving);
+    if (this.#transactions.rows > 0 && filling) {
+      await copyInto(client, `rm.transactions (${transactions.COLUMNS})`, this.#transactions);
+    } else if (this.#transactions.rows > 0) {
       await copyInto(client, transactions.STAGE, this.#transactions);
       await transactions.mergeStagedTransactions(client);
     }
@@ -152,7 +156,8 @@ export class Batch {
       await observations.mergeStagedObservations(client);
     }
     await applyDeployments(client, this.#deployments);
-    await applyErasures(client, this.#erasures, this.#links);
+    const erased = await storeErasures(client, this.#erasures, this.#links);
+    if (!filling) await forget(client, erased);
     await notePlaces(client, this.#parked);
     return windowStart;
   }
