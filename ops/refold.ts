@@ -23,7 +23,7 @@ type Visit = (ledger: Ledger, seq: number) => void;
 /** Positions kept at hand: a page that asks twice about one moment folds once. */
 const KEPT = 2;
 const TURN_MS = 5;
-const NONE: ReadonlySet<string> = new Set();
+const NONE: ReadonlyMap<string, number> = new Map();
 /** Subjects of what concerns every customer. */
 const FACTS = 'evt.all.*';
 
@@ -31,7 +31,7 @@ const FACTS = 'evt.all.*';
 export function createRefold(
   store: EventStore,
   reportingCurrency: string,
-  stuck: () => ReadonlySet<string> = () => NONE,
+  stuck: () => ReadonlyMap<string, number> = () => NONE,
 ): Refold {
   /** A fold and the position up to which later erasures are in it. */
   type Past = { ledger: Ledger; forgotTo: number };

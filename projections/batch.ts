@@ -12,7 +12,7 @@ import { type Link, moveLinked, storeLinks } from './links.ts';
 import { type Zone, ZoneChanged } from './memory/ledger.ts';
 import type { Place } from './memory/parked-lists.ts';
 import * as observations from './observations.ts';
-import { notePlaces } from './parked.ts';
+import { notePlaces } from './parked-places.ts';
 import * as transactions from './transactions.ts';
 import type { EventWindow } from './window.ts';
 import { advanceMeta, type MetaChange } from './workspace.ts';

@@ -1,6 +1,5 @@
 // What the ledger has parked is not in the tables either: the fold is the judge (facts §2). It is left out as it comes, its place is committed with the
 // batch, and when the ledger has applied it, it is read from the log again and merged like any other row.
-import type { ClientBase } from 'pg';
 import type { EventStore } from '#streams/event-store.ts';
 import { decodeMessage } from '#streams/pack.ts';
 import { Batch } from './batch.ts';
@@ -8,6 +7,7 @@ import { CopyBuffer } from './copy-binary.ts';
 import { type CustomerState, mergeCustomersOf } from './customers.ts';
 import { WHOLE_MESSAGE } from './memory/parked.ts';
 import type { Place } from './memory/parked-lists.ts';
+import { forgetPlaces, readPlaces } from './parked-places.ts';
 import type { Writer } from './runner.ts';
 import type { EventWindow } from './window.ts';
 
@@ -17,14 +17,6 @@ export interface ParkedState {
   stillParked(places: Place[]): Promise<Place[]> | Place[];
   /** The customers these sids belong to, as rows. */
   canonicalRowsOf(sids: Uint8Array[]): Promise<CustomerState> | CustomerState;
-}
-
-export async function notePlaces(client: ClientBase, places: readonly Place[]): Promise<void> {
-  if (places.length === 0) return;
-  await client.query(
-    'insert into rm.parked (seq, index) select * from unnest($1::bigint[], $2::integer[]) on conflict do nothing',
-    [places.map(([seq]) => seq), places.map(([, index]) => index)],
-  );
 }
 
 export interface ReleaseDeps {
@@ -44,12 +36,7 @@ const MESSAGES = 500;
 /** Merges what the tables left out and the ledger has applied since. @returns how many places. */
 export async function mergeReleased(deps: ReleaseDeps): Promise<number> {
   const { writer, store, state, live } = deps;
-  const places = await writer.read(async (client) => {
-    const { rows } = await client.query<{ seq: string; index: number }>(
-      'select seq, index from rm.parked order by 1, 2',
-    );
-    return rows.map(({ seq, index }): Place => [Number(seq), index]);
-  });
+  const places = await writer.read(readPlaces);
   if (places.length === 0) return 0;
   const parked = new Set((await state.stillParked(places)).map(String));
   const released = [
@@ -84,10 +71,9 @@ export async function mergeReleased(deps: ReleaseDeps): Promise<number> {
     await writer.commit('events', { from: at, to: at }, async (client) => {
       await batch.write(client, deps.window, deps.now());
       await mergeCustomersOf(client, customers, rows);
-      const gone = some.flatMap(([, list]) => list);
-      await client.query(
-        'delete from rm.parked p using unnest($1::bigint[], $2::integer[]) g (seq, index) where p.seq = g.seq and p.index = g.index',
-        [gone.map(([seq]) => seq), gone.map(([, index]) => index)],
+      await forgetPlaces(
+        client,
+        some.flatMap(([, list]) => list),
       );
     });
     batch.clear();

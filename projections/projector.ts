@@ -12,7 +12,7 @@ import { grantViews } from './identified-views.ts';
 import type { Zone } from './memory/ledger.ts';
 import { WHOLE_MESSAGE } from './memory/parked.ts';
 import type { Place } from './memory/parked-lists.ts';
-import { asksForReplay } from './memory/replay-parked.ts';
+import { replayOf } from './memory/replay-parked.ts';
 import { rezonedAfter } from './memory/rezoned.ts';
 import { emptyForZone } from './migrate.ts';
 import { mergeReleased, type ParkedState } from './parked.ts';
@@ -150,7 +150,7 @@ export function startProjector(options: ProjectorOptions): Projector {
     else {
       const message = decodeMessage(record.bytes);
       // Before its position is committed: rows the replay has changed count as changed there.
-      if (asksForReplay(message)) await release();
+      if (replayOf(message) !== null) await release();
       if (places.length > 0) {
         const left = new Set(places.map(([, index]) => index));
         batch.park(seq, places);

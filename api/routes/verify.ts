@@ -112,7 +112,10 @@ export function verifyRoutes(deps: Deps, predictions: Predictions) {
         const { score_id, value, given = {} } = c.req.valid('json');
         const numbers = Object.entries(given).filter(([, each]) => each === null || typeof each === 'number');
         const answer = await replay(score_id, Object.fromEntries(numbers) as Record<string, number | null>, value);
-        return c.json({ ...answer, replayed: answer.replayed && { ...answer.replayed } }, 200);
+        return c.json(
+          { ...answer, replayed: answer.replayed && { ...answer.replayed, parked: answer.replayed.parked ?? false } },
+          200,
+        );
       },
     )
     .openapi(

@@ -6,7 +6,7 @@ import { DirtyRows, stateOfRows } from './dirty-rows.ts';
 import { createLedger, type Ledger, type LedgerOptions } from './ledger.ts';
 import { parkedCustomers, placesIn, placesOf } from './parked-lists.ts';
 import type { FoldHandlers, FoldMessage, FoldPosition } from './protocol.ts';
-import { applyRead, asksForReplay, readRecorded, replayParked } from './replay-parked.ts';
+import { applyRead, readRecorded, replayOf, replayParked } from './replay-parked.ts';
 import { rezonedAfter } from './rezoned.ts';
 import { openSnapshots, type SnapshotEntry, type SnapshotLog } from './snapshot.ts';
 import { portableDigest, StateDigest } from './state-digest.ts';
@@ -39,7 +39,7 @@ const PROGRESS_EVERY_MS = 250;
 export async function startFold(deps: FoldDeps): Promise<Fold> {
   const { store, log, say } = deps;
   const watch = new Int32Array(deps.watch ?? new SharedArrayBuffer(WATCH_BYTES));
-  const stuck = new Set(deps.ledger.stuck ?? []);
+  const stuck = new Map(deps.ledger.stuck ?? []);
   const options: LedgerOptions = { ...deps.ledger, watch, stuck };
   const snapshots = openSnapshots(deps.snapshotDir, log);
   const restored = await snapshots.restore(options, (entry) => holds(store, entry));
@@ -78,9 +78,9 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
   });
 
   /** Before the fact that asks for it is applied: rows count as changed at its position. */
-  async function replay(seq: number): Promise<void> {
-    // Asked for by somebody: also what the fold did not come back from is tried once more.
-    stuck.clear();
+  async function replay(seq: number, onRequest: boolean): Promise<void> {
+    // What the fold did not come back from is tried once more when somebody asks for it after that.
+    for (const [place, end] of stuck) if (onRequest && end < seq) stuck.delete(place);
     const replayed = await replayParked(store, ledger, (at) =>
       at === null ? watchNothing(watch) : watchMessage(watch, at),
     );
@@ -119,7 +119,8 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
         watchMessage(watch, record.seq);
         const read = readRecorded(store, record);
         const message = read instanceof Promise ? await read : read;
-        if (asksForReplay(message)) await replay(record.seq);
+        const asked = replayOf(message);
+        if (asked !== null) await replay(record.seq, asked.by === 'request');
         applyRead(ledger, record, message);
         lastMessage = record.bytes;
         facts ||=

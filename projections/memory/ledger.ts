@@ -57,8 +57,8 @@ export interface LedgerOptions {
   /** Leave out what was not known yet at this instant, ms (facts §4 known_at; for training rows). */
   knownUpTo?: number;
   idWindow?: IdWindowLimits;
-  /** Events the fold has not come back from, by `placeText`: parked without another try. */
-  stuck?: ReadonlySet<string>;
+  /** Events the fold has not come back from, by `placeText`, each with the log's end then: parked without another try. */
+  stuck?: ReadonlyMap<string, number>;
   /** Where the fold is, for whoever watches it from outside (watch.ts). */
   watch?: Int32Array;
 }

@@ -44,8 +44,8 @@ export function applyRead(ledger: Ledger, { seq }: Recorded, message: LogMessage
 }
 
 /** The log says that what is parked is to be tried again. */
-export const asksForReplay = (message: LogMessage | null): boolean =>
-  message?.kind === 'fact' && message.fact.type === 'dead-letters.replayed';
+export const replayOf = (message: LogMessage | null): { by: 'start' | 'request' } | null =>
+  message?.kind === 'fact' && message.fact.type === 'dead-letters.replayed' ? message.fact : null;
 
 /**
  * Everything that is parked, in the log's order, customer by customer up to the first that is refused again.

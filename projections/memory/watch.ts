@@ -25,10 +25,3 @@ export function watchMessage(watch: Int32Array, seq: number): void {
 export function watchNothing(watch: Int32Array): void {
   watch[WATCH.busy] = 0;
 }
-
-/** The event the fold is at; null while it is at none. */
-export function watched(watch: Int32Array): { seq: number; index: number } | null {
-  if (Atomics.load(watch, WATCH.busy) === 0) return null;
-  const seq = Atomics.load(watch, WATCH.seq) + Atomics.load(watch, WATCH.seqHigh) * HALF;
-  return { seq, index: Atomics.load(watch, WATCH.index) };
-}

@@ -93,7 +93,7 @@ test('leaves no row in the tables, agrees with the ledger all the time, and afte
       expect(await compared()).toEqual({ compared: 3, differences: [], documents: 4 });
 
       broken.mockRestore();
-      const seq = await append(createWriter().fact({ type: 'dead-letters.replayed', by: 'tester' }), 'evt.all.main');
+      const seq = await append(createWriter().fact({ type: 'dead-letters.replayed', by: 'request' }), 'evt.all.main');
       await projector.waitFor(seq);
       expect(await places()).toEqual([]);
       expect(await compared()).toEqual({ compared: 3, differences: [], documents: 6 });

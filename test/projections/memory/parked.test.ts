@@ -29,7 +29,7 @@ afterEach(() => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-const replayFact = { type: 'dead-letters.replayed', by: 'tester' } as const;
+const replayFact = { type: 'dead-letters.replayed', by: 'request' } as const;
 /** Four messages; what ann did on day 2 has the given schema version. */
 function messages(schemaVersion: number): Uint8Array[] {
   const writer = createWriter();
@@ -287,14 +287,18 @@ describe('a message that cannot be read', () => {
 });
 
 test('what the fold did not come back from is parked without a try, until a replay is asked for', async () => {
-  const first = await fold(messages(1), { stuck: new Set(['2/1']) });
+  const first = await fold(messages(1), { stuck: new Map([['2/1', 4]]) });
   expect(places(first.ledger.parked.list())).toEqual([
     [2, 1, ann, 'stuck', 3],
     [2, 2, ann, 'waiting', 0],
     [3, 0, ann, 'waiting', 0],
   ]);
   await first.handlers.stop();
-  const later = await fold(replayed(messages(1)), { stuck: new Set(['2/1']) });
+  const start = createWriter().fact({ type: 'dead-letters.replayed', by: 'start' });
+  const still = await fold([...messages(1), start], { stuck: new Map([['2/1', 4]]) });
+  expect(still.handlers.position()).toMatchObject({ parked: 3 });
+  await still.handlers.stop();
+  const later = await fold([...messages(1), start, createWriter().fact(replayFact)], { stuck: new Map([['2/1', 4]]) });
   expect(later.handlers.position()).toMatchObject({ parked: 0 });
   expect(later.handlers.digest().state).toBe(CLEAN());
   await later.handlers.stop();
