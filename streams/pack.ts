@@ -78,6 +78,15 @@ export class PackWriter {
     this.#view = new DataView(this.#bytes.buffer);
   }
 
+  /** Empty again, its memory kept: for the next pack, once this one was encoded. */
+  clear(): void {
+    this.#strings = [];
+    this.#index.clear();
+    this.#extra = [];
+    this.#extraBytes = 0;
+    this.count = 0;
+  }
+
   /** Approximate size of the message so far, bytes. */
   get size(): number {
     return this.count * STRIDE + this.#extraBytes + 200;
