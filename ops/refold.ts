@@ -2,8 +2,8 @@
 // is not in force. One moment is asked of the thread of the past instead (projections/memory/past), which need not read everything.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createLedger, type Ledger, type Zone, ZoneChanged } from '#projections/memory/ledger.ts';
+import { applyRead, readRecorded } from '#projections/memory/replay-parked.ts';
 import type { EventStore } from '#streams/event-store.ts';
-import { decodeMessage } from '#streams/pack.ts';
 
 export interface Refold {
   /**
@@ -16,10 +16,16 @@ export interface Refold {
 type Visit = (ledger: Ledger, seq: number) => void;
 
 const TURN_MS = 5;
+const NONE: ReadonlyMap<string, number> = new Map();
 
-export function createRefold(store: Pick<EventStore, 'read'>, reportingCurrency: string): Refold {
+/** @param stuck events the fold does not come back from, by place: nor would this one. */
+export function createRefold(
+  store: Pick<EventStore, 'read'>,
+  reportingCurrency: string,
+  stuck: () => ReadonlyMap<string, number> = () => NONE,
+): Refold {
   async function walk(stops: readonly number[], visit: Visit, zone?: Zone): Promise<Ledger> {
-    const ledger = createLedger(zone === undefined ? { reportingCurrency } : { reportingCurrency, zone });
+    const ledger = createLedger({ reportingCurrency, stuck: stuck(), ...(zone === undefined ? {} : { zone }) });
     let next = 0;
     const arrive = () => {
       for (; next < stops.length && stops[next]! <= ledger.position; next++) {
@@ -31,9 +37,9 @@ export function createRefold(store: Pick<EventStore, 'read'>, reportingCurrency:
     const last = stops.at(-1) ?? 0;
     let turn = performance.now();
     if (last > 0)
-      for await (const { seq: position, bytes } of store.read('EVT', { from: 1, to: last })) {
+      for await (const record of store.read('EVT', { from: 1, to: last })) {
         try {
-          ledger.applyMessage(position, decodeMessage(bytes));
+          applyRead(ledger, record, await readRecorded(store, record));
         } catch (error) {
           if (!(error instanceof ZoneChanged)) throw error;
           // What was before this place has been seen as it was then; the rest is seen in the zone it is in from here on.

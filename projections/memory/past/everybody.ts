@@ -4,8 +4,8 @@
 import { hash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EventStore } from '#streams/event-store.ts';
-import { decodeMessage } from '#streams/pack.ts';
 import { createLedger, type Ledger, type LedgerOptions } from '../ledger.ts';
+import { applyRead, readRecorded } from '../replay-parked.ts';
 import { rezonedAfter } from '../rezoned.ts';
 import { ledgerOf, type SnapshotLog, snapshotsWithin } from '../snapshot.ts';
 import { type Chunk, Recorder } from './recorder.ts';
@@ -44,12 +44,13 @@ export async function everybodyAt(
   };
   let turn = performance.now();
   if (seq > began)
-    for await (const { seq: position, bytes } of store.read('EVT', { from: began + 1, to: seq })) {
-      ledger.applyMessage(position, decodeMessage(bytes));
+    for await (const record of store.read('EVT', { from: began + 1, to: seq })) {
+      const read = readRecorded(store, record);
+      applyRead(ledger, record, read instanceof Promise ? await read : read);
       if ((ledger.recorder?.size ?? 0) > 1 << 14) hand();
       // Whoever else works on this thread goes on being answered.
       if (performance.now() - turn > TURN_MS) {
-        options.progress?.(position, began);
+        options.progress?.(record.seq, began);
         await nextTurn();
         turn = performance.now();
       }
@@ -79,7 +80,7 @@ async function fromSnapshot(
         sha256 = hash('sha256', bytes, 'hex');
       if (sha256 !== entry.messageSha256) throw new RangeError('the log holds another message at its position');
       const restored = ledgerOf(snapshotDir, entry, ledger);
-      if (restored.unknownTypes > 0) continue; // a program that knows them folds them in their place
+      if (restored.parked.total > 0) continue; // folded in its place, what is parked may be applied today
       return restored;
     } catch (error) {
       log.warn(

@@ -2,9 +2,10 @@
 // positions: some customers from the index, everybody from the nearest snapshot. While the index is not whole, everybody is folded for anybody.
 import { hash } from 'node:crypto';
 import type { EventStore } from '#streams/event-store.ts';
-import { decodeMessage } from '#streams/pack.ts';
+import { decodeFact } from '#streams/pack.ts';
 import { type Columns, openColumns } from '../columns.ts';
-import { dayOfEvent, type Ledger, type LedgerOptions } from '../ledger.ts';
+import { dayOfEvent, LATEST_AT, type Ledger, type LedgerOptions } from '../ledger.ts';
+import { readRecorded } from '../replay-parked.ts';
 import type { SnapshotLog } from '../snapshot.ts';
 import { trainingStatistics } from '../training-statistics.ts';
 import { customersAt, IndexWrong, zoneOf } from './customers.ts';
@@ -171,8 +172,8 @@ export async function startPast(deps: PastDeps): Promise<Past> {
     const ledger = await mine.ledger;
     // Who was erased since has no past either (facts §8).
     const to = await last();
-    for await (const { bytes } of store.read('EVT', { from: mine.forgotTo + 1, to, subject: FACTS })) {
-      const message = decodeMessage(bytes);
+    for await (const record of store.read('EVT', { from: mine.forgotTo + 1, to, subject: FACTS })) {
+      const message = decodeFact(record);
       if (message.kind === 'fact' && message.fact.type === 'customer.erased') ledger.forget(message.fact.sids);
     }
     mine.forgotTo = Math.max(mine.forgotTo, to);
@@ -196,12 +197,12 @@ export async function startPast(deps: PastDeps): Promise<Past> {
     if (step === null) return null;
     let { clockAt, clockDay } = step;
     const between = Array.from({ length: seq - step.seq }, (_, i) => step.seq + 1 + i);
-    for (const { bytes } of await store.get('EVT', between)) {
-      const message = decodeMessage(bytes);
-      if (message.kind !== 'pack') continue;
+    for (const record of await store.get('EVT', between)) {
+      const message = await readRecorded(store, record);
+      if (message?.kind !== 'pack') continue;
       for (let i = 0; i < message.pack.count; i++) {
         const at = message.pack.at(i);
-        clockAt = Math.max(clockAt, at);
+        if (at <= LATEST_AT) clockAt = Math.max(clockAt, at);
         clockDay = Math.max(clockDay, dayOfEvent(message.pack, i, at, asked));
       }
     }
@@ -265,8 +266,10 @@ export async function startPast(deps: PastDeps): Promise<Past> {
     handlers,
     begin(beginning) {
       zone = beginning.zone;
-      const again = beginning.seq === 0 || beginning.retried || beginning.zone !== index.zone;
+      const again = beginning.seq === 0 || beginning.replayed || beginning.zone !== index.zone;
       ready = ready.then(async () => {
+        await making;
+        waiting = [];
         if (again && (index.to > 0 || index.zone !== zone)) await index.reset(zone);
         fed = beginning.seq;
         if (index.to < beginning.seq) makeAgain();

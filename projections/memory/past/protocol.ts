@@ -23,8 +23,8 @@ export interface Beginning {
   seq: number;
   /** Version of the zone of its days; 0 = as they were stamped. */
   zone: number;
-  /** Events that an older program had parked were applied: what was noted of them holds no more. */
-  retried: boolean;
+  /** Events that had been parked were applied: what was noted since holds no more. */
+  replayed: boolean;
 }
 
 export type FeedMessage = { begin: Beginning } | { chunk: Chunk } | { flush: number };
