@@ -94,9 +94,9 @@ export async function createServing({ calls, past, columns, modelOf, pool, proje
       );
     return of('churn-logistic') ?? of('churn-cox');
   };
-  const scorers = [
+  const createScorers = (loop: typeof scoring) => [
     createScorer({
-      ...scoring,
+      ...loop,
       score: (model, input, horizons) => pool.score(model, input, horizons),
       model: () => models.at(-1) ?? null,
       contracts: () => hasContracts(facts),
@@ -104,7 +104,7 @@ export async function createServing({ calls, past, columns, modelOf, pool, proje
     }),
     ...CHURN_KINDS.map((kind) =>
       createChurnScorer({
-        ...scoring,
+        ...loop,
         score: (request) => pool.scoreChurn(request),
         model: () => churnOf(kind),
         entriesOf: (sids) => calls.entriesOf(sids),
@@ -113,6 +113,7 @@ export async function createServing({ calls, past, columns, modelOf, pool, proje
       }),
     ),
   ];
+  const scorers = createScorers(scoring);
 
   /** Rates of earlier positions, by what the past's thread names them; few are ever asked for. */
   const pastRates = new Map<number, Promise<Rates>>();
@@ -164,6 +165,13 @@ export async function createServing({ calls, past, columns, modelOf, pool, proje
     ledgers,
     async settle(): Promise<void> {
       for (const scorer of scorers) await scorer.settle();
+    },
+    /** Everybody by the models in force, into another place than the live table. */
+    async scoreAll(write: (batch: ScoreBatch) => Promise<number>): Promise<void> {
+      for (const scorer of createScorers({ ...scoring, writeScores: write, left: async () => null })) {
+        await using once = scorer;
+        await once.settle();
+      }
     },
     definitions,
     /** Statistics for a fit: of now, or as the log stood at `seq`, up to a local day. */
