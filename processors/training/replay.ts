@@ -9,18 +9,47 @@ import { decodeMessage } from '#streams/pack.ts';
 import type { Ledgers } from './churn-rows.ts';
 
 /** The log from its beginning to `seq`, in the zone it asks for up to there. */
-export async function replay(store: Pick<EventStore, 'read'>, seq: number, options: LedgerOptions): Promise<Ledger> {
-  const ledger = createLedger(options);
-  if (seq > 0)
-    for await (const { seq: position, bytes } of store.read('EVT', { from: 1, to: seq }))
+export async function replay(
+  store: Pick<EventStore, 'read'>,
+  seq: number,
+  options: LedgerOptions,
+  passed?: (position: number) => void,
+): Promise<Ledger> {
+  const [ledger] = await replayAll(store, seq, [options], passed);
+  return ledger!;
+}
+
+/**
+ * One walk of the log for several ledgers, e.g. each of what was known at another instant.
+ *
+ * @param passed is told each position. Cost: reading once, a fold and the memory of one for each of the ledgers.
+ */
+export async function replayAll(
+  store: Pick<EventStore, 'read'>,
+  seq: number,
+  options: readonly LedgerOptions[],
+  passed: (position: number) => void = () => undefined,
+): Promise<Ledger[]> {
+  const ledgers = options.map(createLedger);
+  if (seq > 0 && ledgers.length > 0)
+    for await (const { seq: position, bytes } of store.read('EVT', { from: 1, to: seq })) {
+      const message = decodeMessage(bytes);
       try {
-        ledger.applyMessage(position, decodeMessage(bytes));
+        for (const ledger of ledgers) ledger.applyMessage(position, message);
       } catch (error) {
         if (!(error instanceof ZoneChanged)) throw error;
-        return replay(store, seq, { ...options, zone: error.zone });
+        const { zone } = error;
+        return replayAll(
+          store,
+          seq,
+          options.map((each) => ({ ...each, zone })),
+          passed,
+        );
       }
-  ledger.flushColumns();
-  return ledger;
+      passed(position);
+    }
+  for (const ledger of ledgers) ledger.flushColumns();
+  return ledgers;
 }
 
 export const ledgersOf = (ledger: Ledger): Ledgers => ({
