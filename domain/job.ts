@@ -39,11 +39,12 @@ export const events = {
 export type JobEvent = EventOf<typeof events>;
 
 export const JOB_STATUSES = ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const;
+export type JobStatus = (typeof JOB_STATUSES)[number];
 export interface Job {
   kind: string;
   params: Readonly<Record<string, unknown>>;
   by: string;
-  status: (typeof JOB_STATUSES)[number];
+  status: JobStatus;
   /** The last one that was taken up; 0 before the first. */
   attempt: number;
   /** How often it was taken up since it was asked for, or asked for again. */

@@ -9,6 +9,7 @@ import { createHttpServer } from '#api/hot.ts';
 import { createMetrics } from '#api/metrics.ts';
 import { createTables } from '#api/tables.ts';
 import { DEFAULT_BURN_IN_DAYS } from '#domain/coverage.ts';
+import { startJobs } from '#processors/jobs/runner.ts';
 import { createPool } from '#processors/pool.ts';
 import { openTables } from '#projections/catalogue.ts';
 import { openColumns } from '#projections/memory/columns.ts';
@@ -34,6 +35,7 @@ import { openDataDir } from './data-dir.ts';
 import { playDemo } from './demo/play.ts';
 import { DEMO_SOURCE, seedDemo } from './demo/seed.ts';
 import { startEngines } from './engines/supervisor.ts';
+import { createJobKinds } from './jobs/catalogue.ts';
 import { startLedgers } from './ledgers.ts';
 import { checkListen, closeServer, listen, listenMetrics } from './listen.ts';
 import { packageVersion, projectRoot } from './project.ts';
@@ -205,9 +207,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     await fold.calls.waitFor(seq);
     await serving.refresh();
   };
+  const artefacts = openArtefacts(dir.folders.artefacts);
   const registry = createRegistry({
     store,
-    artefacts: openArtefacts(dir.folders.artefacts),
+    artefacts,
     appendFact: (fact) => gateway.calls.appendFact(fact),
     applied,
     deployments: () => serving.deployments(),
@@ -323,6 +326,16 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     () => agreement.report().mismatches_found,
   );
 
+  const jobKinds = createJobKinds({
+    nats: engines.nats.options,
+    // A thread of its own, and only while there is work: those that serve are not waited for, and cancelling may end it at once.
+    pool: opening.use(createPool(1, 0)),
+    present: serving.present,
+    definitions: serving.definitions,
+    reportingCurrency: workspace.reportingCurrency,
+  });
+  const jobs = opening.use(await startJobs({ store, kinds: jobKinds, artefacts, now: Date.now, log }));
+
   const deps: Deps = {
     access,
     signingKey: Buffer.from(dir.secret('instance.key'), 'base64'),
@@ -403,6 +416,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     deployedChurnModels: serving.churnModels,
     churnDefinitions: serving.churnDefinitions,
     churn,
+    jobs,
+    jobKinds,
     checks: createChecks(gateway.calls, columns, projector.calls),
   };
   const http = createHttpServer(createApp(deps), deps);
