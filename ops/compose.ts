@@ -18,7 +18,7 @@ import { startFoldThread } from '#projections/memory/thread.ts';
 import { scoresLeft } from '#projections/scores.ts';
 import { startProjectorThread } from '#projections/thread.ts';
 import { sealedStore } from '#streams/chain/sealed.ts';
-import type { SourceConfig } from '#streams/gateway/protocol.ts';
+import type { GatewayDoors, SourceConfig } from '#streams/gateway/protocol.ts';
 import { startGatewayThread } from '#streams/gateway/thread.ts';
 import { openIdIndex } from '#streams/id-index.ts';
 import { createJetStreamStore, eraseMessage } from '#streams/jetstream/store.ts';
@@ -37,7 +37,7 @@ import { DEMO_SOURCE, seedDemo } from './demo/seed.ts';
 import { startEngines } from './engines/supervisor.ts';
 import { createJobKinds } from './jobs/catalogue.ts';
 import { startLedgers } from './ledgers.ts';
-import { checkListen, closeServer, listen, listenMetrics } from './listen.ts';
+import { checkListen, closeable, listen, listenMetrics } from './listen.ts';
 import { packageVersion, projectRoot } from './project.ts';
 import { createRebuild } from './rebuild.ts';
 import { createRefold } from './refold.ts';
@@ -122,6 +122,27 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     hear = (message) =>
       message.event === 'failed' && message.code !== 'zone-changed' && resolve(new Error(message.message));
   });
+  // Side by side: the fold reads the log while the gateway loads the customers' ids; its doors open when the log has told what they need.
+  const doors = Promise.withResolvers<GatewayDoors>();
+  const gatewayStarting = startGatewayThread(
+    {
+      nats: engines.nats.options,
+      keyringUrl: engines.postgres.keyringUrl,
+      kek,
+      gateway: GATEWAY,
+      tenant: TENANT,
+      lanes: LANES,
+      idIndexPath: join(dir.folders.snapshots, 'customer-ids.sealed'),
+      inDoor: true,
+    },
+    doors.promise,
+    log,
+  );
+  gatewayStarting.catch(() => undefined); // Whoever awaits it below has the reason.
+  opening.defer(async () => {
+    doors.reject(new Error('the start was given up'));
+    await gatewayStarting.catch(() => undefined);
+  });
   const fold = opening.use(
     await startFoldThread(
       { nats: engines.nats.options, snapshotDir: dir.folders.snapshots, ledger: { reportingCurrency: currency } },
@@ -139,23 +160,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const now = Date.now();
   const known = await knownSources(store);
   const sourceConfigs: SourceConfig[] = known.map((each) => sourceConfig(each, workspace.reportingCurrency, now));
-  const gateway = opening.use(
-    await startGatewayThread(
-      {
-        nats: engines.nats.options,
-        keyringUrl: engines.postgres.keyringUrl,
-        kek,
-        gateway: GATEWAY,
-        tenant: TENANT,
-        lanes: LANES,
-        idIndexPath: join(dir.folders.snapshots, 'customer-ids.sealed'),
-        sources: sourceConfigs,
-        zone: { version: facts.zoneVersion, offsets: facts.offsets },
-        inDoor: true,
-      },
-      log,
-    ),
-  );
+  doors.resolve({ sources: sourceConfigs, zone: { version: facts.zoneVersion, offsets: facts.offsets } });
+  const gateway = opening.use(await gatewayStarting);
   if (engines.nats.managed)
     opening.use(
       watchStore({
@@ -216,6 +222,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     deployments: () => serving.deployments(),
     now: Date.now,
   });
+  /** At this place of the log whatever is parked is tried again. */
+  const replayParked = async (by: 'start' | 'request'): Promise<{ seq: number }> => {
+    const seq = await gateway.calls.appendFact({ type: 'dead-letters.replayed', by });
+    await applied(seq);
+    return { seq };
+  };
   const tables = opening.use(openTables(engines.postgres.url));
   const serving = await createServing({
     calls: fold.calls,
@@ -235,6 +247,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     serving.hear(message);
   };
   await serving.refresh();
+  // This program may know what an older one did not.
+  if ((await fold.calls.position()).parked > 0) await replayParked('start');
   await registry.repair();
   const churn = createChurn({
     store,
@@ -367,6 +381,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     models: registry,
     sources,
     quarantine,
+    replayParked: () => replayParked('request'),
     fit: createTraining({
       statistics: (asOf) => serving.statistics(asOf, refold),
       pool,
@@ -421,8 +436,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     checks: createChecks(gateway.calls, columns, projector.calls),
   };
   const http = createHttpServer(createApp(deps), deps);
+  const close = closeable(http);
   const url = await listen(http, config);
-  opening.defer(() => closeServer(http));
+  opening.defer(close);
   const metricsServer = await listenMetrics(metrics, config.metricsPort);
   opening.defer(() => metricsServer.close());
   const metricsUrl = metricsServer.url;

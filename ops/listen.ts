@@ -1,6 +1,6 @@
 // The two listeners: the API with the console, and the metrics on a loopback port of their own.
 import { once } from 'node:events';
-import type { Server } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { serve as serveHono } from '@hono/node-server';
 import { createMetricsApp, type Metrics } from '#api/metrics.ts';
@@ -27,18 +27,39 @@ export async function listen(server: Server, { host, port }: Listen): Promise<st
   return `http://${near.includes(':') ? `[${near}]` : near}:${(server.address() as AddressInfo).port}`;
 }
 
-/** Ends open connections too: a live stream would keep the server for ever. */
-export const closeServer = (server: Server): Promise<void> =>
-  new Promise((done) => {
-    server.close(() => done());
-    server.closeAllConnections();
+/** An answer under way may take this long to leave once the server is told to stop. */
+const DRAIN_MS = 2_000;
+
+/** Takes nothing new, lets answers under way leave, and ends live streams, which would keep the server for ever. */
+export function closeable(server: Server): () => Promise<void> {
+  const answers = new Set<ServerResponse>();
+  let closing = false;
+  server.on('request', (_, answer) => {
+    answers.add(answer);
+    answer.once('close', () => {
+      answers.delete(answer);
+      // Its connection was promised to be kept.
+      if (closing) setImmediate(() => server.closeIdleConnections());
+    });
   });
+  return () =>
+    new Promise((done) => {
+      closing = true;
+      const patience = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+      server.close(() => {
+        clearTimeout(patience);
+        done();
+      });
+      for (const answer of answers)
+        if (String(answer.getHeader('content-type')).startsWith('text/event-stream')) answer.destroy();
+    });
+}
 
 export async function listenMetrics(metrics: Metrics, port: number): Promise<{ url: string; close(): Promise<void> }> {
   const server = serveHono({ fetch: createMetricsApp(metrics).fetch, port, hostname: '127.0.0.1' }) as Server;
   await once(server, 'listening').catch((error: NodeJS.ErrnoException) => Promise.reject(explain(error, port)));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/metrics`;
-  return { url, close: () => closeServer(server) };
+  return { url, close: closeable(server) };
 }
 
 function explain(error: NodeJS.ErrnoException, port: number): Error {

@@ -6,11 +6,13 @@ import { FLAG, type LogMessage, type PackView } from '#streams/pack.ts';
 import { ORDER, REFUND } from './catalogue.ts';
 import { CopyBuffer, copyInto } from './copy-binary.ts';
 import { applyDeployments, type Deployed } from './deployments.ts';
-import { applyErasures, type Erasure } from './erasures.ts';
+import { type Erasure, forget, storeErasures } from './erasures.ts';
 import * as events from './events.ts';
-import { applyLinks, type Link } from './links.ts';
+import { type Link, moveLinked, storeLinks } from './links.ts';
 import { type Zone, ZoneChanged } from './memory/ledger.ts';
+import type { Place } from './memory/parked-lists.ts';
 import * as observations from './observations.ts';
+import { notePlaces } from './parked-places.ts';
 import * as transactions from './transactions.ts';
 import type { EventWindow } from './window.ts';
 import { advanceMeta, type MetaChange } from './workspace.ts';
@@ -31,6 +33,7 @@ export class Batch {
   #links: Link[] = [];
   #erasures: Erasure[] = [];
   #deployments: { seq: number; fact: Deployed }[] = [];
+  #parked: Place[] = [];
   #meta: MetaChange = { clockAt: null, clockDay: null };
   /** Position of the last message in it; 0 = nothing in it. */
   seq = 0;
@@ -43,8 +46,9 @@ export class Batch {
     return this.seq === 0;
   }
 
-  add(seq: number, message: LogMessage): void {
-    if (message.kind === 'pack') this.#addPack(seq, message.pack);
+  /** @param taken which events of the pack; without it all of them. */
+  add(seq: number, message: LogMessage, taken?: (index: number) => boolean): void {
+    if (message.kind === 'pack') this.#addPack(seq, message.pack, taken);
     else {
       const { fact } = message;
       switch (fact.type) {
@@ -72,6 +76,7 @@ export class Batch {
             throw new ZoneChanged(seq, { version: fact.version, offsets: fact.offsets });
           break;
         case 'zone.set':
+        case 'dead-letters.replayed':
         case 'fx.rates.set':
         case 'import.started':
         case 'import.finished':
@@ -83,10 +88,17 @@ export class Batch {
     this.seq = seq;
   }
 
-  #addPack(seq: number, pack: PackView): void {
+  /** The ledger has parked these: they are left out, and their places are committed instead. A whole message: index −1. */
+  park(seq: number, places: readonly Place[]): void {
+    this.#parked.push(...places);
+    this.seq = seq;
+  }
+
+  #addPack(seq: number, pack: PackView, taken?: (index: number) => boolean): void {
     const { count } = pack;
     let { clockAt, clockDay } = this.#meta;
     for (let row = 0; row < count; row++) {
+      if (taken !== undefined && !taken(row)) continue;
       const code = pack.typeCode(row);
       const day = this.#dayOf(pack, row);
       const at = pack.at(row);
@@ -118,12 +130,16 @@ export class Batch {
   /**
    * Everything in it, in the caller's transaction; may be called again after a failure. Links come first and erasures last whatever their
    * place in between: rows merge the same before and after a link.
+   * @param filling the tables have no indexes yet (filling.ts): rows are put in as they are, and joined at the end.
    * @returns first day of the window from now on.
    */
-  async write(client: ClientBase, window: EventWindow, now: number): Promise<number> {
+  async write(client: ClientBase, window: EventWindow, now: number, filling = false): Promise<number> {
     const windowStart = await advanceMeta(client, this.#meta, window, now);
-    await applyLinks(client, this.#links);
-    if (this.#transactions.rows > 0) {
+    const moving = await storeLinks(client, this.#links);
+    if (!filling) await moveLinked(client, moving);
+    if (this.#transactions.rows > 0 && filling) {
+      await copyInto(client, `rm.transactions (${transactions.COLUMNS})`, this.#transactions);
+    } else if (this.#transactions.rows > 0) {
       await copyInto(client, transactions.STAGE, this.#transactions);
       await transactions.mergeStagedTransactions(client);
     }
@@ -140,7 +156,9 @@ export class Batch {
       await observations.mergeStagedObservations(client);
     }
     await applyDeployments(client, this.#deployments);
-    await applyErasures(client, this.#erasures, this.#links);
+    const erased = await storeErasures(client, this.#erasures, this.#links);
+    if (!filling) await forget(client, erased);
+    await notePlaces(client, this.#parked);
     return windowStart;
   }
 
@@ -152,6 +170,7 @@ export class Batch {
     this.#links = [];
     this.#erasures = [];
     this.#deployments = [];
+    this.#parked = [];
     this.#meta = { clockAt: null, clockDay: null };
     this.seq = 0;
     this.count = 0;

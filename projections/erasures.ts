@@ -11,14 +11,16 @@ export interface Erasure {
 }
 
 /**
- * A group of linked sids is erased as soon as one of them is. `links` of the same batch may have joined somebody to an erased one; the
+ * Stores who is erased. A group of linked sids is erased as soon as one of them is. `links` of the same batch may have joined somebody to an erased one; the
  * keyring decides no such link (it has forgotten the erased), so only a damaged order of facts gets here, and it ends the same way.
+ *
+ * @returns the keys of everybody in those groups.
  */
-export async function applyErasures(
+export async function storeErasures(
   client: ClientBase,
   erasures: readonly Erasure[],
   links: readonly Link[],
-): Promise<void> {
+): Promise<string[]> {
   const seqs = new Map<string, number>();
   for (const { sids, seq } of erasures) for (const sid of sids) seqs.set(sidKeyOf(sid).toString(), seq);
   if (links.length > 0) {
@@ -29,7 +31,12 @@ export async function applyErasures(
     );
     for (const row of rows) seqs.set(row.sid_key, Number(row.seq));
   }
-  if (seqs.size === 0) return;
+  return eraseGroups(client, seqs);
+}
+
+/** @param seqs position of the erasure by key. */
+export async function eraseGroups(client: ClientBase, seqs: ReadonlyMap<string, number>): Promise<string[]> {
+  if (seqs.size === 0) return [];
   const { rows } = await client.query<{ sid_key: string }>(
     `with named as (select * from unnest($1::bigint[], $2::bigint[]) n (sid_key, seq)),
        everybody as (
@@ -39,7 +46,13 @@ export async function applyErasures(
      on conflict (sid_key) do update set seq = least(erasures.seq, excluded.seq) returning sid_key`,
     [[...seqs.keys()], [...seqs.values()]],
   );
-  const keys = [rows.map((row) => row.sid_key)];
+  return rows.map((row) => row.sid_key);
+}
+
+/** Takes the rows of these customers out of every table. */
+export async function forget(client: ClientBase, sidKeys: string[]): Promise<void> {
+  if (sidKeys.length === 0) return;
+  const keys = [sidKeys];
   await client.query(keepErased, keys);
   for (const table of ['transactions', 'events', 'observations', 'scores', 'customers'])
     await client.query(`delete from rm.${table} where sid_key = any($1::bigint[])`, keys);

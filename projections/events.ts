@@ -45,6 +45,14 @@ export async function mergeStagedEvents(client: ClientBase, windowStart: number)
   await client.query({ name: 'merge-events', text: MERGE, values: [windowStart] });
 }
 
+/** Of several rows of one id in a table without its key, all but the first in the log. */
+export const dropRepeatedEvents = `
+delete from rm.events t using (
+  select tableoid, ctid, row_number() over (partition by day, event_hash, sid_key, at, type order by seq) as place
+  from rm.events where (day, event_hash, sid_key, at, type) in (
+    select day, event_hash, sid_key, at, type from rm.events group by day, event_hash, sid_key, at, type having count(*) > 1)) d
+where d.tableoid = t.tableoid and d.ctid = t.ctid and d.place > 1`;
+
 export const moveEvents = `
 with moved as (
   delete from rm.events e using rm.links l

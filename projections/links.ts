@@ -24,9 +24,9 @@ const hex = (sid: Uint8Array | string): string =>
   typeof sid === 'string' ? sid.replaceAll('-', '') : Buffer.from(sid).toString('hex');
 const keyOf = (sid: string): string => sidKeyOf(sidBytes(sid)).toString();
 
-/** Stores the links and moves what already lies under a sid that is not canonical any more. */
-export async function applyLinks(client: ClientBase, links: readonly Link[]): Promise<void> {
-  if (links.length === 0) return;
+/** Stores the links. @returns the keys of the sids that are not canonical (any more), among those of the groups they touch. */
+export async function storeLinks(client: ClientBase, links: readonly Link[]): Promise<string[]> {
+  if (links.length === 0) return [];
   const groups = await groupsOf(client, links);
   for (const link of links) join(groups, link);
   const rows = [...new Set(groups.values())].flatMap((group) => {
@@ -47,7 +47,13 @@ export async function applyLinks(client: ClientBase, links: readonly Link[]): Pr
       rows.map((row) => row.seq),
     ],
   );
-  const moving = [rows.filter((row) => row.sid !== row.canonical).map((row) => keyOf(row.sid))];
+  return rows.filter((row) => row.sid !== row.canonical).map((row) => keyOf(row.sid));
+}
+
+/** Moves what lies under these sids to their canonical ones. */
+export async function moveLinked(client: ClientBase, sidKeys: string[]): Promise<void> {
+  if (sidKeys.length === 0) return;
+  const moving = [sidKeys];
   await client.query(moveTransactions, moving);
   await client.query(moveEvents, moving);
   await client.query(

@@ -7,10 +7,15 @@ import { Batch, stagingTables } from './batch.ts';
 import { openTables } from './catalogue.ts';
 import { CopyBuffer } from './copy-binary.ts';
 import * as customers from './customers.ts';
+import { finishFilling, isFilling } from './filling.ts';
 import { grantViews } from './identified-views.ts';
 import type { Zone } from './memory/ledger.ts';
+import { WHOLE_MESSAGE } from './memory/parked.ts';
+import type { Place } from './memory/parked-lists.ts';
+import { replayOf } from './memory/replay-parked.ts';
 import { rezonedAfter } from './memory/rezoned.ts';
 import { emptyForZone } from './migrate.ts';
+import { mergeReleased, type ParkedState } from './parked.ts';
 import type { Position, ProjectorHandlers, ProjectorStatus } from './protocol.ts';
 import { createWriter, isFinal, type LogLine, Rewound, WriterStopped } from './runner.ts';
 import * as scores from './scores.ts';
@@ -25,6 +30,8 @@ export interface ProjectorOptions {
   store: EventStore;
   /** Absent: rm.customers is not kept (tests of the log's side alone). */
   fold?: customers.FoldState;
+  /** What the ledger has parked is left out of the tables; without it everything that can be read is in them. */
+  parked?: ParkedState;
   log: LogLine;
   /** With it the views that name customers are made (identified-views.ts). */
   keyringUrl?: string;
@@ -69,46 +76,115 @@ export function startProjector(options: ProjectorOptions): Projector {
     connections: 2,
     ...(options.shadow ? { client: ShadowClient } : {}),
   });
-  const batch = new Batch();
+  /** One is filled while the other is committed. */
+  let batch = new Batch();
+  let spare = new Batch();
+  let committed: Promise<void> = Promise.resolve();
+  let deadline = 0;
+  /** First day of the window, as committed. */
+  let windowStart = Number.NEGATIVE_INFINITY;
+  let filling = false;
+  let applied = 0;
   const position: Position = { events: 0, customers: 0 };
   let failure: ProjectorStatus['failure'] = null;
   let opened = false;
   let waiting: { seq: number; resolve: (position: Position) => void; reject: (error: Error) => void }[] = [];
+  const aborted = new Promise<never>((_, reject) => {
+    stopping.signal.addEventListener('abort', () => reject(new WriterStopped()), { once: true });
+  });
+  aborted.catch(() => undefined); // whoever waits for the ledger meanwhile has it
   let hurry: () => void = () => undefined;
   let wakeSync: () => void = () => undefined;
 
   function moved(): void {
     if (!opened) return;
     options.onProgress?.({ ...position });
+    if (filling) return;
     const reached = Math.min(position.events, options.fold ? position.customers : Number.POSITIVE_INFINITY);
     for (const one of waiting) if (one.seq <= reached) one.resolve({ ...position });
     waiting = waiting.filter((one) => one.seq > reached);
   }
 
+  /** Hands the batch to the writer and goes on with the other one. Throws what the batch before ended with. */
   async function flush(): Promise<void> {
     if (batch.empty) return;
-    let windowStart = batch.windowStart;
-    await writer.commit('events', { from: position.events, to: batch.seq }, async (client) => {
-      windowStart = await batch.write(client, window, now());
-    });
-    position.events = batch.seq;
-    batch.clear();
+    await committed;
+    const full = batch;
+    batch = spare;
+    spare = full;
+    batch.zone = full.zone;
     batch.windowStart = windowStart;
+    deadline = performance.now() + lingerMs;
+    committed = commit(full);
+    committed.catch(() => undefined); // whoever flushes or waits next has it
+  }
+  async function commit(full: Batch): Promise<void> {
+    let start = windowStart;
+    await writer.commit('events', { from: position.events, to: full.seq }, async (client) => {
+      start = await full.write(client, window, now(), filling);
+    });
+    position.events = full.seq;
+    applied += full.count;
+    windowStart = start;
+    full.clear();
     moved();
     wakeSync();
     if (window.expired(windowStart) >= DROP_WHEN) await dropExpired();
   }
-  const dropExpired = () => writer.read((client) => window.dropExpired(client, batch.windowStart, log));
+  /** Everything taken so far is in the tables. */
+  async function drain(): Promise<void> {
+    await flush();
+    await committed;
+  }
+  function forgetBatches(): void {
+    batch.clear();
+    spare.clear();
+    committed = Promise.resolve();
+  }
+  const dropExpired = () => writer.read((client) => window.dropExpired(client, windowStart, log));
 
-  async function take(record: Recorded): Promise<void> {
-    const message = decodeMessage(record.bytes);
-    batch.add(record.seq, message);
+  async function take(record: Recorded, parked: readonly Place[]): Promise<void> {
+    const { seq } = record;
+    const places = parked.length === 0 ? parked : parked.filter(([at]) => at === seq);
+    if (places.some(([, index]) => index === WHOLE_MESSAGE)) batch.park(seq, places);
+    else {
+      const message = decodeMessage(record.bytes);
+      // Before its position is committed: rows the replay has changed count as changed there.
+      if (replayOf(message) !== null) await release();
+      if (places.length > 0) {
+        const left = new Set(places.map(([, index]) => index));
+        batch.park(seq, places);
+        batch.add(seq, message, (index) => !left.has(index));
+      } else batch.add(seq, message);
+    }
     if (batch.count >= batchEvents) await flush();
   }
 
+  /** As soon as the ledger has read these messages too; it may stand still while this stops. */
+  async function parkedIn(from: number, to: number): Promise<Place[]> {
+    if (!options.parked) return [];
+    return Promise.race([options.parked.parkedIn(from, to), aborted]);
+  }
+
+  /** What was left out and is applied now; the ledger has read at least as far as the tables. */
+  async function release(): Promise<void> {
+    // Heaps without keys take nothing twice: when they are made whole.
+    if (!options.parked || filling) return;
+    await drain();
+    const live = batch;
+    const merged = await mergeReleased({
+      ...{ writer, store, window, now, live, state: options.parked },
+      position: () => position.events,
+    });
+    if (merged > 0) log('info', { events: merged }, 'events that were parked are in the tables now');
+  }
+
   /** The next messages, or undefined when those at hand have waited long enough. */
-  async function nextOrLinger<T>(next: Promise<T>, deadline: number): Promise<T | undefined> {
-    if (batch.empty) return next;
+  async function nextOrLinger<T>(next: Promise<T>): Promise<T | undefined> {
+    if (batch.empty) {
+      await committed;
+      return next;
+    }
     let timer: NodeJS.Timeout | undefined;
     const lingered = new Promise<undefined>((resolve) => {
       hurry = () => resolve(undefined);
@@ -136,36 +212,44 @@ export function startProjector(options: ProjectorOptions): Projector {
       await writer.commit('events', { from: position.events, to: 0 }, (client) => emptyForZone(client, zone));
       log('info', { zone: zone.version }, 'days are computed anew: the tables are filled again in another zone');
       position.events = 0;
-      batch.windowStart = Number.NEGATIVE_INFINITY;
+      windowStart = Number.NEGATIVE_INFINITY;
+      batch.windowStart = windowStart;
     }
     batch.zone = zone;
+    spare.zone = zone;
   }
 
-  async function followLog(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      const from = Math.max(position.events, batch.seq) + 1;
+  /** @param until returns when everything up to there is committed; without it only when the projector stops. */
+  async function followLog(until = Number.POSITIVE_INFINITY): Promise<void> {
+    while (!stopping.signal.aborted && position.events < until) {
+      const from = Math.max(position.events, spare.seq, batch.seq) + 1;
       const following = new AbortController();
       const signal = AbortSignal.any([stopping.signal, following.signal]);
       const messages = store.follow('EVT', { from, signal })[Symbol.asyncIterator]();
       let next = messages.next();
       try {
-        let deadline = 0;
         for (;;) {
-          const result = await nextOrLinger(next, deadline);
+          if (Math.max(position.events, spare.seq, batch.seq) >= until) {
+            await drain();
+            return;
+          }
+          const result = await nextOrLinger(next);
           if (result === undefined) {
-            await flush();
-            if (window.expired(batch.windowStart) > 0) await dropExpired();
+            await drain();
+            if (window.expired(windowStart) > 0) await dropExpired();
             continue;
           }
           if (result.done) break;
           if (batch.empty) deadline = performance.now() + lingerMs;
-          for (const record of result.value) await take(record);
+          const [first, last] = [result.value[0], result.value.at(-1)];
+          const parked = first && last ? await parkedIn(first.seq, last.seq) : [];
+          for (const record of result.value) await take(record, parked);
           next = messages.next();
         }
       } catch (error) {
         if (error instanceof Rewound) {
           log('warn', { events: error.found }, error.message);
-          batch.clear();
+          forgetBatches();
           position.events = error.found;
           await alignZone();
           continue;
@@ -182,10 +266,11 @@ export function startProjector(options: ProjectorOptions): Projector {
     }
   }
 
-  async function syncCustomers(fold: customers.FoldState): Promise<void> {
+  /** @param until as of `followLog`. */
+  async function syncCustomers(fold: customers.FoldState, until = Number.POSITIVE_INFINITY): Promise<void> {
     const rows = new CopyBuffer();
     let committed = position.customers;
-    while (!stopping.signal.aborted) {
+    while (!stopping.signal.aborted && position.customers < until) {
       let count = 0;
       try {
         const answer = await fold.dirtyRows(position.customers, SYNC_ROWS);
@@ -231,9 +316,34 @@ export function startProjector(options: ProjectorOptions): Projector {
     await alignZone();
     const { keyringUrl } = options;
     if (keyringUrl !== undefined) await writer.read((client) => grantViews(client, { keyringUrl, log }));
+    filling = options.shadow === true && (await writer.read(isFilling));
+    // What the ledger of another program has applied meanwhile.
+    if (options.parked) await parkedIn(1, position.events);
+    await release();
     opened = true;
     moved();
+    if (filling) {
+      await fill();
+      await release();
+    }
     await Promise.all([followLog(), options.fold ? syncCustomers(options.fold) : undefined]);
+  }
+
+  /** Tables without indexes, up to the end that the log has now; then they are made whole. */
+  async function fill(): Promise<void> {
+    const end = await store.lastSequence('EVT');
+    while (filling) {
+      await Promise.all([followLog(end), options.fold ? syncCustomers(options.fold, end) : undefined]);
+      if (stopping.signal.aborted) return;
+      try {
+        await writer.commit('events', { from: position.events, to: position.events, durable: true }, finishFilling);
+        filling = false;
+      } catch (error) {
+        if (!(error instanceof Rewound)) throw error;
+        position.events = error.found;
+      }
+    }
+    moved();
   }
 
   const done = run().catch((error: Error & { code?: string }) => {
@@ -260,7 +370,7 @@ export function startProjector(options: ProjectorOptions): Projector {
   return {
     done,
     position: () => ({ ...position }),
-    status: () => ({ ...position, trouble: writer.trouble, failure }),
+    status: () => ({ ...position, filling, applied, trouble: writer.trouble, failure }),
     waitFor: (seq) =>
       new Promise((resolve, reject) => {
         if (failure) return reject(Object.assign(new Error(failure.message), { code: failure.code }));

@@ -35,6 +35,10 @@ export interface TableCounts {
 }
 
 export interface ProjectorStatus extends Position {
+  /** Of a rebuild: its tables are heaps that nobody can look anything up in yet, whatever the positions say. */
+  filling: boolean;
+  /** Events that were put into tables since the start, rows or not. */
+  applied: number;
   /** Why PostgreSQL does not take writes at the moment; it is tried again for ever. */
   trouble: string | null;
   /** What ended the projector for good (fenced, a hole in the log, a newer schema), with what to do; null while it works. */

@@ -60,11 +60,11 @@ export interface Writer extends AsyncDisposable {
   /**
    * Runs `work` and moves the checkpoint from `from` to `to` in one transaction; tries again for ever. A repeat (the answer to the commit was
    * lost) is recognised by the checkpoint and not applied twice; a checkpoint that is neither is Rewound. `from` null: wherever it stands,
-   * for work that is idempotent and that nobody can repeat from the log; only such a commit waits for the disk.
+   * for work that is idempotent and that nobody can repeat from the log. Only such a commit, and one that asks for it, waits for the disk.
    */
   commit(
     projection: ProjectionName,
-    step: { from: number | null; to: number },
+    step: { from: number | null; to: number; durable?: boolean },
     work: (client: pg.Client) => Promise<void>,
   ): Promise<void>;
   /** Reads between the transactions, on the same connection; tries again for ever. */
@@ -77,6 +77,8 @@ const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 5_000;
 /** A batch takes well under a second; a statement that takes this long hangs, and is tried on a new connection. */
 const STATEMENT_MS = 120_000;
+/** An index over all rows takes longer. */
+const FILLING_STATEMENT_MS = 3_600_000;
 
 export function createWriter(options: WriterOptions): Writer {
   const { log } = options;
@@ -92,7 +94,7 @@ export function createWriter(options: WriterOptions): Writer {
       connectionString: options.databaseUrl,
       application_name: 'axiom47 projector',
       connectionTimeoutMillis: 5_000,
-      query_timeout: STATEMENT_MS,
+      query_timeout: options.shadow ? FILLING_STATEMENT_MS : STATEMENT_MS,
       keepAlive: true,
     });
     fresh.on('error', () => {
@@ -208,7 +210,7 @@ export function createWriter(options: WriterOptions): Writer {
             await one.query('rollback');
             return;
           }
-          if (step.from === null) await one.query('set local synchronous_commit = on');
+          if (step.from === null || step.durable) await one.query('set local synchronous_commit = on');
           await work(one);
           await one.query('commit');
         }),

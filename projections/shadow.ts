@@ -2,6 +2,7 @@
 // own from the start of the log, and moved in one short transaction. Whoever reads meets the old tables or the new ones, never a half.
 import pg from 'pg';
 import { projections } from './catalogue.ts';
+import { deferIndexes } from './filling.ts';
 
 const SHADOW = 'rm_next';
 const RETIRED = 'rm_old';
@@ -14,18 +15,24 @@ const NAMES = REBUILT.map(({ name }) => name);
 
 /** A connection to which `rm` is the shadow: statements are those of the live tables, letter by letter. */
 export class ShadowClient extends pg.Client {
-  // pg's overloads all take the text first, bare or as `text`; what brings its own protocol (COPY) names staging tables only.
+  // pg's overloads all take the text first, bare or as `text`; what brings its own protocol (COPY) has it there too.
   override query = ((first: unknown, ...rest: unknown[]) => {
     const run = pg.Client.prototype.query as (...all: unknown[]) => unknown;
     const shadowed = (text: string) => text.replaceAll(/\brm\./g, `${SHADOW}.`);
     if (typeof first === 'string') return run.call(this, shadowed(first), ...rest);
     const asked = first as { text?: string; submit?: unknown };
-    if (typeof asked.submit === 'function' || asked.text === undefined) return run.call(this, first, ...rest);
+    if (asked.text === undefined) return run.call(this, first, ...rest);
+    if (typeof asked.submit === 'function') {
+      asked.text = shadowed(asked.text);
+      return run.call(this, first, ...rest);
+    }
     return run.call(this, { ...asked, text: shadowed(asked.text) }, ...rest);
   }) as pg.Client['query'];
 }
 
-/** Empty tables of the live ones' definition, indexes and storage included; a shadow left by an earlier attempt goes. */
+/**
+ * Empty tables of the live ones' definition and storage, to be filled as heaps (filling.ts); a shadow left by an earlier attempt goes.
+ */
 export async function createShadow(client: pg.ClientBase): Promise<void> {
   await inTransaction(client, async () => {
     await client.query(`drop schema if exists ${SHADOW} cascade; create schema ${SHADOW}`);
@@ -36,10 +43,11 @@ export async function createShadow(client: pg.ClientBase): Promise<void> {
     );
     for (const { name, partitioned, options } of rows)
       await client.query(
-        `create table ${SHADOW}.${name} (like rm.${name} including all)` +
+        `create table ${SHADOW}.${name} (like rm.${name} including all excluding indexes)` +
           (partitioned ? ' partition by range (day)' : '') +
           (options ? ` with (${options.join(', ')})` : ''),
       );
+    await deferIndexes(client, { from: 'rm', next: SHADOW, tables: [...TABLES, ...BESIDE] });
     await client.query(
       `insert into ${SHADOW}.event_types select * from rm.event_types;
        insert into ${SHADOW}.meta default values;
@@ -79,6 +87,8 @@ export async function diffShadow(client: pg.ClientBase, seq: number): Promise<Sh
 export async function switchToShadow(client: pg.ClientBase): Promise<{ events: number; customers: number }> {
   const at = await inTransaction(client, async () => {
     await client.query(`set local lock_timeout = '20s'`);
+    const { rowCount: unfinished } = await client.query(`select from ${SHADOW}.deferred`);
+    if (unfinished) throw new Error('the tables beside the live ones are not filled yet; nothing was switched');
     await client.query('select 1 from rm.checkpoints where projection = any($1) order by projection for update', [
       NAMES,
     ]);

@@ -8,7 +8,7 @@ import { ORDER, type Tables } from './catalogue.ts';
 import type { CopyBuffer } from './copy-binary.ts';
 
 export const STAGE = 'stage_transactions';
-const COLUMNS =
+export const COLUMNS =
   'sid_key, order_key, event_hash, at, minor, refunded_order_key, revision, seq, day, kind, currency, channel, source, run, props';
 const COLUMN_COUNT = 15;
 export const stageTable = `create temp table if not exists ${STAGE} (
@@ -79,6 +79,16 @@ order by sid_key, order_key, kind, ${rankOf('s')
 on conflict (sid_key, order_key, kind) do update set ${rest.map((column) => `${column} = excluded.${column}`).join(', ')}
 where (${rank('excluded')}) > (${rank('t')})
    or ((${rank('excluded')}) = (${rank('t')}) and (excluded.seq, excluded.event_hash) < (t.seq, t.event_hash))`;
+
+/** Of several rows of one key in a table without its key, all but the one that `mergeTransactions` would have kept. */
+export const dropLosingTransactions = `
+delete from rm.transactions t using (
+  select ctid, row_number() over (partition by sid_key, order_key, kind order by ${rankOf('s')
+    .map((value) => `${value} desc`)
+    .join(', ')}, seq, event_hash) as place
+  from rm.transactions s where (sid_key, order_key, kind) in (
+    select sid_key, order_key, kind from rm.transactions group by sid_key, order_key, kind having count(*) > 1)) d
+where d.ctid = t.ctid and d.place > 1`;
 
 /** Staged rows under the customer they belong to now; those of the erased are left out. */
 export const canonicalStage = (stage: string, columns: string): string => `

@@ -1,6 +1,7 @@
 // What `ab` is told: arms from the command line or a file, what was measured, the planned shares, and the rule of decision.
 import { SMALLEST_PRIOR } from '#domain/models/experiment/conversions.ts';
 import type { Rule } from '#domain/models/experiment/decision.ts';
+import { dispersionOf } from '#domain/models/experiment/rates.ts';
 import type { ArmRevenue } from '#domain/models/experiment/revenue.ts';
 import { cellError, columnIndex, guessColumn, numberColumn, type Table } from '../table.ts';
 import { UsageError } from './command.ts';
@@ -140,15 +141,8 @@ export function readArms(file: Table, measure: Measure): Arm[] {
     if (squares === undefined) return arm;
     if (squares[i]! * arm.n < arm.count ** 2 * (1 - 1e-9))
       throw cellError(file, i, squareColumn!, `${squares[i]} is less than any counts with that sum can give`);
-    return { ...arm, dispersion: dispersion(arm, squares[i]!) };
+    return { ...arm, dispersion: dispersionOf({ exposure: arm.n, events: arm.count }, squares[i]!) };
   });
-}
-
-/** Variance over mean of the events per visitor. Less than 1 is taken as 1: the interval is never narrower than Poisson's. */
-function dispersion({ n, count }: Arm, sumOfSquares: number): number {
-  if (count === 0 || n <= 1) return 1;
-  const mean = count / n;
-  return Math.max(1, (sumOfSquares - count * mean) / (n - 1) / mean);
 }
 
 /** The buyers' sums per arm, where the file has both columns. */

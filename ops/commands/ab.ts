@@ -109,7 +109,13 @@ ${POWER_HELP}`,
     const revenue = money && describeRevenue(compareRevenue(money), money, arms);
     const { verdicts, difference } = onMoney ? moneyOf(money!) : compared;
     const decision = named(
-      decideExperiment(verdicts, ratio?.p ?? 1, rule, (i, j, alpha) => difference(i, j, alpha)?.lower ?? null),
+      decideExperiment(
+        verdicts.length,
+        () => verdicts,
+        ratio?.p ?? 1,
+        rule,
+        (i, j, alpha) => difference(i, j, alpha)?.lower ?? null,
+      ),
       arms,
     );
     const rows = rowsOf(arms, measure, compared);

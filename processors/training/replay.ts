@@ -3,9 +3,9 @@
 import type { CustomerEntries } from '#domain/ledger.ts';
 import { entriesOfRow } from '#projections/memory/entries.ts';
 import { createLedger, type Ledger, type LedgerOptions, ZoneChanged } from '#projections/memory/ledger.ts';
+import { applyRead, readRecorded } from '#projections/memory/replay-parked.ts';
 import { COLUMN_FLAG } from '#projections/memory/row-layout.ts';
 import type { EventStore } from '#streams/event-store.ts';
-import { decodeMessage } from '#streams/pack.ts';
 import type { Ledgers } from './churn-rows.ts';
 
 /** The log from its beginning to `seq`, in the zone it asks for up to there. */
@@ -32,10 +32,10 @@ export async function replayAll(
 ): Promise<Ledger[]> {
   const ledgers = options.map(createLedger);
   if (seq > 0 && ledgers.length > 0)
-    for await (const { seq: position, bytes } of store.read('EVT', { from: 1, to: seq })) {
-      const message = decodeMessage(bytes);
+    for await (const record of store.read('EVT', { from: 1, to: seq })) {
+      const read = await readRecorded(store, record);
       try {
-        for (const ledger of ledgers) ledger.applyMessage(position, message);
+        for (const ledger of ledgers) applyRead(ledger, record, read);
       } catch (error) {
         if (!(error instanceof ZoneChanged)) throw error;
         const { zone } = error;
@@ -46,7 +46,7 @@ export async function replayAll(
           passed,
         );
       }
-      passed(position);
+      passed(record.seq);
     }
   for (const ledger of ledgers) ledger.flushColumns();
   return ledgers;

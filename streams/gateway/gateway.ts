@@ -23,7 +23,7 @@ import { type InMessage, openInDoor } from './in-door.ts';
 import { createIngest, rawText, valuesOf } from './ingest.ts';
 import { createLinker, type Linker } from './linker.ts';
 import { createPipeline, type Pipeline } from './pipeline.ts';
-import { type GatewayConfig, type GatewayHandlers, UnknownSource, type Zone } from './protocol.ts';
+import { type GatewayConfig, type GatewayDoors, type GatewayHandlers, UnknownSource, type Zone } from './protocol.ts';
 import { createResolver, type Resolver, refKey } from './resolver.ts';
 import { createSources, type Sources } from './sources.ts';
 
@@ -58,8 +58,10 @@ interface Parts {
   now: () => number;
 }
 
+/** @param doors may come later: customers' ids are loaded meanwhile, and nothing is taken in before. */
 export async function openGateway(
   config: GatewayConfig,
+  doors: GatewayDoors | Promise<GatewayDoors>,
   log: StreamLog,
   now: () => number = Date.now,
 ): Promise<Gateway> {
@@ -105,13 +107,14 @@ export async function openGateway(
   );
   await linker.sayPending();
   const resolver = createResolver(keyring, index, await keyring.reopened());
-  const sources = await createSources(keyring, config.sources);
   const dedupe = createDedupe();
   const { unknownTypes } = await warmDedupe(dedupe, store, WARM_MESSAGES);
   if (unknownTypes > 0)
     log.warn({ events: unknownTypes }, 'the log holds events of types this version does not know; start the newer one');
   const counters = createCounters();
-  const zone = { current: config.zone };
+  const { sources: configs, zone: inForce } = await doors;
+  const sources = await createSources(keyring, configs);
+  const zone = { current: inForce };
   const ids = createIds(keyring.idKey);
   const pipeline = createPipeline({
     ids,

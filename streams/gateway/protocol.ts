@@ -26,6 +26,13 @@ export interface Zone {
   offsets: Offsets;
 }
 
+/** What only the log can tell; the gateway loads the rest of what it needs meanwhile. */
+export interface GatewayDoors {
+  sources: SourceConfig[];
+  /** The workspace's zone in force (`zone.set` facts appended here change it). */
+  zone: Zone;
+}
+
 /** Structured-cloneable: travels as workerData. Holds secrets: never log it. */
 export interface GatewayConfig {
   nats: NatsOptions;
@@ -38,9 +45,6 @@ export interface GatewayConfig {
   lanes: number;
   /** Where the sealed id index is kept between two runs. */
   idIndexPath: string;
-  sources: SourceConfig[];
-  /** The workspace's zone in force (`zone.set` facts appended here change it). */
-  zone: Zone;
   /** Whether this gateway takes what publishers sent to `in.<source>`. */
   inDoor: boolean;
 }

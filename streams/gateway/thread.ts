@@ -2,7 +2,14 @@
 import { MessageChannel, Worker } from 'node:worker_threads';
 import type { StreamLog } from '../jetstream/link.ts';
 import { type Remote, remote } from '../rpc.ts';
-import type { GatewayConfig, GatewayHandlers, GatewayMessage, ImportRequest, IngestRequest } from './protocol.ts';
+import type {
+  GatewayConfig,
+  GatewayDoors,
+  GatewayHandlers,
+  GatewayMessage,
+  ImportRequest,
+  IngestRequest,
+} from './protocol.ts';
 
 export interface GatewayThread extends AsyncDisposable {
   readonly calls: Remote<GatewayHandlers>;
@@ -10,8 +17,12 @@ export interface GatewayThread extends AsyncDisposable {
   readonly ended: Promise<Error | null>;
 }
 
-/** Throws with the reason (and its code) when the gateway cannot open. */
-export async function startGatewayThread(config: GatewayConfig, log: StreamLog): Promise<GatewayThread> {
+/** Throws with the reason (and its code) when the gateway cannot open. @param doors may come later, see `openGateway`. */
+export async function startGatewayThread(
+  config: GatewayConfig,
+  doors: GatewayDoors | Promise<GatewayDoors>,
+  log: StreamLog,
+): Promise<GatewayThread> {
   const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: config, name: 'gateway' });
   const ended = new Promise<Error | null>((resolve) => {
     worker.once('error', resolve);
@@ -28,7 +39,11 @@ export async function startGatewayThread(config: GatewayConfig, log: StreamLog):
     });
   });
   try {
-    await Promise.race([ready, failed]);
+    const told = Promise.resolve(doors).then((each) => {
+      worker.postMessage(each);
+      return ready;
+    });
+    await Promise.race([told, ready, failed]);
   } catch (error) {
     await worker.terminate();
     throw error;

@@ -1,9 +1,9 @@
-// The gateway as a thread: its config is the workerData, each port it is sent is another caller.
+// The gateway as a thread: its config is the workerData, its first message the doors, each port it is sent then another caller.
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import type { StreamLog } from '../jetstream/link.ts';
 import { serve } from '../rpc.ts';
 import { openGateway } from './gateway.ts';
-import type { GatewayConfig, GatewayMessage } from './protocol.ts';
+import type { GatewayConfig, GatewayDoors, GatewayMessage } from './protocol.ts';
 
 const parent = parentPort;
 if (parent === null) throw new Error('streams/gateway/worker.ts is a thread: start it with startGatewayThread');
@@ -14,7 +14,8 @@ const log: StreamLog = {
 };
 
 try {
-  const { handlers } = await openGateway(workerData as GatewayConfig, log);
+  const doors = new Promise<GatewayDoors>((resolve) => parent.once('message', resolve));
+  const { handlers } = await openGateway(workerData as GatewayConfig, doors, log);
   const callers: MessagePort[] = [];
   const stop = async () => {
     try {

@@ -10,7 +10,7 @@ import type { GatewayConfig, IngestRequest } from '#streams/gateway/protocol.ts'
 import { type GatewayThread, startGatewayThread } from '#streams/gateway/thread.ts';
 import { createIdIndex } from '#streams/id-index.ts';
 import { startTestEngines, type TestEngines } from '#test/support/engines.ts';
-import { configOf, openLog, silent, source } from '../streams/gateway/harness.ts';
+import { configOf, doorsOf, openLog, silent, source } from '../streams/gateway/harness.ts';
 import { atLeast, atMost, type Benchmark, type Measurement, quantile } from './benchmark.ts';
 
 const CUSTOMERS = 20_000;
@@ -28,7 +28,7 @@ async function withGateway<T>(
       source('plain', { policy: { ...DEFAULT_POLICY, orderIds: 'drop' } }),
       source('sealed', { policy: DEFAULT_POLICY }),
     ];
-    await using gateway = await startGatewayThread(configOf(engines, { sources, ...more }), silent);
+    await using gateway = await startGatewayThread(configOf(engines, more), doorsOf({ sources }), silent);
     return await use(gateway, engines);
   } finally {
     await log[Symbol.asyncDispose]();

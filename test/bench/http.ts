@@ -43,6 +43,8 @@ export class Connection implements Disposable {
 
   send({ method, path, body = '' }: Request): Promise<Response> {
     if (this.#waiting) throw new Error('a connection carries one request at a time');
+    // It said so when nobody was waiting.
+    if (this.#socket.destroyed) throw new Error('the server closed the connection');
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject };
       this.#socket.write(

@@ -7,6 +7,7 @@ import { DirtyRows } from '#projections/memory/dirty-rows.ts';
 import { entriesOfRow } from '#projections/memory/entries.ts';
 import { createLedger, type Ledger } from '#projections/memory/ledger.ts';
 import { startProjector } from '#projections/projector.ts';
+import { createShadow, ShadowClient } from '#projections/shadow.ts';
 import { digestOfLedgers } from '#projections/transactions-digest.ts';
 import { decodeMessage } from '#streams/pack.ts';
 import { startTestEngines, type TestEngines } from '../support/engines.ts';
@@ -60,6 +61,28 @@ function ledgerCustomers(ledger: Ledger) {
     }))
     .sort((a, b) => (a.sid < b.sid ? -1 : 1));
 }
+
+/** Everything the tables say of customers, in an order that says nothing of how they were filled. */
+async function contents(client: import('pg').ClientBase): Promise<unknown> {
+  const all = async (table: string, order: string) =>
+    (await client.query({ text: `select * from rm.${table} order by ${order}`, rowMode: 'array' })).rows;
+  return {
+    transactions: await all('transactions', 'sid_key, order_key, kind'),
+    events: await all('events', 'day, event_hash, sid_key'),
+    customers: await all('customers', 'sid_key'),
+    links: await all('links', 'sid_key'),
+    erasures: await all('erasures', 'sid_key'),
+    erased: await all('erased_documents', 'order_key, kind'),
+  };
+}
+const definitionsIn = async (client: import('pg').ClientBase, schema: string) =>
+  (
+    await client.query<{ definition: string }>(
+      `select replace(pg_get_indexdef(i.indexrelid), '${schema}.', '') as definition from pg_index i join pg_class c on c.oid = i.indrelid
+       where c.relnamespace = '${schema}'::regnamespace and not c.relispartition and c.relname <> 'deferred' and c.relname <> 'migrations'
+         and c.relname <> 'experiments' order by 1`,
+    )
+  ).rows.map(({ definition }) => definition);
 
 test('tables equal the ledger for any events, links (chains and rings) and erasures, in any order', async () => {
   let linkedRuns = 0;
@@ -119,6 +142,29 @@ test('tables equal the ledger for any events, links (chains and rings) and erasu
           lingerMs: 1,
         });
         await projector.waitFor(messages.length);
+
+        // Filled as heaps and joined at the end: the same rows, keys and indexes.
+        await withClient(url, createShadow);
+        await using shadow = startProjector({
+          databaseUrl: url,
+          store,
+          fold,
+          log: keepLog().log,
+          batchEvents,
+          lingerMs: 1,
+          shadow: true,
+        });
+        await shadow.waitFor(messages.length);
+        const beside = new ShadowClient(url);
+        await beside.connect();
+        try {
+          expect(await contents(beside)).toEqual(await withClient(url, contents));
+          expect(await definitionsIn(beside, 'rm_next')).toEqual(
+            await withClient(url, (client) => definitionsIn(client, 'rm')),
+          );
+        } finally {
+          await beside.end();
+        }
 
         const entries = [...ledger.canonicalRows()].map((row) => entriesOfRow(ledger.store, row));
         expect((await projector.digest()).transactions).toBe(digestOfLedgers(entries));

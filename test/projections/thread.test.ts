@@ -37,6 +37,8 @@ function fold(seq: () => number): ProjectorConfig['fold'] {
   };
   serve(port1, {
     dirtyRows: (since: number) => ({ rows: customerState(since < seq() ? [{ ...one, seq: seq() }] : []), seq: seq() }),
+    parkedIn: () => [],
+    stillParked: () => [],
   });
   port1.unref();
   return port2;
@@ -88,7 +90,14 @@ test('events acknowledged by JetStream are in the tables, scores too, and a late
     });
     expect(written).toBe(1);
     const other = remote<ProjectorHandlers>(thread.connect());
-    expect(await other.status()).toEqual({ events: 2, customers: 2, trouble: null, failure: null });
+    expect(await other.status()).toEqual({
+      events: 2,
+      customers: 2,
+      filling: false,
+      applied: 2,
+      trouble: null,
+      failure: null,
+    });
     expect(await other.digest()).toMatchObject({ rows: 2, seq: 2 });
     await store.append('evt.1.main', packOf([event({ sid: sid(3) })]));
     seq = 3;

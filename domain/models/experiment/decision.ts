@@ -1,7 +1,7 @@
 // May the verdict be read, and is it time to choose? The sample ratio first, then a rule that was fixed before the experiment.
 
 import { chiSquareUpper } from '../../numerics/incomplete-gamma.ts';
-import type { ArmVerdict } from './verdict.ts';
+import type { Standing } from './verdict.ts';
 
 /**
  * Sample-ratio mismatch: χ² of the visitors per arm against the shares that were planned. A small p says that the assignment or the
@@ -50,41 +50,51 @@ export type Rule =
 /** The usual rule. */
 export const USUAL_RULE: Rule = { kind: 'best', sure: 0.95 };
 
-export type Standing = Pick<ArmVerdict, 'probabilityBest' | 'expectedLoss'>;
-
 /**
- * @param arms the standing of each arm.  @param sampleRatioP of `sampleRatio`: below 0.001 nothing is chosen.
+ * @param arms how many; fewer than two decide nothing.  @param standings of each arm, worked out only where the rule asks for them.
+ * @param sampleRatioP of `sampleRatio`: below 0.001 nothing is chosen.
  * @param lowerDifference for the rule `always-valid`: the lower end of the always-valid interval of arm i − arm j at this α, null where there
  * is none. It is asked with α/(arms − 1), for the best arm could be wronged by each of the others (Bonferroni).
  */
 export function decideExperiment(
-  arms: readonly Standing[],
+  arms: number,
+  standings: () => readonly Standing[],
   sampleRatioP: number,
   rule: Rule = USUAL_RULE,
   lowerDifference: (i: number, j: number, alpha: number) => number | null = () => null,
 ): Decision {
   if (sampleRatioP < BROKEN_RATIO) return { choose: null, reason: 'sample-ratio-mismatch' };
   const undecided: Decision = { choose: null, reason: 'not-sure-yet' };
-  if (arms.length < 2) return undecided;
-  let leader = 0;
-  arms.forEach(({ probabilityBest }, i) => {
-    if (probabilityBest > arms[leader]!.probabilityBest) leader = i;
-  });
+  if (arms < 2) return undecided;
   switch (rule.kind) {
-    case 'best':
-      return arms[leader]!.probabilityBest >= rule.sure ? { choose: leader, reason: 'sure-enough' } : undecided;
+    case 'best': {
+      const known = standings();
+      const leader = mostProbable(known);
+      return known[leader]!.probabilityBest >= rule.sure ? { choose: leader, reason: 'sure-enough' } : undecided;
+    }
     case 'loss': {
-      const least = leastLoss(arms);
-      return least !== null && arms[least]!.expectedLoss! <= rule.tolerable
+      const known = standings();
+      const least = leastLoss(known);
+      return least !== null && known[least]!.expectedLoss! <= rule.tolerable
         ? { choose: least, reason: 'loss-tolerable' }
         : undecided;
     }
     case 'always-valid': {
-      const alpha = rule.alpha / (arms.length - 1);
-      const ahead = arms.every((_, j) => j === leader || (lowerDifference(leader, j, alpha) ?? -1) > 0);
-      return ahead ? { choose: leader, reason: 'better-at-any-look' } : undecided;
+      const alpha = rule.alpha / (arms - 1);
+      const indices = Array.from({ length: arms }, (_, i) => i);
+      const isAhead = (i: number) => indices.every((j) => j === i || (lowerDifference(i, j, alpha) ?? -1) > 0);
+      const ahead = indices.find(isAhead);
+      return ahead === undefined ? undecided : { choose: ahead, reason: 'better-at-any-look' };
     }
   }
+}
+
+function mostProbable(arms: readonly Standing[]): number {
+  let leader = 0;
+  arms.forEach(({ probabilityBest }, i) => {
+    if (probabilityBest > arms[leader]!.probabilityBest) leader = i;
+  });
+  return leader;
 }
 
 function leastLoss(arms: readonly Standing[]): number | null {

@@ -1,9 +1,10 @@
 // Bayesian A/B/n for money per visitor, a zero-inflated model: a visitor buys or not, a buyer spends around a mean.
 
-import { betaPrefix, lnBeta, regularizedBeta } from '../../numerics/beta.ts';
+import { betaPrefix } from '../../numerics/beta.ts';
 import { compareLaws, type LineLaw, visitNodes, windowEnd } from '../../numerics/line-law.ts';
+import { studentDensity, studentLaw } from '../../numerics/student.ts';
 import { betaTails, logistic, logitBeta, requireCounts } from './conversions.ts';
-import { type ArmVerdict, type Moments, verdicts } from './verdict.ts';
+import { type ArmVerdict, type Moments, type Standing, standingsOf, verdicts } from './verdict.ts';
 
 export interface ArmRevenue {
   visitors: number;
@@ -13,9 +14,8 @@ export interface ArmRevenue {
   revenueSumSquares: number;
 }
 
-export type RevenueComparison =
-  | { ok: true; arms: ArmVerdict[] }
-  | { ok: false; reason: 'too-few-buyers' | 'no-spread'; arm: number };
+type Undefined = { ok: false; reason: 'too-few-buyers' | 'no-spread'; arm: number };
+export type RevenueComparison = { ok: true; arms: ArmVerdict[] } | Undefined;
 
 /**
  * Compares the money per visitor W = θ·μ. θ ~ Beta(1 + s, 1 + n − s) for s buyers of n visitors; the mean spend of a buyer has the
@@ -30,6 +30,21 @@ export type RevenueComparison =
  * @throws RangeError for impossible counts or sums that are not finite.
  */
 export function compareRevenue(arms: readonly ArmRevenue[]): RevenueComparison {
+  const undefinedArm = firstUndefined(arms);
+  if (undefinedArm) return undefinedArm;
+  const laws = arms.map(revenueLaw);
+  const compared = verdicts(laws, compareLaws(laws), (w) => w);
+  return { ok: true, arms: withMean(arms, compared) };
+}
+
+/** P(best) and expected loss alone: what a simulation asks thousands of times. The arms as `compareRevenue`, and defined. */
+export const revenueStandings = (arms: readonly ArmRevenue[]): Standing[] =>
+  withMean(arms, standingsOf(compareLaws(arms.map(revenueLaw))));
+
+/** Whether `compareRevenue` has an answer. */
+export const revenueIsDefined = (arms: readonly ArmRevenue[]): boolean => firstUndefined(arms) === undefined;
+
+function firstUndefined(arms: readonly ArmRevenue[]): Undefined | undefined {
   if (arms.length === 0) throw new RangeError('an experiment needs at least one arm');
   for (const [i, arm] of arms.entries()) {
     requireCounts(arm.visitors, arm.buyers);
@@ -39,26 +54,18 @@ export function compareRevenue(arms: readonly ArmRevenue[]): RevenueComparison {
     const { mean, variance } = buyerMoments(arm);
     if (!(variance > 1e-12 * mean * mean)) return { ok: false, reason: 'no-spread', arm: i };
   }
-  const laws = arms.map(revenueLaw);
-  const standings = compareLaws(laws);
-  // With two buyers the posterior has no mean, so neither has the loss.
-  const noMean = arms.some(({ buyers }) => buyers < 3);
-  const compared = verdicts(laws, standings, (w) => w);
-  return { ok: true, arms: noMean ? compared.map((verdict) => ({ ...verdict, expectedLoss: null })) : compared };
+  return undefined;
 }
+
+/** With two buyers the posterior has no mean, so neither has the loss. */
+const withMean = <Of extends Standing>(arms: readonly ArmRevenue[], standings: Of[]): Of[] =>
+  arms.some(({ buyers }) => buyers < 3) ? standings.map((each) => ({ ...each, expectedLoss: null })) : standings;
 
 function buyerMoments({ buyers, revenueSum, revenueSumSquares }: ArmRevenue): { mean: number; variance: number } {
   return {
     mean: revenueSum / buyers,
     variance: (revenueSumSquares - (revenueSum * revenueSum) / buyers) / (buyers - 1),
   };
-}
-
-/** Student's t: density and both tails. */
-function studentTails(df: number, z: number): { lower: number; upper: number } {
-  const square = z * z;
-  const tail = 0.5 * regularizedBeta(df / 2, 0.5, df / (df + square), square / (df + square));
-  return z < 0 ? { lower: tail, upper: 1 - tail } : { lower: 1 - tail, upper: tail };
 }
 
 function revenueLaw(arm: ArmRevenue): LineLaw & Moments {
@@ -69,11 +76,12 @@ function revenueLaw(arm: ArmRevenue): LineLaw & Moments {
   const b = 1 + arm.visitors - arm.buyers;
   const rate = logitBeta(a, b);
   const cut = scale / Math.abs(buyerMean);
-  const lnNorm = -lnBeta(df / 2, 0.5) - 0.5 * Math.log(df);
-  const studentDensity = (z: number) => Math.exp(lnNorm - ((df + 1) / 2) * Math.log1p((z * z) / df));
+  const density = studentDensity(df);
   // Far out it is the tail's mass (two buyers) or its mean (more) that must be small, not the density.
   const power = df === 1 ? 1 : 2;
-  const reach = windowEnd(0, 1, 1e-16, (z) => studentDensity(z) * Math.max(1, z ** power)) * scale;
+  const reachScales = windowEnd(0, 1, 1e-16, (z) => density(z) * Math.max(1, z ** power));
+  const reach = reachScales * scale;
+  const student = studentLaw(df, reachScales);
   const theta = a / (a + b);
   const thetaSquare = (theta * (a + 1)) / (a + b + 1);
   const muSquare = buyerMean ** 2 + (scale * scale * df) / (df - 2);
@@ -96,18 +104,20 @@ function revenueLaw(arm: ArmRevenue): LineLaw & Moments {
   function overRate(): Pick<LineLaw, 'density' | 'tails'> {
     const thetas: number[] = [];
     const weights: number[] = [];
-    // The t law cuts through θ with a relative width of scale/ȳ: panels no coarser than that.
-    const collect = (t: number, weight: number) => {
-      const mass = weight * rate.density(t);
-      if (mass < 1e-20) return;
+    // Equal steps: on a smooth bell the trapezoid rule converges faster than any power of the step, here the bell of θ cut by the t law,
+    // which has a relative width of scale/ȳ and poles at ±i√df of it.
+    const width = (rate.spread * cut) / Math.hypot(rate.spread, cut);
+    const step = 0.2 * Math.min(3, Math.sqrt(df)) * width;
+    for (let t = rate.low; t <= rate.high; t += step) {
+      const mass = step * rate.density(t);
+      if (mass < 1e-20) continue;
       thetas.push(logistic(t));
       weights.push(mass);
-    };
-    visitNodes([rate], collect, () => Math.min(rate.spread, cut));
+    }
     return mixture(
       weights,
-      (w, k) => studentDensity((w / thetas[k]! - buyerMean) / scale) / (thetas[k]! * scale),
-      (w, k) => studentTails(df, (w / thetas[k]! - buyerMean) / scale),
+      (w, k) => student.density((w / thetas[k]! - buyerMean) / scale) / (thetas[k]! * scale),
+      (w, k) => student.tails((w / thetas[k]! - buyerMean) / scale),
     );
   }
 
@@ -115,21 +125,13 @@ function revenueLaw(arm: ArmRevenue): LineLaw & Moments {
   function overSpend(): Pick<LineLaw, 'density' | 'tails'> {
     const spends: number[] = [];
     const weights: number[] = [];
-    const ends = { low: -reach / scale, high: reach / scale };
-    const student = {
-      center: 0,
-      spread: 1,
-      ...ends,
-      density: studentDensity,
-      tails: (z: number) => studentTails(df, z),
-    };
     const collect = (z: number, weight: number) => {
-      const mass = weight * studentDensity(z);
+      const mass = weight * density(z);
       if (mass < 1e-20) return;
       spends.push(buyerMean + z * scale);
       weights.push(mass);
     };
-    visitNodes([student], collect);
+    visitNodes([{ center: 0, spread: 1, low: -reachScales, high: reachScales, ...student }], collect);
     return mixture(
       weights,
       (w, k) => {

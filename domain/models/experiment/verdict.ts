@@ -20,6 +20,12 @@ export interface ArmVerdict {
 /** Of a posterior law, in the unit of the value; null where it has none. */
 export type Moments = Pick<ArmVerdict, 'mean' | 'sd'>;
 
+/** What a rule of decision needs. */
+export type Standing = Pick<ArmVerdict, 'probabilityBest' | 'expectedLoss'>;
+
+export const standingsOf = ({ probabilityBest, expectedLoss }: Comparison): Standing[] =>
+  Array.from(probabilityBest, (probability, i) => ({ probabilityBest: probability, expectedLoss: expectedLoss[i]! }));
+
 /** The verdicts on laws that were compared; `value` turns the laws' coordinate into the unit that people read. */
 export function verdicts(
   laws: readonly (LineLaw & Moments)[],

@@ -30,6 +30,7 @@ import { backtest } from '#processors/backtest/backtest.ts';
 import { startJobs } from '#processors/jobs/runner.ts';
 import { createCustomerColumns, openColumns } from '#projections/memory/columns.ts';
 import { createLedger, type Ledger } from '#projections/memory/ledger.ts';
+import { parkedCustomers } from '#projections/memory/parked-lists.ts';
 import { createMemoryStore } from '#streams/memory/store.ts';
 import { decodeMessage, encodeFact, PackWriter } from '#streams/pack.ts';
 import type { QuarantinedRow } from '#streams/quarantine.ts';
@@ -283,6 +284,7 @@ export async function createPlatform(
     },
     jobs,
     jobKinds: [...jobKinds, ...(options.kinds ?? [])],
+    replayParked: async () => ({ seq: fact({ type: 'dead-letters.replayed', by: 'request' }) }),
     pool: { clv: async (request) => clvColumns(request) },
     fold: {
       waitFor: async () => undefined,
@@ -292,6 +294,11 @@ export async function createPlatform(
         priorDay: ledger.priorDay,
         parked: ledger.parked.total,
       }),
+      parkedCustomers: async (limit, after) => {
+        const all = parkedCustomers(ledger);
+        const { total: events, dropped } = ledger.parked;
+        return { customers: all.slice(after, after + limit), total: all.length, events, dropped };
+      },
       facts: async () => ledger.workspace.facts,
       digest: async () => ({ state: 'ab'.repeat(16), seq: messages.length }),
     },

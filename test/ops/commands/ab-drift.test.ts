@@ -5,6 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
+import type { Rule } from '#domain/models/experiment/decision.ts';
+import { playerOf, type Truth } from '#domain/models/experiment/outcomes.ts';
+import { createRandom } from '#domain/numerics/random.ts';
 import { ab } from '#ops/commands/ab.ts';
 import type { Command } from '#ops/commands/command.ts';
 import { drift } from '#ops/commands/drift.ts';
@@ -128,6 +131,107 @@ describe('ab', () => {
     expect(JSON.parse(await run(ab, ...argv))).toEqual(found);
     const text = await run(ab, 'power', '--rates', '0.1,0.15', '--visitors', '1000', '--runs', '100', '--looks', '4');
     expect(text).toMatch(/chooses the best arm +\d+\.\d % +\d/);
+  });
+
+  const truths: [string, Truth, string[]][] = [
+    ['conversions', { outcome: 'conversions', rates: [0.1, 0.13], prior: [1, 1] }, []],
+    ['events', { outcome: 'events', rates: [0.5, 0.6], dispersion: 2, prior: [0.5, 0.01] }, []],
+    [
+      'revenue',
+      { outcome: 'revenue', rates: [0.1, 0.13], spend: [1, 2].map(() => ({ mean: 40, sd: 20 })) },
+      ['--decide-on', 'revenue'],
+    ],
+  ];
+  const rules: [Rule, string[]][] = [
+    [{ kind: 'best', sure: 0.9 }, ['--sure', '0.9']],
+    [{ kind: 'loss', tolerable: 0.002 }, ['--rule', 'loss', '--tolerable-loss', '0.002']],
+    [{ kind: 'always-valid', alpha: 0.3 }, ['--rule', 'always-valid', '--alpha', '0.3']],
+  ];
+  test.each(truths)(
+    'power on %s decides as ab does on what the same visitors did',
+    async (outcome, truth, decideOn) => {
+      const decided = new Set<string>();
+      for (let seed = 0; seed < 8; seed++) {
+        const play = playerOf(truth)(createRandom(seed));
+        for (const come of [4, 400, 1500]) {
+          truth.rates.forEach((_, i) => {
+            play.come(i, come);
+          });
+          const path = file(`${outcome}.csv`, countsOf(outcome, play.arms));
+          for (const [rule, options] of rules) {
+            const found = JSON.parse(await run(ab, '--data', path, ...options, ...decideOn, '--json'));
+            const { choose, reason } = play.ask(rule);
+            expect(found.decision).toEqual({ choose: choose === null ? null : `arm ${choose}`, reason });
+            decided.add(reason);
+          }
+        }
+      }
+      expect([...decided].sort()).toEqual(['better-at-any-look', 'loss-tolerable', 'not-sure-yet', 'sure-enough']);
+    },
+  );
+
+  /** What the arms of a play would look like in a file. */
+  function countsOf(outcome: string, arms: readonly unknown[]): string {
+    const [head, fields] = {
+      conversions: ['arm,visitors,conversions', ['trials', 'successes']],
+      events: ['arm,visitors,events,events_sum_sq', ['exposure', 'events', 'sumOfSquares']],
+      revenue: [
+        'arm,visitors,conversions,revenue_sum,revenue_sum_sq',
+        ['visitors', 'buyers', 'revenueSum', 'revenueSumSquares'],
+      ],
+    }[outcome] as [string, string[]];
+    const rows = arms.map((arm, i) =>
+      [`arm ${i}`, ...fields.map((field) => (arm as Record<string, number>)[field])].join(','),
+    );
+    return [head, ...rows, ''].join('\n');
+  }
+
+  test('power of events and of money: near the textbook numbers; the same seed, the same answer', async () => {
+    const bursts = [
+      'power',
+      '--outcome',
+      'events',
+      '--rates',
+      '0.5,0.6',
+      '--dispersion',
+      '2',
+      '--runs',
+      '300',
+      '--json',
+    ];
+    const found = JSON.parse(await run(ab, ...bursts));
+    // (1.645 + 0.842)²·2·(0.5 + 0.6)/0.1² = 1,361 visitors an arm.
+    expect(found.outcome).toBe('events');
+    expect(found.visitors / 2722).toBeGreaterThan(0.75);
+    expect(found.visitors / 2722).toBeLessThan(1.25);
+    expect(JSON.parse(await run(ab, ...bursts))).toEqual(found);
+    const steady = JSON.parse(await run(ab, ...bursts.filter((word) => !['--dispersion', '2'].includes(word))));
+    expect(steady.visitors / 1361).toBeGreaterThan(0.75);
+    expect(steady.visitors / 1361).toBeLessThan(1.25);
+    const money = ['power', '--outcome', 'revenue', '--rates', '0.2,0.2', '--spend', '40,60', '--spend-sd', '30'];
+    const sure = JSON.parse(await run(ab, ...money, '--visitors', '6000', '--runs', '40', '--json'));
+    expect(sure).toMatchObject({ outcome: 'revenue', visitors: 6000, right: 1, wrong: 0 });
+    expect(await run(ab, ...money, '--visitors', '600', '--runs', '20', '--looks', '2')).toContain(
+      'chooses the best arm',
+    );
+  });
+
+  test('power: an option that says nothing about the outcome is refused, and so is money without its spread', async () => {
+    const power = ['power', '--rates', '0.1,0.2'];
+    expect(await refusal(ab, ...power, '--outcome', 'luck')).toContain('one of conversions, events, revenue');
+    expect(await refusal(ab, ...power, '--spend', '40')).toContain('--spend says nothing about conversions');
+    expect(await refusal(ab, ...power, '--outcome', 'events', '--spend-sd', '4')).toContain('--spend-sd says nothing');
+    expect(await refusal(ab, ...power, '--dispersion', '2')).toContain('--dispersion says nothing about conversions');
+    expect(await refusal(ab, ...power, '--outcome', 'revenue', '--prior', '1,1')).toContain('--prior says nothing');
+    expect(await refusal(ab, ...power, '--outcome', 'revenue', '--spend', '40')).toContain('--spend-sd 35');
+    const money = [...power, '--outcome', 'revenue', '--spend-sd', '5', '--spend'];
+    expect(await refusal(ab, ...money, '40,41,42')).toContain('one number for all arms, or 2');
+    expect(await refusal(ab, ...money, '40,0')).toContain('every amount must be above 0');
+    expect(await refusal(ab, ...money, '40,20')).toContain('share the best money per visitor');
+    const events = ['power', '--outcome', 'events', '--rates'];
+    expect(await refusal(ab, ...events, '0.5,0')).toContain('above 0 and at most 1000');
+    expect(await refusal(ab, ...events, '0.5,0.6', '--dispersion', '0.5')).toContain('a number from 1');
+    expect(await refusal(ab, ...events, '0.5,0.6', '--prior', '0.01,1')).toContain('a shape of at least 0.1');
   });
 
   test('power: refusals say what to tell instead', async () => {

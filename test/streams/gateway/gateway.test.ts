@@ -2,12 +2,12 @@ import { pack } from 'msgpackr';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { InputEvent } from '#domain/events.ts';
 import { type Gateway, openGateway } from '#streams/gateway/gateway.ts';
-import type { GatewayConfig, GatewayHandlers } from '#streams/gateway/protocol.ts';
+import type { GatewayConfig, GatewayDoors, GatewayHandlers } from '#streams/gateway/protocol.ts';
 import { openIdIndex } from '#streams/id-index.ts';
 import { openKeyring } from '#streams/keyring/keyring.ts';
 import { createQuarantine } from '#streams/quarantine.ts';
 import { startTestEngines, type TestEngines } from '#test/support/engines.ts';
-import { configOf, type Log, openLog, order, request, silent, source } from './harness.ts';
+import { configOf, doorsOf, type Log, openLog, order, request, silent, source } from './harness.ts';
 
 let engines: TestEngines;
 let log: Log;
@@ -15,8 +15,9 @@ let gateway: Gateway;
 let calls: GatewayHandlers;
 let since = 0;
 
-const open = async (more: Partial<GatewayConfig> = {}) => {
-  gateway = await openGateway(configOf(engines, { sources: [source('shop'), source('app')], ...more }), silent);
+const open = async (more: Partial<GatewayConfig & GatewayDoors> = {}) => {
+  const { sources = [source('shop'), source('app')], zone, ...config } = more;
+  gateway = await openGateway(configOf(engines, config), doorsOf({ sources, ...(zone && { zone }) }), silent);
   calls = gateway.handlers;
 };
 const quarantined = async (after = 0) => {

@@ -4,7 +4,7 @@ import type { Fact, StoredEvent } from '#domain/envelope.ts';
 import { DEFAULT_POLICY } from '#domain/policy.ts';
 import { UTC } from '#domain/time.ts';
 import type { EventStore, Recorded } from '#streams/event-store.ts';
-import type { GatewayConfig, IngestRequest, SourceConfig } from '#streams/gateway/protocol.ts';
+import type { GatewayConfig, GatewayDoors, IngestRequest, SourceConfig } from '#streams/gateway/protocol.ts';
 import { createJetStreamStore } from '#streams/jetstream/store.ts';
 import { ensureTopology } from '#streams/jetstream/topology.ts';
 import { decodeMessage } from '#streams/pack.ts';
@@ -29,9 +29,13 @@ export const configOf = (engines: TestEngines, more: Partial<GatewayConfig> = {}
   tenant: 'main',
   lanes: 4,
   idIndexPath: `${engines.dataDir.path}/ids.index`,
+  inDoor: false,
+  ...more,
+});
+
+export const doorsOf = (more: Partial<GatewayDoors> = {}): GatewayDoors => ({
   sources: [source('shop')],
   zone: { version: 1, offsets: UTC },
-  inDoor: false,
   ...more,
 });
 

@@ -1,7 +1,7 @@
 // A process that ingests until it is killed: every batch it was told is stored, it prints. Started by kill.test.ts.
 import { openGateway } from '#streams/gateway/gateway.ts';
 import type { GatewayConfig } from '#streams/gateway/protocol.ts';
-import { order, request, silent } from './harness.ts';
+import { doorsOf, order, request, silent } from './harness.ts';
 
 const { config, from, count, size } = JSON.parse(process.argv[2]!) as {
   config: Omit<GatewayConfig, 'kek'> & { kek: string };
@@ -9,7 +9,7 @@ const { config, from, count, size } = JSON.parse(process.argv[2]!) as {
   count: number;
   size: number;
 };
-const gateway = await openGateway({ ...config, kek: Buffer.from(config.kek, 'base64') }, silent);
+const gateway = await openGateway({ ...config, kek: Buffer.from(config.kek, 'base64') }, doorsOf(), silent);
 process.stdout.write('open\n');
 let next = from;
 const sender = async () => {

@@ -9,7 +9,7 @@ import { DEFAULT_POLICY } from '#domain/policy.ts';
 import { type GatewayThread, startGatewayThread } from '#streams/gateway/thread.ts';
 import { createQuarantine } from '#streams/quarantine.ts';
 import { startTestEngines, type TestEngines } from '#test/support/engines.ts';
-import { configOf, type Log, openLog, order, request, silent, source } from './harness.ts';
+import { configOf, doorsOf, type Log, openLog, order, request, silent, source } from './harness.ts';
 
 /** A line to the keyring's server that can be cut and mended. */
 async function createLine(target: URL): Promise<{ url: string; cut(): void; mend(): Promise<void>; close(): void }> {
@@ -55,7 +55,8 @@ beforeAll(async () => {
   log = await openLog(engines);
   line = await createLine(new URL(engines.postgres.keyringUrl));
   const sources = [source('shop'), source('plain', { policy: plain })];
-  gateway = await startGatewayThread(configOf(engines, { keyringUrl: line.url, sources, inDoor: true }), silent);
+  const config = configOf(engines, { keyringUrl: line.url, inDoor: true });
+  gateway = await startGatewayThread(config, doorsOf({ sources }), silent);
   nc = await engines.nats.connect('publisher');
 });
 afterAll(async () => {

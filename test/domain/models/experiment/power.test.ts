@@ -1,15 +1,16 @@
 // Playing a design: against the normal theory of one look, its laws, and the draws it is made of.
 import { describe, expect, test } from 'vitest';
+import type { Truth } from '#domain/models/experiment/outcomes.ts';
 import { type Design, mergePlayed, playDesign } from '#domain/models/experiment/power.ts';
 import { chiSquareUpper } from '#domain/numerics/incomplete-gamma.ts';
 import { createRandom } from '#domain/numerics/random.ts';
 
+const conversions = (...rates: number[]): Truth => ({ outcome: 'conversions', rates, prior: [1, 1] });
 const design: Design = {
-  rates: [0.1, 0.12],
+  truth: conversions(0.1, 0.12),
   shares: [1, 1],
   looks: 1,
   rule: { kind: 'best', sure: 0.95 },
-  prior: [1, 1],
 };
 
 describe('a design', () => {
@@ -25,14 +26,14 @@ describe('a design', () => {
   });
 
   test('one look at equal arms: a false alarm in 10 %, 5 % for each arm', () => {
-    const { right, wrong, runs } = playDesign({ ...design, rates: [0.2, 0.2] }, 4000, 0, 2000, 3);
+    const { right, wrong, runs } = playDesign({ ...design, truth: conversions(0.2, 0.2) }, 4000, 0, 2000, 3);
     expect(right).toBe(0);
     expect(Math.abs(wrong / runs - 0.1)).toBeLessThan(4 * Math.sqrt(0.09 / runs));
   });
 
   test('ten looks: P(best) raises false alarms well above one look, the always-valid rule keeps its 5 %', () => {
-    const two = { ...design, rates: [0.1, 0.1], looks: 10 };
-    const three = { ...design, rates: [0.1, 0.1, 0.1], shares: [2, 1, 1], looks: 10 };
+    const two = { ...design, truth: conversions(0.1, 0.1), looks: 10 };
+    const three = { ...design, truth: conversions(0.1, 0.1, 0.1), shares: [2, 1, 1], looks: 10 };
     const alarms = (design: Design) => playDesign(design, 6000, 0, 400, 5).wrong / 400;
     const rule = { kind: 'always-valid', alpha: 0.05 } as const;
     const allowed = 0.05 + 3 * Math.sqrt(0.0475 / 400);
@@ -42,7 +43,7 @@ describe('a design', () => {
   });
 
   test('an early choice ends the experiment', () => {
-    const clear = { ...design, rates: [0.05, 0.3], looks: 5 };
+    const clear = { ...design, truth: conversions(0.05, 0.3), looks: 5 };
     const { right, runs, visitors } = playDesign(clear, 5000, 0, 50, 7);
     expect(right).toBe(runs);
     expect(visitors).toBe(runs * 1000);
@@ -61,8 +62,8 @@ describe('a design', () => {
       (change: Partial<Design>, visitors = 1000) =>
       () =>
         playDesign({ ...design, ...change }, visitors, 0, 1, 1);
-    expect(play({ rates: [0.1] })).toThrow(RangeError);
-    expect(play({ rates: [0.1, 1.2] })).toThrow(RangeError);
+    expect(play({ truth: conversions(0.1) })).toThrow(RangeError);
+    expect(play({ truth: conversions(0.1, 1.2) })).toThrow(RangeError);
     expect(play({ shares: [1] })).toThrow(RangeError);
     expect(play({ shares: [1, 0] })).toThrow(RangeError);
     expect(play({ looks: 0 })).toThrow(RangeError);

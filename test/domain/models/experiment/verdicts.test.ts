@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { compareConversions } from '#domain/models/experiment/conversions.ts';
-import { decideExperiment, sampleRatio } from '#domain/models/experiment/decision.ts';
+import { decideExperiment, type Rule, sampleRatio } from '#domain/models/experiment/decision.ts';
 import { compareRevenue } from '#domain/models/experiment/revenue.ts';
-import type { ArmVerdict } from '#domain/models/experiment/verdict.ts';
+import type { ArmVerdict, Standing } from '#domain/models/experiment/verdict.ts';
 import { describeShared, hasShared, sharedJson } from '../../../support/shared.ts';
 
 interface GoldenArm {
@@ -200,41 +200,43 @@ describe('what the model does not say', () => {
     { probabilityBest: 0.96, expectedLoss: 0.001 },
   ];
 
+  const decide = (standings: readonly Standing[], sampleRatioP: number, rule?: Rule) =>
+    decideExperiment(standings.length, () => standings, sampleRatioP, rule);
+
   test('decisions: sure enough, not yet, or a broken sample ratio', () => {
-    expect(decideExperiment(arms, 0.5)).toEqual({ choose: 1, reason: 'sure-enough' });
-    expect(decideExperiment(arms, 0.5, { kind: 'best', sure: 0.96 }).choose).toBe(1);
-    expect(decideExperiment(arms, 0.5, { kind: 'best', sure: 0.99 })).toEqual({ choose: null, reason: 'not-sure-yet' });
-    expect(decideExperiment(arms, 1e-5)).toEqual({ choose: null, reason: 'sample-ratio-mismatch' });
-    expect(decideExperiment(arms, 0.001).reason).toBe('sure-enough');
-    expect(decideExperiment(arms.slice(1), 1)).toEqual({ choose: null, reason: 'not-sure-yet' });
+    expect(decide(arms, 0.5)).toEqual({ choose: 1, reason: 'sure-enough' });
+    expect(decide(arms, 0.5, { kind: 'best', sure: 0.96 }).choose).toBe(1);
+    expect(decide(arms, 0.5, { kind: 'best', sure: 0.99 })).toEqual({ choose: null, reason: 'not-sure-yet' });
+    expect(decide(arms, 1e-5)).toEqual({ choose: null, reason: 'sample-ratio-mismatch' });
+    expect(decide(arms, 0.001).reason).toBe('sure-enough');
+    expect(decide(arms.slice(1), 1)).toEqual({ choose: null, reason: 'not-sure-yet' });
   });
 
   test('the loss rule takes the arm with the least loss once it is tolerable, and none whose loss is unknown', () => {
     const rule = (tolerable: number) => ({ kind: 'loss', tolerable }) as const;
-    expect(decideExperiment(arms, 1, rule(0.001))).toEqual({ choose: 1, reason: 'loss-tolerable' });
-    expect(decideExperiment(arms, 1, rule(0.0009)).choose).toBeNull();
+    expect(decide(arms, 1, rule(0.001))).toEqual({ choose: 1, reason: 'loss-tolerable' });
+    expect(decide(arms, 1, rule(0.0009)).choose).toBeNull();
     const unknown = arms.map((arm) => ({ ...arm, expectedLoss: null }));
-    expect(decideExperiment(unknown, 1, rule(1)).choose).toBeNull();
+    expect(decide(unknown, 1, rule(1)).choose).toBeNull();
   });
 
-  test('the always-valid rule asks the leader against every other arm, at α shared among them', () => {
-    const asked: [number, number, number][] = [];
+  test('the always-valid rule takes the arm that is ahead of every other, at α shared among them, and needs no standing', () => {
+    const asked = new Set<number>();
     const rule = { kind: 'always-valid', alpha: 0.06 } as const;
-    const three = [{ probabilityBest: 0.1, expectedLoss: 0.1 }, { probabilityBest: 0.8, expectedLoss: 0 }, arms[0]!];
-    const ahead = (ends: Record<number, number | null>) => (i: number, j: number, alpha: number) => {
-      asked.push([i, j, alpha]);
-      return ends[j]!;
+    const never = () => {
+      throw new Error('a standing was worked out for nothing');
     };
-    expect(decideExperiment(three, 1, rule, ahead({ 0: 0.01, 2: 0.02 }))).toEqual({
-      choose: 1,
-      reason: 'better-at-any-look',
-    });
-    expect(asked).toEqual([
-      [1, 0, 0.03],
-      [1, 2, 0.03],
-    ]);
-    expect(decideExperiment(three, 1, rule, ahead({ 0: 0.01, 2: 0 })).choose).toBeNull();
-    expect(decideExperiment(three, 1, rule, ahead({ 0: null, 2: 0.02 })).choose).toBeNull();
-    expect(decideExperiment(three, 1, rule).choose).toBeNull();
+    const decide = (estimates: number[], width: number) =>
+      decideExperiment(estimates.length, never, 1, rule, (i, j, alpha) => {
+        asked.add(alpha);
+        return estimates[i]! - estimates[j]! - width;
+      });
+    expect(decide([1, 3, 2], 0.9)).toEqual({ choose: 1, reason: 'better-at-any-look' });
+    expect(asked).toEqual(new Set([0.03]));
+    expect(decide([1, 3, 2], 1).choose).toBeNull();
+    expect(decide([3, 1, 2.5], 0.1).choose).toBe(0);
+    expect(decideExperiment(3, never, 1, rule, (_, j) => (j === 0 ? null : 0.02)).choose).toBe(0);
+    expect(decideExperiment(3, never, 1, rule, () => null).choose).toBeNull();
+    expect(decideExperiment(3, never, 1, rule).choose).toBeNull();
   });
 });

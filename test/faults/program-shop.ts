@@ -1,0 +1,158 @@
+// The whole program with a shop on it: real processes, events by HTTP with an API key, judged from outside through its own engines.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { SYSTEM_INBOX } from '#ops/engines/nats-external.ts';
+import { connectNats, type NatsOptions } from '#streams/jetstream/connection.ts';
+import { createJetStreamStore } from '#streams/jetstream/store.ts';
+import { openKeyring } from '#streams/keyring/keyring.ts';
+import { Connection } from '../bench/http.ts';
+import { freePort, type Program, serve, temporaryFolder, until } from '../support/program.ts';
+import { type Installation, judge, type Verdict } from './judge.ts';
+import { type Door, Producers } from './producers.ts';
+import { type Shop, SOURCE, sentSale, shopOf } from './shop.ts';
+
+const PER_REQUEST = 200;
+const DOORS = 16;
+const PATIENCE_MS = 180_000;
+
+export interface ShopOptions {
+  name: string;
+  shop?: Shop;
+  /** Events a request. */
+  perRequest?: number;
+  dataDir?: string;
+}
+
+export class ProgramShop implements AsyncDisposable {
+  program: Program;
+  readonly shop: Shop;
+  readonly perRequest: number;
+  readonly dataDir: string;
+  readonly port: number;
+  /** Sends events; outlives restarts. */
+  readonly key: string;
+
+  private constructor(program: Program, options: ShopOptions, port: number, key: string) {
+    this.program = program;
+    this.shop = options.shop ?? shopOf(5_000);
+    this.perRequest = options.perRequest ?? PER_REQUEST;
+    this.dataDir = program.served.dataDir;
+    this.port = port;
+    this.key = key;
+  }
+
+  static async open(options: ShopOptions): Promise<ProgramShop> {
+    const dataDir = options.dataDir ?? join(temporaryFolder(`fault-${options.name}`), 'main');
+    const port = await freePort();
+    const program = await serve(['--empty', '--data-dir', dataDir, '--port', String(port)]);
+    await program.json(['source', 'add', SOURCE]);
+    const { key } = await program.json<{ key: string }>(['key', 'create', '--role', 'data-engineer']);
+    return new ProgramShop(program, options, port, key);
+  }
+
+  /** The same server again, at the same address, as its operator starts it after a crash. */
+  async restart(): Promise<void> {
+    this.program = await serve(['--data-dir', this.dataDir, '--port', String(this.port)]);
+  }
+
+  body(batch: number): string {
+    const { shop, perRequest } = this;
+    return JSON.stringify(Array.from({ length: perRequest }, (_, i) => sentSale(shop, batch * perRequest + i)));
+  }
+
+  /** @param order of sending: which batch is the k-th. */
+  produce(eventsPerSecond: number, order: (k: number) => number = (k) => k): Producers {
+    const open = async (): Promise<Door> => {
+      const connection = await Connection.open(`http://127.0.0.1:${this.port}`, this.key);
+      return {
+        send: async (k) => {
+          const path = `/api/events?source=${SOURCE}`;
+          const answer = await connection.send({ method: 'POST', path, body: this.body(order(k)) });
+          if (answer.status !== 202) throw new Error(`${answer.status} ${answer.text.slice(0, 200)}`);
+          const { seq, rejected } = JSON.parse(answer.text) as { seq: number; rejected: unknown[] };
+          if (rejected.length > 0) throw new Error(`refused: ${JSON.stringify(rejected[0])}`);
+          return seq;
+        },
+        [Symbol.dispose]: () => connection[Symbol.dispose](),
+      };
+    };
+    return new Producers({ open, perSecond: eventsPerSecond / this.perRequest, doors: DOORS });
+  }
+
+  nats(): NatsOptions {
+    const seed = readFileSync(join(this.dataDir, 'secrets', 'nats-system.nk'), 'ascii').trim();
+    return { servers: [this.program.served.nats], seed, inboxPrefix: SYSTEM_INBOX };
+  }
+
+  /** ms from now until fold and tables have everything up to `seq`. */
+  async caughtUp(seq: number): Promise<number> {
+    const begun = performance.now();
+    const pool = new pg.Pool({ connectionString: this.program.databaseUrl(), max: 1, connectionTimeoutMillis: 5_000 });
+    pool.on('error', () => undefined); // Killed under it: the next query connects again.
+    try {
+      await until(
+        `tables at ${seq}`,
+        async () => {
+          const { rows } = await pool.query<{ seq: string }>(
+            `select min(seq)::text as seq from rm.checkpoints where projection in ('events', 'customers')`,
+          );
+          return Number(rows[0]!.seq) >= seq;
+        },
+        PATIENCE_MS,
+      );
+    } finally {
+      await pool.end();
+    }
+    return performance.now() - begun;
+  }
+
+  async installation(): Promise<Installation & AsyncDisposable> {
+    const nc = await connectNats(this.nats(), { name: 'judge' });
+    const store = createJetStreamStore(nc);
+    const last = await store.lastSequence('EVT');
+    await this.caughtUp(last);
+    const kek = Buffer.from(readFileSync(join(this.dataDir, 'secrets', 'kek.key'), 'ascii').trim(), 'base64');
+    const keyring = await openKeyring({ url: this.program.databaseUrl('axiom47_keyring'), kek, mayCreate: false });
+    const tables = new pg.Pool({ connectionString: this.program.databaseUrl(), max: 2 });
+    return {
+      store,
+      keyring,
+      tables,
+      stateDigest: async () => {
+        const log = await this.program.call<{ seq: number; digests: { state: string } }>('GET', '/api/log');
+        return log.digests.state;
+      },
+      async [Symbol.asyncDispose]() {
+        await tables.end();
+        await keyring[Symbol.asyncDispose]();
+        await store[Symbol.asyncDispose]();
+        await nc.close();
+      },
+    };
+  }
+
+  /** By the judge, and by the program's own comparison of its ledgers. */
+  async judged(events: number): Promise<Verdict> {
+    await using on = await this.installation();
+    const verdict = await judge(on, this.shop, events);
+    const own = await this.program.call<{ ok: boolean; mismatches_found: number; trouble: string | null }>(
+      'POST',
+      '/api/verify/projections',
+    );
+    if (!own.ok || own.mismatches_found > 0)
+      verdict.disagreements.push(
+        `verify --projections: ${own.mismatches_found} mismatches, ${own.trouble ?? 'no trouble'}`,
+      );
+    return verdict;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.program[Symbol.asyncDispose]();
+  }
+}
+
+/** Waits until the producers have been told of something, so that a fault strikes a program at work. */
+export const underWay = (producers: Producers): Promise<unknown> => producers.acknowledgedAgain();
+export const pause = (ms: number): Promise<void> => sleep(ms).then(() => undefined);
