@@ -20,6 +20,8 @@ export interface BacktestDeps {
   present: () => { seq: number; day: number; offsets: Offsets };
   definitions: () => ChurnDefinition[];
   reportingCurrency: string;
+  /** Of the fold. */
+  snapshotDir: string | null;
 }
 
 const MOST_CUTOFFS = 24;
@@ -90,7 +92,14 @@ export interface BacktestCutoff {
 
 const STEP = 'cut-off ';
 
-export const backtestJob = ({ nats, pool, present, definitions, reportingCurrency }: BacktestDeps): JobOfKind => ({
+export const backtestJob = ({
+  nats,
+  pool,
+  present,
+  definitions,
+  reportingCurrency,
+  snapshotDir,
+}: BacktestDeps): JobOfKind => ({
   name: 'backtest',
   summary: 'Fit models to the past as it was known at several moments, and hold what they foretold against what came',
   permission: 'model:write',
@@ -124,6 +133,7 @@ export const backtestJob = ({ nats, pool, present, definitions, reportingCurrenc
         today: position.today,
         offsets: position.offsets,
         ledger: { reportingCurrency },
+        snapshotDir,
       },
       [...judged.keys()],
       {

@@ -12,11 +12,13 @@ import {
 import { ok, type Result, refuse } from '#domain/result.ts';
 import type { Offsets } from '#domain/time.ts';
 import type { Ledger, LedgerOptions } from '#projections/memory/ledger.ts';
+import { everybodyAt } from '#projections/memory/past/everybody.ts';
 import { trainingStatistics } from '#projections/memory/training-statistics.ts';
 import type { EventStore } from '#streams/event-store.ts';
 import { endOf, latenessOf } from '../training/churn-job.ts';
-import { ledgersOf, replay, replayAll } from '../training/replay.ts';
+import { ledgersOf } from '../training/ledgers.ts';
 import { type ChurnMetrics, churnCutoff, daysNeeded } from './churn-cutoff.ts';
+import { knownLedgers } from './known-ledgers.ts';
 import { type CutoffVerdict, type ValueMetrics, type ValueModel, valueCutoff } from './value-cutoff.ts';
 
 export interface Backtest {
@@ -36,6 +38,8 @@ export interface Backtest {
   today: number;
   offsets: Offsets;
   ledger: LedgerOptions;
+  /** Folder of the fold's snapshots, to read what came from; null: from the log's beginning. */
+  snapshotDir: string | null;
 }
 
 export type CutoffAnswer =
@@ -62,19 +66,29 @@ export interface BacktestPlan {
 /** Ledgers that are held in memory at once, besides that of today. */
 const AT_ONCE = 4;
 const EVERY = 500;
+/** A snapshot that cannot be used costs time only, and whoever keeps it says so. */
+const silent = { info: () => undefined, warn: () => undefined };
 
 /** @param judged cut-offs (days) that need not be judged again. */
 export async function backtest(
-  store: Pick<EventStore, 'read'>,
+  store: Pick<EventStore, 'read' | 'lastSequence'>,
   job: Backtest,
   report: BacktestProgress,
   judged: ReadonlySet<number> = new Set(),
 ): Promise<Result<BacktestPlan, string>> {
   let [walk, walks] = [0, 2];
+  let told = 0;
   const passed = (position: number) => {
-    if (position % EVERY === 0) report.progress(walk * job.seq + position, walks * job.seq, 'reading the log');
+    if (position >= told && position < told + EVERY) return;
+    told = position;
+    report.progress(walk * job.seq + position, walks * job.seq, 'reading the log');
   };
-  const settledLedger = await replay(store, job.seq, job.ledger, passed);
+  const settledLedger = await everybodyAt(store, job.seq, {
+    ledger: job.ledger,
+    snapshotDir: job.snapshotDir,
+    log: silent,
+    progress: passed,
+  });
   const plan = planOf(job, settledLedger);
   if (!plan.ok) return plan;
   const settled = ledgersOf(settledLedger);
@@ -90,10 +104,11 @@ export async function backtest(
   walks = 1 + groups.length;
   for (const days of groups) {
     walk++;
-    const ledgers = await replayAll(
+    const ledgers = await knownLedgers(
       store,
       job.seq,
-      days.map((day) => ({ ...job.ledger, maxCustomers, knownUpTo: endOf(day, job.offsets) })),
+      days.map((day) => endOf(day, job.offsets)),
+      { ...job.ledger, maxCustomers },
       passed,
     );
     const say = (day: number) =>

@@ -11,7 +11,7 @@ import type { Ledger } from '#projections/memory/ledger.ts';
 import { trainingStatistics } from '#projections/memory/training-statistics.ts';
 import type { Ledgers } from '../training/churn-rows.ts';
 import { type ClvTraining, fitClv, modelOf } from '../training/fit-clv.ts';
-import { ledgersOf } from '../training/replay.ts';
+import { ledgersOf } from '../training/ledgers.ts';
 import { type HistoryOf, type HoldoutRows, historyOf, holdoutRows } from './holdout-rows.ts';
 import {
   type ChurnVerdict,

@@ -10,8 +10,9 @@ import { UTC } from '#domain/time.ts';
 import { type Backtest, type BacktestPlan, backtest, type CutoffAnswer } from '#processors/backtest/backtest.ts';
 import { type ChurnMetrics, churnCutoff } from '#processors/backtest/churn-cutoff.ts';
 import { historyOf } from '#processors/backtest/holdout-rows.ts';
+import { knownLedgers } from '#processors/backtest/known-ledgers.ts';
 import { type ValueMetrics, valueCutoff } from '#processors/backtest/value-cutoff.ts';
-import { ledgersOf, replayAll } from '#processors/training/replay.ts';
+import { ledgersOf } from '#processors/training/ledgers.ts';
 import type { CalibrationGolden } from '../domain/models/golden-suites.ts';
 import { DAY, event, order } from '../projections/memory/scenario.ts';
 import { expectGolden } from '../support/backtest-golden.ts';
@@ -39,6 +40,7 @@ async function run(log: LogInMemory & { today: number }, job: Partial<Backtest>,
     today,
     offsets: UTC,
     ledger: { reportingCurrency: 'EUR', maxCustomers: 1 << 13 },
+    snapshotDir: null,
     ...job,
   };
   const plan = await backtest(
@@ -122,10 +124,12 @@ describe('the leakage probe', () => {
   const day = dayOf('2024-09-30');
   const options = { reportingCurrency: 'EUR', maxCustomers: 1 << 13 };
   const ledgers = async () => {
-    const [known, settled] = await replayAll(shop.store, shop.seq, [
-      { ...options, knownUpTo: (day + 1) * DAY - 1 },
+    const [known, settled] = await knownLedgers(
+      shop.store,
+      shop.seq,
+      [(day + 1) * DAY - 1, Number.POSITIVE_INFINITY],
       options,
-    ]);
+    );
     return { known: known!, settled: ledgersOf(settled!) };
   };
   const question = { model: 'clv', day, horizonDays: 90, definitions: [], seed: 47 } as const;
@@ -152,7 +156,7 @@ describe('the leakage probe', () => {
     });
     const asked = { definition: DEFAULT_CHURN, day, latenessDays: 0, seed: 47 };
     const days = [day, day - 90];
-    const [earlier] = await replayAll(shop.store, shop.seq, [{ ...options, knownUpTo: (day - 89) * DAY - 1 }]);
+    const [earlier] = await knownLedgers(shop.store, shop.seq, [(day - 89) * DAY - 1], options);
     const knownOn = (each: number) => ledgersOf(each === day ? known : earlier!);
     const caught = await churnCutoff(asked, days, knownOn, settled, leaking);
     expect(caught.ok && caught.value.leakage).toEqual({ checked: 200, differing: 200 });

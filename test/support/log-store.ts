@@ -5,7 +5,7 @@ import { createWriter, order } from '../projections/memory/scenario.ts';
 import { csvRows, dayOf } from './histories.ts';
 
 export interface LogInMemory {
-  store: Pick<EventStore, 'read'>;
+  store: Pick<EventStore, 'read' | 'lastSequence'>;
   seq: number;
 }
 
@@ -44,7 +44,7 @@ export function logOf(batches: readonly Batch[]): LogInMemory {
       for (let seq = from; seq <= to; seq++)
         yield { seq, subject: 'evt.0.main', at: 0, bytes: messages[seq - 1]!, id: null };
     },
-  } as unknown as Pick<EventStore, 'read'>;
+  } as unknown as LogInMemory['store'];
   return { store, seq: messages.length };
 }
 const PACK = 500;

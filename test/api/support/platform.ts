@@ -217,6 +217,7 @@ export async function createPlatform(
       for (let seq = from; seq <= to; seq++)
         yield { seq, subject: 'evt.0.main', storedAt: NOW, bytes: messages[seq - 1]! };
     },
+    lastSequence: async () => messages.length,
   };
   const churnModels: ServingChurnModel[] = [];
   const clockInfo = { mode: 'log' as const, offsets: UTC, offsetsAt: () => UTC };
@@ -231,6 +232,7 @@ export async function createPlatform(
     present: () => ({ seq: messages.length, day: ledger.clockDay, offsets: UTC }),
     definitions: () => ledger.workspace.facts.churn.map(({ definition }) => definition),
     reportingCurrency: 'EUR',
+    snapshotDir: null,
   });
   const results = new Map<string, unknown>();
   const artefacts = {
@@ -443,7 +445,18 @@ export async function createPlatform(
       named: { orphans: [], returned: [] },
     }),
     rebuild: {
-      state: () => ({ step: 'idle', seq: 0, of: 0, rows: 0, ms: 0, differs: null, first: [], detail: null }),
+      state: () => ({
+        what: 'tables',
+        compared: 0,
+        step: 'idle',
+        seq: 0,
+        of: 0,
+        rows: 0,
+        ms: 0,
+        differs: null,
+        first: [],
+        detail: null,
+      }),
       start: () => true,
     },
     agreement: { report: () => AGREED, verify: async () => AGREED },
