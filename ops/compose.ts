@@ -12,6 +12,7 @@ import { DEFAULT_BURN_IN_DAYS } from '#domain/coverage.ts';
 import { createPool } from '#processors/pool.ts';
 import { openTables } from '#projections/catalogue.ts';
 import { openColumns } from '#projections/memory/columns.ts';
+import { startPastThread } from '#projections/memory/past/thread.ts';
 import type { FoldMessage } from '#projections/memory/protocol.ts';
 import { startFoldThread } from '#projections/memory/thread.ts';
 import { scoresLeft } from '#projections/scores.ts';
@@ -41,6 +42,7 @@ import { packageVersion, projectRoot } from './project.ts';
 import { createRebuild } from './rebuild.ts';
 import { createRefold } from './refold.ts';
 import { createRegistry } from './registry.ts';
+import { startScratchFold } from './scratch-fold.ts';
 import { createServing } from './serving.ts';
 import {
   BUILT_IN_SOURCES,
@@ -142,13 +144,20 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     doors.reject(new Error('the start was given up'));
     await gatewayStarting.catch(() => undefined);
   });
-  const fold = opening.use(
-    await startFoldThread(
-      { nats: engines.nats.options, snapshotDir: dir.folders.snapshots, ledger: { reportingCurrency: currency } },
+  const folding = { snapshotDir: dir.folders.snapshots, ledger: { reportingCurrency: currency } };
+  // Before the fold, which tells it what it has applied to its very end.
+  const past = opening.use(
+    startPastThread(
+      { nats: engines.nats.options, ...folding, indexDir: join(dir.folders.snapshots, 'events') },
       logOf(log),
-      (message) => hear(message),
     ),
   );
+  const fold = opening.use(
+    await startFoldThread({ nats: engines.nats.options, ...folding, past: past.feed }, logOf(log), (message) =>
+      hear(message),
+    ),
+  );
+  past.open(fold.columns);
   await fold.calls.waitFor(await store.lastSequence('EVT'));
   const facts = await fold.calls.facts();
   const fresh = facts.workspaceId === null;
@@ -232,6 +241,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const tables = opening.use(openTables(engines.postgres.url));
   const serving = await createServing({
     calls: fold.calls,
+    past: past.calls,
     columns,
     modelOf: (deployment) => registry.serving(deployment),
     pool,
@@ -261,6 +271,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     definitions: serving.churnDefinitions,
     present: serving.present,
     reportingCurrency: workspace.reportingCurrency,
+    snapshotDir: dir.folders.snapshots,
     codeVersion: packageVersion,
     now: Date.now,
   });
@@ -364,7 +375,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     gateway: gateway.calls,
     columns,
     ids: openIdIndex(await gateway.calls.idIndex()),
-    ledgers: serving.ledgers(refold),
+    ledgers: serving.ledgers,
     pool: { clv: (request) => pool.clvColumns(request) },
     fold: fold.calls,
     tables: createTables(tables.db, (seq) => projector.calls.waitFor(seq)),
@@ -374,7 +385,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     quarantine,
     replayParked: () => replayParked('request'),
     fit: createTraining({
-      statistics: (asOf) => serving.statistics(asOf, refold),
+      statistics: serving.statistics,
       pool,
       registry,
       currency: () => workspace.reportingCurrency,
@@ -405,6 +416,14 @@ export async function startServer(options: ServerOptions): Promise<Server> {
         fold: fold.calls,
         lastSequence: () => store.lastSequence('EVT'),
         live: () => projector.calls.position(),
+        scoreAll: (write) => serving.scoreAll(write),
+        startFold: () =>
+          startScratchFold({
+            nats: engines.nats.options,
+            snapshotDir: join(dir.folders.snapshots, 'refold'),
+            ledger: { reportingCurrency: currency },
+            log: logOf(log),
+          }),
         log: logOf(log),
         now: Date.now,
       }),
