@@ -393,7 +393,7 @@ export interface Jobs {
   list(): JobView[];
   show(id: string): JobView | null;
   /** Null until it has succeeded. */
-  result(id: string): unknown;
+  result(id: string): Promise<unknown>;
   cancel(id: string, by: string): Promise<Result<JobView, JobReason>>;
   retry(id: string, by: string): Promise<Result<JobView, JobReason>>;
   listen(listener: (id: string) => void): () => void;

@@ -39,6 +39,7 @@ import { startEngines } from './engines/supervisor.ts';
 import { createJobKinds } from './jobs/catalogue.ts';
 import { startLedgers } from './ledgers.ts';
 import { checkListen, closeable, listen, listenMetrics } from './listen.ts';
+import { openS3 } from './objects.ts';
 import { packageVersion, projectRoot } from './project.ts';
 import { createRebuild } from './rebuild.ts';
 import { createRefold } from './refold.ts';
@@ -222,7 +223,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     await fold.calls.waitFor(seq);
     await serving.refresh();
   };
-  const artefacts = openArtefacts(dir.folders.artefacts);
+  const artefacts = openArtefacts(dir.folders.artefacts, config.s3 ? openS3(config.s3) : null);
+  const brought = await artefacts.bring((await fold.calls.deployments()).map(({ digest }) => digest));
+  if (brought > 0) log.warn({ artefacts: brought }, 'artefacts were missing here and came from the object store');
   const registry = createRegistry({
     store,
     artefacts,

@@ -63,9 +63,9 @@ export function jobRoutes({ jobs, jobKinds, now }: Pick<Deps, 'jobs' | 'jobKinds
     if (needed !== undefined && !permissions.has(needed))
       throw new Problem('forbidden', `jobs of kind ${job.kind} need the permission ${needed}`);
   };
-  const withResult = (job: JobView): z.infer<typeof JobAnswer> => ({
+  const withResult = async (job: JobView): Promise<z.infer<typeof JobAnswer>> => ({
     ...shown(job),
-    ...(job.status === 'succeeded' && { result: jobs.result(job.id) }),
+    ...(job.status === 'succeeded' && { result: await jobs.result(job.id) }),
     log: job.lines.map(({ at, text }) => ({ at: time(at)!, text })),
   });
   const message = (id: string): SseMessage => ({ id: String(now()), event: 'job', data: shown(jobOf(id)) });
@@ -102,7 +102,7 @@ export function jobRoutes({ jobs, jobKinds, now }: Pick<Deps, 'jobs' | 'jobKinds
         request: { params: JobId },
         responses: { 200: jsonAnswer('The job', JobAnswer) },
       }),
-      (c) => c.json(withResult(jobOf(c.req.valid('param').id)), 200),
+      async (c) => c.json(await withResult(jobOf(c.req.valid('param').id)), 200),
     )
     .openapi(
       route({

@@ -11,7 +11,12 @@ import type { JobWork } from './kind.ts';
 export interface JobRunnerDeps {
   store: EventStore;
   kinds: readonly JobWork[];
-  artefacts: { put(value: unknown): string; get(digest: string): unknown };
+  artefacts: {
+    put(value: unknown): Promise<string>;
+    /** Brings those that are missing here from where they are kept besides. */
+    bring(digests: Iterable<string>): Promise<unknown>;
+    get(digest: string): unknown;
+  };
   now: () => number;
   log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
 }
@@ -129,6 +134,7 @@ export async function startJobs({ store, kinds, artefacts, now, log }: JobRunner
     const work = kinds.find(({ name }) => name === kind);
     if (!work) return fail('error', `this program knows no jobs of kind ${kind}: it was asked of another version`);
     try {
+      await artefacts.bring(live.state.steps.map(({ output }) => output));
       const steps = new Map(live.state.steps.map(({ step, output }) => [step, artefacts.get(output)]));
       const result = await work.run({
         id,
@@ -137,7 +143,7 @@ export async function startJobs({ store, kinds, artefacts, now, log }: JobRunner
         signal,
         async finishStep(step, output) {
           signal.throwIfAborted();
-          const digest = artefacts.put(output);
+          const digest = await artefacts.put(output);
           const kept = await say(id, { type: 'FinishStep', attempt: number, step, output: digest, at: now() });
           if (!kept.ok) throw new Error(`step ${step} was not wanted any more (${kept.reason})`);
           steps.set(step, output);
@@ -156,7 +162,7 @@ export async function startJobs({ store, kinds, artefacts, now, log }: JobRunner
         },
       });
       if (!result.ok) return fail('refused', result.reason);
-      return { type: 'SucceedJob', attempt: number, result: artefacts.put(result.value), at: now() };
+      return { type: 'SucceedJob', attempt: number, result: await artefacts.put(result.value), at: now() };
     } catch (error) {
       if (signal.aborted) return null;
       log.warn({ job: id, kind, error: error instanceof Error ? error.stack : String(error) }, 'a job failed');
@@ -203,9 +209,11 @@ export async function startJobs({ store, kinds, artefacts, now, log }: JobRunner
       return live ? viewOf(id, live) : null;
     },
     /** Of a job that succeeded; null before. @throws Error when its artefact is missing. */
-    result(id: string): unknown {
+    async result(id: string): Promise<unknown> {
       const digest = jobs.get(id)?.state.result ?? null;
-      return digest === null ? null : artefacts.get(digest);
+      if (digest === null) return null;
+      await artefacts.bring([digest]);
+      return artefacts.get(digest);
     },
     async cancel(id: string, by: string): Promise<Result<JobView, JobReason>> {
       if (!jobs.has(id)) return refuse('job-unknown');

@@ -13,11 +13,12 @@ function createPlace() {
   const store = createMemoryStore();
   const logged: string[] = [];
   const artefacts = {
-    put(value: unknown) {
+    async put(value: unknown) {
       const text = canonicalJson(value);
       kept.set(sha256(text), text);
       return sha256(text);
     },
+    bring: async () => 0,
     get: (digest: string): unknown => JSON.parse(kept.get(digest)!),
   };
   let clock = 0;
@@ -75,10 +76,10 @@ describe('asking', () => {
   test('a job is done in the background and its result is kept', async () => {
     await using jobs = await createPlace().start(echo);
     const { id } = asked(await jobs.request('echo', { say: 'a' }, null, 'ann'));
-    expect(jobs.result(id)).toBeNull();
+    expect(await jobs.result(id)).toBeNull();
     await jobs.idle();
     expect(jobs.show(id)).toMatchObject({ status: 'succeeded', attempt: 1, by: 'ann' });
-    expect(jobs.result(id)).toEqual({ said: 'a' });
+    expect(await jobs.result(id)).toEqual({ said: 'a' });
   });
 
   test('100 requests at once with one key are one job, in the log too; another body is refused', async () => {
@@ -139,7 +140,7 @@ describe('a process that ends', () => {
     await jobs.idle();
     expect(gate.done).toEqual(['one', 'two', 'three']);
     expect(jobs.show(id)).toMatchObject({ status: 'succeeded', attempt: 2 });
-    expect(jobs.result(id)).toEqual([{ step: 'one' }, { step: 'two' }, { step: 'three' }]);
+    expect(await jobs.result(id)).toEqual([{ step: 'one' }, { step: 'two' }, { step: 'three' }]);
   });
 
   test('does so three times: then the job is said to have failed, until somebody asks for it again', async () => {

@@ -236,12 +236,13 @@ export async function createPlatform(
   });
   const results = new Map<string, unknown>();
   const artefacts = {
-    put(value: unknown) {
+    async put(value: unknown) {
       const text = canonicalJson(value);
       const digest = createHash('sha256').update(text).digest('hex');
       results.set(digest, JSON.parse(text));
       return digest;
     },
+    bring: async () => 0,
     get: (digest: string) => results.get(digest),
   };
   const jobs = await startJobs({
