@@ -9,6 +9,7 @@ import { createHttpServer } from '#api/hot.ts';
 import { createMetrics } from '#api/metrics.ts';
 import { createTables } from '#api/tables.ts';
 import { DEFAULT_BURN_IN_DAYS } from '#domain/coverage.ts';
+import { startJobs } from '#processors/jobs/runner.ts';
 import { createPool } from '#processors/pool.ts';
 import { openTables } from '#projections/catalogue.ts';
 import { openColumns } from '#projections/memory/columns.ts';
@@ -35,8 +36,10 @@ import { openDataDir } from './data-dir.ts';
 import { playDemo } from './demo/play.ts';
 import { DEMO_SOURCE, seedDemo } from './demo/seed.ts';
 import { startEngines } from './engines/supervisor.ts';
+import { createJobKinds } from './jobs/catalogue.ts';
 import { startLedgers } from './ledgers.ts';
 import { checkListen, closeable, listen, listenMetrics } from './listen.ts';
+import { openS3 } from './objects.ts';
 import { packageVersion, projectRoot } from './project.ts';
 import { createRebuild } from './rebuild.ts';
 import { createRefold } from './refold.ts';
@@ -220,9 +223,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     await fold.calls.waitFor(seq);
     await serving.refresh();
   };
+  const artefacts = openArtefacts(dir.folders.artefacts, config.s3 ? openS3(config.s3) : null);
+  const brought = await artefacts.bring((await fold.calls.deployments()).map(({ digest }) => digest));
+  if (brought > 0) log.warn({ artefacts: brought }, 'artefacts were missing here and came from the object store');
   const registry = createRegistry({
     store,
-    artefacts: openArtefacts(dir.folders.artefacts),
+    artefacts,
     appendFact: (fact) => gateway.calls.appendFact(fact),
     applied,
     deployments: () => serving.deployments(),
@@ -348,6 +354,17 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     () => agreement.report().mismatches_found,
   );
 
+  const jobKinds = createJobKinds({
+    nats: engines.nats.options,
+    // A thread of its own, and only while there is work: those that serve are not waited for, and cancelling may end it at once.
+    pool: opening.use(createPool(1, 0)),
+    present: serving.present,
+    definitions: serving.definitions,
+    reportingCurrency: workspace.reportingCurrency,
+    snapshotDir: dir.folders.snapshots,
+  });
+  const jobs = opening.use(await startJobs({ store, kinds: jobKinds, artefacts, now: Date.now, log }));
+
   const deps: Deps = {
     access,
     signingKey: Buffer.from(dir.secret('instance.key'), 'base64'),
@@ -438,6 +455,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     deployedChurnModels: serving.churnModels,
     churnDefinitions: serving.churnDefinitions,
     churn,
+    jobs,
+    jobKinds,
     checks: createChecks(gateway.calls, columns, projector.calls),
   };
   const http = createHttpServer(createApp(deps), deps);
