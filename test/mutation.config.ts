@@ -2,7 +2,7 @@
 // a score from those nearest to a kernel is quick to get and never too high.
 import { defineConfig } from 'vitest/config';
 
-const nearest = process.env['MUTATE_TESTS'];
+const nearest = process.env.MUTATE_TESTS;
 
 export default defineConfig({
   test: {
