@@ -1,7 +1,10 @@
 // Everything the API needs from the rest of the platform, as narrow interfaces: the composition root hands over the real ones, tests hand
 // over objects in memory. Nothing here is opened, started or closed by the API.
 
+import type { z } from 'zod';
+import type { Permission } from '#domain/access.ts';
 import type { ChurnDefinition } from '#domain/churn-definition.ts';
+import type { Job, JobReason } from '#domain/job.ts';
 import type { CustomerEntries } from '#domain/ledger.ts';
 import type { ChurnModel } from '#domain/models/churn-model.ts';
 import type { ClvColumnsAnswer, ClvColumnsRequest } from '#domain/models/clv-columns.ts';
@@ -19,6 +22,7 @@ import type { GatewayHandlers, GatewayStatus } from '#streams/gateway/protocol.t
 import type { AccessStore } from '#streams/keyring/access-store.ts';
 import type { Quarantine } from '#streams/quarantine.ts';
 import type { Remote } from '#streams/rpc.ts';
+import type { Examples } from './examples.ts';
 import type { Limit } from './limiter.ts';
 import type { Metrics } from './metrics.ts';
 import type { History } from './predict/history.ts';
@@ -360,6 +364,41 @@ export interface ChurnTrainRequest {
   by: string;
 }
 
+/** How long work is asked for over HTTP: POST /api/jobs/<name>. */
+export interface JobKind {
+  name: string;
+  summary: string;
+  permission: Permission;
+  /** The parsed body is the job's params, kept in the log: no personal data. */
+  body: z.ZodType<Record<string, unknown>>;
+  examples: Examples;
+}
+
+export interface JobView extends Job {
+  id: string;
+  progress: { done: number; total: number; note: string } | null;
+  lines: readonly { at: number; text: string }[];
+}
+
+/** Long work in the background (processors/jobs/runner.ts). */
+export interface Jobs {
+  /** The same key with the same params is the same job. */
+  request(
+    kind: string,
+    params: Record<string, unknown>,
+    key: string | null,
+    by: string,
+  ): Promise<Result<{ job: JobView; existing: boolean }, JobReason>>;
+  /** Newest first. */
+  list(): JobView[];
+  show(id: string): JobView | null;
+  /** Null until it has succeeded. */
+  result(id: string): Promise<unknown>;
+  cancel(id: string, by: string): Promise<Result<JobView, JobReason>>;
+  retry(id: string, by: string): Promise<Result<JobView, JobReason>>;
+  listen(listener: (id: string) => void): () => void;
+}
+
 /** The demo's own parameters, kept apart from everything a model may see. */
 export interface Truth {
   unit: 'week' | 'day';
@@ -435,6 +474,8 @@ export interface Deps extends AccessDeps {
   /** Every definition of churn so far, by position. */
   churnDefinitions: () => readonly ChurnInForce[];
   churn: ChurnCalls;
+  jobs: Jobs;
+  jobKinds: readonly JobKind[];
   /** Named checks of /readyz: resolves with a word on its state, or rejects with what is wrong. */
   checks: Record<string, () => Promise<string | null>>;
 }

@@ -1,6 +1,7 @@
 // Every command, in plain sight.
 import { ab } from './ab.ts';
 import { admin } from './admin.ts';
+import { backtest } from './backtest.ts';
 import { backup } from './backup.ts';
 import { bench } from './bench.ts';
 import { churn } from './churn.ts';
@@ -39,6 +40,7 @@ export const catalogue: readonly Command[] = [
   drift,
   model,
   train,
+  backtest,
   churn,
   source,
   workspace,
