@@ -26,6 +26,7 @@ import { keyRoutes } from './routes/keys.ts';
 import { ledgerRoutes } from './routes/ledgers.ts';
 import { logRoutes } from './routes/log.ts';
 import { modelRoutes } from './routes/models.ts';
+import { pastRoutes } from './routes/past.ts';
 import { predictRoutes } from './routes/predict.ts';
 import { quarantineRoutes } from './routes/quarantine.ts';
 import { rebuildRoutes } from './routes/rebuild.ts';
@@ -124,6 +125,7 @@ export function createApp(deps: Deps) {
     .route('/', importRoutes(deps, predictions))
     .route('/', logRoutes(deps, predictions))
     .route('/', verifyRoutes(deps, predictions))
+    .route('/', pastRoutes(deps, predictions))
     .route('/', ledgerRoutes(deps))
     .route('/', rebuildRoutes(deps))
     .route('/', workspaceRoutes(deps))

@@ -15,6 +15,7 @@ import type { Offsets } from '#domain/time.ts';
 import type { CustomerSort } from '#projections/customer-profile.ts';
 import type { Columns } from '#projections/memory/columns.ts';
 import type { ParkedCustomer } from '#projections/memory/parked-lists.ts';
+import type { PastStatus, PastSummary } from '#projections/memory/past/protocol.ts';
 import type { RunStats } from '#projections/memory/runs.ts';
 import type { ChurnInForce, WorkspaceFacts } from '#projections/memory/workspace.ts';
 import type { FaultKind } from '#streams/chain/verify.ts';
@@ -103,6 +104,13 @@ export interface Ledgers {
   past(sids: Uint8Array[], seq: number): Promise<(LedgerView | null)[]>;
   /** The log's own now at a position: largest event time (ms) and largest local day. */
   clockAt(seq: number): Promise<{ clockAt: number; clockDay: number }>;
+}
+
+/** Everybody at an earlier moment, by the thread of the past. */
+export interface PastCalls {
+  /** Up to local day `day`; null: the largest one the log holds at `seq`. */
+  summary(seq: number, day: number | null): Promise<PastSummary>;
+  status(): Promise<PastStatus>;
 }
 
 export interface Pool {
@@ -442,6 +450,7 @@ export interface Deps extends AccessDeps {
   columns: ColumnsReader;
   ids: IdLookup;
   ledgers: Ledgers;
+  past: PastCalls;
   pool: Pool;
   fold: FoldCalls;
   tables: Tables;

@@ -33,6 +33,7 @@ const table = {
   'not-applicable': [422, 'The model does not apply'],
   'no-model': [422, 'No model is in force'],
   'as-of-future': [422, 'That moment has not come yet'],
+  'as-of-before': [422, 'Nothing had happened yet at that moment'],
   'as-of-unknown': [422, 'The log does not reach that sequence'],
   'unknown-source': [422, 'No source of this name'],
   'idempotency-key-reused': [422, 'The idempotency key belongs to another request'],

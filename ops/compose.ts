@@ -389,6 +389,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     columns,
     ids: openIdIndex(await gateway.calls.idIndex()),
     ledgers: serving.ledgers,
+    past: past.calls,
     pool: { clv: (request) => pool.clvColumns(request) },
     fold: fold.calls,
     tables: createTables(tables.db, (seq) => projector.calls.waitFor(seq)),

@@ -18,6 +18,7 @@ import { model } from './model.ts';
 import { predict } from './predict.ts';
 import { quarantine } from './quarantine.ts';
 import { rebuild } from './rebuild.ts';
+import { replay } from './replay.ts';
 import { restore } from './restore.ts';
 import { rfm } from './rfm.ts';
 import { serve } from './serve.ts';
@@ -45,6 +46,7 @@ export const catalogue: readonly Command[] = [
   source,
   workspace,
   rebuild,
+  replay,
   verify,
   backup,
   restore,

@@ -31,6 +31,7 @@ import { startJobs } from '#processors/jobs/runner.ts';
 import { createCustomerColumns, openColumns } from '#projections/memory/columns.ts';
 import { createLedger, type Ledger } from '#projections/memory/ledger.ts';
 import { parkedCustomers } from '#projections/memory/parked-lists.ts';
+import { summaryOf } from '#projections/memory/past/summary.ts';
 import { createMemoryStore } from '#streams/memory/store.ts';
 import { decodeMessage, encodeFact, PackWriter } from '#streams/pack.ts';
 import type { QuarantinedRow } from '#streams/quarantine.ts';
@@ -275,6 +276,20 @@ export async function createPlatform(
         const { clockAt, clockDay } = refold(seq);
         return { clockAt, clockDay };
       },
+    },
+    past: {
+      async summary(seq, day) {
+        const then = refold(seq);
+        return { ...summaryOf(then, day ?? then.clockDay), from: 0, ms: 0 };
+      },
+      status: async () => ({
+        indexed: ledger.position,
+        making: null,
+        postings: ledger.events,
+        segments: 0,
+        bytes: 0,
+        folding: null,
+      }),
     },
     deployedChurnModels: () => churnModels,
     churnDefinitions: () => ledger.workspace.facts.churn,
