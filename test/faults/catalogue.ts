@@ -3,5 +3,15 @@ import type { Fault } from './fault.ts';
 import { faultPoints } from './fault-points.ts';
 import { killNats, killPostgres, postgresAway } from './kill-engines.ts';
 import { killServer } from './kill-server.ts';
+import { modelOnJetStream } from './model-jetstream.ts';
+import { soak } from './soak.ts';
 
-export const catalogue: readonly Fault[] = [killNats, killPostgres, postgresAway, killServer, faultPoints];
+export const catalogue: readonly Fault[] = [
+  killNats,
+  killPostgres,
+  postgresAway,
+  killServer,
+  faultPoints,
+  modelOnJetStream,
+  soak,
+];

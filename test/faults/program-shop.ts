@@ -8,6 +8,9 @@ import { connectNats, type NatsOptions } from '#streams/jetstream/connection.ts'
 import { createJetStreamStore } from '#streams/jetstream/store.ts';
 import { openKeyring } from '#streams/keyring/keyring.ts';
 import { Connection } from '../bench/http.ts';
+import type { ClvGolden } from '../domain/models/golden-suites.ts';
+import { deploy } from '../e2e/model-suites.ts';
+import { golden } from '../support/histories.ts';
 import { freePort, type Program, serve, temporaryFolder, until } from '../support/program.ts';
 import { type Installation, judge, type Verdict } from './judge.ts';
 import { type Door, Producers } from './producers.ts';
@@ -16,6 +19,8 @@ import { type Shop, SOURCE, sentSale, shopOf } from './shop.ts';
 const PER_REQUEST = 200;
 const DOORS = 16;
 const PATIENCE_MS = 180_000;
+/** A prediction that takes longer counts as none. */
+const PREDICT_MS = 1_000;
 
 export interface ShopOptions {
   name: string;
@@ -23,6 +28,8 @@ export interface ShopOptions {
   /** Events a request. */
   perRequest?: number;
   dataDir?: string;
+  /** A model is in force, so that predictions are answered from histories. */
+  model?: boolean;
 }
 
 export class ProgramShop implements AsyncDisposable {
@@ -48,8 +55,28 @@ export class ProgramShop implements AsyncDisposable {
     const port = await freePort();
     const program = await serve(['--empty', '--data-dir', dataDir, '--port', String(port)]);
     await program.json(['source', 'add', SOURCE]);
-    const { key } = await program.json<{ key: string }>(['key', 'create', '--role', 'data-engineer']);
+    const { key } = await program.json<{ key: string }>(['key', 'create', '--role', 'admin']);
+    if (options.model) {
+      const { bgnbd_params: bgNbd, gammagamma_params: gammaGamma } = golden<ClvGolden>('clv.json');
+      await deploy(program, temporaryFolder('fault-model'), { bgNbd, gammaGamma });
+    }
     return new ProgramShop(program, options, port, key);
+  }
+
+  /** One prediction. @returns the log position it was answered at, null when it was not answered as it should be. */
+  async predict(n: number): Promise<number | null> {
+    try {
+      const response = await fetch(`http://127.0.0.1:${this.port}/api/predict/churn`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${this.key}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ customer_id: `f-${n % this.shop.customers}` }),
+        signal: AbortSignal.timeout(PREDICT_MS),
+      });
+      const answer = (await response.json()) as { p_churn?: number; as_of?: { seq: number } };
+      return response.status === 200 && typeof answer.p_churn === 'number' ? answer.as_of!.seq : null;
+    } catch {
+      return null; // Nobody listens, or nobody answers in time.
+    }
   }
 
   /** The same server again, at the same address, as its operator starts it after a crash. */
