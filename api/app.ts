@@ -16,6 +16,7 @@ import { accountRoutes } from './routes/account.ts';
 import { batchRoutes } from './routes/batch.ts';
 import { churnRoutes } from './routes/churn.ts';
 import { customerRoutes } from './routes/customers.ts';
+import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
 import { homeRoutes } from './routes/home.ts';
@@ -116,6 +117,7 @@ export function createApp(deps: Deps) {
     .route('/', churnRoutes(deps, predictions))
     .route('/', sourceRoutes(deps))
     .route('/', quarantineRoutes(deps))
+    .route('/', deadLetterRoutes(deps))
     .route('/', importRoutes(deps, predictions))
     .route('/', logRoutes(deps, predictions))
     .route('/', verifyRoutes(deps, predictions))

@@ -11,6 +11,7 @@ import type { Result } from '#domain/result.ts';
 import type { Offsets } from '#domain/time.ts';
 import type { CustomerSort } from '#projections/customer-profile.ts';
 import type { Columns } from '#projections/memory/columns.ts';
+import type { ParkedCustomer } from '#projections/memory/parked-lists.ts';
 import type { RunStats } from '#projections/memory/runs.ts';
 import type { ChurnInForce, WorkspaceFacts } from '#projections/memory/workspace.ts';
 import type { FaultKind } from '#streams/chain/verify.ts';
@@ -172,6 +173,11 @@ export interface FoldCalls {
   /** Null when the run was never started. */
   runStats(run: string): Promise<RunStats | null>;
   position(): Promise<{ clockDay: number; priorDay: number | null; parked: number }>;
+  /** Customers whose events wait behind one that could not be applied (projections/memory/parked-lists.ts). */
+  parkedCustomers(
+    limit: number,
+    after: number,
+  ): Promise<{ customers: ParkedCustomer[]; total: number; events: number; dropped: number }>;
   facts(): Promise<Pick<WorkspaceFacts, 'reportingCurrency' | 'rates'>>;
   digest(): Promise<{ state: string; seq: number }>;
 }
@@ -396,6 +402,8 @@ export interface Deps extends AccessDeps {
   keyring: KeyringCalls;
   models: ModelRegistry;
   sources: Sources;
+  /** Everything that is parked, tried again; answers when the ledger has done so. */
+  replayParked: () => Promise<{ seq: number }>;
   quarantine: Pick<Quarantine, 'list' | 'show' | 'counts' | 'resolve'>;
   /** Fits from the log's statistics in the pool and answers what `fit --json` prints. */
   fit: (request: FitRequest) => Promise<Record<string, unknown>>;

@@ -110,6 +110,11 @@ export type Fact =
     }
   /** What a source holds of the past (domain/coverage.ts). `version` = CTL sequence of the declaration: the highest of a source stands. */
   | { type: 'source.covered'; source: string; coverage: 'complete' | number; burnInDays: number; version: number }
+  /**
+   * At this place whatever is parked is tried again (projections/memory/parked.ts); at a start without what the ledger did not come back from, on
+   * request with it.
+   */
+  | { type: 'dead-letters.replayed'; by: 'start' | 'request' }
   | { type: 'customer.linked'; anonymous: Uint8Array; known: Uint8Array }
   | { type: 'customer.erased'; sids: Uint8Array[]; at: number }
   /** The barrier of a CTL change that alters scoring: takes effect at this place in the order of all customers' events. */

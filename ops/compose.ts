@@ -219,6 +219,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     deployments: () => serving.deployments(),
     now: Date.now,
   });
+  /** At this place of the log whatever is parked is tried again. */
+  const replayParked = async (by: 'start' | 'request'): Promise<{ seq: number }> => {
+    const seq = await gateway.calls.appendFact({ type: 'dead-letters.replayed', by });
+    await applied(seq);
+    return { seq };
+  };
   const tables = opening.use(openTables(engines.postgres.url));
   const serving = await createServing({
     calls: fold.calls,
@@ -238,6 +244,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     serving.hear(message);
   };
   await serving.refresh();
+  // This program may know what an older one did not.
+  if ((await fold.calls.position()).parked > 0) await replayParked('start');
   await registry.repair();
   const churn = createChurn({
     store,
@@ -360,6 +368,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     models: registry,
     sources,
     quarantine,
+    replayParked: () => replayParked('request'),
     fit: createTraining({
       statistics: (asOf) => serving.statistics(asOf, refold),
       pool,

@@ -3,8 +3,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { CustomerEntries } from '#domain/ledger.ts';
 import { createLedger, type Ledger, type Zone, ZoneChanged } from '#projections/memory/ledger.ts';
+import { applyRead, readRecorded } from '#projections/memory/replay-parked.ts';
 import type { EventStore } from '#streams/event-store.ts';
-import { decodeMessage } from '#streams/pack.ts';
+import { decodeFact } from '#streams/pack.ts';
 
 export interface Refold {
   /** Everybody's ledger as the log stood at `seq`. */
@@ -22,16 +23,22 @@ type Visit = (ledger: Ledger, seq: number) => void;
 /** Positions kept at hand: a page that asks twice about one moment folds once. */
 const KEPT = 2;
 const TURN_MS = 5;
+const NONE: ReadonlyMap<string, number> = new Map();
 /** Subjects of what concerns every customer. */
 const FACTS = 'evt.all.*';
 
-export function createRefold(store: EventStore, reportingCurrency: string): Refold {
+/** @param stuck events the fold does not come back from, by place: nor would this one. */
+export function createRefold(
+  store: EventStore,
+  reportingCurrency: string,
+  stuck: () => ReadonlyMap<string, number> = () => NONE,
+): Refold {
   /** A fold and the position up to which later erasures are in it. */
   type Past = { ledger: Ledger; forgotTo: number };
   const kept = new Map<number, Promise<Past>>();
 
   async function walk(stops: readonly number[], visit: Visit, zone?: Zone): Promise<Ledger> {
-    const ledger = createLedger(zone === undefined ? { reportingCurrency } : { reportingCurrency, zone });
+    const ledger = createLedger({ reportingCurrency, stuck: stuck(), ...(zone === undefined ? {} : { zone }) });
     let next = 0;
     const arrive = () => {
       for (; next < stops.length && stops[next]! <= ledger.position; next++) {
@@ -43,9 +50,9 @@ export function createRefold(store: EventStore, reportingCurrency: string): Refo
     const last = stops.at(-1) ?? 0;
     let turn = performance.now();
     if (last > 0)
-      for await (const { seq: position, bytes } of store.read('EVT', { from: 1, to: last })) {
+      for await (const record of store.read('EVT', { from: 1, to: last })) {
         try {
-          ledger.applyMessage(position, decodeMessage(bytes));
+          applyRead(ledger, record, await readRecorded(store, record));
         } catch (error) {
           if (!(error instanceof ZoneChanged)) throw error;
           // What was before this place has been seen as it was then; the rest is seen in the zone it is in from here on.
@@ -68,8 +75,8 @@ export function createRefold(store: EventStore, reportingCurrency: string): Refo
   async function forgetErased(past: Past): Promise<Ledger> {
     const { ledger } = past;
     const last = await store.lastSequence('EVT');
-    for await (const { bytes } of store.read('EVT', { from: past.forgotTo + 1, to: last, subject: FACTS })) {
-      const message = decodeMessage(bytes);
+    for await (const record of store.read('EVT', { from: past.forgotTo + 1, to: last, subject: FACTS })) {
+      const message = decodeFact(record);
       if (message.kind === 'fact' && message.fact.type === 'customer.erased') ledger.forget(message.fact.sids);
     }
     past.forgotTo = Math.max(past.forgotTo, last);

@@ -10,7 +10,9 @@ import { type Erasure, forget, storeErasures } from './erasures.ts';
 import * as events from './events.ts';
 import { type Link, moveLinked, storeLinks } from './links.ts';
 import { type Zone, ZoneChanged } from './memory/ledger.ts';
+import type { Place } from './memory/parked-lists.ts';
 import * as observations from './observations.ts';
+import { notePlaces } from './parked-places.ts';
 import * as transactions from './transactions.ts';
 import type { EventWindow } from './window.ts';
 import { advanceMeta, type MetaChange } from './workspace.ts';
@@ -31,6 +33,7 @@ export class Batch {
   #links: Link[] = [];
   #erasures: Erasure[] = [];
   #deployments: { seq: number; fact: Deployed }[] = [];
+  #parked: Place[] = [];
   #meta: MetaChange = { clockAt: null, clockDay: null };
   /** Position of the last message in it; 0 = nothing in it. */
   seq = 0;
@@ -43,8 +46,9 @@ export class Batch {
     return this.seq === 0;
   }
 
-  add(seq: number, message: LogMessage): void {
-    if (message.kind === 'pack') this.#addPack(seq, message.pack);
+  /** @param taken which events of the pack; without it all of them. */
+  add(seq: number, message: LogMessage, taken?: (index: number) => boolean): void {
+    if (message.kind === 'pack') this.#addPack(seq, message.pack, taken);
     else {
       const { fact } = message;
       switch (fact.type) {
@@ -72,6 +76,7 @@ export class Batch {
             throw new ZoneChanged(seq, { version: fact.version, offsets: fact.offsets });
           break;
         case 'zone.set':
+        case 'dead-letters.replayed':
         case 'fx.rates.set':
         case 'import.started':
         case 'import.finished':
@@ -83,10 +88,17 @@ export class Batch {
     this.seq = seq;
   }
 
-  #addPack(seq: number, pack: PackView): void {
+  /** The ledger has parked these: they are left out, and their places are committed instead. A whole message: index −1. */
+  park(seq: number, places: readonly Place[]): void {
+    this.#parked.push(...places);
+    this.seq = seq;
+  }
+
+  #addPack(seq: number, pack: PackView, taken?: (index: number) => boolean): void {
     const { count } = pack;
     let { clockAt, clockDay } = this.#meta;
     for (let row = 0; row < count; row++) {
+      if (taken !== undefined && !taken(row)) continue;
       const code = pack.typeCode(row);
       const day = this.#dayOf(pack, row);
       const at = pack.at(row);
@@ -146,6 +158,7 @@ export class Batch {
     await applyDeployments(client, this.#deployments);
     const erased = await storeErasures(client, this.#erasures, this.#links);
     if (!filling) await forget(client, erased);
+    await notePlaces(client, this.#parked);
     return windowStart;
   }
 
@@ -157,6 +170,7 @@ export class Batch {
     this.#links = [];
     this.#erasures = [];
     this.#deployments = [];
+    this.#parked = [];
     this.#meta = { clockAt: null, clockDay: null };
     this.seq = 0;
     this.count = 0;

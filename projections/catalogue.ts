@@ -26,6 +26,7 @@ export const projections = [
       'models',
       'deployments',
       'observations',
+      'parked',
     ],
   },
   { name: 'customers', version: 1, from: 'state', tables: ['customers'] },
@@ -186,6 +187,7 @@ export interface Database {
   'rm.deployments': DeploymentRow;
   'rm.experiments': ExperimentRow;
   'rm.observations': ObservationRow;
+  'rm.parked': { seq: Int8; index: number };
 }
 export type Tables = Kysely<Database>;
 

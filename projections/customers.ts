@@ -84,6 +84,12 @@ order by sid_key, seq desc
 on conflict (sid_key) do update set ${SET} where excluded.seq >= t.seq`;
 const DELETE = `delete from rm.customers t using ${STAGE} s where s.gone and t.sid_key = s.sid_key`;
 
+/** As the fold has them now, whatever position the tables have reached: whoever changed since comes again. */
+export async function mergeCustomersOf(client: ClientBase, rows: CopyBuffer, state: CustomerState): Promise<void> {
+  encodeCustomers(rows, state, 0, state.sids.length / 16);
+  if (rows.rows > 0) await mergeCustomers(client, rows);
+}
+
 export async function mergeCustomers(client: ClientBase, rows: CopyBuffer): Promise<void> {
   await copyInto(client, STAGE, rows);
   await client.query({ name: 'merge-customers', text: MERGE });

@@ -7,6 +7,7 @@ import { tables } from './migrations/0001-tables.ts';
 import { amountFunction, views } from './migrations/0002-views.ts';
 import { clockAndZone } from './migrations/0003-clock-and-zone.ts';
 import { erasedDocuments } from './migrations/0004-erased-documents.ts';
+import { parkedEvents } from './migrations/0005-parked.ts';
 
 /** A released entry is never edited and never removed. */
 const migrations: readonly (readonly [name: string, sql: string])[] = [
@@ -14,6 +15,7 @@ const migrations: readonly (readonly [name: string, sql: string])[] = [
   ['0002-views', views],
   ['0003-clock-and-zone', clockAndZone],
   ['0004-erased-documents', erasedDocuments],
+  ['0005-parked', parkedEvents],
 ];
 const ADVISORY_LOCK = 4_700_001;
 

@@ -10,8 +10,12 @@ import * as customers from './customers.ts';
 import { finishFilling, isFilling } from './filling.ts';
 import { grantViews } from './identified-views.ts';
 import type { Zone } from './memory/ledger.ts';
+import { WHOLE_MESSAGE } from './memory/parked.ts';
+import type { Place } from './memory/parked-lists.ts';
+import { replayOf } from './memory/replay-parked.ts';
 import { rezonedAfter } from './memory/rezoned.ts';
 import { emptyForZone } from './migrate.ts';
+import { mergeReleased, type ParkedState } from './parked.ts';
 import type { Position, ProjectorHandlers, ProjectorStatus } from './protocol.ts';
 import { createWriter, isFinal, type LogLine, Rewound, WriterStopped } from './runner.ts';
 import * as scores from './scores.ts';
@@ -26,6 +30,8 @@ export interface ProjectorOptions {
   store: EventStore;
   /** Absent: rm.customers is not kept (tests of the log's side alone). */
   fold?: customers.FoldState;
+  /** What the ledger has parked is left out of the tables; without it everything that can be read is in them. */
+  parked?: ParkedState;
   log: LogLine;
   /** With it the views that name customers are made (identified-views.ts). */
   keyringUrl?: string;
@@ -83,6 +89,10 @@ export function startProjector(options: ProjectorOptions): Projector {
   let failure: ProjectorStatus['failure'] = null;
   let opened = false;
   let waiting: { seq: number; resolve: (position: Position) => void; reject: (error: Error) => void }[] = [];
+  const aborted = new Promise<never>((_, reject) => {
+    stopping.signal.addEventListener('abort', () => reject(new WriterStopped()), { once: true });
+  });
+  aborted.catch(() => undefined); // whoever waits for the ledger meanwhile has it
   let hurry: () => void = () => undefined;
   let wakeSync: () => void = () => undefined;
 
@@ -133,10 +143,40 @@ export function startProjector(options: ProjectorOptions): Projector {
   }
   const dropExpired = () => writer.read((client) => window.dropExpired(client, windowStart, log));
 
-  async function take(record: Recorded): Promise<void> {
-    const message = decodeMessage(record.bytes);
-    batch.add(record.seq, message);
+  async function take(record: Recorded, parked: readonly Place[]): Promise<void> {
+    const { seq } = record;
+    const places = parked.length === 0 ? parked : parked.filter(([at]) => at === seq);
+    if (places.some(([, index]) => index === WHOLE_MESSAGE)) batch.park(seq, places);
+    else {
+      const message = decodeMessage(record.bytes);
+      // Before its position is committed: rows the replay has changed count as changed there.
+      if (replayOf(message) !== null) await release();
+      if (places.length > 0) {
+        const left = new Set(places.map(([, index]) => index));
+        batch.park(seq, places);
+        batch.add(seq, message, (index) => !left.has(index));
+      } else batch.add(seq, message);
+    }
     if (batch.count >= batchEvents) await flush();
+  }
+
+  /** As soon as the ledger has read these messages too; it may stand still while this stops. */
+  async function parkedIn(from: number, to: number): Promise<Place[]> {
+    if (!options.parked) return [];
+    return Promise.race([options.parked.parkedIn(from, to), aborted]);
+  }
+
+  /** What was left out and is applied now; the ledger has read at least as far as the tables. */
+  async function release(): Promise<void> {
+    // Heaps without keys take nothing twice: when they are made whole.
+    if (!options.parked || filling) return;
+    await drain();
+    const live = batch;
+    const merged = await mergeReleased({
+      ...{ writer, store, window, now, live, state: options.parked },
+      position: () => position.events,
+    });
+    if (merged > 0) log('info', { events: merged }, 'events that were parked are in the tables now');
   }
 
   /** The next messages, or undefined when those at hand have waited long enough. */
@@ -201,7 +241,9 @@ export function startProjector(options: ProjectorOptions): Projector {
           }
           if (result.done) break;
           if (batch.empty) deadline = performance.now() + lingerMs;
-          for (const record of result.value) await take(record);
+          const [first, last] = [result.value[0], result.value.at(-1)];
+          const parked = first && last ? await parkedIn(first.seq, last.seq) : [];
+          for (const record of result.value) await take(record, parked);
           next = messages.next();
         }
       } catch (error) {
@@ -275,9 +317,15 @@ export function startProjector(options: ProjectorOptions): Projector {
     const { keyringUrl } = options;
     if (keyringUrl !== undefined) await writer.read((client) => grantViews(client, { keyringUrl, log }));
     filling = options.shadow === true && (await writer.read(isFilling));
+    // What the ledger of another program has applied meanwhile.
+    if (options.parked) await parkedIn(1, position.events);
+    await release();
     opened = true;
     moved();
-    if (filling) await fill();
+    if (filling) {
+      await fill();
+      await release();
+    }
     await Promise.all([followLog(), options.fold ? syncCustomers(options.fold) : undefined]);
   }
 

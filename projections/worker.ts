@@ -5,6 +5,7 @@ import { connectNats } from '#streams/jetstream/connection.ts';
 import { createJetStreamStore } from '#streams/jetstream/store.ts';
 import { remote, serve } from '#streams/rpc.ts';
 import type { FoldState } from './customers.ts';
+import type { ParkedState } from './parked.ts';
 import { startProjector } from './projector.ts';
 import type { ProjectorConfig, ProjectorHandlers, ProjectorMessage } from './protocol.ts';
 
@@ -14,13 +15,15 @@ const post = (message: ProjectorMessage): void => parent.postMessage(message);
 
 const config = workerData as ProjectorConfig;
 const nats = await connectNats(config.nats, { name: 'axiom47 projector' });
+const fold = remote<{ dirtyRows: FoldState['dirtyRows'] } & Pick<ParkedState, keyof ParkedState>>(config.fold);
 const projector = startProjector({
   databaseUrl: config.databaseUrl,
   store: sealedStore(createJetStreamStore(nats), {
     info: (fields, message) => post({ event: 'log', level: 'info', fields: { ...fields }, message }),
     warn: (fields, message) => post({ event: 'log', level: 'warn', fields: { ...fields }, message }),
   }),
-  fold: remote<{ dirtyRows: FoldState['dirtyRows'] }>(config.fold),
+  fold,
+  parked: fold,
   log: (level, fields, message) => post({ event: 'log', level, fields, message }),
   onProgress: (position) => post({ event: 'progress', position }),
   onFailure: ({ code, message }) => post({ event: 'failed', code, message }),

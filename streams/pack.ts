@@ -78,6 +78,15 @@ export class PackWriter {
     this.#view = new DataView(this.#bytes.buffer);
   }
 
+  /** Empty again, its memory kept: for the next pack, once this one was encoded. */
+  clear(): void {
+    this.#strings = [];
+    this.#index.clear();
+    this.#extra = [];
+    this.#extraBytes = 0;
+    this.count = 0;
+  }
+
   /** Approximate size of the message so far, bytes. */
   get size(): number {
     return this.count * STRIDE + this.#extraBytes + 200;
@@ -295,6 +304,28 @@ export function decodeMessage(bytes: Uint8Array, shapes: Shapes = PRESENT): LogM
     return { kind: 'fact', header, fact: wire.fact };
   }
   return { kind: 'pack', pack: present(wire, shapes) };
+}
+
+/** A message for all customers that this program cannot read: it may be an erasure or a link, so nobody goes on behind it. */
+export class UnreadableFact extends Error {
+  readonly code = 'log-unreadable';
+  constructor({ seq, subject, storedAt }: { seq: number; subject: string; storedAt: number }, cause: Error) {
+    super(
+      `EVT ${seq} (${new Date(storedAt).toISOString()}, ${subject}): a fact for all customers cannot be read (${cause.message}), and nothing behind it ` +
+        'may be used without it; start the version that wrote it, or restore the log from a backup',
+      { cause },
+    );
+    this.name = 'UnreadableFact';
+  }
+}
+
+/** A message of the subjects for all customers. @throws UnreadableFact */
+export function decodeFact(record: { seq: number; subject: string; storedAt: number; bytes: Uint8Array }): LogMessage {
+  try {
+    return decodeMessage(record.bytes);
+  } catch (error) {
+    throw new UnreadableFact(record, error as Error);
+  }
 }
 
 /** The pack itself, when all of its events are of today's versions. */

@@ -100,6 +100,7 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
       score_id: predictions.scoreId({ moment, serving }, subject, seq, { kind: 'churn', horizonDays }),
       customer_id: subject.customerId,
       basis: subject.basis,
+      ...(subject.parked ? { parked: true } : {}),
       features_as_of: subject.knownAt,
       contributions,
       missing: blank,

@@ -17,6 +17,8 @@ export const emptyHistory = (): History => ({
 export const isErased = (history: History): boolean => (history.flags & COLUMN_FLAG.erased) !== 0;
 /** Folded into another customer: its row is empty and the other one answers. */
 export const isLinked = (history: History): boolean => (history.flags & COLUMN_FLAG.linked) !== 0;
+/** Later events of theirs wait behind one that could not be applied. */
+export const isParked = (history: History): boolean => (history.flags & COLUMN_FLAG.parked) !== 0;
 export const hasBought = (history: History): boolean => history.orders > 0 && history.firstDay !== NO_DAY;
 
 /**
@@ -44,7 +46,7 @@ export function toCustomer(history: History, day: number, scale: number, contrac
 
 /** A day's features in the shape of a row. @param present the customer's row now: its flags of identity and coverage hold for every day. */
 export function historyOf(features: CustomerFeatures, present: { flags: number; seq: number }): History {
-  const { erased, anonymous, leftTruncated } = COLUMN_FLAG;
+  const { erased, anonymous, leftTruncated, parked } = COLUMN_FLAG;
   return {
     firstDay: features.firstDay ?? NO_DAY,
     lastDay: features.lastDay ?? NO_DAY,
@@ -56,7 +58,7 @@ export function historyOf(features: CustomerFeatures, present: { flags: number; 
     netMinor: features.netMinor,
     currency: features.currency ?? '',
     flags:
-      (present.flags & (erased | anonymous | leftTruncated)) |
+      (present.flags & (erased | anonymous | leftTruncated | parked)) |
       (features.noRate ? COLUMN_FLAG.noRate : 0) |
       (features.subscription ? COLUMN_FLAG.subscriber : 0),
     seq: present.seq,

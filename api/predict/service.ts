@@ -19,7 +19,7 @@ import { Problem } from '../problem.ts';
 import type { AsOfInput } from '../schemas.ts';
 import { createScoreIds, type ScoreQuestion } from '../score-id.ts';
 import { dayText, inForceOf, type Moment, present, resolveAsOf } from './as-of.ts';
-import { emptyHistory, type History, hasBought, isErased, scaleOf, toCustomer, UNSEEN } from './history.ts';
+import { emptyHistory, type History, hasBought, isErased, isParked, scaleOf, toCustomer, UNSEEN } from './history.ts';
 import { fromTransactions, type Transaction } from './transactions.ts';
 
 export const DEFAULT_HORIZON_DAYS = DEFAULT_CHURN.horizonDays;
@@ -36,6 +36,8 @@ export interface Subject {
   basis: Basis;
   /** Position and day of the customer's last known change; null when there is none. */
   knownAt: { seq: number; day: string } | null;
+  /** An event of theirs is parked, and what came behind it waits: what is known is what was before. */
+  parked?: true;
 }
 
 export interface Coordinate {
@@ -161,6 +163,7 @@ export function createPredictions(deps: Deps) {
       basis: 'history',
       // Named somewhere, but nothing dated is known of them.
       knownAt: history.changeDay === NO_DAY ? null : { seq: history.seq, day: dayText(history.changeDay) },
+      ...(isParked(history) ? { parked: true as const } : {}),
     };
   };
 
@@ -312,6 +315,7 @@ export function createPredictions(deps: Deps) {
       horizon_days: horizonDays,
       band,
       basis: subject.basis,
+      ...(subject.parked ? { parked: true } : {}),
       features: {
         frequency: subject.customer.frequency,
         recency_days: subject.customer.recency,
@@ -362,6 +366,7 @@ export function createPredictions(deps: Deps) {
       naive: { expected_purchases: naive.expectedPurchases, expected_spend: naive.expectedSpend },
       currency,
       basis: subject.basis,
+      ...(subject.parked ? { parked: true } : {}),
       features: {
         frequency: subject.customer.frequency,
         recency_days: subject.customer.recency,

@@ -106,6 +106,12 @@ const shared = {
   customer_id: z.string().nullable(),
   horizon_days: z.number(),
   basis: z.enum(['history', 'prior', 'summary', 'transactions', 'features']),
+  parked: z
+    .boolean()
+    .optional()
+    .describe(
+      'True: an event of this customer could not be applied and later ones wait behind it (GET /api/dead-letters); answered is what was known before',
+    ),
   features_as_of: z.object({ seq: z.number(), day: z.string() }).nullable(),
   score_id: z.string().nullable(),
   ...Provenance,

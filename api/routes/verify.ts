@@ -112,7 +112,9 @@ export function verifyRoutes(deps: Deps, predictions: Predictions) {
         const { score_id, value, given = {} } = c.req.valid('json');
         const numbers = Object.entries(given).filter(([, each]) => each === null || typeof each === 'number');
         const answer = await replay(score_id, Object.fromEntries(numbers) as Record<string, number | null>, value);
-        return c.json({ ...answer, replayed: answer.replayed && { ...answer.replayed } }, 200);
+        if (answer.replayed === null) return c.json({ ...answer, replayed: null }, 200);
+        const { parked, ...replayed } = answer.replayed;
+        return c.json({ ...answer, replayed: parked ? { ...replayed, parked } : replayed }, 200);
       },
     )
     .openapi(

@@ -5,6 +5,7 @@ import { backup } from './backup.ts';
 import { bench } from './bench.ts';
 import { churn } from './churn.ts';
 import type { Command } from './command.ts';
+import { deadLetters } from './dead-letters.ts';
 import { dockerSecrets } from './docker-secrets.ts';
 import { drift } from './drift.ts';
 import { evaluate } from './evaluate.ts';
@@ -28,6 +29,7 @@ export const catalogue: readonly Command[] = [
   serve,
   importCommand,
   quarantine,
+  deadLetters,
   rfm,
   fit,
   evaluate,

@@ -1,5 +1,6 @@
 // Drives one import over the server's API: rows are read, mapped and sent in numbered batches; refused rows follow with their raw text;
 // the end waits until every read model holds the run.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pack } from 'msgpackr';
 import type { InputEvent, ParseContext } from '#domain/events.ts';
 import { createImporter } from '#domain/import.ts';
@@ -8,6 +9,7 @@ import type { ImportMapping, RefusedRow } from '#domain/import-mapping.ts';
 import type { Client } from '../client.ts';
 import type { Io } from '../commands/command.ts';
 import { createProgress } from '../progress.ts';
+import { patiently } from './patience.ts';
 import { rawRows, type Table } from './read-file.ts';
 
 /** By the fold's verdict; rows = accepted + duplicates + quarantined. */
@@ -51,7 +53,7 @@ export async function runImport(job: ImportJob): Promise<ImportSummary> {
   const run = await startRun(job);
   const progress = createProgress(`reading ${table.path}`, job.io);
   const importer = createImporter(mapping, table.header, context);
-  const sender = createSender(client, run);
+  const sender = createSender(client, run, job.io);
   const without: RefusedRow[] = [];
   let rows = 0;
   let events = 0;
@@ -130,8 +132,13 @@ async function startRun(job: ImportJob): Promise<string> {
   }
 }
 
+interface Stored {
+  rejected: { index: number; reason: RefusedRow['reason']; detail: string }[];
+}
+
 /** Sends batches in order of number, a few at once; a failure stops the import at the next send. */
-function createSender(client: Client, run: string) {
+function createSender(client: Client, run: string, io: Io) {
+  const patience = { say: io.stderr, pause: (ms: number) => sleep(ms) };
   const flying = new Set<Promise<void>>();
   let failure: unknown = null;
   let batch = 0;
@@ -153,7 +160,9 @@ function createSender(client: Client, run: string) {
       const rows = refused.slice(from, from + REFUSED_PER_BATCH).map(({ raw, ...row }) => ({ ...row, raw: raw ?? '' }));
       quarantined += rows.reduce((sum, row) => sum + row.rows, 0);
       const number = batch++;
-      await launch(() => client.call('POST', `/api/imports/${run}/quarantine?batch=${number}`, { rows }));
+      await launch(() =>
+        patiently(() => client.call('POST', `/api/imports/${run}/quarantine?batch=${number}`, { rows }), patience),
+      );
     }
   };
 
@@ -167,9 +176,8 @@ function createSender(client: Client, run: string) {
       const number = batch++;
       const bytes = pack(events);
       await launch(async () => {
-        const answer = await client.send<{
-          rejected: { index: number; reason: RefusedRow['reason']; detail: string }[];
-        }>(`/api/imports/${run}/events?batch=${number}`, bytes, 'application/msgpack');
+        const path = `/api/imports/${run}/events?batch=${number}`;
+        const answer = await patiently(() => client.send<Stored>(path, bytes, 'application/msgpack'), patience);
         // What only the gateway can know (an erased customer, a clock ahead): kept like every other refusal.
         const late = answer.rejected.map(({ index, reason, detail }): RefusedRow => {
           const event = events[index]!;
@@ -178,7 +186,8 @@ function createSender(client: Client, run: string) {
         for (let from = 0; from < late.length; from += REFUSED_PER_BATCH) {
           const rows = late.slice(from, from + REFUSED_PER_BATCH);
           quarantined += rows.reduce((sum, row) => sum + row.rows, 0);
-          await client.call('POST', `/api/imports/${run}/quarantine?batch=${batch++}`, { rows });
+          const path = `/api/imports/${run}/quarantine?batch=${batch++}`;
+          await patiently(() => client.call('POST', path, { rows }), patience);
         }
       });
     },

@@ -3,18 +3,18 @@
 import type { CustomerEntries } from '#domain/ledger.ts';
 import { entriesOfRow } from '#projections/memory/entries.ts';
 import { createLedger, type Ledger, type LedgerOptions, ZoneChanged } from '#projections/memory/ledger.ts';
+import { applyRead, readRecorded } from '#projections/memory/replay-parked.ts';
 import { COLUMN_FLAG } from '#projections/memory/row-layout.ts';
 import type { EventStore } from '#streams/event-store.ts';
-import { decodeMessage } from '#streams/pack.ts';
 import type { Ledgers } from './churn-rows.ts';
 
 /** The log from its beginning to `seq`, in the zone it asks for up to there. */
 export async function replay(store: Pick<EventStore, 'read'>, seq: number, options: LedgerOptions): Promise<Ledger> {
   const ledger = createLedger(options);
   if (seq > 0)
-    for await (const { seq: position, bytes } of store.read('EVT', { from: 1, to: seq }))
+    for await (const record of store.read('EVT', { from: 1, to: seq }))
       try {
-        ledger.applyMessage(position, decodeMessage(bytes));
+        applyRead(ledger, record, await readRecorded(store, record));
       } catch (error) {
         if (!(error instanceof ZoneChanged)) throw error;
         return replay(store, seq, { ...options, zone: error.zone });

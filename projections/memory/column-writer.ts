@@ -17,8 +17,16 @@ export class ColumnWriter {
   readonly #purchases = createPurchases();
   #dirty = new Int32Array(1024);
   #count = 0;
+  readonly #held: (row: number) => boolean;
 
-  constructor(store: EntryStore, workspace: Workspace, coverage: SourceCoverage) {
+  /** @param held is the customer of this row parked? */
+  constructor(
+    store: EntryStore,
+    workspace: Workspace,
+    coverage: SourceCoverage,
+    held: (row: number) => boolean = () => false,
+  ) {
+    this.#held = held;
     this.#store = store;
     this.#workspace = workspace;
     this.#coverage = coverage;
@@ -80,6 +88,7 @@ export class ColumnWriter {
     if ((marks & (MARK.anonymous | MARK.known)) === MARK.anonymous) flags |= COLUMN_FLAG.anonymous;
     if (p.noRate) flags |= COLUMN_FLAG.noRate;
     if (rows.get(row, WORD.subscriptionHead) !== 0) flags |= COLUMN_FLAG.subscriber;
+    if (this.#held(row)) flags |= COLUMN_FLAG.parked;
     if (p.firstDay !== NO_DAY && p.firstDay < this.#coverage.newFrom(marks)) flags |= COLUMN_FLAG.leftTruncated;
     const { reporting } = this.#money();
     const currency =

@@ -17,14 +17,25 @@ import {
 import { RecordPool } from './record-pool.ts';
 import { WORD } from './row-layout.ts';
 import type { RowTable } from './rows.ts';
+import { Undo } from './undo.ts';
+
+const UNDONE = [
+  WORD.marks,
+  WORD.orderHead,
+  WORD.refundHead,
+  WORD.activityHead,
+  WORD.subscriptionHead,
+  WORD.propertyHead,
+] as const;
 
 export class EntryStore {
   readonly rows: RowTable;
-  readonly orders = new RecordPool('orders', 8);
-  readonly refunds = new RecordPool('refunds', 10);
-  readonly activities = new RecordPool('activities', 6);
-  readonly subscriptions = new RecordPool('subscriptions', 12);
-  readonly properties = new RecordPool('properties', 10);
+  readonly #undo = new Undo();
+  readonly orders = new RecordPool('orders', 8, this.#undo);
+  readonly refunds = new RecordPool('refunds', 10, this.#undo);
+  readonly activities = new RecordPool('activities', 6, this.#undo);
+  readonly subscriptions = new RecordPool('subscriptions', 12, this.#undo);
+  readonly properties = new RecordPool('properties', 10, this.#undo);
   readonly currencies = new Names('currencies', 255);
   /** Kinds of activity, plans, purposes, names and texts of attributes. */
   readonly names = new Names('names', 16_000_000);
@@ -33,8 +44,26 @@ export class EntryStore {
   replacedMinor = Number.NaN;
   replacedCurrency = 0;
 
+  /** The words of the row that an event may change, as they were at `begin`. */
+  readonly #before = new Int32Array(UNDONE.length);
+  #row = 0;
+
   constructor(rows: RowTable) {
     this.rows = rows;
+  }
+
+  /** From here to `end` everything written of this row and its records can be taken back by `rollback`. */
+  begin(row: number): void {
+    this.#undo.begin();
+    this.#row = row;
+    for (let i = 0; i < UNDONE.length; i++) this.#before[i] = this.rows.get(row, UNDONE[i]!);
+  }
+  end(): void {
+    this.#undo.end();
+  }
+  rollback(): void {
+    this.#undo.rollback();
+    for (let i = 0; i < UNDONE.length; i++) this.rows.set(this.#row, UNDONE[i]!, this.#before[i]!);
   }
 
   get pools(): { pool: RecordPool; head: number }[] {

@@ -2,15 +2,16 @@
 import { hash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EventStore } from '#streams/event-store.ts';
-import { decodeMessage } from '#streams/pack.ts';
 import { DirtyRows, stateOfRows } from './dirty-rows.ts';
 import { createLedger, type Ledger, type LedgerOptions } from './ledger.ts';
-import type { ParkedEvent } from './parked.ts';
+import { parkedCustomers, placesIn, placesOf } from './parked-lists.ts';
 import type { FoldHandlers, FoldMessage, FoldPosition } from './protocol.ts';
+import { applyRead, readRecorded, replayOf, replayParked } from './replay-parked.ts';
 import { rezonedAfter } from './rezoned.ts';
 import { openSnapshots, type SnapshotEntry, type SnapshotLog } from './snapshot.ts';
 import { portableDigest, StateDigest } from './state-digest.ts';
 import { trainingStatistics } from './training-statistics.ts';
+import { AT_COLUMNS, WATCH, WATCH_BYTES, watchMessage, watchNothing } from './watch.ts';
 
 export interface FoldDeps {
   store: Pick<EventStore, 'follow' | 'read' | 'lastSequence'>;
@@ -18,6 +19,8 @@ export interface FoldDeps {
   ledger: LedgerOptions;
   snapshotAfterMs?: number;
   log: SnapshotLog;
+  /** Where it is, for whoever watches from outside (watch.ts). */
+  watch?: SharedArrayBuffer;
   say: (message: FoldMessage) => void;
 }
 
@@ -35,14 +38,16 @@ const PROGRESS_EVERY_MS = 250;
 
 export async function startFold(deps: FoldDeps): Promise<Fold> {
   const { store, log, say } = deps;
+  const watch = new Int32Array(deps.watch ?? new SharedArrayBuffer(WATCH_BYTES));
+  const stuck = new Map(deps.ledger.stuck ?? []);
+  const options: LedgerOptions = { ...deps.ledger, watch, stuck };
   const snapshots = openSnapshots(deps.snapshotDir, log);
-  const restored = await snapshots.restore(deps.ledger, (entry) => holds(store, entry));
+  const restored = await snapshots.restore(options, (entry) => holds(store, entry));
   const { zone: known } = restored.options;
   const zone = await rezonedAfter(store, restored.position, known ?? null);
   const started = zone !== null && zone.version !== known?.version;
   if (started) log.info({ zone: zone.version }, 'days are computed anew: the whole log is folded in another zone');
-  const ledger = started ? createLedger({ ...deps.ledger, zone }) : restored;
-  if (!started) await retryParked(store, ledger, log);
+  const ledger = started ? createLedger({ ...options, zone }) : restored;
   const digest = new StateDigest(ledger);
   const dirty = new DirtyRows(ledger);
   const stopping = new AbortController();
@@ -68,8 +73,21 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
     unknownTypes: ledger.unknownTypes,
     conflicts: ledger.conflicts.total,
     parked: ledger.parked.total,
+    parkedCustomers: ledger.parked.customers,
     failure,
   });
+
+  /** Before the fact that asks for it is applied: rows count as changed at its position. */
+  async function replay(seq: number, onRequest: boolean): Promise<void> {
+    // What the fold did not come back from is tried once more when somebody asks for it after that.
+    for (const [place, end] of stuck) if (onRequest && end < seq) stuck.delete(place);
+    const replayed = await replayParked(store, ledger, (at) =>
+      at === null ? watchNothing(watch) : watchMessage(watch, at),
+    );
+    watchMessage(watch, seq);
+    parked = ledger.parked.total;
+    log.info({ seq, replayed, parked }, 'events that were parked are tried again');
+  }
 
   const save = (): Promise<SnapshotEntry | null> => {
     workedMs = 0;
@@ -97,14 +115,20 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
       const start = performance.now();
       const deployed = ledger.workspace.deployments.length;
       let facts = false;
-      for (const { seq, bytes } of batch) {
-        const message = decodeMessage(bytes);
-        ledger.applyMessage(seq, message);
-        lastMessage = bytes;
+      for (const record of batch) {
+        watchMessage(watch, record.seq);
+        const read = readRecorded(store, record);
+        const message = read instanceof Promise ? await read : read;
+        const asked = replayOf(message);
+        if (asked !== null) await replay(record.seq, asked.by === 'request');
+        applyRead(ledger, record, message);
+        lastMessage = record.bytes;
         facts ||=
-          message.kind === 'fact' && /^(workspace|currency|clock|zone|ledger|fx|churn)\./.test(message.fact.type);
+          message?.kind === 'fact' && /^(workspace|currency|clock|zone|ledger|fx|churn)\./.test(message.fact.type);
       }
+      watch[WATCH.index] = AT_COLUMNS;
       ledger.flushColumns();
+      watchNothing(watch);
       const now = performance.now();
       workedMs += now - start;
       // Before whoever waits for the position hears of it.
@@ -112,8 +136,11 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
       for (const deployment of ledger.workspace.deployments.slice(deployed))
         say({ event: 'model.deployed', deployment });
       if (ledger.parked.total > parked) {
-        const { seq, reason, detail } = ledger.parked.list().at(-1)!;
-        log.warn({ parked: ledger.parked.total, seq, reason, detail }, 'events could not be applied and are parked');
+        const { seq, reason, detail, tries } = ledger.parked.list()[parked] ?? ledger.parked.list().at(-1)!;
+        log.warn(
+          { parked: ledger.parked.total, customers: ledger.parked.customers, seq, reason, detail, tries },
+          'events could not be applied and are parked',
+        );
         parked = ledger.parked.total;
       }
       settle();
@@ -157,11 +184,28 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
     runStats: (run) => ledger.runs.stats(run),
     runs: () => ledger.runs.list(),
     conflicts: (after, limit) => ledger.conflicts.after(after, limit),
+    parkedCustomers: (limit, after) => {
+      const all = parkedCustomers(ledger);
+      const customers = all.slice(after, after + limit);
+      return { customers, total: all.length, events: ledger.parked.total, dropped: ledger.parked.dropped };
+    },
+    async parkedIn(from, to) {
+      await handlers.waitFor(to);
+      return placesIn(ledger, from, to);
+    },
+    stillParked(places) {
+      const parkedNow = new Set(placesOf(ledger.parked.list()).map(String));
+      return places.filter((place) => parkedNow.has(String(place)));
+    },
     dirtyRows: (sinceSeq, limit) => dirty.after(sinceSeq, limit),
     rowsOf(sids) {
       const rows = sids.map((sid) => ledger.rows.findSid(sid));
       if (rows.includes(-1)) throw new RangeError('rowsOf: a sid that the log does not hold');
       return stateOfRows(ledger, rows);
+    },
+    canonicalRowsOf: (sids) => {
+      const rows = sids.flatMap((sid) => [ledger.rows.findSid(sid), ledger.canonicalRow(sid)]);
+      return stateOfRows(ledger, [...new Set(rows)]);
     },
     appliedBy: () => ledger.counters.totals(),
     digest: () => ({ state: digest.value(), seq: ledger.position }),
@@ -191,19 +235,4 @@ async function holds(store: FoldDeps['store'], entry: SnapshotEntry): Promise<bo
   for await (const { bytes } of store.read('EVT', { from: entry.seq, to: entry.seq }))
     return hash('sha256', bytes, 'hex') === entry.messageSha256;
   return false;
-}
-
-/** What an older program could not read is read again, from its place in the log. */
-async function retryParked(store: FoldDeps['store'], ledger: Ledger, log: SnapshotLog): Promise<void> {
-  const waiting = ledger.parked.list();
-  if (waiting.length === 0) return;
-  const applied = new Set<ParkedEvent>();
-  for (const [seq, events] of Map.groupBy(waiting, (event) => event.seq))
-    for await (const { bytes } of store.read('EVT', { from: seq, to: seq })) {
-      const message = decodeMessage(bytes);
-      for (const event of events) if (ledger.retry(event, message)) applied.add(event);
-    }
-  ledger.parked.remove(applied);
-  ledger.flushColumns();
-  log.info({ applied: applied.size, parked: ledger.parked.total }, 'events that were parked are tried again');
 }

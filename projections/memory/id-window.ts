@@ -19,6 +19,8 @@ export class IdWindow {
   /** Record + 1 of the id that came first and last. */
   #oldest = 0;
   #newest = 0;
+  /** What was `#newest` before the last addition. */
+  #beforeNewest = 0;
   /** Hours of arrival with their number of ids, ascending; the clock is the largest `ingested_at` so far. */
   #hours: [number, number][] = [];
   /** Ids that came before this instant (ms) may be forgotten; null = nothing was forgotten yet. */
@@ -43,6 +45,7 @@ export class IdWindow {
     if (this.#pool.find(0, k0, k1) >= 0) return false;
     if (this.#pool.live >= this.#limits.maxIds) this.#forget();
     const record = this.#pool.insert(0, k0, k1, 0);
+    this.#beforeNewest = this.#newest;
     if (this.#newest !== 0) this.#pool.setNext(this.#newest - 1, record + 1);
     else this.#oldest = record + 1;
     this.#newest = record + 1;
@@ -50,6 +53,16 @@ export class IdWindow {
     if (now && now[0] === hour) now[1]++;
     else this.#hours.push([hour, 1]);
     return true;
+  }
+
+  /** Takes the id of the last `add` back, which must have been new. */
+  takeBack(): void {
+    this.#pool.remove(this.#newest - 1);
+    this.#newest = this.#beforeNewest;
+    if (this.#newest !== 0) this.#pool.setNext(this.#newest - 1, 0);
+    else this.#oldest = 0;
+    const hour = this.#hours.at(-1)!;
+    if (--hour[1] === 0) this.#hours.pop();
   }
 
   #forget(): void {

@@ -1,5 +1,6 @@
 // A ledger taken apart for a snapshot and put together again. No customer ids: rows are known by sid.
 import type { Conflict } from './conflicts.ts';
+import type { Counters } from './counters.ts';
 import type { SourceCoverage } from './coverage.ts';
 import { createLedger, type Ledger, type LedgerOptions, type Zone } from './ledger.ts';
 import type { Frozen, ReadSection } from './pages.ts';
@@ -8,7 +9,7 @@ import type { Runs } from './runs.ts';
 import type { Workspace } from './workspace.ts';
 
 /** Grows when rows, records or the meaning of either change: an older snapshot is then passed over and the log replayed. */
-const LEDGER_FORMAT = 7;
+const LEDGER_FORMAT = 8;
 
 interface LedgerMeta extends Record<string, unknown> {
   format: number;
@@ -22,11 +23,10 @@ interface LedgerMeta extends Record<string, unknown> {
   events: number;
   repeated: number;
   unknownTypes: number;
-  counters: [string, number[]][];
+  counters: ReturnType<Counters['save']>;
   runs: ReturnType<Runs['save']>;
   conflicts: { total: number; list: Conflict[] };
-  /** Absent in snapshots from before events were parked. */
-  parked?: ReturnType<Parked['save']>;
+  parked: ReturnType<Parked['save']>;
   erased: Record<string, unknown>;
   workspace: ReturnType<Workspace['save']>;
   coverage: ReturnType<SourceCoverage['save']>;
@@ -84,12 +84,8 @@ export function restoreLedger(
   const zone = meta.zone ?? null;
   if (options.zone !== undefined && options.zone.version !== zone?.version)
     throw new RangeError('it was folded with another zone table; days have to be computed anew');
-  if (meta.parked === undefined && meta.unknownTypes > 0)
-    throw new RangeError(
-      `it passed over ${meta.unknownTypes} messages of a newer version without keeping their places`,
-    );
   const ledger = createLedger(zone === null ? options : { ...options, zone });
-  if (meta.parked) ledger.parked.restore(meta.parked);
+  ledger.parked.restore(meta.parked);
   ledger.position = meta.position;
   ledger.clockAt = meta.clockAt;
   ledger.clockDay = meta.clockDay;
@@ -107,6 +103,7 @@ export function restoreLedger(
   ledger.store.restore(meta.store, ledgerPart.read);
   ledger.erasedTotals.restore(meta.erased, ledgerPart.read);
   ledger.window.restore(windowPart.meta, windowPart.read);
+  ledger.locateParked();
   ledger.flushColumns();
   return ledger;
 }

@@ -15,11 +15,12 @@ import { EntryStore } from './entry-store.ts';
 import { ErasedTotals } from './erased-totals.ts';
 import { ID_WINDOW_LIMITS, IdWindow, type IdWindowLimits } from './id-window.ts';
 import { eraseRow, type IdentityHooks, linkRows } from './identity.ts';
-import { Parked, type ParkedEvent } from './parked.ts';
+import { NO_SID, Parked, type ParkedEvent, type ParkReason, TRIES, WHOLE_MESSAGE } from './parked.ts';
 import { CODE } from './record-layout.ts';
 import { MARK, WORD } from './row-layout.ts';
 import { RowTable } from './rows.ts';
 import { Runs, type RunTally } from './runs.ts';
+import { WATCH } from './watch.ts';
 import { Workspace } from './workspace.ts';
 
 export interface Zone {
@@ -56,7 +57,16 @@ export interface LedgerOptions {
   /** Leave out what was not known yet at this instant, ms (facts §4 known_at; for training rows). */
   knownUpTo?: number;
   idWindow?: IdWindowLimits;
+  /** Events the fold has not come back from, by `placeText`, each with the log's end then: parked without another try. */
+  stuck?: ReadonlyMap<string, number>;
+  /** Where the fold is, for whoever watches it from outside (watch.ts). */
+  watch?: Int32Array;
 }
+
+/** Names an event by its place in the log. */
+export const placeText = (seq: number, index: number): string => `${seq}/${index}`;
+/** The range of a Date, ms. */
+const LATEST_AT = 8.64e15;
 
 const TYPE = Object.fromEntries(EVENT_TYPES.map((type, i) => [type, i + 1])) as Record<
   (typeof EVENT_TYPES)[number],
@@ -93,6 +103,8 @@ export class Ledger {
   readonly options: LedgerOptions;
   readonly #hooks: IdentityHooks;
   #seq = 0;
+  /** Did the event at hand put an id into the window? */
+  #idAdded = false;
 
   constructor(options: LedgerOptions = {}) {
     this.options = options;
@@ -100,7 +112,7 @@ export class Ledger {
     this.store = new EntryStore(this.rows);
     this.workspace = new Workspace(options.reportingCurrency ?? 'EUR');
     this.coverage = new SourceCoverage(this.rows, (row) => this.columns.mark(row, this.#seq));
-    this.columns = new ColumnWriter(this.store, this.workspace, this.coverage);
+    this.columns = new ColumnWriter(this.store, this.workspace, this.coverage, (row) => this.parked.holds(row));
     this.window = new IdWindow(options.idWindow ?? ID_WINDOW_LIMITS);
     this.#hooks = {
       changed: (row) => this.columns.mark(row, this.#seq),
@@ -110,6 +122,21 @@ export class Ledger {
         this.erasedTotals.customers += erased;
       },
     };
+  }
+
+  /**
+   * The message at the next position cannot be read: it is parked as a whole, and what is missing of its writers' numbers is laid to it.
+   * Only for packs: a fact for all that nobody can read (it may be an erasure) is nothing to go on behind.
+   */
+  parkMessage(seq: number, detail: string, tries: number): void {
+    if (seq !== this.position + 1) throw new SequenceGap('EVT', this.position + 1, seq);
+    this.parked.add({ seq, index: WHOLE_MESSAGE, sid: NO_SID, reason: 'unreadable', detail, tries }, null);
+    this.position = seq;
+  }
+
+  /** After a restore. */
+  locateParked(): void {
+    this.parked.locate((sid) => this.canonicalRow(sid));
   }
 
   /**
@@ -146,6 +173,11 @@ export class Ledger {
     }
   }
 
+  /** Row of the customer this sid belongs to, which is made when there is none. */
+  canonicalRow(sid: Uint8Array): number {
+    return this.rows.canonical(this.#rowOfSid(sid));
+  }
+
   /** `COLUMN_FLAG` bits of the customer this sid belongs to, as last flushed; 0 when it is unknown. */
   flags(sid: Uint8Array): number {
     const row = this.rows.findSid(sid);
@@ -172,7 +204,7 @@ export class Ledger {
       fact.type === 'customer.linked' &&
       header.ingestedAt <= (this.options.knownUpTo ?? Number.POSITIVE_INFINITY)
     )
-      linkRows(this.store, this.#rowOfSid(fact.anonymous), this.#rowOfSid(fact.known), this.#hooks);
+      this.#link(fact.anonymous, fact.known);
     else if (fact.type === 'customer.erased') {
       for (const sid of fact.sids) eraseRow(this.store, this.#rowOfSid(sid), this.#hooks);
     }
@@ -180,8 +212,15 @@ export class Ledger {
     const stale = this.workspace.apply(seq, fact);
     if (stale === 'unknown') {
       this.unknownTypes++;
-      this.parked.add({ seq, index: 0, sid: new Uint8Array(16), reason: 'fact', detail: 'fact of a newer version' });
+      const detail = 'fact of a newer version';
+      this.parked.add({ seq, index: 0, sid: NO_SID, reason: 'fact', detail, tries: 1 }, null);
     } else this.columns.stale(stale, seq);
+  }
+
+  #link(anonymous: Uint8Array, known: Uint8Array): void {
+    linkRows(this.store, this.#rowOfSid(anonymous), this.#rowOfSid(known), this.#hooks);
+    // Whoever is one customer with a parked one waits with them.
+    if (this.parked.customers > 0) this.locateParked();
   }
 
   #rowOfSid(sid: Uint8Array): number {
@@ -213,7 +252,7 @@ export class Ledger {
   }
 
   #applyPack(seq: number, pack: PackView): void {
-    const next = this.counters.open(seq, pack);
+    const next = this.counters.open(seq, pack, this.parked.unreadable > 0);
     const { rows, runs } = this;
     const known = this.options.knownUpTo;
     let run: string | null = null;
@@ -234,63 +273,115 @@ export class Ledger {
       }
       const at = pack.at(i);
       if (known !== undefined && (tally.backfill ? at : pack.header.ingestedAt) > known) continue;
-      this.events++;
-      const day = this.#dayOf(pack, i, at);
-      if (at > this.clockAt) this.clockAt = at;
-      if (day !== this.clockDay) this.#advance(day);
       const [w1, w2, w3] = [pack.sidWord(i, 1) | 0, pack.sidWord(i, 2) | 0, pack.sidWord(i, 3) | 0];
       let row = rows.find(w0, w1, w2, w3);
       if (row < 0) row = this.#newRow(w0, w1, w2, w3);
-      if ((pack.flags(i) & FLAG.anonymous) !== 0) this.#markAnonymous(row);
-      row = rows.canonical(row);
-      this.#applyRow(pack, i, row, day, at, tally);
+      this.#applyOne(pack, i, row, at, tally);
     }
+  }
+
+  /** The event's clock, its customer, and then what it says. */
+  #applyOne(pack: PackView, i: number, ownRow: number, at: number, tally: RunTally): void {
+    this.events++;
+    if (this.options.watch) this.options.watch[WATCH.index] = i;
+    const day = this.#dayOf(pack, i, at);
+    if (at > this.clockAt && at <= LATEST_AT) this.clockAt = at;
+    if (day !== this.clockDay) this.#advance(day);
+    if ((pack.flags(i) & FLAG.anonymous) !== 0) this.#markAnonymous(ownRow);
+    this.#applyRow(pack, i, this.rows.canonical(ownRow), day, at, tally);
   }
 
   #applyRow(pack: PackView, i: number, row: number, day: number, at: number, tally: RunTally): void {
     const type = pack.typeCode(i);
-    let verdict = ignored;
-    if (type === UNKNOWN_TYPE || type > EVENT_TYPES.length) {
+    let verdict: number = ignored;
+    if (this.parked.holds(row)) this.#park(pack, i, row, 'waiting', '', 0);
+    else if (type === UNKNOWN_TYPE || type > EVENT_TYPES.length) {
       this.unknownTypes++;
-      this.parked.add({
-        seq: this.#seq,
-        index: i,
-        sid: Uint8Array.from(pack.sid(i)),
-        reason: 'unknown',
-        detail: `type ${type}`,
-      });
-    } else
-      try {
-        const erased = (this.rows.get(row, WORD.marks) & MARK.erased) !== 0;
-        verdict = erased ? this.#countErased(pack, i, day, at, tally) : this.#applyEvent(pack, i, row, day, at, tally);
-      } catch (error) {
-        // Memory that is used up is nobody's event's fault: going on would park everybody.
-        if (error instanceof RangeError && /allocation failed/.test(error.message)) throw error;
-        // Its own customer's ledger is in doubt, nobody else's: those of the others go on.
-        const detail = error instanceof Error ? error.name : 'Error';
-        this.parked.add({ seq: this.#seq, index: i, sid: Uint8Array.from(pack.sid(i)), reason: 'failed', detail });
-        this.columns.mark(row, this.#seq);
-      }
+      this.#park(pack, i, row, 'unknown', `type ${type}`, 1);
+    } else if (this.options.stuck?.has(placeText(this.#seq, i)))
+      this.#park(pack, i, row, 'stuck', 'the fold did not come back from it', TRIES);
+    else {
+      const tried = this.#try(pack, i, row, day, at, tally);
+      if (typeof tried === 'number') verdict = tried;
+      else this.#park(pack, i, row, 'failed', tried.name, TRIES);
+    }
     tally.count(verdict, pack.lines(i));
     if (verdict === accepted || verdict === CODE.amended) tally.customer(row);
   }
 
+  #park(pack: PackView, index: number, row: number, reason: ParkReason, detail: string, tries: number): void {
+    this.parked.add({ seq: this.#seq, index, sid: Uint8Array.from(pack.sid(index)), reason, detail, tries }, row);
+    if (reason !== 'waiting') this.columns.mark(row, this.#seq);
+  }
+
+  /** The verdict as a code; or what it failed with, each time, and then nothing of it is in the ledger. */
+  #try(pack: PackView, i: number, row: number, day: number, at: number, tally: RunTally): number | Error {
+    const erased = (this.rows.get(row, WORD.marks) & MARK.erased) !== 0;
+    const store = erased ? this.erasedTotals.store : this.store;
+    for (let tries = 1; ; tries++) {
+      store.begin(erased ? this.erasedTotals.row : row);
+      this.#idAdded = false;
+      try {
+        if (!Number.isInteger(at) || Math.abs(at) > LATEST_AT) throw new RangeError('its time is none');
+        const verdict = erased
+          ? this.#countErased(pack, i, day, at, tally)
+          : this.#applyEvent(pack, i, row, day, at, tally);
+        store.end();
+        return verdict;
+      } catch (error) {
+        // Memory that is used up is nobody's event's fault: going on would park everybody.
+        if (error instanceof RangeError && /allocation failed/.test(error.message)) throw error;
+        store.rollback();
+        if (this.#idAdded) this.window.takeBack();
+        if (tries === TRIES) return error instanceof Error ? error : new Error('not an Error');
+      }
+    }
+  }
+
   /**
-   * What was parked because an older program did not know it, from its message read again. State is a function of the set of events, so that it
-   * makes no difference when it is applied. Answers whether this program knows it; columns follow at `flushColumns`.
+   * What was parked, from its message read again; its customer's parked ones in the log's order, and none behind one that this refuses. True when
+   * it is applied now. State is a function of the set of events, so that it makes no difference when. Changed rows count as changed at the next
+   * position, for whoever reads them by position; columns follow at `flushColumns`.
    */
-  retry({ index: i }: ParkedEvent, message: LogMessage): boolean {
+  retry(event: ParkedEvent, message: LogMessage): boolean {
     if (message.kind !== 'pack') return false;
     const { pack } = message;
+    this.#seq = event.seq;
+    if (event.index === WHOLE_MESSAGE) {
+      for (let i = 0; i < pack.count; i++)
+        if (this.counters.fill(pack, i)) {
+          const row = this.#rowOfSid(pack.sid(i));
+          this.#applyOne(pack, i, row, pack.at(i), this.runs.of(pack.run(i)));
+          this.columns.mark(this.rows.canonical(row), this.position + 1);
+        } else this.repeated++;
+      return true;
+    }
+    const i = event.index;
+    if (this.options.watch) this.options.watch[WATCH.index] = i;
     const type = pack.typeCode(i);
     if (type === UNKNOWN_TYPE || type > EVENT_TYPES.length) return false;
-    const row = this.rows.canonical(this.#rowOfSid(pack.sid(i)));
+    if (this.options.stuck?.has(placeText(event.seq, i))) return false;
+    const row = this.canonicalRow(pack.sid(i));
     const tally = this.runs.of(pack.run(i));
-    tally.uncount(ignored, pack.lines(i));
-    this.#seq = this.position;
     const at = pack.at(i);
-    this.#applyRow(pack, i, row, this.#dayOf(pack, i, at), at, tally);
+    const verdict = this.#try(pack, i, row, this.#dayOf(pack, i, at), at, tally);
+    this.columns.mark(row, this.position + 1);
+    if (typeof verdict !== 'number') {
+      event.tries += TRIES;
+      if (event.reason === 'waiting' || event.reason === 'unknown') event.reason = 'failed';
+      event.detail = verdict.name;
+      return false;
+    }
+    tally.uncount(ignored, pack.lines(i));
+    tally.count(verdict, pack.lines(i));
+    if (verdict === accepted || verdict === CODE.amended) tally.customer(row);
     return true;
+  }
+
+  /** Takes what was applied out of the parked; whoever has nothing parked any more flows again. */
+  release(applied: ReadonlySet<ParkedEvent>): void {
+    for (const row of this.parked.remove(applied, (sid) => this.canonicalRow(sid)))
+      this.columns.mark(row, this.position + 1);
   }
 
   /** Keeps the two largest days. */
@@ -345,13 +436,12 @@ export class Ledger {
     }
     if (told) return accepted;
     if (!isNew) return duplicate;
-    if (!isVerifiable(at, this.window.forgottenBefore)) {
-      // The window has forgotten, but the same file was finished once: all of it is known (facts §2).
-      if (tally.repeats) return duplicate;
-      tally.unverifiable++;
-    }
+    const unverifiable = !isVerifiable(at, this.window.forgottenBefore);
+    // The window has forgotten, but the same file was finished once: all of it is known (facts §2).
+    if (unverifiable && tally.repeats) return duplicate;
     if (type === TYPE['activity.recorded']) this.store.addActivity(row, day, name, 1);
-    else if (type !== TYPE['customer.identified']) return accepted;
+    if (unverifiable) tally.unverifiable++;
+    if (type !== TYPE['activity.recorded'] && type !== TYPE['customer.identified']) return accepted;
     this.columns.mark(row, this.#seq);
     return accepted;
   }
@@ -428,7 +518,8 @@ export class Ledger {
     const k0 = pack.eventHashWord(i, 0) ^ Math.imul(pack.sidWord(i, 0) ^ low, 0x9e3779b1) ^ Math.imul(type, 0x27d4eb2f);
     const k1 =
       pack.eventHashWord(i, 1) ^ Math.imul(pack.sidWord(i, 1) ^ high, 0x85ebca6b) ^ Math.imul(name, 0xc2b2ae35);
-    return this.window.add(k0, k1, pack.header.ingestedAt);
+    this.#idAdded = this.window.add(k0, k1, pack.header.ingestedAt);
+    return this.#idAdded;
   }
 }
 

@@ -6,6 +6,7 @@ import type { Conflict } from './conflicts.ts';
 import type { Declared } from './coverage.ts';
 import type { MonthTotal } from './erased-totals.ts';
 import type { LedgerOptions } from './ledger.ts';
+import type { ParkedCustomer, Place } from './parked-lists.ts';
 import type { ColumnsHandle } from './row-layout.ts';
 import type { RunStats } from './runs.ts';
 import type { SnapshotEntry } from './snapshot.ts';
@@ -18,6 +19,8 @@ export interface FoldConfig {
   /** Folder of the snapshots, of this log alone. */
   snapshotDir: string;
   ledger: LedgerOptions;
+  /** Where the thread is (watch.ts). */
+  watch?: SharedArrayBuffer;
   /** Save when replaying what came since the last snapshot would take longer than about this; 5 s. */
   snapshotAfterMs?: number;
 }
@@ -38,8 +41,9 @@ export interface FoldPosition {
   repeated: number;
   unknownTypes: number;
   conflicts: number;
-  /** Events and facts that could not be applied: of a newer version, or the fold failed at them. */
+  /** Events and facts that could not be applied, and those that wait behind them; and of how many customers. */
   parked: number;
+  parkedCustomers: number;
   /** What ended the fold for good (a hole in the log, bytes of a newer version); null while it works. */
   failure: { code: string; message: string } | null;
 }
@@ -59,9 +63,20 @@ export type FoldHandlers = {
   runs(): RunStats[];
   /** Conflicts after number `after` (facts §2), oldest first, for the quarantine. */
   conflicts(after: number, limit: number): Conflict[];
+  /** In the order of what they wait for: `limit` from place `after` on, of `total`. */
+  parkedCustomers(
+    limit: number,
+    after: number,
+  ): { customers: ParkedCustomer[]; total: number; events: number; dropped: number };
+  /** What is parked of the messages from … to, as soon as the fold has read them. */
+  parkedIn(from: number, to: number): Promise<Place[]>;
+  /** Which of these are. */
+  stillParked(places: Place[]): Place[];
   dirtyRows(sinceSeq: number, limit: number): { rows: CustomerState; seq: number };
   /** These customers' rows as they stand; throws RangeError for a sid the log does not hold. */
   rowsOf(sids: Uint8Array[]): CustomerState;
+  /** The customers these sids belong to, once each, as rows. */
+  canonicalRowsOf(sids: Uint8Array[]): CustomerState;
   /** Events applied of each life of a gateway (`gateway:epoch`), each number once. */
   appliedBy(): [writer: string, events: number][];
   digest(): { state: string; seq: number };

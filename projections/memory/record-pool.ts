@@ -2,6 +2,7 @@
 // found by (row, key), listed a row by a chain. One pool each for orders, refunds, activity days, subscriptions, consents.
 import { KeyIndex } from './key-index.ts';
 import { bytesOf, type Frozen, PageGuard, type ReadSection } from './pages.ts';
+import type { Undo } from './undo.ts';
 
 const SHIFT = 15;
 const RECORDS = 1 << SHIFT;
@@ -21,10 +22,12 @@ export class RecordPool {
   #free = 0;
   readonly #index: KeyIndex;
   readonly #guard = new PageGuard();
+  readonly #undo: Undo | null;
 
-  constructor(name: string, words: number) {
+  constructor(name: string, words: number, undo: Undo | null = null) {
     this.name = name;
     this.words = words;
+    this.#undo = undo;
     this.#index = new KeyIndex(name, this);
   }
 
@@ -43,11 +46,13 @@ export class RecordPool {
   setWord(record: number, at: number, value: number): void {
     const chunk = record >>> SHIFT;
     if (this.#guard.frozen[chunk] === 1) this.#guard.keep(chunk, bytesOf(this.#chunks[chunk]!));
+    if (this.#undo?.active) this.#undo.word(this, record, at, this.word(record, at));
     this.#chunks[chunk]![(record & MASK) * this.words + at] = value;
   }
   setDouble(record: number, at: number, value: number): void {
     const chunk = record >>> SHIFT;
     if (this.#guard.frozen[chunk] === 1) this.#guard.keep(chunk, bytesOf(this.#chunks[chunk]!));
+    if (this.#undo?.active) this.#undo.double(this, record, at, this.double(record, at));
     this.#doubles[chunk]![((record & MASK) * this.words + at) >>> 1] = value;
   }
 
@@ -63,14 +68,17 @@ export class RecordPool {
       record = this.#used++;
       if (record >>> SHIFT === this.#chunks.length) this.#addChunk();
     }
-    this.setWord(record, 0, row);
-    const chunk = this.#chunks[record >>> SHIFT]!;
+    const page = record >>> SHIFT;
+    const chunk = this.#chunks[page]!;
+    if (this.#guard.frozen[page] === 1) this.#guard.keep(page, bytesOf(chunk));
     const base = (record & MASK) * this.words;
+    chunk[base] = row;
     chunk[base + 1] = k0;
     chunk[base + 2] = k1;
     chunk[base + NEXT] = head;
     this.#index.add(record);
     this.live++;
+    if (this.#undo?.active) this.#undo.inserted(this, record);
     return record;
   }
 

@@ -1,6 +1,6 @@
 // Which zone days are computed anew with, as the log says it (ADR 0008).
 import type { EventStore } from '#streams/event-store.ts';
-import { decodeMessage } from '#streams/pack.ts';
+import { decodeFact } from '#streams/pack.ts';
 import type { Zone } from './ledger.ts';
 
 /** Facts for all customers; packs are not read. */
@@ -15,8 +15,8 @@ export async function rezonedAfter(
   let zone = known;
   const to = await store.lastSequence('EVT');
   if (to <= position) return zone;
-  for await (const { bytes } of store.read('EVT', { from: position + 1, to, subject: FACTS })) {
-    const message = decodeMessage(bytes);
+  for await (const record of store.read('EVT', { from: position + 1, to, subject: FACTS })) {
+    const message = decodeFact(record);
     if (message.kind !== 'fact' || message.fact.type !== 'ledger.rezoned') continue;
     const { version, offsets } = message.fact;
     if (version > (zone?.version ?? 0)) zone = { version, offsets };

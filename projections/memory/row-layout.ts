@@ -53,6 +53,8 @@ export const COLUMN_FLAG = {
   leftTruncated: 8,
   linked: 16,
   subscriber: 32,
+  /** An event of theirs is parked, and what came later waits: the columns are as they were before it. */
+  parked: 64,
 } as const;
 
 /** Bits of the word `marks`; above them one bit a source that orders came from (coverage.ts). */

@@ -122,6 +122,7 @@ export class Workspace {
       case 'import.started':
       case 'import.finished':
       case 'source.covered':
+      case 'dead-letters.replayed':
       case 'customer.linked':
       case 'customer.erased':
         return 'none';

@@ -2,7 +2,7 @@
 // An event is a duplicate here when its hash and all that a fold reads of it are the same; anything else is left to the fold.
 import { EVENT_TYPES, type StoredEvent } from '#domain/envelope.ts';
 import type { EventStore } from '../event-store.ts';
-import { decodeMessage } from '../pack.ts';
+import { decodeMessage, type PackView } from '../pack.ts';
 
 const WAYS = 4;
 /** Words of an entry: four of the event hash, two of the content. */
@@ -67,9 +67,8 @@ export async function warmDedupe(
   let unknownTypes = 0;
   const last = await store.lastSequence('EVT');
   for await (const { bytes } of store.read('EVT', { from: Math.max(1, last - messages + 1), to: last })) {
-    const message = decodeMessage(bytes);
-    if (message.kind !== 'pack') continue;
-    const { pack } = message;
+    const pack = packOf(bytes);
+    if (pack === null) continue;
     for (let row = 0; row < pack.count; row++) {
       if (EVENT_TYPES[pack.typeCode(row) - 1] === undefined) {
         unknownTypes++;
@@ -80,6 +79,16 @@ export async function warmDedupe(
     }
   }
   return { remembered, unknownTypes };
+}
+
+/** Null for facts, and for a message nobody can read: what it holds is recognised by the fold. */
+function packOf(bytes: Uint8Array): PackView | null {
+  try {
+    const message = decodeMessage(bytes);
+    return message.kind === 'pack' ? message.pack : null;
+  } catch {
+    return null;
+  }
 }
 
 const word = (bytes: Uint8Array, at: number): number =>

@@ -42,10 +42,22 @@ async function newestEpochInLog(nc: NatsConnection): Promise<number> {
   for (const subject of Object.keys(state.subjects ?? {})) {
     const last = await jsm.direct.getMessage('EVT', { last_by_subj: subject });
     if (!last) continue;
-    const message = decodeMessage(last.data);
-    newest = Math.max(newest, message.kind === 'pack' ? message.pack.header.epoch : message.header.epoch);
+    newest = Math.max(newest, epochOf(last.data) ?? Number(EPOCH.exec(last.header.get('Nats-Msg-Id'))?.[1] ?? 0));
   }
   return newest;
+}
+
+/** As the publisher names a message: gateway, epoch, lane, number. */
+const EPOCH = /^[A-Za-z0-9_-]+:(\d+):/;
+
+/** Null for a message nobody can read: its name says the epoch too. */
+function epochOf(bytes: Uint8Array): number | null {
+  try {
+    const message = decodeMessage(bytes);
+    return message.kind === 'pack' ? message.pack.header.epoch : message.header.epoch;
+  } catch {
+    return null;
+  }
 }
 
 /** It becomes part of message ids and a bucket key. */

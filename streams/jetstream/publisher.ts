@@ -119,9 +119,9 @@ export function createLanePublisher(options: LanePublisherOptions): LanePublishe
 
   function seal(lane: Lane): void {
     if (lane.filling.count === 0) return;
-    const writer = lane.filling;
-    lane.filling = new PackWriter(Math.min(PACK_EVENTS, Math.max(64, writer.count)));
-    for (const part of messagesOf(writer, header(), maxMessage())) enqueue(lane, part.bytes, part.events, generation);
+    for (const part of messagesOf(lane.filling, header(), maxMessage()))
+      enqueue(lane, part.bytes, part.events, generation);
+    lane.filling.clear();
     lane.sealed.at(-1)!.tickets = lane.tickets; // a lane stores in order: with the last part all are stored
     lane.tickets = [];
   }

@@ -5,10 +5,12 @@ import { benchmarks as experiments } from './experiments.ts';
 import { benchmarks as fold } from './fold.ts';
 import { benchmarks as gateway } from './gateway.ts';
 import { benchmarks as input } from './input.ts';
+import { benchmarks as lag } from './lag.ts';
 import { benchmarks as log } from './log.ts';
 import { benchmarks as metrics } from './metrics.ts';
 import { benchmarks as models } from './models.ts';
 import { benchmarks as program } from './program.ts';
+import { benchmarks as replay } from './replay.ts';
 import { benchmarks as serving } from './serving.ts';
 import { benchmarks as sketches } from './sketches.ts';
 import { benchmarks as tables } from './tables.ts';
@@ -20,8 +22,9 @@ export const catalogue: Readonly<Record<string, readonly Benchmark[]>> = {
   input,
   log,
   gateway,
+  replay,
   fold,
   tables,
   serving,
-  program,
+  program: [...program, ...lag],
 };

@@ -37,6 +37,8 @@ function fold(seq: () => number): ProjectorConfig['fold'] {
   };
   serve(port1, {
     dirtyRows: (since: number) => ({ rows: customerState(since < seq() ? [{ ...one, seq: seq() }] : []), seq: seq() }),
+    parkedIn: () => [],
+    stillParked: () => [],
   });
   port1.unref();
   return port2;

@@ -26,6 +26,7 @@ import { createPolicyState, DEFAULT_POLICY } from '#domain/policy.ts';
 import { DAY_MS, dayOf, UTC } from '#domain/time.ts';
 import { createCustomerColumns, openColumns } from '#projections/memory/columns.ts';
 import { createLedger, type Ledger } from '#projections/memory/ledger.ts';
+import { parkedCustomers } from '#projections/memory/parked-lists.ts';
 import { decodeMessage, encodeFact, PackWriter } from '#streams/pack.ts';
 import type { QuarantinedRow } from '#streams/quarantine.ts';
 import { storedEvent } from '#test/support/stored-event.ts';
@@ -243,6 +244,7 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
       }),
       train: async () => ({ ok: false, message: 'training is not part of this platform' }),
     },
+    replayParked: async () => ({ seq: fact({ type: 'dead-letters.replayed', by: 'request' }) }),
     pool: { clv: async (request) => clvColumns(request) },
     fold: {
       waitFor: async () => undefined,
@@ -252,6 +254,11 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
         priorDay: ledger.priorDay,
         parked: ledger.parked.total,
       }),
+      parkedCustomers: async (limit, after) => {
+        const all = parkedCustomers(ledger);
+        const { total: events, dropped } = ledger.parked;
+        return { customers: all.slice(after, after + limit), total: all.length, events, dropped };
+      },
       facts: async () => ledger.workspace.facts,
       digest: async () => ({ state: 'ab'.repeat(16), seq: messages.length }),
     },
