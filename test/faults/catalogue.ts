@@ -1,10 +1,14 @@
 // Every fault the program is put through, in the order they are run.
+import { reconnects, slowReaders } from './crowd.ts';
+import { disorder, duplicates } from './disorder.ts';
 import type { Fault } from './fault.ts';
 import { faultPoints } from './fault-points.ts';
+import { fullDisk } from './full-disk.ts';
 import { killNats, killPostgres, postgresAway } from './kill-engines.ts';
 import { killServer } from './kill-server.ts';
 import { modelOnJetStream } from './model-jetstream.ts';
 import { soak } from './soak.ts';
+import { poison, versions } from './suites.ts';
 
 export const catalogue: readonly Fault[] = [
   killNats,
@@ -12,6 +16,13 @@ export const catalogue: readonly Fault[] = [
   postgresAway,
   killServer,
   faultPoints,
+  duplicates,
+  disorder,
+  poison,
+  versions,
+  fullDisk,
+  slowReaders,
+  reconnects,
   modelOnJetStream,
   soak,
 ];

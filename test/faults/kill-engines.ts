@@ -66,7 +66,7 @@ export const postgresAway: Fault = {
         if ((await shop.predict(asked++)) !== null) answered++;
       }
     };
-    const notes = () => [`${answered} of ${asked} predictions answered while it was away`];
+    const notes = () => [`${answered} of ${asked} predictions answered while it was away`, ...shop.silence];
     return [await strikes(shop, settings, progress, { hit, notes })];
   },
 };

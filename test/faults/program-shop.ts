@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { jetstreamManager } from '@nats-io/jetstream';
 import pg from 'pg';
 import { SYSTEM_INBOX } from '#ops/engines/nats-external.ts';
 import { connectNats, type NatsOptions } from '#streams/jetstream/connection.ts';
@@ -35,6 +36,10 @@ export interface ShopOptions {
 export class ProgramShop implements AsyncDisposable {
   program: Program;
   readonly shop: Shop;
+  /** Which sale is the k-th to be sent. */
+  numberOf: (k: number) => number = (k) => k;
+  /** Predictions that were not answered, by what came instead. */
+  readonly unanswered = new Map<string, number>();
   readonly perRequest: number;
   readonly dataDir: string;
   readonly port: number;
@@ -72,11 +77,23 @@ export class ProgramShop implements AsyncDisposable {
         body: JSON.stringify({ customer_id: `f-${n % this.shop.customers}` }),
         signal: AbortSignal.timeout(PREDICT_MS),
       });
-      const answer = (await response.json()) as { p_churn?: number; as_of?: { seq: number } };
-      return response.status === 200 && typeof answer.p_churn === 'number' ? answer.as_of!.seq : null;
-    } catch {
-      return null; // Nobody listens, or nobody answers in time.
+      const answer = (await response.json()) as { p_churn?: number; as_of?: { seq: number }; reason?: string };
+      if (response.status === 200 && typeof answer.p_churn === 'number') return answer.as_of!.seq;
+      this.#unanswered(`${response.status} ${answer.reason ?? ''}`);
+    } catch (error) {
+      const { name, cause } = error as Error & { cause?: { code?: string } };
+      this.#unanswered(cause?.code ?? name); // Nobody listens, or nobody answers in time.
     }
+    return null;
+  }
+
+  #unanswered(why: string): void {
+    this.unanswered.set(why, (this.unanswered.get(why) ?? 0) + 1);
+  }
+
+  /** Why predictions were not answered, in words. */
+  get silence(): string[] {
+    return [...this.unanswered].map(([why, times]) => `${times} predictions: ${why}`);
   }
 
   /** The same server again, at the same address, as its operator starts it after a crash. */
@@ -86,7 +103,9 @@ export class ProgramShop implements AsyncDisposable {
 
   body(batch: number): string {
     const { shop, perRequest } = this;
-    return JSON.stringify(Array.from({ length: perRequest }, (_, i) => sentSale(shop, batch * perRequest + i)));
+    return JSON.stringify(
+      Array.from({ length: perRequest }, (_, i) => sentSale(shop, this.numberOf(batch * perRequest + i))),
+    );
   }
 
   /** @param order of sending: which batch is the k-th. */
@@ -133,6 +152,14 @@ export class ProgramShop implements AsyncDisposable {
       await pool.end();
     }
     return performance.now() - begun;
+  }
+
+  /** Everything that publishers were told is in IN has gone through the gateway. */
+  async inIsEmpty(): Promise<void> {
+    const nc = await connectNats(this.nats(), { name: 'judge' });
+    const { streams } = await jetstreamManager(nc);
+    await until('IN is empty', async () => (await streams.info('IN')).state.messages === 0, PATIENCE_MS);
+    await nc.close();
   }
 
   async installation(): Promise<Installation & AsyncDisposable> {

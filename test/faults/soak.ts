@@ -120,6 +120,6 @@ export const soak: Fault = {
       `server ${Math.round(warm[0]?.[1] ?? Number.NaN)} → ${Math.round(warm.at(-1)?.[1] ?? Number.NaN)} MB, ${slope(warm.map(([x, y]) => [x, y])).toFixed(1)} MB/h`,
       `nats-server ${Math.round(warm.at(-1)?.[2] ?? Number.NaN)} MB`,
     ];
-    return [outcome('', rounds, verdict, { recoveryMs, lagMs, notes })];
+    return [outcome('', rounds, verdict, { recoveryMs, lagMs, notes: [...notes, ...shop.silence] })];
   },
 };
