@@ -9,9 +9,11 @@ import { createHttpServer } from '#api/hot.ts';
 import { createMetrics } from '#api/metrics.ts';
 import { createTables } from '#api/tables.ts';
 import { DEFAULT_BURN_IN_DAYS } from '#domain/coverage.ts';
+import { startJobs } from '#processors/jobs/runner.ts';
 import { createPool } from '#processors/pool.ts';
 import { openTables } from '#projections/catalogue.ts';
 import { openColumns } from '#projections/memory/columns.ts';
+import { startPastThread } from '#projections/memory/past/thread.ts';
 import type { FoldMessage } from '#projections/memory/protocol.ts';
 import { startFoldThread } from '#projections/memory/thread.ts';
 import { scoresLeft } from '#projections/scores.ts';
@@ -34,12 +36,15 @@ import { openDataDir } from './data-dir.ts';
 import { playDemo } from './demo/play.ts';
 import { DEMO_SOURCE, seedDemo } from './demo/seed.ts';
 import { startEngines } from './engines/supervisor.ts';
+import { createJobKinds } from './jobs/catalogue.ts';
 import { startLedgers } from './ledgers.ts';
 import { checkListen, closeable, listen, listenMetrics } from './listen.ts';
+import { openS3 } from './objects.ts';
 import { packageVersion, projectRoot } from './project.ts';
 import { createRebuild } from './rebuild.ts';
 import { createRefold } from './refold.ts';
 import { createRegistry } from './registry.ts';
+import { startScratchFold } from './scratch-fold.ts';
 import { createServing } from './serving.ts';
 import {
   BUILT_IN_SOURCES,
@@ -141,13 +146,20 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     doors.reject(new Error('the start was given up'));
     await gatewayStarting.catch(() => undefined);
   });
-  const fold = opening.use(
-    await startFoldThread(
-      { nats: engines.nats.options, snapshotDir: dir.folders.snapshots, ledger: { reportingCurrency: currency } },
+  const folding = { snapshotDir: dir.folders.snapshots, ledger: { reportingCurrency: currency } };
+  // Before the fold, which tells it what it has applied to its very end.
+  const past = opening.use(
+    startPastThread(
+      { nats: engines.nats.options, ...folding, indexDir: join(dir.folders.snapshots, 'events') },
       logOf(log),
-      (message) => hear(message),
     ),
   );
+  const fold = opening.use(
+    await startFoldThread({ nats: engines.nats.options, ...folding, past: past.feed }, logOf(log), (message) =>
+      hear(message),
+    ),
+  );
+  past.open(fold.columns);
   await fold.calls.waitFor(await store.lastSequence('EVT'));
   const facts = await fold.calls.facts();
   const fresh = facts.workspaceId === null;
@@ -211,9 +223,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     await fold.calls.waitFor(seq);
     await serving.refresh();
   };
+  const artefacts = openArtefacts(dir.folders.artefacts, config.s3 ? openS3(config.s3) : null);
+  const brought = await artefacts.bring((await fold.calls.deployments()).map(({ digest }) => digest));
+  if (brought > 0) log.warn({ artefacts: brought }, 'artefacts were missing here and came from the object store');
   const registry = createRegistry({
     store,
-    artefacts: openArtefacts(dir.folders.artefacts),
+    artefacts,
     appendFact: (fact) => gateway.calls.appendFact(fact),
     applied,
     deployments: () => serving.deployments(),
@@ -228,6 +243,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const tables = opening.use(openTables(engines.postgres.url));
   const serving = await createServing({
     calls: fold.calls,
+    past: past.calls,
     columns,
     modelOf: (deployment) => registry.serving(deployment),
     pool,
@@ -257,6 +273,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     definitions: serving.churnDefinitions,
     present: serving.present,
     reportingCurrency: workspace.reportingCurrency,
+    snapshotDir: dir.folders.snapshots,
     codeVersion: packageVersion,
     now: Date.now,
   });
@@ -337,6 +354,17 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     () => agreement.report().mismatches_found,
   );
 
+  const jobKinds = createJobKinds({
+    nats: engines.nats.options,
+    // A thread of its own, and only while there is work: those that serve are not waited for, and cancelling may end it at once.
+    pool: opening.use(createPool(1, 0)),
+    present: serving.present,
+    definitions: serving.definitions,
+    reportingCurrency: workspace.reportingCurrency,
+    snapshotDir: dir.folders.snapshots,
+  });
+  const jobs = opening.use(await startJobs({ store, kinds: jobKinds, artefacts, now: Date.now, log }));
+
   const deps: Deps = {
     access,
     signingKey: Buffer.from(dir.secret('instance.key'), 'base64'),
@@ -360,7 +388,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     gateway: gateway.calls,
     columns,
     ids: openIdIndex(await gateway.calls.idIndex()),
-    ledgers: serving.ledgers(refold),
+    ledgers: serving.ledgers,
+    past: past.calls,
     pool: { clv: (request) => pool.clvColumns(request) },
     fold: fold.calls,
     tables: createTables(tables.db, (seq) => projector.calls.waitFor(seq)),
@@ -370,7 +399,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     quarantine,
     replayParked: () => replayParked('request'),
     fit: createTraining({
-      statistics: (asOf) => serving.statistics(asOf, refold),
+      statistics: serving.statistics,
       pool,
       registry,
       currency: () => workspace.reportingCurrency,
@@ -401,6 +430,14 @@ export async function startServer(options: ServerOptions): Promise<Server> {
         fold: fold.calls,
         lastSequence: () => store.lastSequence('EVT'),
         live: () => projector.calls.position(),
+        scoreAll: (write) => serving.scoreAll(write),
+        startFold: () =>
+          startScratchFold({
+            nats: engines.nats.options,
+            snapshotDir: join(dir.folders.snapshots, 'refold'),
+            ledger: { reportingCurrency: currency },
+            log: logOf(log),
+          }),
         log: logOf(log),
         now: Date.now,
       }),
@@ -418,6 +455,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     deployedChurnModels: serving.churnModels,
     churnDefinitions: serving.churnDefinitions,
     churn,
+    jobs,
+    jobKinds,
     checks: createChecks(gateway.calls, columns, projector.calls),
   };
   const http = createHttpServer(createApp(deps), deps);
