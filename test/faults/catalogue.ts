@@ -1,4 +1,5 @@
 // Every fault the program is put through, in the order they are run.
+import { bitFlips } from './bit-flips.ts';
 import { reconnects, slowReaders } from './crowd.ts';
 import { disorder, duplicates } from './disorder.ts';
 import type { Fault } from './fault.ts';
@@ -21,6 +22,7 @@ export const catalogue: readonly Fault[] = [
   poison,
   versions,
   fullDisk,
+  bitFlips,
   slowReaders,
   reconnects,
   modelOnJetStream,

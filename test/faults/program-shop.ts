@@ -135,21 +135,19 @@ export class ProgramShop implements AsyncDisposable {
   /** ms from now until fold and tables have everything up to `seq`. */
   async caughtUp(seq: number): Promise<number> {
     const begun = performance.now();
-    const pool = new pg.Pool({ connectionString: this.program.databaseUrl(), max: 1, connectionTimeoutMillis: 5_000 });
-    pool.on('error', () => undefined); // Killed under it: the next query connects again.
+    let said = '';
+    const caughtUp = async () => {
+      const { text } = await this.program.request('GET', '/readyz');
+      said = text;
+      const { checks } = JSON.parse(text) as { checks: { name: string; ok: boolean; detail: string }[] };
+      const tables = checks.find(({ name }) => name === 'tables')!;
+      const stands = /^positions (\d+), (\d+)$/.exec(tables.detail);
+      return tables.ok && stands !== null && Math.min(Number(stands[1]), Number(stands[2])) >= seq;
+    };
     try {
-      await until(
-        `tables at ${seq}`,
-        async () => {
-          const { rows } = await pool.query<{ seq: string }>(
-            `select min(seq)::text as seq from rm.checkpoints where projection in ('events', 'customers')`,
-          );
-          return Number(rows[0]!.seq) >= seq;
-        },
-        PATIENCE_MS,
-      );
-    } finally {
-      await pool.end();
+      await until(`tables at ${seq}`, caughtUp, PATIENCE_MS);
+    } catch (cause) {
+      throw new Error(`the tables are not at ${seq} after ${PATIENCE_MS / 1_000} s; /readyz says ${said}`, { cause });
     }
     return performance.now() - begun;
   }
