@@ -11,9 +11,8 @@ import { createTables } from '#api/tables.ts';
 import { DEFAULT_BURN_IN_DAYS } from '#domain/coverage.ts';
 import { createPool } from '#processors/pool.ts';
 import { openTables } from '#projections/catalogue.ts';
-import { openColumns } from '#projections/memory/columns.ts';
+import { startGuardedFold } from '#projections/memory/guarded-thread.ts';
 import type { FoldMessage } from '#projections/memory/protocol.ts';
-import { startFoldThread } from '#projections/memory/thread.ts';
 import { scoresLeft } from '#projections/scores.ts';
 import { startProjectorThread } from '#projections/thread.ts';
 import { sealedStore } from '#streams/chain/sealed.ts';
@@ -31,6 +30,7 @@ import { createChurn } from './churn.ts';
 import type { Config } from './config.ts';
 import { startConflictWriter } from './conflicts.ts';
 import { openDataDir } from './data-dir.ts';
+import { openDeadLetters } from './dead-letters.ts';
 import { playDemo } from './demo/play.ts';
 import { DEMO_SOURCE, seedDemo } from './demo/seed.ts';
 import { startEngines } from './engines/supervisor.ts';
@@ -141,11 +141,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     doors.reject(new Error('the start was given up'));
     await gatewayStarting.catch(() => undefined);
   });
+  const letters = await openDeadLetters({ store, version: packageVersion, now: Date.now, log });
   const fold = opening.use(
-    await startFoldThread(
+    await startGuardedFold(
       { nats: engines.nats.options, snapshotDir: dir.folders.snapshots, ledger: { reportingCurrency: currency } },
       logOf(log),
       (message) => hear(message),
+      letters,
     ),
   );
   await fold.calls.waitFor(await store.lastSequence('EVT'));
@@ -206,7 +208,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     );
 
   const pool = opening.use(createPool());
-  const columns = openColumns(fold.columns);
+  const { columns } = fold;
   const applied = async (seq: number): Promise<void> => {
     await fold.calls.waitFor(seq);
     await serving.refresh();
@@ -238,7 +240,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   opening.use(serving);
   const failing = hear;
   const rezoned = Promise.withResolvers<void>();
+  let late = 0;
   hear = (message) => {
+    if (message.event === 'progress') late = message.position.late;
     failing(message);
     if (message.event === 'failed' && message.code === 'zone-changed') rezoned.resolve();
     serving.hear(message);
@@ -305,8 +309,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     }
 
   // Reads of the past are checked against the hash chain, as the fold's and the tables' are in their threads.
-  const refold = createRefold(sealedStore(store, log), workspace.reportingCurrency);
+  const refold = createRefold(sealedStore(store, log), workspace.reportingCurrency, letters.stuck);
   const metrics = createMetrics({ version: packageVersion, runtime: true });
+  metrics.gauge('axiom47_late_events', 'Live events that changed a past day (axiom47 late).', () => late);
   const token = options.token ?? randomBytes(32).toString('base64url');
   const demo = dir.workspace.name === 'demo';
   const seeding = demo ? seedDemo({ dir, gateway: gateway.calls, log }) : null;
@@ -319,6 +324,14 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       now: Date.now,
       log,
     }),
+  );
+
+  opening.use(letters.follow((limit, after) => fold.calls.parkedCustomers(limit, after)));
+
+  metrics.gauge(
+    'axiom47_parked_customers',
+    'Customers with an event that could not be applied: later ones of theirs wait (axiom47 dead-letters list).',
+    () => letters.parked(),
   );
 
   const agreement = opening.use(

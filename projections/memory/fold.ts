@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EventStore } from '#streams/event-store.ts';
 import { DirtyRows, stateOfRows } from './dirty-rows.ts';
-import { createLedger, type Ledger, type LedgerOptions } from './ledger.ts';
+import { createLedger, type Ledger, type LedgerOptions, placeText } from './ledger.ts';
 import { parkedCustomers, placesIn, placesOf } from './parked-lists.ts';
 import type { FoldHandlers, FoldMessage, FoldPosition } from './protocol.ts';
 import { applyRead, readRecorded, replayOf, replayParked } from './replay-parked.ts';
@@ -11,7 +11,7 @@ import { rezonedAfter } from './rezoned.ts';
 import { openSnapshots, type SnapshotEntry, type SnapshotLog } from './snapshot.ts';
 import { portableDigest, StateDigest } from './state-digest.ts';
 import { trainingStatistics } from './training-statistics.ts';
-import { AT_COLUMNS, WATCH, WATCH_BYTES, watchMessage, watchNothing } from './watch.ts';
+import { AT_COLUMNS, READING, WATCH, WATCH_BYTES, watchMessage, watchNothing } from './watch.ts';
 
 export interface FoldDeps {
   store: Pick<EventStore, 'follow' | 'read' | 'lastSequence'>;
@@ -74,6 +74,7 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
     conflicts: ledger.conflicts.total,
     parked: ledger.parked.total,
     parkedCustomers: ledger.parked.customers,
+    late: ledger.late.total,
     failure,
   });
 
@@ -117,7 +118,8 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
       let facts = false;
       for (const record of batch) {
         watchMessage(watch, record.seq);
-        const read = readRecorded(store, record);
+        // Not even read, when it was not come back from: parked as a whole.
+        const read = stuck.has(placeText(record.seq, READING)) ? null : readRecorded(store, record);
         const message = read instanceof Promise ? await read : read;
         const asked = replayOf(message);
         if (asked !== null) await replay(record.seq, asked.by === 'request');
@@ -184,6 +186,7 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
     runStats: (run) => ledger.runs.stats(run),
     runs: () => ledger.runs.list(),
     conflicts: (after, limit) => ledger.conflicts.after(after, limit),
+    late: (limit, before) => ({ events: ledger.late.list(limit, before), total: ledger.late.total }),
     parkedCustomers: (limit, after) => {
       const all = parkedCustomers(ledger);
       const customers = all.slice(after, after + limit);

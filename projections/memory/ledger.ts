@@ -15,6 +15,7 @@ import { EntryStore } from './entry-store.ts';
 import { ErasedTotals } from './erased-totals.ts';
 import { ID_WINDOW_LIMITS, IdWindow, type IdWindowLimits } from './id-window.ts';
 import { eraseRow, type IdentityHooks, linkRows } from './identity.ts';
+import { Late } from './late.ts';
 import { NO_SID, Parked, type ParkedEvent, type ParkReason, TRIES, WHOLE_MESSAGE } from './parked.ts';
 import { CODE } from './record-layout.ts';
 import { MARK, WORD } from './row-layout.ts';
@@ -63,6 +64,13 @@ export interface LedgerOptions {
   watch?: Int32Array;
 }
 
+/** Types whose past days move predictions by themselves. */
+const CHANGES_SCORES: ReadonlySet<string> = new Set([
+  'order.placed',
+  'order.refunded',
+  ...SUBSCRIPTION_STEPS.map((step) => `subscription.${step}`),
+]);
+
 /** Names an event by its place in the log. */
 export const placeText = (seq: number, index: number): string => `${seq}/${index}`;
 /** The range of a Date, ms. */
@@ -84,6 +92,7 @@ export class Ledger {
   readonly counters = new Counters();
   readonly conflicts = new Conflicts();
   readonly parked = new Parked();
+  readonly late = new Late();
   readonly erasedTotals = new ErasedTotals();
   readonly window: IdWindow;
   /** Last message applied. */
@@ -302,11 +311,21 @@ export class Ledger {
       this.#park(pack, i, row, 'stuck', 'the fold did not come back from it', TRIES);
     else {
       const tried = this.#try(pack, i, row, day, at, tally);
-      if (typeof tried === 'number') verdict = tried;
-      else this.#park(pack, i, row, 'failed', tried.name, TRIES);
+      if (typeof tried === 'number') {
+        verdict = tried;
+        // History that is loaded says so; anything else answers were given without.
+        if (day < this.clockDay && !tally.backfill) this.#noteLate(pack, i, type, day, verdict);
+      } else this.#park(pack, i, row, 'failed', tried.name, TRIES);
     }
     tally.count(verdict, pack.lines(i));
     if (verdict === accepted || verdict === CODE.amended) tally.customer(row);
+  }
+
+  #noteLate(pack: PackView, index: number, type: number, day: number, verdict: number): void {
+    const name = EVENT_TYPES[type - 1]!;
+    if (!CHANGES_SCORES.has(name) || (verdict !== accepted && verdict !== CODE.amended)) return;
+    const sid = Uint8Array.from(pack.sid(index));
+    this.late.add({ seq: this.#seq, index, sid, type: name, day, daysLate: this.clockDay - day });
   }
 
   #park(pack: PackView, index: number, row: number, reason: ParkReason, detail: string, tries: number): void {
