@@ -253,16 +253,23 @@ export interface KeyringReport {
   named: { orphans: string[]; returned: string[] };
 }
 
-export const REBUILD_STEPS = ['idle', 'building', 'comparing', 'switching', 'done', 'failed'] as const;
-/** The rebuild of the read models (ops/rebuild.ts). */
+export const REBUILD_STEPS = ['idle', 'building', 'joining', 'comparing', 'switching', 'done', 'failed'] as const;
+/** tables: events and customers together. ledger: the fold in memory, compared and not switched. */
+export const REBUILD_TARGETS = ['tables', 'events', 'customers', 'scores', 'ledger'] as const;
+export type RebuildTarget = (typeof REBUILD_TARGETS)[number];
+/** The rebuild of one of the read models (ops/rebuild.ts). */
 export interface RebuildState {
+  what: RebuildTarget;
   step: (typeof REBUILD_STEPS)[number];
   seq: number;
   of: number;
+  /** Events, or rows of customers and scores, put in so far. */
   rows: number;
   /** Spent on filling the new tables. */
   ms: number;
-  /** Customers whose orders and refunds were others in the live tables; null: not compared yet. */
+  /** Customers compared with the ledger so far. */
+  compared: number;
+  /** Customers whose content was another in what was live; null: not compared yet. */
   differs: number | null;
   /** The first of them, by sid_key. */
   first: string[];
@@ -271,7 +278,7 @@ export interface RebuildState {
 export interface RebuildControl {
   state(): RebuildState;
   /** False: one is under way. */
-  start(): boolean;
+  start(what: RebuildTarget): boolean;
 }
 
 export interface Mismatch {

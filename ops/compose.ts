@@ -40,6 +40,7 @@ import { packageVersion, projectRoot } from './project.ts';
 import { createRebuild } from './rebuild.ts';
 import { createRefold } from './refold.ts';
 import { createRegistry } from './registry.ts';
+import { startScratchFold } from './scratch-fold.ts';
 import { createServing } from './serving.ts';
 import {
   BUILT_IN_SOURCES,
@@ -414,6 +415,14 @@ export async function startServer(options: ServerOptions): Promise<Server> {
         fold: fold.calls,
         lastSequence: () => store.lastSequence('EVT'),
         live: () => projector.calls.position(),
+        scoreAll: (write) => serving.scoreAll(write),
+        startFold: () =>
+          startScratchFold({
+            nats: engines.nats.options,
+            snapshotDir: join(dir.folders.snapshots, 'refold'),
+            ledger: { reportingCurrency: currency },
+            log: logOf(log),
+          }),
         log: logOf(log),
         now: Date.now,
       }),

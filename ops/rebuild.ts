@@ -1,13 +1,15 @@
-// The read models filled anew beside the live ones by a projector of their own, compared with the ledger customer by customer, and put in their
-// place; the live ones are written and read meanwhile. What does not equal the ledger is never switched to.
+// A read model built anew beside the live one, compared with the ledger customer by customer, and put in its place; the live one is written and
+// read meanwhile. What does not equal the ledger is never switched to. One at a time.
 import type { MessagePort } from 'node:worker_threads';
-import type { RebuildControl, RebuildState } from '#api/deps.ts';
-import { openTables } from '#projections/catalogue.ts';
+import type { RebuildControl, RebuildState, RebuildTarget } from '#api/deps.ts';
+import { openTables, type ProjectionName } from '#projections/catalogue.ts';
 import { compareTables, type FoldToCompare } from '#projections/compare.ts';
 import type { CustomerState } from '#projections/customers.ts';
 import type { Position, ProjectorConfig } from '#projections/protocol.ts';
-import { createShadow, diffShadow, dropShadow, ShadowClient, switchToShadow } from '#projections/shadow.ts';
-import { startProjectorThread } from '#projections/thread.ts';
+import type { ScoreBatch } from '#projections/scores.ts';
+import { createShadow, diffScores, diffShadow, dropShadow, ShadowClient, switchToShadow } from '#projections/shadow.ts';
+import { type ProjectorThread, startProjectorThread } from '#projections/thread.ts';
+import { type RefoldToCompare, rebuildLedger } from './rebuild-ledger.ts';
 
 const PAGE = 2_000;
 const LOOK_MS = 100;
@@ -20,66 +22,108 @@ export interface RebuildDeps {
   lastSequence: () => Promise<number>;
   /** Where the live projector stands. */
   live: () => Promise<Position>;
+  /** Scores everybody by the models in force, into `write`. */
+  scoreAll: (write: (batch: ScoreBatch) => Promise<number>) => Promise<void>;
+  /** A fold of its own, from the start of the log, in a thread; nothing of it is kept. */
+  startFold: () => Promise<RefoldToCompare>;
   log: Parameters<typeof startProjectorThread>[1];
   now: () => number;
 }
 
+/** Projections that are built together. */
+const PROJECTIONS: Readonly<Record<Exclude<RebuildTarget, 'ledger'>, readonly ProjectionName[]>> = {
+  tables: ['events', 'customers'],
+  events: ['events'],
+  customers: ['customers'],
+  scores: ['scores'],
+};
+
 export function createRebuild(deps: RebuildDeps): RebuildControl & AsyncDisposable {
-  const idle: RebuildState = { step: 'idle', seq: 0, of: 0, rows: 0, ms: 0, differs: null, first: [], detail: null };
-  let state = idle;
+  const idle = (what: RebuildTarget): RebuildState => ({
+    what,
+    step: 'idle',
+    seq: 0,
+    of: 0,
+    rows: 0,
+    ms: 0,
+    compared: 0,
+    differs: null,
+    first: [],
+    detail: null,
+  });
+  let state = idle('tables');
   let running: Promise<void> = Promise.resolve();
   let stopping = false;
   const step = (change: Partial<RebuildState>) => {
     state = { ...state, ...change };
   };
   const orStop = () => {
-    if (stopping) throw new Error('the server is stopping; the live tables are as they were');
+    if (stopping) throw new Error('the server is stopping; what was live is as it was');
   };
 
-  async function rebuild(): Promise<void> {
-    const started = deps.now();
+  async function rebuildTables(what: Exclude<RebuildTarget, 'ledger'>): Promise<void> {
+    const names = PROJECTIONS[what];
     // Statements over all rows may take longer than a page's may.
     await using own = openTables(deps.databaseUrl, { name: 'axiom47 rebuild', connections: 1, statementMs: 0 });
     const client = await own.pool.connect();
     try {
-      await createShadow(client);
+      await createShadow(client, names);
       {
         await using shadow = await startProjectorThread(
-          { nats: deps.nats, databaseUrl: deps.databaseUrl, fold: deps.connectFold(), shadow: true },
+          { nats: deps.nats, databaseUrl: deps.databaseUrl, fold: deps.connectFold(), shadow: names },
           deps.log,
         );
-        const reach = async (seq: number) => {
-          for (;;) {
-            orStop();
-            const { failure, events, customers } = await shadow.calls.status();
-            if (failure) throw new Error(failure.message);
-            step({ seq: Math.min(events, customers), of: seq, ms: deps.now() - started });
-            if (state.seq >= seq) return;
-            await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-          }
-        };
-        await reach(await deps.lastSequence());
-        const counts = await shadow.calls.counts();
-        step({ step: 'comparing', rows: counts.customers + counts.orders + counts.refunds + counts.events });
-        await compareAll(reach);
-        await reach((await deps.live()).events);
-        const difference = await diffShadow(client, state.seq);
+        const difference =
+          what === 'scores' ? await fillScores(client, shadow) : await fillAndCompare(client, shadow, names);
         step({ differs: difference.customers, first: difference.first });
       }
       step({ step: 'switching' });
-      const at = await switchToShadow(client);
-      step({ step: 'done', seq: at.events, detail: 'the rebuilt tables are the live ones' });
+      const at = await switchToShadow(client, names);
+      const reached = Object.values(at).filter((seq) => seq > 0);
+      step({
+        step: 'done',
+        seq: Math.min(...(reached.length > 0 ? reached : [0])),
+        detail: 'what was rebuilt is live',
+      });
     } catch (error) {
       // The live tables have not been touched; what was built is of no use.
-      await dropShadow(client).catch(() => undefined);
+      await dropShadow(client).catch((trouble: Error) =>
+        deps.log.warn({ error: trouble.message }, 'what the rebuild has left is removed by the next one'),
+      );
       throw error;
     } finally {
       client.release(true);
     }
   }
 
-  /** Everybody's rows of the shadow against the ledger. */
-  async function compareAll(reach: (seq: number) => Promise<void>): Promise<void> {
+  async function fillAndCompare(
+    client: Parameters<typeof diffShadow>[0],
+    shadow: ProjectorThread,
+    names: readonly ProjectionName[],
+  ) {
+    const started = deps.now();
+    const compared = (['events', 'customers'] as const).filter((name) => names.includes(name));
+    /** Until the shadow holds everything up to `seq` and can be looked up in. */
+    const reach = async (seq: number) => {
+      for (;;) {
+        orStop();
+        const { failure, filling, applied, ...at } = await shadow.calls.status();
+        if (failure) throw new Error(failure.message);
+        const reached = Math.min(...compared.map((name) => at[name]));
+        if (state.step === 'building' || state.step === 'joining')
+          step({
+            step: filling && reached >= seq ? 'joining' : 'building',
+            seq: reached,
+            of: seq,
+            rows: applied,
+            ms: deps.now() - started,
+          });
+        if (reached >= seq && !filling) return reached;
+        await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      }
+    };
+    await reach(await deps.lastSequence());
+    step({ step: 'comparing' });
     await using tables = openTables(deps.databaseUrl, {
       name: 'axiom47 rebuild',
       connections: 1,
@@ -92,26 +136,49 @@ export function createRebuild(deps: RebuildDeps): RebuildControl & AsyncDisposab
       await reach(seq);
       const all = Array.from({ length: rows.sids.length / 16 }, (_, i) => rows.sids.slice(i * 16, i * 16 + 16));
       for (let from = 0; from < all.length; from += PAGE) {
-        const { differences } = await compareTables(tables.pool, deps.fold, all.slice(from, from + PAGE));
+        const page = all.slice(from, from + PAGE);
+        const { differences } = await compareTables(tables.pool, deps.fold, page, compared);
         const [first] = differences;
         if (first)
           throw new Error(
-            `the rebuilt tables differ from the ledger for ${differences.length} customers or more, first ${first.sid} (${first.projection}, log position ` +
-              `${first.seq}); the live tables stay. Run \`axiom47 verify --chain\`, and report this with the version`,
+            `what was rebuilt differs from the ledger for ${differences.length} customers or more, first ${first.sid} (${first.projection}, log position ` +
+              `${first.seq}); what was live stays. Run \`axiom47 verify --chain\`, and report this with the version`,
           );
+        step({ compared: state.compared + page.length, seq, of: end });
       }
       since = seq;
     }
+    const live = await deps.live();
+    const at = await reach(Math.min(...compared.map((name) => live[name])));
+    return diffShadow(client, at, compared);
   }
+
+  async function fillScores(client: Parameters<typeof diffShadow>[0], shadow: ProjectorThread) {
+    const started = deps.now();
+    step({ of: await deps.lastSequence() });
+    await deps.scoreAll(async (batch) => {
+      orStop();
+      const written = await shadow.calls.writeScores(batch);
+      step({ seq: batch.seq, rows: state.rows + written, ms: deps.now() - started });
+      return written;
+    });
+    step({ step: 'joining' });
+    await shadow.calls.finish();
+    step({ step: 'comparing' });
+    return diffScores(client);
+  }
+
+  const rebuild = (what: RebuildTarget): Promise<void> =>
+    what === 'ledger' ? rebuildLedger({ ...deps, step, orStop }) : rebuildTables(what);
 
   return {
     state: () => state,
-    start() {
+    start(what) {
       if (!['idle', 'done', 'failed'].includes(state.step)) return false;
-      state = { ...idle, step: 'building' };
-      running = rebuild().catch((error: Error) => {
+      state = { ...idle(what), step: 'building' };
+      running = rebuild(what).catch((error: Error) => {
         step({ step: 'failed', detail: error.message });
-        deps.log.error({ error: error.message }, 'the rebuild has ended without a switch');
+        deps.log.error({ error: error.message, what }, 'the rebuild has ended without a switch');
       });
       return true;
     },

@@ -103,9 +103,9 @@ export async function createServing({ calls, columns, modelOf, pool, projector, 
       );
     return of('churn-logistic') ?? of('churn-cox');
   };
-  const scorers = [
+  const createScorers = (loop: typeof scoring) => [
     createScorer({
-      ...scoring,
+      ...loop,
       score: (model, input, horizons) => pool.score(model, input, horizons),
       model: () => models.at(-1) ?? null,
       contracts: () => hasContracts(facts),
@@ -113,7 +113,7 @@ export async function createServing({ calls, columns, modelOf, pool, projector, 
     }),
     ...CHURN_KINDS.map((kind) =>
       createChurnScorer({
-        ...scoring,
+        ...loop,
         score: (request) => pool.scoreChurn(request),
         model: () => churnOf(kind),
         entriesOf: (sids) => calls.entriesOf(sids),
@@ -122,6 +122,7 @@ export async function createServing({ calls, columns, modelOf, pool, projector, 
       }),
     ),
   ];
+  const scorers = createScorers(scoring);
 
   function ledgers(refold: Refold): Ledgers {
     const row = createCustomerColumns();
@@ -166,6 +167,13 @@ export async function createServing({ calls, columns, modelOf, pool, projector, 
     ledgers,
     async settle(): Promise<void> {
       for (const scorer of scorers) await scorer.settle();
+    },
+    /** Everybody by the models in force, into another place than the live table. */
+    async scoreAll(write: (batch: ScoreBatch) => Promise<number>): Promise<void> {
+      for (const scorer of createScorers({ ...scoring, writeScores: write, left: async () => null })) {
+        await using once = scorer;
+        await once.settle();
+      }
     },
     definitions,
     /** Statistics for a fit: of now, or as the log stood at `seq`, up to a local day. */

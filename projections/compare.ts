@@ -40,10 +40,17 @@ const hexOf = (sid: Uint8Array): string => Buffer.from(sid).toString('hex');
 const keyOf = (sid: Uint8Array): string => Buffer.from(sid).readBigInt64BE(0).toString();
 const NOTHING = 'nothing';
 
-export async function compareTables(pool: Pool, fold: FoldToCompare, sids: Uint8Array[]): Promise<Comparison> {
+/** @param names what is compared; both unless said. */
+export async function compareTables(
+  pool: Pool,
+  fold: FoldToCompare,
+  sids: Uint8Array[],
+  names: readonly TableDifference['projection'][] = ['events', 'customers'],
+): Promise<Comparison> {
   const keys = sids.map(keyOf);
   const tables = await readTables(pool, keys);
-  await fold.waitFor(Math.max(tables.events, tables.customers));
+  const at = names.map((name) => tables[name]);
+  await fold.waitFor(Math.max(...at));
   const [entries, state] = [await fold.entriesOf(sids), await fold.rowsOf(sids)];
   const result: Comparison = {
     events: tables.events,
@@ -56,7 +63,7 @@ export async function compareTables(pool: Pool, fold: FoldToCompare, sids: Uint8
   for (const [i, sid] of sids.entries()) {
     const one = entries[i];
     const text = hexOf(sid);
-    if (!one || one.seq > Math.min(tables.events, tables.customers)) {
+    if (!one || one.seq > Math.min(...at)) {
       result.skipped++;
       continue;
     }
@@ -64,10 +71,11 @@ export async function compareTables(pool: Pool, fold: FoldToCompare, sids: Uint8
     const own = one.sid === text && !one.erased;
     if (own) result.documents += one.orders.length + one.refunds.length;
     const documents = { table: tables.documents.get(keys[i]!) ?? NOTHING, ledger: (own && ledgerText(one)) || NOTHING };
-    if (documents.table !== documents.ledger)
+    if (names.includes('events') && documents.table !== documents.ledger)
       result.differences.push({ projection: 'events', sid: text, seq: one.seq, ...documents });
     const row = { table: tables.rows.get(keys[i]!) ?? NOTHING, ledger: stateText(state, i) ?? NOTHING };
-    if (row.table !== row.ledger) result.differences.push({ projection: 'customers', sid: text, seq: one.seq, ...row });
+    if (names.includes('customers') && row.table !== row.ledger)
+      result.differences.push({ projection: 'customers', sid: text, seq: one.seq, ...row });
   }
   return result;
 }

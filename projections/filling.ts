@@ -11,6 +11,7 @@ const HEAPS: Readonly<Record<string, { deferred: 'all' | 'others'; unique?: stri
   transactions: { deferred: 'all', unique: dropLosingTransactions },
   events: { deferred: 'all', unique: dropRepeatedEvents },
   customers: { deferred: 'others' },
+  scores: { deferred: 'others' },
 };
 /** PostgreSQL, appendix A. */
 const UNIQUE_VIOLATION = '23505';
@@ -70,6 +71,16 @@ export async function finishFilling(client: ClientBase): Promise<void> {
     'select n, table_name as "table", key, statement from rm.deferred order by n',
   );
   if (rows.length === 0) return;
+  if (rows.some(({ table }) => table === 'transactions')) await joinCustomers(client);
+  for (const { n, table, key, statement } of rows) {
+    await make(client, statement, key ? HEAPS[table]?.unique : undefined);
+    await client.query('delete from rm.deferred where n = $1', [n]);
+  }
+  await client.query(`analyze ${[...new Set(rows.map(({ table }) => `rm.${table}`))].join(', ')}`);
+}
+
+/** Rows go to whom they belong to since the links of the whole log, and the erased leave. */
+async function joinCustomers(client: ClientBase): Promise<void> {
   for (const table of ['transactions', 'events', 'observations'])
     await client.query(
       `update rm.${table} t set sid_key = l.canonical_key from rm.links l where l.sid_key = t.sid_key and l.canonical_key <> t.sid_key`,
@@ -77,15 +88,6 @@ export async function finishFilling(client: ClientBase): Promise<void> {
   const erased = await client.query<{ sid_key: string; seq: string }>('select sid_key, seq from rm.erasures');
   const seqs = new Map(erased.rows.map(({ sid_key, seq }) => [sid_key, Number(seq)]));
   await forget(client, await eraseGroups(client, seqs));
-  for (const { n, table, key, statement } of rows) {
-    await make(client, statement, key ? HEAPS[table]?.unique : undefined);
-    await client.query('delete from rm.deferred where n = $1', [n]);
-  }
-  await client.query(
-    `analyze ${Object.keys(HEAPS)
-      .map((table) => `rm.${table}`)
-      .join(', ')}`,
-  );
 }
 
 /** Most logs hold a key once: it is tried as it is, and only when it fails is it looked for what stands twice. */

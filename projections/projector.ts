@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type EventStore, type Recorded, StoreUnavailable } from '#streams/event-store.ts';
 import { decodeMessage } from '#streams/pack.ts';
 import { Batch, stagingTables } from './batch.ts';
-import { openTables } from './catalogue.ts';
+import { openTables, type ProjectionName } from './catalogue.ts';
 import { CopyBuffer } from './copy-binary.ts';
 import * as customers from './customers.ts';
 import { finishFilling, isFilling } from './filling.ts';
@@ -36,8 +36,8 @@ export interface ProjectorOptions {
   /** With it the views that name customers are made (identified-views.ts). */
   keyringUrl?: string;
   windowDays?: number;
-  /** Fills the tables beside the live ones (shadow.ts). */
-  shadow?: boolean;
+  /** Fills the tables of these projections beside the live ones (shadow.ts), and no others. */
+  shadow?: readonly ProjectionName[];
   /** A transaction takes at least this many events when they are there … */
   batchEvents?: number;
   /** … and waits this long for them. */
@@ -59,6 +59,8 @@ const DROP_WHEN = 32;
 
 export function startProjector(options: ProjectorOptions): Projector {
   const { store, log } = options;
+  const keeps = (name: ProjectionName) => options.shadow?.includes(name) ?? true;
+  const fold = keeps('customers') ? options.fold : undefined;
   const batchEvents = options.batchEvents ?? 10_000;
   const lingerMs = options.lingerMs ?? 200;
   const now = options.now ?? Date.now;
@@ -66,7 +68,7 @@ export function startProjector(options: ProjectorOptions): Projector {
   const stopping = new AbortController();
   const writer = createWriter({
     databaseUrl: options.databaseUrl,
-    shadow: options.shadow ?? false,
+    shadow: options.shadow !== undefined,
     log,
     session: [...stagingTables, customers.stageTable, scores.stageTable],
     onConnect: (client) => window.load(client),
@@ -100,7 +102,10 @@ export function startProjector(options: ProjectorOptions): Projector {
     if (!opened) return;
     options.onProgress?.({ ...position });
     if (filling) return;
-    const reached = Math.min(position.events, options.fold ? position.customers : Number.POSITIVE_INFINITY);
+    const reached = Math.min(
+      keeps('events') ? position.events : Number.POSITIVE_INFINITY,
+      fold ? position.customers : Number.POSITIVE_INFINITY,
+    );
     for (const one of waiting) if (one.seq <= reached) one.resolve({ ...position });
     waiting = waiting.filter((one) => one.seq > reached);
   }
@@ -169,7 +174,7 @@ export function startProjector(options: ProjectorOptions): Projector {
   /** What was left out and is applied now; the ledger has read at least as far as the tables. */
   async function release(): Promise<void> {
     // Heaps without keys take nothing twice: when they are made whole.
-    if (!options.parked || filling) return;
+    if (!options.parked || filling || !keeps('events')) return;
     await drain();
     const live = batch;
     const merged = await mergeReleased({
@@ -282,6 +287,7 @@ export function startProjector(options: ProjectorOptions): Projector {
           const step = { from: committed, to: to === count ? answer.seq : committed };
           await writer.commit('customers', step, (client) => customers.mergeCustomers(client, rows));
           committed = step.to;
+          applied += to - from;
         }
         if (answer.seq > position.customers) {
           position.customers = answer.seq;
@@ -313,37 +319,41 @@ export function startProjector(options: ProjectorOptions): Projector {
     const at = await writer.open();
     Object.assign(position, { events: at.events, customers: at.customers });
     await writer.read((client) => checkWorkspace(client, store));
-    await alignZone();
+    if (keeps('events')) await alignZone();
     const { keyringUrl } = options;
     if (keyringUrl !== undefined) await writer.read((client) => grantViews(client, { keyringUrl, log }));
-    filling = options.shadow === true && (await writer.read(isFilling));
+    filling = options.shadow !== undefined && (await writer.read(isFilling));
     // What the ledger of another program has applied meanwhile.
-    if (options.parked) await parkedIn(1, position.events);
+    if (options.parked && keeps('events')) await parkedIn(1, position.events);
     await release();
     opened = true;
     moved();
+    if (!keeps('events') && !keeps('customers')) return;
     if (filling) {
       await fill();
       await release();
     }
-    await Promise.all([followLog(), options.fold ? syncCustomers(options.fold) : undefined]);
+    await Promise.all([keeps('events') ? followLog() : undefined, fold ? syncCustomers(fold) : undefined]);
   }
 
   /** Tables without indexes, up to the end that the log has now; then they are made whole. */
   async function fill(): Promise<void> {
     const end = await store.lastSequence('EVT');
     while (filling) {
-      await Promise.all([followLog(end), options.fold ? syncCustomers(options.fold, end) : undefined]);
+      await Promise.all([keeps('events') ? followLog(end) : undefined, fold ? syncCustomers(fold, end) : undefined]);
       if (stopping.signal.aborted) return;
       try {
-        await writer.commit('events', { from: position.events, to: position.events, durable: true }, finishFilling);
-        filling = false;
+        await finish();
       } catch (error) {
         if (!(error instanceof Rewound)) throw error;
         position.events = error.found;
       }
     }
     moved();
+  }
+  async function finish(): Promise<void> {
+    await writer.commit('events', { from: position.events, to: position.events, durable: true }, finishFilling);
+    filling = false;
   }
 
   const done = run().catch((error: Error & { code?: string }) => {
@@ -380,6 +390,7 @@ export function startProjector(options: ProjectorOptions): Projector {
         wakeSync();
         moved();
       }),
+    finish,
     counts: () => tableCounts(reader.db),
     async writeScores(given) {
       const count = scores.scoreCount(given);

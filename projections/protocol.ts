@@ -1,6 +1,7 @@
 // What the projector thread is given and answers: structured-cloneable types only. Served with streams/rpc.ts on each port it is sent.
 import type { MessagePort } from 'node:worker_threads';
 import type { NatsOptions } from '#streams/jetstream/connection.ts';
+import type { ProjectionName } from './catalogue.ts';
 import type { ScoreBatch } from './scores.ts';
 
 export interface ProjectorConfig {
@@ -10,8 +11,8 @@ export interface ProjectorConfig {
   fold: MessagePort;
   /** The keyring's database, for the views that name customers; without it only pseudonyms are shown. */
   keyringUrl?: string;
-  /** Fills the tables beside the live ones (shadow.ts). */
-  shadow?: boolean;
+  /** Fills the tables of these projections beside the live ones (shadow.ts), and no others. */
+  shadow?: readonly ProjectionName[];
   /** Days of the window of rm.events; 90. */
   windowDays?: number;
 }
@@ -37,7 +38,7 @@ export interface TableCounts {
 export interface ProjectorStatus extends Position {
   /** Of a rebuild: its tables are heaps that nobody can look anything up in yet, whatever the positions say. */
   filling: boolean;
-  /** Events that were put into tables since the start, rows or not. */
+  /** Events (rows or not) and rows of customers that were put into tables since the start. */
   applied: number;
   /** Why PostgreSQL does not take writes at the moment; it is tried again for ever. */
   trouble: string | null;
@@ -48,6 +49,8 @@ export interface ProjectorStatus extends Position {
 export type ProjectorHandlers = {
   position(): Position;
   status(): ProjectorStatus;
+  /** Indexes of scores that were given beside the live ones are made; other tables do it by themselves. */
+  finish(): Promise<void>;
   /** Resolved when both positions have reached `seq`; rejects when the projector has ended. */
   waitFor(seq: number): Promise<Position>;
   counts(): Promise<TableCounts>;

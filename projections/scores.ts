@@ -29,6 +29,12 @@ export interface ScoreBatch {
 const STAGE = 'stage_scores';
 const COLUMNS =
   'sid_key, model_id, p_churn, p_alive, clv_mean, clv_p05, clv_p50, clv_p95, expected_purchases, horizon_days, seq, ts, clock';
+/** What a score says, and all that changes with it. */
+export const SCORE_VALUES = COLUMNS.split(', ').slice(2, 9);
+export const SCORE_SET = COLUMNS.split(', ')
+  .slice(2)
+  .map((column) => `${column} = excluded.${column}`)
+  .join(', ');
 const COLUMN_COUNT = 13;
 export const stageTable = `create temp table if not exists ${STAGE} (
   sid_key bigint, model_id text collate "C", p_churn double precision, p_alive double precision, clv_mean double precision,
@@ -40,10 +46,7 @@ select distinct on (sid_key) ${COLUMNS} from ${STAGE} s
 where not exists (select from rm.erasures e where e.sid_key = s.sid_key)
   and not exists (select from rm.links l where l.sid_key = s.sid_key and l.canonical_key <> l.sid_key and l.seq > s.seq)
 order by sid_key
-on conflict (sid_key, model_id) do update set ${COLUMNS.split(', ')
-  .slice(2)
-  .map((column) => `${column} = excluded.${column}`)
-  .join(', ')}
+on conflict (sid_key, model_id) do update set ${SCORE_SET}
 where excluded.seq >= t.seq`;
 
 /** @throws RangeError when the columns are not of one length. */

@@ -28,13 +28,14 @@ const projector = startProjector({
   onProgress: (position) => post({ event: 'progress', position }),
   onFailure: ({ code, message }) => post({ event: 'failed', code, message }),
   ...(config.keyringUrl === undefined ? {} : { keyringUrl: config.keyringUrl }),
-  shadow: config.shadow ?? false,
+  ...(config.shadow === undefined ? {} : { shadow: config.shadow }),
   ...(config.windowDays === undefined ? {} : { windowDays: config.windowDays }),
 });
 const callers: MessagePort[] = [];
 const handlers: ProjectorHandlers = {
   position: projector.position,
   status: projector.status,
+  finish: projector.finish,
   waitFor: projector.waitFor,
   counts: projector.counts,
   writeScores: projector.writeScores,

@@ -55,6 +55,12 @@ export const criteria = (logLikelihood: number, parameters: number, n: number) =
   bic: parameters * Math.log(n) - 2 * logLikelihood,
 });
 
+/** Largest |∂ ln L / ∂ ln parameter|; null where the likelihood is no number there (amounts of 1e300 beside 1e-300). */
+export function gradientNorm(gradient: readonly number[]): number | null {
+  const norm = Math.max(...gradient.map(Math.abs));
+  return Number.isFinite(norm) ? norm : null;
+}
+
 /** Fewer customers than this are refused; below FEW_CUSTOMERS the fit is flagged. */
 export const MIN_CUSTOMERS = 10;
 export const FEW_CUSTOMERS = 30;

@@ -6,7 +6,16 @@ import { digammaDifference, trigamma } from '../numerics/gamma.ts';
 import { type Box, type Evaluation, type Maximum, maximise } from '../numerics/newton.ts';
 import { inLogParameters } from './beta-geometric-likelihood.ts';
 import { checkLengths, checkWeight, gather, uniqueRows } from './compress.ts';
-import { criteria, type Diagnostic, FEW_CUSTOMERS, type Fit, MIN_CUSTOMERS, RowError, type TimeUnit } from './fit.ts';
+import {
+  criteria,
+  type Diagnostic,
+  FEW_CUSTOMERS,
+  type Fit,
+  gradientNorm,
+  MIN_CUSTOMERS,
+  RowError,
+  type TimeUnit,
+} from './fit.ts';
 import { toResult } from './purchase-fit.ts';
 
 export interface GammaGammaParams {
@@ -122,7 +131,7 @@ export function fitCompressed(spend: CompressedSpend, unit: TimeUnit = 'week'): 
       reason: 'no-convergence',
       message: `no maximum found after ${best.iterations} steps; are all amounts in one currency and unit?`,
       iterations: best.iterations,
-      gradientNorm: Math.max(...best.gradient.map(Math.abs)),
+      gradientNorm: gradientNorm(best.gradient),
     };
   warn(diagnostics, best, totals);
   const logLikelihood = best.value - totals.n * Math.log(totals.mean);

@@ -11,6 +11,7 @@ import {
   FEW_CUSTOMERS,
   type Fit,
   type FitRefused,
+  gradientNorm,
   MIN_CUSTOMERS,
   type TimeUnit,
 } from './fit.ts';
@@ -106,7 +107,7 @@ export function fitPurchases<Model extends string, Name extends string>(
         `no maximum found in ${best.iterations} steps: ${diagnostics.map((d) => d.message).join('; ') || 'the likelihood has no clear top; check units and rows'}`,
       ),
       iterations: best.iterations,
-      gradientNorm: Math.max(...best.gradient.map(Math.abs)),
+      gradientNorm: gradientNorm(best.gradient),
       diagnostics,
     };
   const scale = names.map((name) => (kind.times.includes(name) ? 1 / timeScale : 1));

@@ -1,6 +1,12 @@
-// The tables filled anew beside the live ones; days computed anew in another zone (shown first, then done by the server, which starts again).
+// Read models built anew beside the live ones; days computed anew in another zone (shown first, then done by the server, which starts again).
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { RebuildState, ZoneControl, ZonePreview } from '#api/deps.ts';
+import {
+  REBUILD_TARGETS,
+  type RebuildState,
+  type RebuildTarget,
+  type ZoneControl,
+  type ZonePreview,
+} from '#api/deps.ts';
 import { type Client, createClient, dataDirOf, withServer } from '../client.ts';
 import { findRunning } from '../data-dir.ts';
 import { type Command, type Io, UsageError } from './command.ts';
@@ -15,14 +21,21 @@ const PATIENCE_MS = 180_000;
 
 export const rebuild: Command = {
   name: 'rebuild',
-  summary: 'fill the tables anew beside the live ones; compute every earlier day anew in another zone',
+  summary: 'build tables or the ledger anew beside what is live; compute every earlier day anew in another zone',
   help: `
-axiom47 rebuild tables [--data-dir DIR] [--json]
+axiom47 rebuild NAME [--data-dir DIR] [--json]
 axiom47 rebuild --zone [--yes]
 
-tables: fills the read models again from the log, beside the live ones, compares every customer with the ledger and then puts them in the place of the
-live ones, which are read and written meanwhile. Says for how many customers the old ones were different. Tables that do not equal the
-ledger are thrown away and the live ones stay.
+NAME is what is built anew, beside what is live and is read and written meanwhile:
+  tables     orders, refunds, activities, links, erasures, deployments, and one row a customer: \`events\` and \`customers\` in one
+  events     all of these that come from the log
+  customers  one row a customer, from the ledger
+  scores     everybody scored again by the models in force
+  ledger     the fold in memory, from the start of the log: compared with the one that serves, which stays
+Tables are compared with the ledger customer by customer and then take the place of the live ones in one short step; tables that do not equal
+the ledger are thrown away and the live ones stay. Says for how many customers what was live is different. Scores are compared where model,
+position and clock are the same. While it builds, stderr shows how far it is, rows a second and what remains. When it is interrupted at
+any moment, what is live is as it was.
 
 --zone: after \`axiom47 workspace zone ZONE\` new events get their day in the new zone and earlier ones keep theirs. This gives every earlier day to the
 zone in force, except dates that came without a time: the whole log is folded again and the tables are filled again. Answers about the log
@@ -35,11 +48,13 @@ Example: axiom47 workspace zone Europe/Berlin && axiom47 rebuild --zone --yes
 `,
   async run(argv, io) {
     const { values, positionals } = parseCommand(argv, { zone: { type: 'boolean' }, yes: { type: 'boolean' } });
-    const tables = positionals.length === 1 && positionals[0] === 'tables' && !values.zone && !values.yes;
-    if (!tables && (!values.zone || positionals.length > 0))
-      throw new UsageError('rebuild takes `tables`, or --zone [--yes]');
-    if (tables)
-      return withServer(dataDirOf(values['data-dir']), { io }, (client) => rebuildTables(client, values.json, io));
+    const what = REBUILD_TARGETS.find((name) => positionals.length === 1 && positionals[0] === name);
+    if (what === undefined ? !values.zone || positionals.length > 0 : values.zone || values.yes)
+      throw new UsageError(`rebuild takes one of ${REBUILD_TARGETS.join(', ')}; or --zone [--yes]`);
+    if (what !== undefined)
+      return withServer(dataDirOf(values['data-dir']), { io }, (client) =>
+        rebuildBeside(client, what, values.json, io),
+      );
     const dataDir = dataDirOf(values['data-dir']);
     const own = findRunning(dataDir) === undefined;
     const asked = await withServer(dataDir, { io }, async (client) => {
@@ -70,25 +85,40 @@ Example: axiom47 workspace zone Europe/Berlin && axiom47 rebuild --zone --yes
   },
 };
 
-async function rebuildTables(client: Client, json: boolean | undefined, io: Io): Promise<number> {
-  await client.call<RebuildState>('POST', '/api/rebuild');
+async function rebuildBeside(client: Client, what: RebuildTarget, json: boolean | undefined, io: Io): Promise<number> {
+  await client.call<RebuildState>('POST', `/api/rebuild?what=${what}`);
   for (let spoke = performance.now(); ; await sleep(POLL_MS)) {
     const state = await client.call<RebuildState>('GET', '/api/rebuild');
-    const { step, seq, of, rows, ms, differs, first, detail } = state;
+    const { step, seq, rows, ms, compared, differs, first, detail } = state;
     if (step === 'done' || step === 'failed') {
       print(io, json, state, () =>
         step === 'failed'
           ? 'Nothing was switched.'
-          : `${rows} rows in ${(ms / 1000).toFixed(1)} s, compared with the ledger and live from log position ${seq} on; ` +
-            `the tables before were different for ${differs} customers${first.length > 0 ? ` (sid_key ${first.join(', ')})` : ''}`,
+          : `${what}: ${rows} ${what === 'scores' ? 'scores' : 'events and rows'} in ${(ms / 1000).toFixed(1)} s (${perSecond(state)}), ` +
+            `${compared} customers compared with the ledger, log position ${seq}: ${detail}; ` +
+            `what was live is different for ${differs} customers${first.length > 0 ? ` (${first.join(', ')})` : ''}`,
       );
       if (step === 'failed') io.stderr(`axiom47: ${detail}\n`);
-      return step === 'done' ? 0 : 1;
+      return step === 'done' && !(what === 'ledger' && differs !== 0) ? 0 : 1;
     }
     if (performance.now() - spoke < SAY_MS) continue;
     spoke = performance.now();
-    io.stderr(`${step} … log position ${seq} of ${of}\n`);
+    io.stderr(`${progressOf(state)}\n`);
   }
+}
+
+const BAR = 24;
+const perSecond = ({ rows, ms }: RebuildState): string => `${Math.round(ms > 0 ? (rows * 1000) / ms : 0)} rows/s`;
+
+/** @example progressOf({ step: 'building', seq: 50, of: 100, rows: 9000, ms: 3000, … }) // 'building   ████████████░░░░░░░░░░░░ 50 %, 3000 rows/s, 3 s left' */
+export function progressOf(state: RebuildState): string {
+  const { step, seq, of, ms } = state;
+  const share = of > 0 ? Math.min(1, seq / of) : 1;
+  const full = Math.round(share * BAR);
+  const bar = `${step.padEnd(10)} ${'█'.repeat(full)}${'░'.repeat(BAR - full)} ${Math.floor(share * 100)} %`;
+  if (step !== 'building') return bar;
+  const left = share > 0 ? `, ${Math.ceil((ms / share - ms) / 1000)} s left` : '';
+  return `${bar}, ${perSecond(state)}${left}`;
 }
 
 const inWords = (preview: ZonePreview): string =>

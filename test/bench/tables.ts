@@ -419,7 +419,7 @@ async function rebuilding(): Promise<Measurement[]> {
     const client = await own.pool.connect();
     const cost = await costOf(engines, rows, async () => {
       await createShadow(client);
-      await using shadow = startProjector({ databaseUrl: url, store, log: silent, lingerMs: 50, shadow: true });
+      await using shadow = startProjector({ databaseUrl: url, store, log: silent, lingerMs: 50, shadow: ['events'] });
       await shadow.waitFor(to);
     });
     const switching = performance.now();

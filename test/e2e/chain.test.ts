@@ -83,6 +83,23 @@ test('a message lost under a running server: it serves on, and says which projec
   ]);
   const { metricsUrl } = JSON.parse(readFileSync(join(other, 'run.json'), 'utf8')) as { metricsUrl: string };
   expect(await (await fetch(metricsUrl)).text()).toContain('axiom47_ledger_mismatches 1');
+  // State alone is mended from the ledger, and the ledger equals one folded from the start.
+  const customers = await run(['rebuild', 'customers', '--json', '--data-dir', other]);
+  expect([customers.code, customers.json<RebuildState>()]).toEqual([
+    0,
+    expect.objectContaining({ what: 'customers', step: 'done', rows: 5, compared: 5, differs: 1 }),
+  ]);
+  expect((await projections()).code).toBe(0);
+  const ledger = await run(['rebuild', 'ledger', '--json', '--data-dir', other]);
+  expect([ledger.code, ledger.json<RebuildState>()]).toEqual([
+    0,
+    expect.objectContaining({ what: 'ledger', step: 'done', rows: 6, compared: 5, differs: 0 }),
+  ]);
+  const scores = await run(['rebuild', 'scores', '--json', '--data-dir', other]);
+  expect([scores.code, scores.json<RebuildState>()]).toEqual([
+    0,
+    expect.objectContaining({ what: 'scores', step: 'done', differs: 0 }),
+  ]);
   // What was found is mended from the log, under the eyes of the same server.
   await program.sql('delete from rm.transactions where sid_key = (select min(sid_key) from rm.transactions)');
   const rebuilt = await run(['rebuild', 'tables', '--json', '--data-dir', other]);

@@ -152,7 +152,7 @@ test('tables equal the ledger for any events, links (chains and rings) and erasu
           log: keepLog().log,
           batchEvents,
           lingerMs: 1,
-          shadow: true,
+          shadow: ['events', 'customers'],
         });
         await shadow.waitFor(messages.length);
         const beside = new ShadowClient(url);

@@ -94,7 +94,7 @@ test('events acknowledged by JetStream are in the tables, scores too, and a late
       events: 2,
       customers: 2,
       filling: false,
-      applied: 2,
+      applied: 3,
       trouble: null,
       failure: null,
     });

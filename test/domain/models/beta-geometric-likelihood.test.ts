@@ -1,7 +1,9 @@
 // The likelihood of BG/NBD and MBG/NBD: customer by customer as the papers write it, and its derivatives by differences.
 import { describe, expect, test } from 'vitest';
 import { betaGeometricLikelihood } from '#domain/models/beta-geometric-likelihood.ts';
+import * as bgNbd from '#domain/models/bg-nbd.ts';
 import { compress } from '#domain/models/compress.ts';
+import * as mbgNbd from '#domain/models/mbg-nbd.ts';
 import { lnBeta } from '#domain/numerics/beta.ts';
 import { lnGamma } from '#domain/numerics/gamma.ts';
 import { expectClose } from '../../support/close.ts';
@@ -71,6 +73,13 @@ describe.each([
       });
     });
   });
+});
+
+test('the models ask it with their own number of trials at birth', () => {
+  const columns = { frequency: column(0), recency: column(1), T: column(2), weight: column(3) };
+  const [r, alpha, a, b] = points[0] as [number, number, number, number];
+  expectClose(bgNbd.logLikelihood({ r, alpha, a, b }, columns), naive(points[0]!, 0, 1), 1e-12);
+  expectClose(mbgNbd.logLikelihood({ r, alpha, a, b }, columns), naive(points[0]!, 1, 1), 1e-12);
 });
 
 test('a customer who is dead for sure does not overflow', () => {

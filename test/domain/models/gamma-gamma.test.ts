@@ -108,6 +108,18 @@ test('a parameter at its bound is named with the side', () => {
   });
 });
 
+test('amounts too far apart for doubles: no maximum, and the answer holds no NaN', () => {
+  const far = Array.from({ length: 20 }, (_, i) => [1 + (i % 3), i % 2 ? 1e300 : 1e-300] as const);
+  expect(gammaGamma.fit(columns(far))).toMatchObject({
+    ok: false,
+    reason: 'no-convergence',
+    iterations: 0,
+    gradientNorm: null,
+    n: 20,
+    message: expect.stringContaining('are all amounts in one currency and unit?'),
+  });
+});
+
 test('rows that cannot be are refused by row and column', () => {
   const refuse = (rows: [number, number][], weight?: number[]) => () => gammaGamma.fit(columns(rows, weight));
   expect(refuse([[1.5, 4]])).toThrow('row 1, column frequency: 1.5');
