@@ -16,7 +16,7 @@ const dataDir = join(folder, 'main');
 afterAll(removeFolders);
 
 const POISONED = {
-  NODE_OPTIONS: `--import=${pathToFileURL(resolve(import.meta.dirname, '../support/poisoned-program.ts')).href}`,
+  NODE_OPTIONS: `--import=${pathToFileURL(resolve(import.meta.dirname, '../support/poisoned-process.ts')).href}`,
 };
 const order = (id: string, n: number, amount = '20.00') => ({
   type: 'order.placed',

@@ -112,7 +112,7 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
     names.set(Buffer.from(sid).toString('hex'), id);
     return sid;
   };
-  function store(events: InputEvent[], source: string, run: string | null): number {
+  function store(events: InputEvent[], source: string, run: string | null, schemaVersion = 1): number {
     const pack = new PackWriter();
     for (const event of events) {
       const sid = identify(event.customerId);
@@ -121,6 +121,7 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
       counters.set(partition, counter + 1);
       const stored: StoredEvent = {
         ...storedEvent(0),
+        schemaVersion,
         sid,
         counter,
         type: event.type,
@@ -431,7 +432,7 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
   const app: App = createApp(deps);
 
   /** Orders straight into the log, as one batch. */
-  const orders = (list: Order[]): number =>
+  const orders = (list: Order[], schemaVersion = 1): number =>
     store(
       list.map((order) => ({
         ...blank,
@@ -442,6 +443,7 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
       })),
       'shop',
       null,
+      schemaVersion,
     );
   const deployModel = async (value: ClvModel) => {
     const model = await deps.models.importModel(value, { ...value }, 'test');
