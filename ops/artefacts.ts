@@ -1,12 +1,16 @@
-// Model artefacts on disk, named by what is in them: `<sha256>.json`. Written once, checked at every read.
+// Model artefacts on disk, named by what is in them: `<sha256>.json`. Written once, checked at every read; kept in an object store too when
+// one is configured, from where they come back to a disk that lost them.
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { replaceFile } from './engines/durable-file.ts';
+import type { Objects } from './objects.ts';
 
 export interface Artefacts {
-  /** Stores the value and answers its digest (hex); the same value again is the same file. */
-  put(value: unknown): string;
+  /** Stores the value, here and in the object store, and answers its digest (hex); the same value again is the same file. */
+  put(value: unknown): Promise<string>;
+  /** Brings those that are missing or damaged here from the object store; what is not there either is left to `get`, which says so. */
+  bring(digests: Iterable<string>): Promise<number>;
   /** @throws Error naming the file when it is missing or its bytes no longer have that digest. */
   get(digest: string): Record<string, unknown>;
 }
@@ -22,14 +26,34 @@ export function canonicalJson(value: unknown): string {
 
 export const sha256 = (text: string | Uint8Array): string => createHash('sha256').update(text).digest('hex');
 
-export function openArtefacts(folder: string): Artefacts {
+const keyOf = (digest: string): string => `artefacts/${digest}.json`;
+
+export function openArtefacts(folder: string, objects: Objects | null = null): Artefacts {
   const fileOf = (digest: string) => join(folder, `${digest}.json`);
+  const whole = (digest: string): boolean =>
+    existsSync(fileOf(digest)) && sha256(readFileSync(fileOf(digest))) === digest;
   return {
-    put(value) {
+    async put(value) {
       const text = canonicalJson(value);
       const digest = sha256(text);
-      if (!existsSync(fileOf(digest))) replaceFile(fileOf(digest), text, 0o600);
+      if (!whole(digest)) replaceFile(fileOf(digest), text, 0o600);
+      await objects?.put(keyOf(digest), new TextEncoder().encode(text), 'application/json');
       return digest;
+    },
+    async bring(digests) {
+      let brought = 0;
+      for (const digest of objects === null ? [] : digests) {
+        if (whole(digest)) continue;
+        const bytes = await objects!.get(keyOf(digest));
+        if (bytes === null) continue;
+        if (sha256(bytes) !== digest)
+          throw new Error(
+            `artefact ${digest.slice(0, 12)}… in the object store was changed: its SHA-256 is another one`,
+          );
+        replaceFile(fileOf(digest), Buffer.from(bytes).toString('utf8'), 0o600);
+        brought++;
+      }
+      return brought;
     },
     get(digest) {
       let text: string;

@@ -24,6 +24,8 @@ export interface ChurnDeps {
   definitions: () => readonly ChurnInForce[];
   present: () => { seq: number; day: number; offsets: Offsets };
   reportingCurrency: string;
+  /** Folder of the fold's snapshots. */
+  snapshotDir: string;
   codeVersion: string;
   now: () => number;
 }
@@ -51,6 +53,7 @@ export function createChurn(deps: ChurnDeps): Churn {
       today: day,
       offsets,
       ledger: { reportingCurrency: deps.reportingCurrency },
+      snapshotDir: deps.snapshotDir,
       cutoffs,
       latenessDays,
     });

@@ -12,6 +12,7 @@ import { DEFAULT_BURN_IN_DAYS } from '#domain/coverage.ts';
 import { createPool } from '#processors/pool.ts';
 import { openTables } from '#projections/catalogue.ts';
 import { startGuardedFold } from '#projections/memory/guarded-thread.ts';
+import { startPastThread } from '#projections/memory/past/thread.ts';
 import type { FoldMessage } from '#projections/memory/protocol.ts';
 import { scoresLeft } from '#projections/scores.ts';
 import { startProjectorThread } from '#projections/thread.ts';
@@ -36,6 +37,7 @@ import { DEMO_SOURCE, seedDemo } from './demo/seed.ts';
 import { startEngines } from './engines/supervisor.ts';
 import { startLedgers } from './ledgers.ts';
 import { checkListen, closeable, listen, listenMetrics } from './listen.ts';
+import { openS3 } from './objects.ts';
 import { packageVersion, projectRoot } from './project.ts';
 import { createRebuild } from './rebuild.ts';
 import { createRefold } from './refold.ts';
@@ -142,13 +144,19 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     doors.reject(new Error('the start was given up'));
     await gatewayStarting.catch(() => undefined);
   });
+  const folding = { snapshotDir: dir.folders.snapshots, ledger: { reportingCurrency: currency } };
+  // Before the fold, which tells it what it has applied to its very end.
+  const past = opening.use(
+    startPastThread(
+      { nats: engines.nats.options, ...folding, indexDir: join(dir.folders.snapshots, 'events') },
+      logOf(log),
+    ),
+  );
   const letters = await openDeadLetters({ store, version: packageVersion, now: Date.now, log });
   const fold = opening.use(
     await startGuardedFold(
-      { nats: engines.nats.options, snapshotDir: dir.folders.snapshots, ledger: { reportingCurrency: currency } },
-      logOf(log),
-      (message) => hear(message),
-      letters,
+      { nats: engines.nats.options, ...folding },
+      { log: logOf(log), hear: (message) => hear(message), guard: letters, past },
     ),
   );
   await fold.calls.waitFor(await store.lastSequence('EVT'));
@@ -214,9 +222,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     await fold.calls.waitFor(seq);
     await serving.refresh();
   };
+  const artefacts = openArtefacts(dir.folders.artefacts, config.s3 ? openS3(config.s3) : null);
+  const brought = await artefacts.bring((await fold.calls.deployments()).map(({ digest }) => digest));
+  if (brought > 0) log.warn({ artefacts: brought }, 'artefacts were missing here and came from the object store');
   const registry = createRegistry({
     store,
-    artefacts: openArtefacts(dir.folders.artefacts),
+    artefacts,
     appendFact: (fact) => gateway.calls.appendFact(fact),
     applied,
     deployments: () => serving.deployments(),
@@ -231,6 +242,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const tables = opening.use(openTables(engines.postgres.url));
   const serving = await createServing({
     calls: fold.calls,
+    past: past.calls,
     columns,
     modelOf: (deployment) => registry.serving(deployment),
     pool,
@@ -262,6 +274,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     definitions: serving.churnDefinitions,
     present: serving.present,
     reportingCurrency: workspace.reportingCurrency,
+    snapshotDir: dir.folders.snapshots,
     codeVersion: packageVersion,
     now: Date.now,
   });
@@ -374,7 +387,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     gateway: gateway.calls,
     columns,
     ids: openIdIndex(await gateway.calls.idIndex()),
-    ledgers: serving.ledgers(refold),
+    ledgers: serving.ledgers,
     pool: { clv: (request) => pool.clvColumns(request) },
     fold: fold.calls,
     tables: createTables(tables.db, (seq) => projector.calls.waitFor(seq)),
@@ -384,7 +397,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     quarantine,
     replayParked: () => replayParked('request'),
     fit: createTraining({
-      statistics: (asOf) => serving.statistics(asOf, refold),
+      statistics: serving.statistics,
       pool,
       registry,
       currency: () => workspace.reportingCurrency,
@@ -420,7 +433,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
           startScratchFold({
             nats: engines.nats.options,
             snapshotDir: join(dir.folders.snapshots, 'refold'),
-            ledger: { reportingCurrency: currency },
+            ledger: { reportingCurrency: currency, stuck: letters.stuck() },
             log: logOf(log),
           }),
         log: logOf(log),

@@ -1,6 +1,7 @@
 // The environment, read once: parsed, checked and frozen. The only reader of process.env (the install and bin scripts aside).
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import type { S3Settings } from './objects.ts';
 
 const url = (protocols: string[]) =>
   z.string().superRefine((text, context) => {
@@ -36,6 +37,13 @@ const Environment = z.object({
   AXIOM47_PORT: port.default(8047),
   AXIOM47_METRICS_PORT: port.default(0),
   AXIOM47_PUBLIC_URL: oneUrl(['http', 'https']).optional(),
+  AXIOM47_S3_ENDPOINT: oneUrl(['http', 'https']).optional(),
+  AXIOM47_S3_BUCKET: z.string().optional(),
+  AXIOM47_S3_REGION: z.string().default('us-east-1'),
+  AXIOM47_S3_ACCESS_KEY_ID: z.string().optional(),
+  AXIOM47_S3_SECRET_ACCESS_KEY: z.string().optional(),
+  /** A file that holds the secret key. */
+  AXIOM47_S3_SECRET_ACCESS_KEY_FILE: z.string().optional(),
   AXIOM47_LOG_LEVEL: z
     .enum(
       ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
@@ -46,6 +54,13 @@ const Environment = z.object({
   npm_lifecycle_event: z.string().optional(),
   PATH: z.string().default(''),
 });
+
+const S3_VARIABLES = [
+  'AXIOM47_S3_ENDPOINT',
+  'AXIOM47_S3_BUCKET',
+  'AXIOM47_S3_ACCESS_KEY_ID',
+  'AXIOM47_S3_SECRET_ACCESS_KEY',
+] as const;
 
 type LogLevel = z.infer<typeof Environment>['AXIOM47_LOG_LEVEL'];
 
@@ -59,6 +74,8 @@ export type Config = Readonly<{
   publicUrl?: string;
   /** Always on loopback. */
   metricsPort: number;
+  /** Where artefacts are kept besides the data directory. */
+  s3?: Readonly<S3Settings>;
   logLevel: LogLevel;
   /** npm is the parent process. */
   startedByNpm: boolean;
@@ -74,11 +91,13 @@ export function readConfig(environment: Record<string, string | undefined> = pro
     Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
   );
   const unread: string[] = [];
-  if (set.DATABASE_URL_FILE !== undefined && set.DATABASE_URL === undefined) {
+  for (const name of ['DATABASE_URL', 'AXIOM47_S3_SECRET_ACCESS_KEY']) {
+    const file = set[`${name}_FILE`];
+    if (file === undefined || set[name] !== undefined) continue;
     try {
-      set.DATABASE_URL = readFileSync(set.DATABASE_URL_FILE, 'utf8').trim();
+      set[name] = readFileSync(file, 'utf8').trim();
     } catch (error) {
-      unread.push(`DATABASE_URL_FILE cannot be read (${(error as NodeJS.ErrnoException).code})`);
+      unread.push(`${name}_FILE cannot be read (${(error as NodeJS.ErrnoException).code})`);
     }
   }
   const parsed = Environment.safeParse(set);
@@ -91,6 +110,11 @@ export function readConfig(environment: Record<string, string | undefined> = pro
       'AXIOM47_NATS_CREDS is for a server named in AXIOM47_NATS_URL; the embedded one makes its own identities',
     );
   }
+  const s3 = S3_VARIABLES.filter((name) => set[name] !== undefined);
+  if (s3.length > 0 && s3.length < S3_VARIABLES.length)
+    problems.push(
+      `${s3.join(', ')} without ${S3_VARIABLES.filter((name) => !s3.includes(name)).join(', ')}: an object store needs all four`,
+    );
   if (!parsed.success || problems.length > 0) {
     throw new ConfigError(`the environment is not usable: ${[...new Set(problems)].join('; ')}`);
   }
@@ -113,6 +137,15 @@ export function readConfig(environment: Record<string, string | undefined> = pro
     logLevel: env.AXIOM47_LOG_LEVEL,
     startedByNpm: env.npm_lifecycle_event !== undefined,
     ...defined({ dataDir: env.AXIOM47_DATA_DIR, publicUrl: env.AXIOM47_PUBLIC_URL }),
+    ...(s3.length > 0 && {
+      s3: Object.freeze({
+        endpoint: env.AXIOM47_S3_ENDPOINT!,
+        bucket: env.AXIOM47_S3_BUCKET!,
+        region: env.AXIOM47_S3_REGION,
+        accessKeyId: env.AXIOM47_S3_ACCESS_KEY_ID!,
+        secretAccessKey: env.AXIOM47_S3_SECRET_ACCESS_KEY!,
+      }),
+    }),
   });
 }
 

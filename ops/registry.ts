@@ -78,7 +78,7 @@ export function createRegistry(deps: RegistryDeps): Registry {
     window: Window | null,
     by: string,
   ): Promise<ModelSummary> {
-    const digest = deps.artefacts.put(artefact);
+    const digest = await deps.artefacts.put(artefact);
     const answer = await handle(
       deps.store,
       modelDecider,
@@ -111,7 +111,9 @@ export function createRegistry(deps: RegistryDeps): Registry {
     list: all,
     async show(id) {
       const summary = (await all()).find((each) => each.id === id);
-      return summary ? { ...summary, artefact: deps.artefacts.get(summary.digest) } : null;
+      if (!summary) return null;
+      await deps.artefacts.bring([summary.digest]);
+      return { ...summary, artefact: deps.artefacts.get(summary.digest) };
     },
     register,
     importModel: (model, artefact, by) => register(model, { ...(artefact as object), ...model }, null, by),

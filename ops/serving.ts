@@ -1,37 +1,28 @@
 // What the serving side knows besides the columns: the models that were ever in force, the workspace's clock and rates, ledgers of the present
 // and of the past; and the scores table, kept current in the background.
-import type {
-  ClockInfo,
-  Deployment,
-  FitRequest,
-  Ledgers,
-  LedgerView,
-  ServingChurnModel,
-  ServingModel,
-} from '#api/deps.ts';
+import type { ClockInfo, Deployment, FitRequest, Ledgers, ServingChurnModel, ServingModel } from '#api/deps.ts';
 import { viewOf } from '#api/ledgers.ts';
 import { inForceOf, logNow } from '#api/predict/as-of.ts';
 import { scaleOf } from '#api/predict/history.ts';
 import { CHURN_KINDS, type ChurnDefinition } from '#domain/churn-definition.ts';
 import { gapWarning } from '#domain/clock.ts';
-import type { CustomerEntries } from '#domain/ledger.ts';
 import { type Rates, ratesOf } from '#domain/rates.ts';
 import { dayOf } from '#domain/time.ts';
 import type { Pool } from '#processors/pool.ts';
 import { createChurnScorer } from '#processors/scoring/churn-scorer.ts';
 import { createScorer } from '#processors/scoring/scorer.ts';
 import { type Columns, createCustomerColumns } from '#projections/memory/columns.ts';
+import type { PastHandlers } from '#projections/memory/past/protocol.ts';
 import type { FoldHandlers, FoldMessage } from '#projections/memory/protocol.ts';
-import { trainingStatistics } from '#projections/memory/training-statistics.ts';
 import { type ChurnInForce, hasContracts, type WorkspaceFacts } from '#projections/memory/workspace.ts';
 import type { ProjectorHandlers } from '#projections/protocol.ts';
 import type { ScoreBatch } from '#projections/scores.ts';
 import type { Keyring } from '#streams/keyring/keyring.ts';
 import type { Remote } from '#streams/rpc.ts';
-import type { Refold } from './refold.ts';
 
 interface ServingDeps {
   calls: Remote<FoldHandlers>;
+  past: Pick<Remote<PastHandlers>, 'customers' | 'money' | 'clockAt' | 'statistics'>;
   columns: Columns;
   /** The model behind a deployment, from its artefact. */
   modelOf(deployment: Deployment): { clv: ServingModel } | { churn: ServingChurnModel };
@@ -42,7 +33,7 @@ interface ServingDeps {
   log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
 }
 
-export async function createServing({ calls, columns, modelOf, pool, projector, scoresLeft, log }: ServingDeps) {
+export async function createServing({ calls, past, columns, modelOf, pool, projector, scoresLeft, log }: ServingDeps) {
   let facts: WorkspaceFacts = await calls.facts();
   let clock: ClockInfo = clockOf(facts);
   let rates: Rates = ratesOf(facts.reportingCurrency, facts.rates);
@@ -124,30 +115,37 @@ export async function createServing({ calls, columns, modelOf, pool, projector, 
   ];
   const scorers = createScorers(scoring);
 
-  function ledgers(refold: Refold): Ledgers {
-    const row = createCustomerColumns();
-    const view = (entries: CustomerEntries | null, used: Rates, flags: number): LedgerView | null =>
-      entries && viewOf(entries, used, flags);
-    const flagsNow = (sid: Uint8Array): number => {
-      const at = columns.rowOf(sid);
-      return at >= 0 && columns.read(at, row) ? row.flags : 0;
-    };
-    return {
-      async present(sids) {
-        const entries = await calls.entriesOf(sids);
-        return sids.map((sid, i) => view(entries[i] ?? null, rates, flagsNow(sid)));
-      },
-      // Identity and coverage as the log had them then: nothing imported later changes an old answer.
-      async past(sids, seq) {
-        const ledger = await refold.at(seq);
-        return sids.map((sid) => view(ledger.entries(sid), ledger.workspace.rates, ledger.flags(sid)));
-      },
-      async clockAt(seq) {
-        const { clockAt, clockDay } = await refold.at(seq);
-        return { clockAt, clockDay };
-      },
-    };
+  /** Rates of earlier positions, by what the past's thread names them; few are ever asked for. */
+  const pastRates = new Map<number, Promise<Rates>>();
+  function ratesThen(moneyOf: number, seq: number): Promise<Rates> {
+    let found = pastRates.get(moneyOf);
+    if (found === undefined) {
+      found = past.money(seq).then(({ reportingCurrency, rates: list }) => ratesOf(reportingCurrency, list));
+      found.catch(() => pastRates.delete(moneyOf));
+      if (pastRates.size >= RATES_KEPT) pastRates.delete(pastRates.keys().next().value!);
+      pastRates.set(moneyOf, found);
+    }
+    return found;
   }
+
+  const row = createCustomerColumns();
+  const flagsNow = (sid: Uint8Array): number => {
+    const at = columns.rowOf(sid);
+    return at >= 0 && columns.read(at, row) ? row.flags : 0;
+  };
+  const ledgers: Ledgers = {
+    async present(sids) {
+      const entries = await calls.entriesOf(sids);
+      return sids.map((sid, i) => (entries[i] ? viewOf(entries[i], rates, flagsNow(sid)) : null));
+    },
+    // Identity and coverage as the log had them then: nothing imported later changes an old answer.
+    async past(sids, seq) {
+      const { customers, moneyOf } = await past.customers(sids, seq);
+      const used = await ratesThen(moneyOf, seq);
+      return customers.map((customer) => customer && viewOf(customer.entries, used, customer.flags));
+    },
+    clockAt: (seq) => past.clockAt(seq),
+  };
 
   return {
     refresh,
@@ -177,11 +175,11 @@ export async function createServing({ calls, columns, modelOf, pool, projector, 
     },
     definitions,
     /** Statistics for a fit: of now, or as the log stood at `seq`, up to a local day. */
-    async statistics(asOf: FitRequest['asOf'], refold: Refold) {
+    async statistics(asOf: FitRequest['asOf']) {
       const present = asOf === null || asOf.seq >= columns.state().seq;
       const statistics = present
         ? await calls.trainingStatistics(asOf?.day ?? dayOfClock().day)
-        : trainingStatistics(await refold.at(asOf.seq), asOf.day);
+        : await past.statistics(asOf.seq, asOf.day);
       const { histories, spend, evidence, seq, day, clockAt: at, firstDay, excluded } = statistics;
       return { data: { histories, spend, evidence }, seq, day, at, firstDay, excluded };
     },
@@ -203,6 +201,7 @@ export async function createServing({ calls, columns, modelOf, pool, projector, 
 }
 
 const PAGE = 10_000;
+const RATES_KEPT = 64;
 function clockOf({ clock, offsets, zones }: WorkspaceFacts): ClockInfo {
   const offsetsAt = (seq: number) => zones.findLast((each) => each.seq <= seq)?.offsets ?? zones[0]?.offsets ?? offsets;
   return { mode: clock, offsets, offsetsAt };

@@ -26,6 +26,8 @@ export interface EventStore extends AsyncDisposable {
    * Throws SequenceGap when a position is missing: a hole is never skipped silently.
    */
   read(stream: StreamName, range?: { from?: number; to?: number; subject?: string }): AsyncIterable<Recorded>;
+  /** The messages at these positions, in the order asked for. Throws SequenceGap when there is none at one of them. */
+  get(stream: StreamName, seqs: readonly number[]): Promise<Recorded[]>;
   /**
    * Follows a stream for ever: batches in order from `from`; waits for new ones; ends when the signal aborts.
    * Our own cursor: polls by batch get, woken by a doorbell, checked for density, and re-established after silence.

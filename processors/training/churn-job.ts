@@ -6,9 +6,10 @@ import type { CHURN_MODELS, ChurnModel } from '#domain/models/churn-model.ts';
 import { ok, type Result, refuse } from '#domain/result.ts';
 import { DAY_MS, type Offsets, offsetAt } from '#domain/time.ts';
 import type { LedgerOptions } from '#projections/memory/ledger.ts';
+import { everybodyAt } from '#projections/memory/past/everybody.ts';
 import type { EventStore } from '#streams/event-store.ts';
 import { addRows, createRows, survivalRows } from './churn-rows.ts';
-import { ledgersOf, replay } from './replay.ts';
+import { ledgersOf } from './ledgers.ts';
 import { type ChurnTraining, trainCox, trainLogistic } from './train-churn.ts';
 
 export interface ChurnJob {
@@ -20,6 +21,8 @@ export interface ChurnJob {
   today: number;
   offsets: Offsets;
   ledger: LedgerOptions;
+  /** Folder of the fold's snapshots, to begin from where one is exact; null: from the log's beginning. */
+  snapshotDir: string | null;
   /** How many cut-offs at most, one horizon apart, the last one settled. */
   cutoffs: number;
   /** Days after a label's last one in which late events may still arrive; by default 7 when there is live input, else 0. */
@@ -27,6 +30,8 @@ export interface ChurnJob {
 }
 
 const LATENESS_DAYS = 7;
+/** A snapshot that cannot be used costs time only, and whoever keeps it says so. */
+const silent = { info: () => undefined, warn: () => undefined };
 
 export type TrainedChurn = ChurnTraining<ChurnModel> & {
   /** Events of the log it was trained on. */
@@ -34,11 +39,13 @@ export type TrainedChurn = ChurnTraining<ChurnModel> & {
 };
 
 export async function trainChurn(
-  store: Pick<EventStore, 'read'>,
+  store: Pick<EventStore, 'read' | 'lastSequence'>,
   job: ChurnJob,
 ): Promise<Result<TrainedChurn, string>> {
   const { definition, seq, today, estimator } = job;
-  const ledger = await replay(store, seq, job.ledger);
+  const folded = (ledger: LedgerOptions) =>
+    everybodyAt(store, seq, { ledger, snapshotDir: job.snapshotDir, log: silent });
+  const ledger = await folded(job.ledger);
   const settled = ledgersOf(ledger);
   const withEvents = (trained: Result<ChurnTraining<ChurnModel>, string>): Result<TrainedChurn, string> =>
     trained.ok ? ok({ ...trained.value, events: ledger.events }) : trained;
@@ -52,7 +59,7 @@ export async function trainChurn(
   const rows = createRows();
   for (let i = 0; i < job.cutoffs; i++) {
     const day = last - i * definition.horizonDays;
-    const known = ledgersOf(await replay(store, seq, { ...job.ledger, knownUpTo: endOf(day, job.offsets) }));
+    const known = ledgersOf(await folded({ ...job.ledger, knownUpTo: endOf(day, job.offsets) }));
     const added = createRows();
     addRows(added, definition, day, known, settled);
     if (added.label.length === 0) break;

@@ -63,6 +63,8 @@ export interface FoldState {
 export interface Columns {
   /** Row of the customer this sid belongs to (links followed), or −1. `sid` = 16 bytes. */
   rowOf(sid: Uint8Array): number;
+  /** The sid's own row, links not followed, or −1. */
+  ownRowOf(sid: Uint8Array): number;
   /** Copies the row into `out`; false when there is no such row. */
   read(row: number, out: CustomerColumns): boolean;
   /** The sid of a row, 16 bytes. */
@@ -106,6 +108,12 @@ export function openColumns(handle: ColumnsHandle): Columns {
     refresh,
     rows: () => Atomics.load(control, CONTROL.rows),
     rowOf(sid) {
+      const row = columns.ownRowOf(sid);
+      if (row < 0) return -1;
+      const parent = Atomics.load(words, (row << ROW_SHIFT) + WORD.parent);
+      return parent === 0 ? row : parent - 1;
+    },
+    ownRowOf(sid) {
       refresh();
       const view = sidWords(sid);
       const [w0, w1, w2, w3] = [view[0]!, view[1]!, view[2]!, view[3]!];
@@ -119,10 +127,7 @@ export function openColumns(handle: ColumnsHandle): Columns {
         if (row < 0) return -1;
         if (row >= capacity) refresh();
         const b = (row << ROW_SHIFT) + WORD.sid;
-        if (words[b] === w0 && words[b + 1] === w1 && words[b + 2] === w2 && words[b + 3] === w3) {
-          const parent = Atomics.load(words, (row << ROW_SHIFT) + WORD.parent);
-          return parent === 0 ? row : parent - 1;
-        }
+        if (words[b] === w0 && words[b + 1] === w1 && words[b + 2] === w2 && words[b + 3] === w3) return row;
       }
     },
     read(row, out) {

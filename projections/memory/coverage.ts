@@ -21,6 +21,7 @@ const ALWAYS = -(2 ** 31);
 export class SourceCoverage {
   readonly #rows: RowTable;
   readonly #changed: (row: number) => void;
+  readonly #added: (source: string) => void;
   readonly #declared = new Map<string, Declared>();
   /** Number of the bit → source. */
   #own: string[] = [];
@@ -29,10 +30,11 @@ export class SourceCoverage {
   #lastSource: string | null = null;
   #lastMark = 0;
 
-  /** `changed` is told of every row whose answer from `newFrom` may be another one now. */
-  constructor(rows: RowTable, changed: (row: number) => void) {
+  /** `changed` is told of every row whose answer from `newFrom` may be another one now, `added` of every source that comes up. */
+  constructor(rows: RowTable, changed: (row: number) => void, added: (source: string) => void = () => {}) {
     this.#rows = rows;
     this.#changed = changed;
+    this.#added = added;
   }
 
   /** The source's bit in the word `marks`. A new source may move another one's bit, in all rows. */
@@ -76,6 +78,7 @@ export class SourceCoverage {
   }
 
   #add(source: string): number {
+    this.#added(source);
     this.#lastSource = null;
     if (this.#own.length < OWN_BITS) return this.#own.push(source) - 1;
     const last = this.#own.reduce((a, b) => (compareText(a, b) > 0 ? a : b));

@@ -5,6 +5,8 @@ import type { EventStore } from '#streams/event-store.ts';
 import { DirtyRows, stateOfRows } from './dirty-rows.ts';
 import { createLedger, type Ledger, type LedgerOptions, placeText } from './ledger.ts';
 import { parkedCustomers, placesIn, placesOf } from './parked-lists.ts';
+import type { PastFeed } from './past/feed.ts';
+import { Recorder } from './past/recorder.ts';
 import type { FoldHandlers, FoldMessage, FoldPosition } from './protocol.ts';
 import { applyRead, readRecorded, replayOf, replayParked } from './replay-parked.ts';
 import { rezonedAfter } from './rezoned.ts';
@@ -22,6 +24,8 @@ export interface FoldDeps {
   /** Where it is, for whoever watches from outside (watch.ts). */
   watch?: SharedArrayBuffer;
   say: (message: FoldMessage) => void;
+  /** Is told of where everything was applied. */
+  past?: Omit<PastFeed, 'close'> | null;
 }
 
 export interface Fold {
@@ -48,6 +52,12 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
   const started = zone !== null && zone.version !== known?.version;
   if (started) log.info({ zone: zone.version }, 'days are computed anew: the whole log is folded in another zone');
   const ledger = started ? createLedger({ ...options, zone }) : restored;
+  const past = deps.past ?? null;
+  const recorder = past === null ? null : new Recorder();
+  ledger.recorder = recorder;
+  const tellWhereItBegins = (replayed: boolean) =>
+    past?.begin({ seq: ledger.position, zone: ledger.options.zone?.version ?? 0, replayed, stuck });
+  tellWhereItBegins(false);
   const digest = new StateDigest(ledger);
   const dirty = new DirtyRows(ledger);
   const stopping = new AbortController();
@@ -82,17 +92,27 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
   async function replay(seq: number, onRequest: boolean): Promise<void> {
     // What the fold did not come back from is tried once more when somebody asks for it after that.
     for (const [place, end] of stuck) if (onRequest && end < seq) stuck.delete(place);
+    // These are of earlier places, which have been told of already; when that holds no more, it is all told again.
+    ledger.recorder = null;
     const replayed = await replayParked(store, ledger, (at) =>
       at === null ? watchNothing(watch) : watchMessage(watch, at),
     );
+    ledger.recorder = recorder;
+    if (replayed > 0) {
+      recorder?.take();
+      tellWhereItBegins(true);
+    }
     watchMessage(watch, seq);
     parked = ledger.parked.total;
     log.info({ seq, replayed, parked }, 'events that were parked are tried again');
   }
 
+  const notWritten = (error: Error) =>
+    log.warn({ reason: error.message }, 'event index not written; a restart makes more of it again');
   const save = (): Promise<SnapshotEntry | null> => {
     workedMs = 0;
-    const attempt = saving.then(() => snapshots.save(ledger, lastMessage));
+    // The index is on the disk before the snapshot is named, so that a start finds in it what it will not fold again.
+    const attempt = saving.then(() => snapshots.save(ledger, lastMessage, past?.flush().catch(notWritten)));
     saving = attempt.catch((error: Error) => {
       log.warn(
         { seq: ledger.position, reason: error.message },
@@ -131,6 +151,8 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
       watch[WATCH.index] = AT_COLUMNS;
       ledger.flushColumns();
       watchNothing(watch);
+      const chunk = recorder?.take() ?? null;
+      if (chunk !== null) past?.add(chunk);
       const now = performance.now();
       workedMs += now - start;
       // Before whoever waits for the position hears of it.

@@ -3,6 +3,7 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { type Remote, serve, withTransfer } from '#streams/rpc.ts';
 import { type Columns, openColumns } from './columns.ts';
+import type { PastThread } from './past/thread.ts';
 import type { FoldConfig, FoldHandlers, FoldMessage } from './protocol.ts';
 import { type FoldLog, type FoldThread, startFoldThread } from './thread.ts';
 import { AT_COLUMNS, WATCH_BYTES, watched } from './watch.ts';
@@ -31,32 +32,37 @@ const PATIENCE_FOR_ALL = 120;
 
 export async function startGuardedFold(
   config: FoldConfig,
-  log: FoldLog,
-  hear: (message: FoldMessage) => void,
-  guard: FoldGuard,
-  options: { lookMs?: number; patience?: number } = {},
+  options: {
+    log: FoldLog;
+    hear: (message: FoldMessage) => void;
+    guard: FoldGuard;
+    /** Is told what each thread applies, and where it keeps customers. */
+    past?: Pick<PastThread, 'feed' | 'open'>;
+    lookMs?: number;
+    patience?: number;
+  },
 ): Promise<GuardedFold> {
+  const { log, hear, guard, past } = options;
   const ended = Promise.withResolvers<Error | null>();
   let watch = new Int32Array(new SharedArrayBuffer(WATCH_BYTES));
   let stopping = false;
   /** The thread at hand is being ended on purpose. */
   let giving: (() => void) | null = null;
 
-  /** Starts the thread, over and over while it is ended before it is ready. */
   async function start(): Promise<FoldThread> {
-    for (;;) {
-      const memory = new SharedArrayBuffer(WATCH_BYTES);
-      watch = new Int32Array(memory);
-      const given = Promise.withResolvers<void>();
-      giving = given.resolve;
-      const stuck = new Map([...(config.ledger.stuck ?? []), ...guard.stuck()]);
-      const starting = startFoldThread({ ...config, watch: memory, ledger: { ...config.ledger, stuck } }, log, hear);
-      const thread = await starting;
-      void thread.ended.then((error) => {
-        if (giving === given.resolve) ended.resolve(error);
-      });
-      return thread;
-    }
+    const memory = new SharedArrayBuffer(WATCH_BYTES);
+    watch = new Int32Array(memory);
+    const given = Promise.withResolvers<void>();
+    giving = given.resolve;
+    const stuck = new Map([...(config.ledger.stuck ?? []), ...guard.stuck()]);
+    const ledger = { ...config.ledger, stuck };
+    const feed = past && { past: past.feed() };
+    const thread = await startFoldThread({ ...config, ...feed, watch: memory, ledger }, log, hear);
+    past?.open(thread.columns);
+    void thread.ended.then((error) => {
+      if (giving === given.resolve) ended.resolve(error);
+    });
+    return thread;
   }
 
   let thread = await start();
@@ -126,6 +132,7 @@ export async function startGuardedFold(
     refresh: () => view.refresh(),
     rows: () => view.rows(),
     rowOf: (sid) => view.rowOf(sid),
+    ownRowOf: (sid) => view.ownRowOf(sid),
     read: (row, out) => view.read(row, out),
     sidOf: (row) => view.sidOf(row),
     state: () => view.state(),

@@ -24,6 +24,8 @@ interface LedgerMeta extends Record<string, unknown> {
   events: number;
   repeated: number;
   unknownTypes: number;
+  /** Absent in snapshots from before it was kept: then nothing is known of when its events were known. */
+  lastKnownAt?: number;
   counters: ReturnType<Counters['save']>;
   runs: ReturnType<Runs['save']>;
   conflicts: { total: number; list: Conflict[] };
@@ -52,6 +54,7 @@ export function freezeLedger(ledger: Ledger): Frozen {
     events: ledger.events,
     repeated: ledger.repeated,
     unknownTypes: ledger.unknownTypes,
+    lastKnownAt: ledger.lastKnownAt,
     counters: ledger.counters.save(),
     runs: ledger.runs.save(),
     conflicts: ledger.conflicts.save(),
@@ -98,6 +101,7 @@ export function restoreLedger(
   ledger.events = meta.events;
   ledger.repeated = meta.repeated;
   ledger.unknownTypes = meta.unknownTypes;
+  ledger.lastKnownAt = meta.lastKnownAt ?? Number.POSITIVE_INFINITY;
   ledger.counters.restore(meta.counters);
   ledger.runs.restore(meta.runs);
   ledger.conflicts.restore(meta.conflicts);

@@ -17,6 +17,7 @@ import { ID_WINDOW_LIMITS, IdWindow, type IdWindowLimits } from './id-window.ts'
 import { eraseRow, type IdentityHooks, linkRows } from './identity.ts';
 import { Late } from './late.ts';
 import { NO_SID, Parked, type ParkedEvent, type ParkReason, TRIES, WHOLE_MESSAGE } from './parked.ts';
+import type { Recorder } from './past/recorder.ts';
 import { CODE } from './record-layout.ts';
 import { MARK, WORD } from './row-layout.ts';
 import { RowTable } from './rows.ts';
@@ -74,13 +75,19 @@ const CHANGES_SCORES: ReadonlySet<string> = new Set([
 /** Names an event by its place in the log. */
 export const placeText = (seq: number, index: number): string => `${seq}/${index}`;
 /** The range of a Date, ms. */
-const LATEST_AT = 8.64e15;
+export const LATEST_AT = 8.64e15;
 
 const TYPE = Object.fromEntries(EVENT_TYPES.map((type, i) => [type, i + 1])) as Record<
   (typeof EVENT_TYPES)[number],
   number
 >;
 const { accepted, duplicate, ignored } = CODE as { accepted: number; duplicate: number; ignored: number };
+
+/** The day an event counts on: as it was stamped, or computed anew with a later zone. */
+export function dayOfEvent(pack: PackView, i: number, at: number, zone: Zone | undefined): number {
+  if (!zone || (pack.flags(i) & FLAG.dateOnly) !== 0 || pack.zoneVersion(i) >= zone.version) return pack.day(i);
+  return dayOf(at, zone.offsets);
+}
 
 export class Ledger {
   readonly rows: RowTable;
@@ -109,7 +116,13 @@ export class Ledger {
   repeated = 0;
   /** Events and facts of a type that a newer version has written. */
   unknownTypes = 0;
+  /** Largest `known_at` (facts §4) of anything applied, ms: a fold bounded by a later one is the same up to here. */
+  lastKnownAt = Number.NEGATIVE_INFINITY;
+  /** Is told where everything was applied; without one nobody is. */
+  recorder: Recorder | null = null;
   readonly options: LedgerOptions;
+  /** What a recorder noted of the event being applied again; null while the id window judges. */
+  #noted: boolean | null = null;
   readonly #hooks: IdentityHooks;
   #seq = 0;
   /** Did the event at hand put an id into the window? */
@@ -120,7 +133,11 @@ export class Ledger {
     this.rows = new RowTable(options.maxCustomers ?? 1 << 25);
     this.store = new EntryStore(this.rows);
     this.workspace = new Workspace(options.reportingCurrency ?? 'EUR');
-    this.coverage = new SourceCoverage(this.rows, (row) => this.columns.mark(row, this.#seq));
+    this.coverage = new SourceCoverage(
+      this.rows,
+      (row) => this.columns.mark(row, this.#seq),
+      (source) => this.recorder?.source(this.#seq, source),
+    );
     this.columns = new ColumnWriter(this.store, this.workspace, this.coverage, (row) => this.parked.holds(row));
     this.window = new IdWindow(options.idWindow ?? ID_WINDOW_LIMITS);
     this.#hooks = {
@@ -141,6 +158,7 @@ export class Ledger {
     if (seq !== this.position + 1) throw new SequenceGap('EVT', this.position + 1, seq);
     this.parked.add({ seq, index: WHOLE_MESSAGE, sid: NO_SID, reason: 'unreadable', detail, tries }, null);
     this.position = seq;
+    this.recorder?.message(seq, 0, this.clockAt, this.clockDay);
   }
 
   /** After a restore. */
@@ -159,7 +177,31 @@ export class Ledger {
     if (message.kind === 'pack') this.#applyPack(seq, message.pack);
     else this.#applyFact(seq, message);
     this.position = seq;
+    this.recorder?.message(seq, message.kind === 'pack' ? message.pack.count : 1, this.clockAt, this.clockDay);
     return true;
+  }
+
+  /**
+   * Some customers' part of the log, in its order: only these events of a message, or a fact. What a recorder noted of them stands in for what
+   * only a fold of everything can know: which were sent before, and which the id window passed over.
+   */
+  applyPart(seq: number, message: LogMessage, events: readonly { index: number; repeat: boolean }[] = []): void {
+    this.#seq = seq;
+    if (message.kind === 'fact') this.#applyFact(seq, message);
+    else
+      for (const { index, repeat } of events) {
+        this.#noted = repeat;
+        const { pack } = message;
+        this.#applyOne(pack, index, this.#rowOfSid(pack.sid(index)), pack.at(index), this.runs.of(null));
+      }
+    this.#noted = null;
+    this.position = seq;
+  }
+
+  /** Everything up to `seq` that concerns whoever is in this ledger has been applied. */
+  arriveAt(seq: number): void {
+    this.#seq = seq;
+    this.position = seq;
   }
 
   /** Recomputes the columns of every row changed since the last flush and publishes the position. Returns their number. */
@@ -214,9 +256,17 @@ export class Ledger {
       header.ingestedAt <= (this.options.knownUpTo ?? Number.POSITIVE_INFINITY)
     )
       this.#link(fact.anonymous, fact.known);
-    else if (fact.type === 'customer.erased') {
-      for (const sid of fact.sids) eraseRow(this.store, this.#rowOfSid(sid), this.#hooks);
-    }
+    else if (fact.type === 'customer.erased')
+      for (const sid of fact.sids) {
+        const row = this.#rowOfSid(sid);
+        this.recorder?.about(row);
+        eraseRow(this.store, row, this.#hooks);
+      }
+    if (fact.type !== 'customer.linked' && fact.type !== 'customer.erased')
+      this.recorder?.fact(seq, fact, header.ingestedAt);
+    if (header.ingestedAt > this.lastKnownAt) this.lastKnownAt = header.ingestedAt;
+    // Who holds foreign money is known of flushed rows: flushed here, that is the same in every fold, whatever its batches.
+    if (fact.type === 'fx.rates.set') this.flushColumns();
     this.coverage.apply(fact);
     const stale = this.workspace.apply(seq, fact);
     if (stale === 'unknown') {
@@ -227,7 +277,9 @@ export class Ledger {
   }
 
   #link(anonymous: Uint8Array, known: Uint8Array): void {
-    linkRows(this.store, this.#rowOfSid(anonymous), this.#rowOfSid(known), this.#hooks);
+    const rows = [this.#rowOfSid(anonymous), this.#rowOfSid(known)] as const;
+    for (const row of rows) this.recorder?.about(row);
+    linkRows(this.store, ...rows, this.#hooks);
     // Whoever is one customer with a parked one waits with them.
     if (this.parked.customers > 0) this.locateParked();
   }
@@ -281,7 +333,9 @@ export class Ledger {
         tally = runs.of(run);
       }
       const at = pack.at(i);
-      if (known !== undefined && (tally.backfill ? at : pack.header.ingestedAt) > known) continue;
+      const knownAt = tally.backfill ? at : pack.header.ingestedAt;
+      if (known !== undefined && knownAt > known) continue;
+      if (knownAt > this.lastKnownAt) this.lastKnownAt = knownAt;
       const [w1, w2, w3] = [pack.sidWord(i, 1) | 0, pack.sidWord(i, 2) | 0, pack.sidWord(i, 3) | 0];
       let row = rows.find(w0, w1, w2, w3);
       if (row < 0) row = this.#newRow(w0, w1, w2, w3);
@@ -297,10 +351,12 @@ export class Ledger {
     if (at > this.clockAt && at <= LATEST_AT) this.clockAt = at;
     if (day !== this.clockDay) this.#advance(day);
     if ((pack.flags(i) & FLAG.anonymous) !== 0) this.#markAnonymous(ownRow);
-    this.#applyRow(pack, i, this.rows.canonical(ownRow), day, at, tally);
+    const verdict = this.#applyRow(pack, i, this.rows.canonical(ownRow), day, at, tally);
+    this.recorder?.event(ownRow, i, verdict === duplicate);
   }
 
-  #applyRow(pack: PackView, i: number, row: number, day: number, at: number, tally: RunTally): void {
+  /** Answers the verdict's code. */
+  #applyRow(pack: PackView, i: number, row: number, day: number, at: number, tally: RunTally): number {
     const type = pack.typeCode(i);
     let verdict: number = ignored;
     if (this.parked.holds(row)) this.#park(pack, i, row, 'waiting', '', 0);
@@ -319,6 +375,7 @@ export class Ledger {
     }
     tally.count(verdict, pack.lines(i));
     if (verdict === accepted || verdict === CODE.amended) tally.customer(row);
+    return verdict;
   }
 
   #noteLate(pack: PackView, index: number, type: number, day: number, verdict: number): void {
@@ -413,9 +470,7 @@ export class Ledger {
   }
 
   #dayOf(pack: PackView, i: number, at: number): number {
-    const zone = this.options.zone;
-    if (!zone || (pack.flags(i) & FLAG.dateOnly) !== 0 || pack.zoneVersion(i) >= zone.version) return pack.day(i);
-    return dayOf(at, zone.offsets);
+    return dayOfEvent(pack, i, at, this.options.zone);
   }
 
   /** An event of an erased customer adds to the totals what it would have left there, had it come before the erasure. */
@@ -532,6 +587,7 @@ export class Ledger {
 
   /** An id counts within its sid, type, name and instant: two contents under one id are two, in whatever order they come. */
   #isNewId(pack: PackView, i: number, type: number, name: number, at: number): boolean {
+    if (this.#noted !== null) return !this.#noted;
     const low = (at % 4_294_967_296) | 0;
     const high = Math.floor(at / 4_294_967_296) | 0;
     const k0 = pack.eventHashWord(i, 0) ^ Math.imul(pack.sidWord(i, 0) ^ low, 0x9e3779b1) ^ Math.imul(type, 0x27d4eb2f);

@@ -1,4 +1,5 @@
 // What the fold thread is given and answers: structured-cloneable types only. Served with streams/rpc.ts on each port it is sent.
+import type { MessagePort } from 'node:worker_threads';
 import type { CustomerEntries } from '#domain/ledger.ts';
 import type { NatsOptions } from '#streams/jetstream/connection.ts';
 import type { CustomerState } from '../customers.ts';
@@ -24,6 +25,8 @@ export interface FoldConfig {
   watch?: SharedArrayBuffer;
   /** Save when replaying what came since the last snapshot would take longer than about this; 5 s. */
   snapshotAfterMs?: number;
+  /** To the thread of the past; without it nobody is told. */
+  past?: MessagePort;
 }
 
 export interface FoldPosition {

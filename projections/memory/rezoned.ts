@@ -6,14 +6,15 @@ import type { Zone } from './ledger.ts';
 /** Facts for all customers; packs are not read. */
 const FACTS = 'evt.all.*';
 
-/** The zone of the greatest version among `known` and the `ledger.rezoned` facts after a position. */
+/** The zone of the greatest version among `known` and the `ledger.rezoned` facts after a position, up to `last` (default: the log's end). */
 export async function rezonedAfter(
   store: Pick<EventStore, 'read' | 'lastSequence'>,
   position: number,
   known: Zone | null,
+  last?: number,
 ): Promise<Zone | null> {
   let zone = known;
-  const to = await store.lastSequence('EVT');
+  const to = last ?? (await store.lastSequence('EVT'));
   if (to <= position) return zone;
   for await (const record of store.read('EVT', { from: position + 1, to, subject: FACTS })) {
     const message = decodeFact(record);

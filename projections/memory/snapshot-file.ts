@@ -25,7 +25,7 @@ export interface StateFile {
   bytes: number;
 }
 
-class SnapshotDamaged extends Error {
+export class SnapshotDamaged extends Error {
   readonly code = 'snapshot-damaged';
   constructor(file: string, what: string, cause?: unknown) {
     super(`${file}: ${what}`, { cause });
@@ -99,6 +99,10 @@ export interface OpenStateFile extends Disposable {
   meta: Record<string, unknown>;
   /** Sections have to be read in the order in which they were written; each is verified before it is returned. */
   read: ReadSection;
+  /** Length of a section, bytes. */
+  length(name: string): number;
+  /** Bytes of a section as they lie on the disk: not verified, so the caller needs a digest of its own. */
+  bytesAt(name: string, offset: number, length: number): Uint8Array;
 }
 
 /** Opens a file and verifies its length and index. @throws SnapshotDamaged naming the file and what is wrong with it. */
@@ -141,10 +145,19 @@ export function openStateFile(dir: string, expected: StateFile): OpenStateFile {
       at += bytes;
     }
     if (at + indexBytes.length + TRAILER_BYTES !== size) fail('its sections do not add up to its length');
+    const sectionOf = (name: string) => offsets.get(name) ?? fail(`has no section '${name}'`);
     return {
       meta: packr.unpack(index.meta),
+      length: (name) => sectionOf(name).bytes,
+      bytesAt(name, offset, length) {
+        const section = sectionOf(name);
+        if (offset < 0 || offset + length > section.bytes) fail(`section '${name}' ends before ${offset + length}`);
+        const bytes = Buffer.alloc(length);
+        readAt(bytes, section.at + offset);
+        return bytes;
+      },
       read(name, targets) {
-        const section = offsets.get(name) ?? fail(`has no section '${name}'`);
+        const section = sectionOf(name);
         const digest = createHash('sha256');
         let position = section.at;
         for (const target of targets) {

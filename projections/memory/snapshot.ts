@@ -15,12 +15,18 @@ export interface SnapshotEntry {
   messageSha256: string;
   ledger: StateFile;
   ids: StateFile;
+  /** Events in it, version of the zone of its days, and when the last of it was known (ms). Absent in those of earlier versions. */
+  events?: number;
+  zone?: number;
+  lastKnownAt?: number;
 }
 
 interface Manifest {
   format: 1;
   current: SnapshotEntry;
   previous: SnapshotEntry | null;
+  /** Earlier ones, oldest first, from which the past is folded; absent in manifests of earlier versions. */
+  ladder?: SnapshotEntry[];
 }
 
 /** The part of a pino logger that is used here. */
@@ -35,31 +41,36 @@ export interface Snapshots {
    * Says in the log what it used and why anything newer was passed over.
    */
   restore(options: LedgerOptions, accepts?: (entry: SnapshotEntry) => Promise<boolean>): Promise<Ledger>;
-  /** Saves the ledger as it is now, while it goes on; null when a save is under way or nothing has changed since the last. */
-  save(ledger: Ledger, lastMessage: Uint8Array): Promise<SnapshotEntry | null>;
+  /** Saves the ledger as it is now, while it goes on, and names it when `before` has settled; null when a save is under way or nothing has changed since the last. */
+  save(ledger: Ledger, lastMessage: Uint8Array, before?: Promise<unknown>): Promise<SnapshotEntry | null>;
   /** Position of the last saved or restored snapshot, 0 without one. */
   readonly seq: number;
 }
 
 const MANIFEST = 'MANIFEST.json';
 
+function manifestOf(dir: string): Manifest | null {
+  const path = join(dir, MANIFEST);
+  if (!existsSync(path)) return null;
+  const manifest = JSON.parse(readFileSync(path, 'utf8')) as Manifest;
+  if (manifest.format !== 1) throw new RangeError(`manifest format ${manifest.format} is not 1`);
+  return manifest;
+}
+
 export function openSnapshots(dir: string, log: SnapshotLog): Snapshots {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   let current: SnapshotEntry | null = null;
+  let previous: SnapshotEntry | null = null;
   let saving = false;
+  let ladder: SnapshotEntry[] | null = null;
 
   const readManifest = (): Manifest | null => {
-    const path = join(dir, MANIFEST);
-    if (!existsSync(path)) return null;
     try {
-      const manifest = JSON.parse(readFileSync(path, 'utf8')) as Manifest;
-      if (manifest.format !== 1) throw new RangeError(`manifest format ${manifest.format} is not 1`);
-      return manifest;
+      return manifestOf(dir);
     } catch (error) {
-      log.warn(
-        { file: path, reason: (error as Error).message },
-        'snapshot manifest is not readable; replaying the whole log',
-      );
+      const file = join(dir, MANIFEST);
+      const reason = (error as Error).message;
+      log.warn({ file, reason }, 'snapshot manifest is not readable; replaying the whole log');
       return null;
     }
   };
@@ -73,7 +84,8 @@ export function openSnapshots(dir: string, log: SnapshotLog): Snapshots {
     }
     await rename(temporary, join(dir, MANIFEST));
     await syncDirectory(dir);
-    const named = [manifest.current, manifest.previous].flatMap((e) => (e ? [e.ledger.file, e.ids.file] : []));
+    const entries = [...(manifest.ladder ?? []), manifest.current, manifest.previous];
+    const named = entries.flatMap((e) => (e ? [e.ledger.file, e.ids.file] : []));
     for (const file of readdirSync(dir))
       if (/\.(state|writing)$/.test(file) && !named.includes(file)) await rm(join(dir, file), { force: true });
   };
@@ -92,11 +104,9 @@ export function openSnapshots(dir: string, log: SnapshotLog): Snapshots {
         try {
           if (!accepted) throw new RangeError('the log holds another message at its position');
           const start = performance.now();
-          using ledgerFile = openStateFile(dir, entry.ledger);
-          using idsFile = openStateFile(dir, entry.ids);
-          const ledger = restoreLedger(options, ledgerFile, idsFile);
-          if (ledger.position !== entry.seq) throw new RangeError(`it holds position ${ledger.position}`);
+          const ledger = ledgerOf(dir, entry, options);
           current = entry;
+          previous = entries[age + 1] ?? null;
           const ms = Math.round(performance.now() - start);
           log.info({ seq: entry.seq, customers: ledger.customers, bytes: entry.ledger.bytes, ms }, 'snapshot restored');
           return ledger;
@@ -106,7 +116,7 @@ export function openSnapshots(dir: string, log: SnapshotLog): Snapshots {
       }
       return createLedger(options);
     },
-    async save(ledger, lastMessage) {
+    async save(ledger, lastMessage, before) {
       if (saving || ledger.position === (current?.seq ?? 0)) return null;
       saving = true;
       try {
@@ -114,6 +124,12 @@ export function openSnapshots(dir: string, log: SnapshotLog): Snapshots {
         ledger.flushColumns();
         const seq = ledger.position;
         const messageSha256 = hash('sha256', lastMessage, 'hex');
+        const { events, lastKnownAt } = ledger;
+        const about = {
+          events,
+          zone: ledger.options.zone?.version ?? 0,
+          ...(Number.isFinite(lastKnownAt) && { lastKnownAt }),
+        };
         // Both are frozen at this position, before the first await.
         const frozenLedger = freezeLedger(ledger);
         const frozenIds = ledger.window.freeze();
@@ -125,8 +141,13 @@ export function openSnapshots(dir: string, log: SnapshotLog): Snapshots {
           }),
           await writeStateFile(dir, `ids-${seq}`, frozenIds),
         ];
-        const entry: SnapshotEntry = { seq, messageSha256, ledger: ledgerFile, ids: idsFile };
-        await writeManifest({ format: 1, current: entry, previous: current });
+        const entry: SnapshotEntry = { seq, messageSha256, ledger: ledgerFile, ids: idsFile, ...about };
+        await before;
+        ladder ??= laddersOf(readManifest());
+        // Behind the two that a start may need.
+        if (previous !== null) ladder = thinned([...ladder, previous], entry);
+        await writeManifest({ format: 1, current: entry, previous: current, ladder });
+        previous = current;
         current = entry;
         const ms = Math.round(performance.now() - start);
         log.info(
@@ -139,4 +160,74 @@ export function openSnapshots(dir: string, log: SnapshotLog): Snapshots {
       }
     },
   };
+}
+
+/** A ladder of so many, of at most so many times the newest one's bytes. */
+const RUNGS = 6;
+const RUNG_BYTES = 4;
+/** Events between two rungs at least: about the five seconds of folding after which a snapshot is taken anyway. */
+const RUNG_EVENTS = 1_000_000;
+
+const bytesOf = ({ ledger, ids }: SnapshotEntry): number => ledger.bytes + ids.bytes;
+const laddersOf = (manifest: Manifest | null): SnapshotEntry[] => manifest?.ladder ?? [];
+
+/**
+ * The rungs that stay: bounded in number and bytes, and the further back the wider apart, because it is the near past that is asked for. Out goes
+ * the rung whose gap would grow least for its distance from the end; of equal ones the older.
+ */
+export function thinned(entries: readonly SnapshotEntry[], newest: SnapshotEntry): SnapshotEntry[] {
+  const at = ({ events = 0 }: SnapshotEntry) => events;
+  const end = at(newest);
+  const rungs: SnapshotEntry[] = [];
+  for (const entry of entries)
+    if (
+      entry.events !== undefined &&
+      entry.seq < newest.seq &&
+      at(entry) - (rungs.length > 0 ? at(rungs.at(-1)!) : 0) >= RUNG_EVENTS
+    )
+      rungs.push(entry);
+  const tooMany = () =>
+    rungs.length > RUNGS || rungs.reduce((sum, rung) => sum + bytesOf(rung), 0) > RUNG_BYTES * bytesOf(newest);
+  while (rungs.length > 0 && tooMany()) {
+    const cost = rungs.map((rung, i) => {
+      const gap = (i + 1 < rungs.length ? at(rungs[i + 1]!) : end) - (i > 0 ? at(rungs[i - 1]!) : 0);
+      return gap / (end - at(rung) + 1);
+    });
+    rungs.splice(cost.indexOf(Math.min(...cost)), 1);
+  }
+  return rungs;
+}
+
+/** What a fold of the past may begin from. */
+export interface Bounds {
+  /** At most this position … */
+  seq: number;
+  /** … with days of this version of the zone … */
+  zone: number;
+  /** … and nothing in it that was not known by this instant, ms: what a snapshot holds cannot be taken out of it again. */
+  knownUpTo?: number | undefined;
+}
+
+/** Every snapshot of a folder within the bounds, the latest first. Reads only. */
+export function snapshotsWithin(dir: string, { seq, zone, knownUpTo }: Bounds): SnapshotEntry[] {
+  const manifest = manifestOf(dir);
+  if (manifest === null) return [];
+  return [...laddersOf(manifest), manifest.previous, manifest.current]
+    .filter((entry) => entry !== null)
+    .filter(
+      (entry) =>
+        entry.seq <= seq &&
+        entry.zone === zone &&
+        (knownUpTo === undefined || (entry.lastKnownAt ?? Number.POSITIVE_INFINITY) <= knownUpTo),
+    )
+    .sort((a, b) => b.seq - a.seq);
+}
+
+/** The ledger of a snapshot. @throws when it is damaged, gone, or of another format. */
+export function ledgerOf(dir: string, entry: SnapshotEntry, options: LedgerOptions): Ledger {
+  using ledgerFile = openStateFile(dir, entry.ledger);
+  using idsFile = openStateFile(dir, entry.ids);
+  const ledger = restoreLedger(options, ledgerFile, idsFile);
+  if (ledger.position !== entry.seq) throw new RangeError(`it holds position ${ledger.position}`);
+  return ledger;
 }

@@ -31,7 +31,11 @@ export async function startFoldThread(
   log: FoldLog,
   hear: (message: FoldMessage) => void = () => {},
 ): Promise<FoldThread> {
-  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: config, name: 'fold' });
+  const worker = new Worker(new URL('./worker.ts', import.meta.url), {
+    workerData: config,
+    name: 'fold',
+    ...(config.past && { transferList: [config.past] }),
+  });
   const ended = new Promise<Error | null>((resolve) => {
     worker.once('error', resolve);
     worker.once('exit', (code) => resolve(code === 0 ? null : new Error(`the fold thread ended with ${code}`)));

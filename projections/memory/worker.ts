@@ -6,6 +6,7 @@ import { connectNats } from '#streams/jetstream/connection.ts';
 import { createJetStreamStore } from '#streams/jetstream/store.ts';
 import { serve, withTransfer } from '#streams/rpc.ts';
 import { startFold } from './fold.ts';
+import { pastFeed } from './past/feed.ts';
 import type { FoldConfig, FoldMessage } from './protocol.ts';
 
 const parent = parentPort;
@@ -20,7 +21,9 @@ try {
   const config = workerData as FoldConfig;
   const nats = await connectNats(config.nats, { name: 'axiom47 fold' });
   const store = createJetStreamStore(nats, { log });
-  const { handlers } = await startFold({ ...config, store: sealedStore(store, log), log, say });
+  const { past: port, ...given } = config;
+  const past = port === undefined ? null : pastFeed(port);
+  const { handlers } = await startFold({ ...given, store: sealedStore(store, log), log, say, past });
   const chain = await startChainWriter({ store, log });
   // The log is not what was sealed: whoever reads it there will say so; what is sealed stays as it is.
   chain.done.catch((error: Error) =>
@@ -32,6 +35,7 @@ try {
       await handlers.stop();
       await chain[Symbol.asyncDispose]();
     } finally {
+      past?.close();
       await nats.close();
       // Let the answer leave first; then nothing keeps the thread, also after a snapshot that could not be written.
       setImmediate(() => {

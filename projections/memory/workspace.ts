@@ -46,6 +46,8 @@ export class Workspace {
   facts: WorkspaceFacts;
   deployments: Deployment[] = [];
   rates: Rates;
+  /** Position of the last fact that set rates or their currency; 0 for none. */
+  ratesAt = 0;
 
   constructor(reportingCurrency: string) {
     this.rates = createRates(reportingCurrency);
@@ -73,9 +75,9 @@ export class Workspace {
         facts.workspaceId = fact.workspaceId;
         facts.name = fact.name;
         facts.zone = fact.zone;
-        return this.#report(fact.reportingCurrency);
+        return this.#report(seq, fact.reportingCurrency);
       case 'currency.set':
-        return this.#report(fact.reportingCurrency);
+        return this.#report(seq, fact.reportingCurrency);
       case 'clock.set':
         facts.clock = fact.mode;
         return 'none';
@@ -97,6 +99,7 @@ export class Workspace {
           return 'none';
         }
         facts.rates = this.rates.list();
+        this.ratesAt = seq;
         return 'foreign-money';
       case 'churn.defined': {
         const { type: _, ctlSequence, ...definition } = fact;
@@ -141,7 +144,8 @@ export class Workspace {
   }
 
   /** Rates are to the reporting currency, so a new one starts without any. */
-  #report(currency: string): Stale {
+  #report(seq: number, currency: string): Stale {
+    this.ratesAt = seq;
     if (currency === this.facts.reportingCurrency) return 'none';
     this.facts.reportingCurrency = currency;
     this.facts.rates = [];

@@ -114,6 +114,56 @@ function check(message: Recorded, link: ChainLink): void {
   );
 }
 
+/** Links kept for single reads: 16 kB each. */
+const KEPT_LINKS = 128;
+
+/** The chain's word on single positions in any order: links that were read are remembered, so that looking for the next one begins near it. */
+function createSealsAnywhere(store: ChainStore) {
+  const kept = new Map<number, ChainLink>();
+  /** Where links stand, as far as they were met: [place in AUD, last position sealed], ascending. */
+  let met: [aud: number, to: number][] = [];
+  let end = { aud: 0, to: 0, lookedAt: Number.NEGATIVE_INFINITY };
+
+  async function linkAt(aud: number): Promise<ChainLink | null> {
+    const known = kept.get(aud);
+    if (known) return known;
+    for await (const { link } of readLinks(within(store, aud), aud)) {
+      if (link === null) return null;
+      kept.set(aud, link);
+      if (kept.size > KEPT_LINKS) kept.delete(kept.keys().next().value!);
+      if (!met.some(([at]) => at === aud))
+        met = [...met, [aud, link.to] as [number, number]].sort((a, b) => a[0] - b[0]);
+      return link;
+    }
+    return null;
+  }
+
+  /** The link that holds the position; null when none does (yet), or when it is damaged. */
+  return async (seq: number): Promise<ChainLink | null> => {
+    for (const link of kept.values()) if (link.from <= seq && seq <= link.to) return link;
+    if (seq > end.to) {
+      const now = Date.now();
+      if (now - end.lookedAt < LOOK_AGAIN_MS) return null;
+      const { head, aud } = await chainHead(store);
+      end = { aud: head?.aud ?? aud, to: head?.link.to ?? 0, lookedAt: now };
+      if (seq > end.to) return null;
+    }
+    let low = (met.findLast(([, to]) => to < seq)?.[0] ?? 0) + 1;
+    let high = met.find(([, to]) => to >= seq)?.[0] ?? end.aud;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      let at = middle;
+      let link = await linkAt(at);
+      // Damaged links say nothing: the next one decides.
+      while (link === null && at < high) link = await linkAt(++at);
+      if (link !== null && link.to < seq) low = at + 1;
+      else high = middle;
+    }
+    const link = await linkAt(low);
+    return link !== null && link.from <= seq && seq <= link.to ? link : null;
+  };
+}
+
 /** Throws LogDamaged before a message that is not the sealed one is handed on; other streams are read as they are. */
 export function sealedStore(store: EventStore, log: StreamLog): EventStore {
   async function* checked<T extends Recorded | Recorded[]>(from: number, given: AsyncIterable<T>): AsyncGenerator<T> {
@@ -135,8 +185,18 @@ export function sealedStore(store: EventStore, log: StreamLog): EventStore {
       throw new LogDamaged(error.expected, link.at, `is missing (the next one there is ${error.found})`, error);
     }
   }
+  const sealOf = createSealsAnywhere(store);
   return {
     ...store,
+    async get(stream, seqs) {
+      const messages = await store.get(stream, seqs);
+      if (stream !== 'EVT') return messages;
+      for (const message of messages) {
+        const link = await sealOf(message.seq);
+        if (link !== null) check(message, link);
+      }
+      return messages;
+    },
     read: (stream, range = {}) =>
       stream === 'EVT' ? checked(Math.max(1, range.from ?? 1), store.read(stream, range)) : store.read(stream, range),
     follow: (stream, options) =>

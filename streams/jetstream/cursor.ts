@@ -11,6 +11,8 @@ const READ_MESSAGES = 2_048;
 /** How long a reader sleeps without a bell: the bell is a core message and may be lost. */
 const POLL_MS = 250;
 const SILENCE_MS = 3_000;
+/** Single messages asked for at the same time. */
+const GETS = 16;
 
 const bellOf = (stream: StreamName) => `bell.${stream.toLowerCase()}`;
 
@@ -69,6 +71,27 @@ export async function* readRange(
     if (page.complete && page.pending === 0 && messages.length === page.messages.length) break;
   }
   if (dense && position < to) throw new SequenceGap(stream, position + 1, to + 1);
+}
+
+/** Single messages, several on their way at a time. */
+export async function getMessages(get: DirectGet, stream: StreamName, seqs: readonly number[]): Promise<Recorded[]> {
+  const found = new Array<Recorded>(seqs.length);
+  let next = 0;
+  const one = async (seq: number): Promise<Recorded> => {
+    for (let failures = 0; ; await pause(POLL_MS))
+      try {
+        const [message] = (await get.page(stream, { seq, batch: 1, maxBytes: READ_BYTES })).messages;
+        if (message?.seq !== seq) throw new SequenceGap(stream, seq, message?.seq ?? seq + 1);
+        return message;
+      } catch (error) {
+        if (!(error instanceof StoreUnavailable) || ++failures === 3) throw error;
+      }
+  };
+  const fetchOn = async () => {
+    for (let i = next++; i < seqs.length; i = next++) found[i] = await one(seqs[i]!);
+  };
+  await Promise.all(Array.from({ length: Math.min(GETS, seqs.length) }, fetchOn));
+  return found;
 }
 
 export async function* followStream(

@@ -8,7 +8,7 @@ import {
   type StreamName,
   VersionConflict,
 } from '../event-store.ts';
-import { type CursorDeps, followStream, readRange, ringBell } from './cursor.ts';
+import { type CursorDeps, followStream, getMessages, readRange, ringBell } from './cursor.ts';
 import { createDirectGet } from './direct-get.ts';
 import { linkOf, pause, type StreamLog, silent } from './link.ts';
 
@@ -116,6 +116,10 @@ export function createJetStreamStore(
         }
         throw failure;
       }
+    },
+    async get(stream, seqs) {
+      await connected(stream);
+      return getMessages(get, stream, seqs);
     },
     read: (stream, range) => readRange(deps, stream, range),
     follow: (stream, wanted) => followStream(deps, stream, wanted),

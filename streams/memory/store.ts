@@ -96,6 +96,14 @@ export function createMemoryStore(options: { now?: () => number } = {}): MemoryS
         position = batch.at(-1)!.seq;
       }
     },
+    async get(stream, seqs) {
+      const { messages } = streams[stream];
+      return seqs.map((seq) => {
+        const message = messages[seq - 1];
+        if (!message) throw new SequenceGap(stream, seq, messages.length + 1);
+        return message;
+      });
+    },
     async *follow(stream, { from, signal, maxBytes = READ_BYTES }) {
       let position = Math.max(1, from) - 1;
       const { messages, wake } = streams[stream];

@@ -127,6 +127,21 @@ export function eventStoreContract(name: string, create: () => Promise<StoreUnde
       expect(seen.map(({ bytes }) => Number(read(bytes)))).toEqual(Array.from({ length: 60 }, (_, i) => i));
     });
 
+    test('single messages come in the order asked for; one that is not there is a gap', async () => {
+      const first = await store.lastSequence('EVT');
+      for (let i = 1; i <= 40; i++) await store.append('evt.0.main', text(`single ${i}`));
+      const wanted = [40, 3, 17, ...Array.from({ length: 30 }, (_, i) => i + 5)];
+      const found = await store.get(
+        'EVT',
+        wanted.map((i) => first + i),
+      );
+      expect(found.map(({ seq, subject, bytes }) => [seq - first, subject, read(bytes)])).toEqual(
+        wanted.map((i) => [i, 'evt.0.main', `single ${i}`]),
+      );
+      await expect(store.get('EVT', [first + 1, first + 41])).rejects.toBeInstanceOf(SequenceGap);
+      expect(await store.get('EVT', [])).toEqual([]);
+    });
+
     test('a slow follower is given bounded batches and loses nothing', async () => {
       const bytes = new Uint8Array(10_000);
       const first = (await store.append('evt.3.main', bytes)).seq;

@@ -31,6 +31,10 @@ describe('the configuration', () => {
         AXIOM47_METRICS_PORT: '9464',
         AXIOM47_PUBLIC_URL: 'https://clv.example.org',
         AXIOM47_LOG_LEVEL: 'debug',
+        AXIOM47_S3_ENDPOINT: 'http://minio:9000',
+        AXIOM47_S3_BUCKET: 'axiom47',
+        AXIOM47_S3_ACCESS_KEY_ID: 'id',
+        AXIOM47_S3_SECRET_ACCESS_KEY: 'secret',
         PATH: '/usr/bin',
       }),
     ).toEqual({
@@ -47,6 +51,13 @@ describe('the configuration', () => {
       publicUrl: 'https://clv.example.org',
       logLevel: 'debug',
       startedByNpm: false,
+      s3: {
+        endpoint: 'http://minio:9000',
+        bucket: 'axiom47',
+        region: 'us-east-1',
+        accessKeyId: 'id',
+        secretAccessKey: 'secret',
+      },
     });
   });
 
@@ -57,10 +68,12 @@ describe('the configuration', () => {
         AXIOM47_PORT: '70000',
         AXIOM47_LOG_LEVEL: 'loud',
         AXIOM47_NATS_CREDS: 'x',
+        AXIOM47_S3_ENDPOINT: 'minio:9000',
+        AXIOM47_S3_SECRET_ACCESS_KEY: 'hunter2',
       });
     expect(read).toThrow(ConfigError);
     expect(read).toThrow(
-      /DATABASE_URL must be a url starting with postgres.*AXIOM47_PORT must be a port.*AXIOM47_LOG_LEVEL must be.*AXIOM47_NATS_CREDS is for/,
+      /DATABASE_URL must be a url starting with postgres.*AXIOM47_PORT must be a port.*AXIOM47_S3_ENDPOINT must be a url.*AXIOM47_LOG_LEVEL must be.*AXIOM47_NATS_CREDS is for.*without AXIOM47_S3_BUCKET, AXIOM47_S3_ACCESS_KEY_ID/,
     );
     expect(read).not.toThrow(/hunter2/);
   });

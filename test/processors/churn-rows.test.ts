@@ -4,7 +4,9 @@ import { describe, expect, test } from 'vitest';
 import { DEFAULT_CHURN, DEFAULT_CONTRACTUAL } from '#domain/churn-definition.ts';
 import type { StoredEvent } from '#domain/envelope.ts';
 import { addRows, type ChurnRows, createRows, survivalRows, tableOf } from '#processors/training/churn-rows.ts';
-import { ledgersOf, replay } from '#processors/training/replay.ts';
+import { ledgersOf } from '#processors/training/ledgers.ts';
+import type { LedgerOptions } from '#projections/memory/ledger.ts';
+import { everybodyAt } from '#projections/memory/past/everybody.ts';
 import type { EventStore } from '#streams/event-store.ts';
 import { activity, createWriter, DAY, event, hex, order, refund, sidOf } from '../projections/memory/scenario.ts';
 
@@ -13,10 +15,14 @@ const END_OF_T0 = (T0 + 1) * DAY - 1;
 const ids = ['ann', 'bob', 'cy', 'dee'];
 const small = { maxCustomers: 1 << 10 };
 
+type LogStore = Pick<EventStore, 'read' | 'lastSequence'>;
+const folded = (store: LogStore, seq: number, ledger: LedgerOptions) =>
+  everybodyAt(store, seq, { ledger, snapshotDir: null, log: { info() {}, warn() {} } });
+
 type Batch = { ingestedAt: number; events: StoredEvent[]; backfill?: boolean };
 
 /** A log of batches, each taken in at its moment; a backfill's events were known when they happened (facts §4). */
-function logOf(batches: Batch[]): { store: Pick<EventStore, 'read'>; seq: number } {
+function logOf(batches: Batch[]): { store: LogStore; seq: number } {
   const writer = createWriter();
   const messages: Uint8Array[] = [];
   batches.forEach(({ ingestedAt, events, backfill }, i) => {
@@ -42,15 +48,15 @@ function logOf(batches: Batch[]): { store: Pick<EventStore, 'read'>; seq: number
       for (let seq = from; seq <= to; seq++)
         yield { seq, subject: 'evt.0.main', at: 0, bytes: messages[seq - 1]!, id: null };
     },
-  } as unknown as Pick<EventStore, 'read'>;
+  } as unknown as LogStore;
   return { store, seq: messages.length };
 }
 
 async function rowsAt(batches: Batch[], definition = DEFAULT_CHURN): Promise<ChurnRows> {
   const { store, seq } = logOf(batches);
-  const known = await replay(store, seq, { ...small, knownUpTo: END_OF_T0 });
+  const known = await folded(store, seq, { ...small, knownUpTo: END_OF_T0 });
   const rows = createRows();
-  addRows(rows, definition, T0, ledgersOf(known), ledgersOf(await replay(store, seq, small)));
+  addRows(rows, definition, T0, ledgersOf(known), ledgersOf(await folded(store, seq, small)));
   return rows;
 }
 const byCustomer = ({ features, customer }: ChurnRows) =>
@@ -139,10 +145,10 @@ describe('leakage probe', () => {
       async *read() {
         for (const [i, bytes] of messages.entries()) yield { seq: i + 1, bytes };
       },
-    } as unknown as Pick<EventStore, 'read'>;
+    } as unknown as LogStore;
     const rows = createRows();
-    const known = ledgersOf(await replay(store, 3, { ...small, knownUpTo: END_OF_T0 }));
-    addRows(rows, DEFAULT_CHURN, T0, known, ledgersOf(await replay(store, 3, small)));
+    const known = ledgersOf(await folded(store, 3, { ...small, knownUpTo: END_OF_T0 }));
+    addRows(rows, DEFAULT_CHURN, T0, known, ledgersOf(await folded(store, 3, small)));
     expect(rows.customer).toEqual([hex(sidOf('ann'))]);
     expect(rows.features[0]).toMatchObject({ frequency: 0, age_days: 90 });
   });
@@ -182,7 +188,7 @@ test('one row per time under contract: length, end seen or not, what was first s
       ],
     },
   ]);
-  const ledgers = ledgersOf(await replay(store, seq, small));
+  const ledgers = ledgersOf(await folded(store, seq, small));
   const rowsOf = (graceDays: number) => {
     const { customer, entry, duration, eventObserved } = survivalRows(
       { ...DEFAULT_CONTRACTUAL, graceDays },

@@ -7,9 +7,9 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Fact, StoredEvent } from '#domain/envelope.ts';
 import { dayOf, type Offsets, UTC } from '#domain/time.ts';
 import { createRefold } from '#ops/refold.ts';
-import { replay } from '#processors/training/replay.ts';
 import { type Fold, startFold } from '#projections/memory/fold.ts';
 import { createLedger, type Ledger, ZoneChanged } from '#projections/memory/ledger.ts';
+import { everybodyAt } from '#projections/memory/past/everybody.ts';
 import { portableDigest } from '#projections/memory/state-digest.ts';
 import { createMemoryStore, type MemoryStore } from '#streams/memory/store.ts';
 import { decodeMessage } from '#streams/pack.ts';
@@ -183,13 +183,14 @@ describe('the loop', () => {
 
     // The past stays as it was: before the fact in the days of then, from it on in the new ones.
     const refold = createRefold(store, 'EUR');
-    const past = async (seq: number) => (await refold.entries([sidOf('ann')], seq))[0]!.orders.map(({ day }) => day);
+    const past = async (seq: number) =>
+      (await everybodyAt(store, seq, { ledger: {}, snapshotDir: null, log: { info() {}, warn() {} } }))
+        .entries(sidOf('ann'))!
+        .orders.map(({ day }) => day);
     expect([await past(3), await past(4)]).toEqual([
       [0, 0, 1],
       [0, 1, 1],
     ]);
-    // Training rows are of the same days.
-    expect((await replay(store, 4, {})).entries(sidOf('ann'))!.orders.map(({ day }) => day)).toEqual([0, 1, 1]);
     const seen: [number, number][] = [];
     await refold.walk([2, 3, 4, 5], (ledger, seq) => seen.push([seq, ledger.entries(sidOf('ann'))!.orders.at(1)!.day]));
     expect(seen).toEqual([

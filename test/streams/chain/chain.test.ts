@@ -236,3 +236,22 @@ test('links are found from any place of the log', async () => {
   for await (const { link } of readLinks(store)) links.push(link?.to);
   expect(links).toEqual([16, 32, 48, 64, 80, 96, 100]);
 });
+
+test('single messages in any order are checked each by its own link; one bit off is refused, and only it', async () => {
+  const numbers = fc.uniqueArray(place, { minLength: 1, maxLength: 12 });
+  const whole = sealedStore(store, silent);
+  await fc.assert(
+    fc.asyncProperty(numbers, place, async (wanted, bad) => {
+      expect((await whole.get('EVT', wanted)).map(({ seq }) => seq)).toEqual(wanted);
+      const broken = await damaged(store, (all) =>
+        all.map((one) =>
+          one.seq === bad ? { ...one, bytes: Uint8Array.from(one.bytes, (b, i) => (i === 9 ? b ^ 1 : b)) } : one,
+        ),
+      );
+      const asked = sealedStore(broken, silent).get('EVT', wanted);
+      if (wanted.includes(bad)) await expect(asked).rejects.toMatchObject({ code: 'log-damaged', seq: bad });
+      else expect(await asked).toHaveLength(wanted.length);
+    }),
+    { numRuns: 40 },
+  );
+});

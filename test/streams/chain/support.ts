@@ -53,6 +53,14 @@ export async function damaged(
   }
   return {
     ...store,
+    async get(of, seqs) {
+      if (of !== stream) return store.get(of, seqs);
+      return seqs.map((seq) => {
+        const message = now.find((each) => each.seq === seq);
+        if (!message) throw new SequenceGap(stream, seq, seq + 1);
+        return message;
+      });
+    },
     read: (of, range) => (of === stream ? read(range) : store.read(of, range)),
     follow: (of, options) =>
       of === stream

@@ -1,0 +1,91 @@
+// As much of S3 as objects by key need, on loopback: it computes every signature anew from the request as it came (AWS Signature Version 4,
+// docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html) and refuses what is not signed with its secret.
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+const sha256 = (data: string | Uint8Array) => createHash('sha256').update(data).digest('hex');
+const hmac = (key: string | Uint8Array, text: string) => createHmac('sha256', key).update(text).digest();
+const SKEW_MS = 15 * 60_000;
+
+export interface S3Server extends AsyncDisposable {
+  endpoint: string;
+  /** By `bucket/key`. */
+  objects: Map<string, Buffer>;
+  /** The next requests are answered so, in this order, before any is looked at. */
+  failures: number[];
+  requests: number;
+}
+
+export async function startS3(keys: { id: string; secret: string; region: string; bucket: string }): Promise<S3Server> {
+  const objects = new Map<string, Buffer>();
+  const failures: number[] = [];
+  const state = { requests: 0 };
+
+  function fault(request: IncomingMessage, body: Buffer): string | null {
+    const form =
+      /^AWS4-HMAC-SHA256 Credential=([^/]+)\/(\d{8})\/([^/]+)\/s3\/aws4_request, ?SignedHeaders=([^,]+), ?Signature=([0-9a-f]{64})$/;
+    const parts = form.exec(request.headers.authorization ?? '');
+    if (!parts) return 'AccessDenied';
+    const [, id, date, region, names, signature] = parts as unknown as string[];
+    if (id !== keys.id) return 'InvalidAccessKeyId';
+    const stamp = String(request.headers['x-amz-date']);
+    const iso = stamp.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, '$1-$2-$3T$4:$5:$6Z');
+    if (!stamp.startsWith(date!) || !(Math.abs(Date.now() - Date.parse(iso)) < SKEW_MS)) return 'RequestTimeTooSkewed';
+    const payload = String(request.headers['x-amz-content-sha256']);
+    if (payload !== sha256(body)) return 'XAmzContentSHA256Mismatch';
+    const signed = names!.split(';');
+    if (!['host', 'x-amz-date', 'x-amz-content-sha256'].every((name) => signed.includes(name))) return 'AccessDenied';
+    const [path, query = ''] = request.url!.split('?');
+    const canonical = [
+      request.method,
+      path,
+      query,
+      ...signed.map((name) => `${name}:${String(request.headers[name]).trim()}`),
+      '',
+      names,
+      payload,
+    ].join('\n');
+    const scope = `${date}/${keys.region}/s3/aws4_request`;
+    const key = hmac(hmac(hmac(hmac(`AWS4${keys.secret}`, date!), keys.region), 's3'), 'aws4_request');
+    const wanted = hmac(key, ['AWS4-HMAC-SHA256', stamp, scope, sha256(canonical)].join('\n'));
+    if (region !== keys.region || !timingSafeEqual(wanted, Buffer.from(signature!, 'hex')))
+      return 'SignatureDoesNotMatch';
+    return request.url!.startsWith(`/${keys.bucket}/`) ? null : 'NoSuchBucket';
+  }
+
+  const server = createServer(async (request, response) => {
+    state.requests++;
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const body = Buffer.concat(chunks);
+    const refuse = (status: number, code: string) =>
+      response.writeHead(status, { 'content-type': 'application/xml' }).end(`<Error><Code>${code}</Code></Error>`);
+    const failing = failures.shift();
+    if (failing !== undefined) return refuse(failing, 'SlowDown');
+    const code = fault(request, body);
+    if (code !== null) return refuse(code === 'NoSuchBucket' ? 404 : 403, code);
+    const name = decodeURIComponent(request.url!.slice(1));
+    if (request.method === 'PUT') {
+      objects.set(name, body);
+      return response.writeHead(200).end();
+    }
+    const found = objects.get(name);
+    return found ? response.writeHead(200).end(found) : refuse(404, 'NoSuchKey');
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  return {
+    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    objects,
+    failures,
+    get requests() {
+      return state.requests;
+    },
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
