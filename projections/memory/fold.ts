@@ -139,7 +139,7 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
       for (const record of batch) {
         watchMessage(watch, record.seq);
         // Not even read, when it was not come back from: parked as a whole.
-        const read = stuck.has(placeText(record.seq, READING)) ? null : readRecorded(store, record);
+        const read = stuck.size > 0 && stuck.has(placeText(record.seq, READING)) ? null : readRecorded(store, record);
         const message = read instanceof Promise ? await read : read;
         const asked = replayOf(message);
         if (asked !== null) await replay(record.seq, asked.by === 'request');
@@ -208,7 +208,7 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
     runStats: (run) => ledger.runs.stats(run),
     runs: () => ledger.runs.list(),
     conflicts: (after, limit) => ledger.conflicts.after(after, limit),
-    late: (limit, before) => ({ events: ledger.late.list(limit, before), total: ledger.late.total }),
+    late: (limit, before) => ({ events: ledger.late.list(ledger.rows, limit, before), total: ledger.late.total }),
     parkedCustomers: (limit, after) => {
       const all = parkedCustomers(ledger);
       const customers = all.slice(after, after + limit);

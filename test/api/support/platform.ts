@@ -255,7 +255,10 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
         priorDay: ledger.priorDay,
         parked: ledger.parked.total,
       }),
-      late: async (limit, before) => ({ events: ledger.late.list(limit, before), total: ledger.late.total }),
+      late: async (limit, before) => ({
+        events: ledger.late.list(ledger.rows, limit, before),
+        total: ledger.late.total,
+      }),
       parkedCustomers: async (limit, after) => {
         const all = parkedCustomers(ledger);
         const { total: events, dropped } = ledger.parked;
