@@ -21,11 +21,13 @@ import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
 import { homeRoutes } from './routes/home.ts';
 import { importRoutes } from './routes/imports.ts';
+import { jobRoutes } from './routes/jobs.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { lateRoutes } from './routes/late.ts';
 import { ledgerRoutes } from './routes/ledgers.ts';
 import { logRoutes } from './routes/log.ts';
 import { modelRoutes } from './routes/models.ts';
+import { pastRoutes } from './routes/past.ts';
 import { predictRoutes } from './routes/predict.ts';
 import { quarantineRoutes } from './routes/quarantine.ts';
 import { rebuildRoutes } from './routes/rebuild.ts';
@@ -36,6 +38,7 @@ import { verifyRoutes } from './routes/verify.ts';
 import { workspaceRoutes } from './routes/workspace.ts';
 import { zoneRoutes } from './routes/zone.ts';
 import { ProblemSchema } from './schemas.ts';
+import { createEventStreams } from './sse.ts';
 
 /** What the hot route shares with the app: the same judge, the same buckets, the same predictions. */
 export interface Core {
@@ -81,6 +84,7 @@ export function createApp(deps: Deps) {
   const admission = createAdmission(deps);
   const predictions = createPredictions(deps);
   const live = createLiveFeed(deps, predictions);
+  const streams = createEventStreams(deps.metrics, admission.authenticator);
   const showConsole = createConsole(deps.uiDir);
   const timers = new Map<string, RequestTimer>();
   const timerOf = (method: string, template: string): RequestTimer => {
@@ -123,12 +127,14 @@ export function createApp(deps: Deps) {
     .route('/', importRoutes(deps, predictions))
     .route('/', logRoutes(deps, predictions))
     .route('/', verifyRoutes(deps, predictions))
+    .route('/', pastRoutes(deps, predictions))
     .route('/', ledgerRoutes(deps))
     .route('/', rebuildRoutes(deps))
     .route('/', workspaceRoutes(deps))
     .route('/', zoneRoutes(deps))
     .route('/', homeRoutes(deps, predictions, live))
-    .route('/', streamRoutes(deps, live, admission.authenticator))
+    .route('/', streamRoutes(live, streams))
+    .route('/', jobRoutes(deps, streams))
     .route(
       '/',
       docsRoutes(() => describe()),

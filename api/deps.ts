@@ -1,7 +1,10 @@
 // Everything the API needs from the rest of the platform, as narrow interfaces: the composition root hands over the real ones, tests hand
 // over objects in memory. Nothing here is opened, started or closed by the API.
 
+import type { z } from 'zod';
+import type { Permission } from '#domain/access.ts';
 import type { ChurnDefinition } from '#domain/churn-definition.ts';
+import type { Job, JobReason } from '#domain/job.ts';
 import type { CustomerEntries } from '#domain/ledger.ts';
 import type { ChurnModel } from '#domain/models/churn-model.ts';
 import type { ClvColumnsAnswer, ClvColumnsRequest } from '#domain/models/clv-columns.ts';
@@ -13,6 +16,7 @@ import type { CustomerSort } from '#projections/customer-profile.ts';
 import type { Columns } from '#projections/memory/columns.ts';
 import type { LateEvent } from '#projections/memory/late.ts';
 import type { ParkedCustomer } from '#projections/memory/parked-lists.ts';
+import type { PastStatus, PastSummary } from '#projections/memory/past/protocol.ts';
 import type { RunStats } from '#projections/memory/runs.ts';
 import type { ChurnInForce, WorkspaceFacts } from '#projections/memory/workspace.ts';
 import type { FaultKind } from '#streams/chain/verify.ts';
@@ -20,6 +24,7 @@ import type { GatewayHandlers, GatewayStatus } from '#streams/gateway/protocol.t
 import type { AccessStore } from '#streams/keyring/access-store.ts';
 import type { Quarantine } from '#streams/quarantine.ts';
 import type { Remote } from '#streams/rpc.ts';
+import type { Examples } from './examples.ts';
 import type { Limit } from './limiter.ts';
 import type { Metrics } from './metrics.ts';
 import type { History } from './predict/history.ts';
@@ -100,6 +105,13 @@ export interface Ledgers {
   past(sids: Uint8Array[], seq: number): Promise<(LedgerView | null)[]>;
   /** The log's own now at a position: largest event time (ms) and largest local day. */
   clockAt(seq: number): Promise<{ clockAt: number; clockDay: number }>;
+}
+
+/** Everybody at an earlier moment, by the thread of the past. */
+export interface PastCalls {
+  /** Up to local day `day`; null: the largest one the log holds at `seq`. */
+  summary(seq: number, day: number | null): Promise<PastSummary>;
+  status(): Promise<PastStatus>;
 }
 
 export interface Pool {
@@ -363,6 +375,41 @@ export interface ChurnTrainRequest {
   by: string;
 }
 
+/** How long work is asked for over HTTP: POST /api/jobs/<name>. */
+export interface JobKind {
+  name: string;
+  summary: string;
+  permission: Permission;
+  /** The parsed body is the job's params, kept in the log: no personal data. */
+  body: z.ZodType<Record<string, unknown>>;
+  examples: Examples;
+}
+
+export interface JobView extends Job {
+  id: string;
+  progress: { done: number; total: number; note: string } | null;
+  lines: readonly { at: number; text: string }[];
+}
+
+/** Long work in the background (processors/jobs/runner.ts). */
+export interface Jobs {
+  /** The same key with the same params is the same job. */
+  request(
+    kind: string,
+    params: Record<string, unknown>,
+    key: string | null,
+    by: string,
+  ): Promise<Result<{ job: JobView; existing: boolean }, JobReason>>;
+  /** Newest first. */
+  list(): JobView[];
+  show(id: string): JobView | null;
+  /** Null until it has succeeded. */
+  result(id: string): Promise<unknown>;
+  cancel(id: string, by: string): Promise<Result<JobView, JobReason>>;
+  retry(id: string, by: string): Promise<Result<JobView, JobReason>>;
+  listen(listener: (id: string) => void): () => void;
+}
+
 /** The demo's own parameters, kept apart from everything a model may see. */
 export interface Truth {
   unit: 'week' | 'day';
@@ -406,6 +453,7 @@ export interface Deps extends AccessDeps {
   columns: ColumnsReader;
   ids: IdLookup;
   ledgers: Ledgers;
+  past: PastCalls;
   pool: Pool;
   fold: FoldCalls;
   tables: Tables;
@@ -438,6 +486,8 @@ export interface Deps extends AccessDeps {
   /** Every definition of churn so far, by position. */
   churnDefinitions: () => readonly ChurnInForce[];
   churn: ChurnCalls;
+  jobs: Jobs;
+  jobKinds: readonly JobKind[];
   /** Named checks of /readyz: resolves with a word on its state, or rejects with what is wrong. */
   checks: Record<string, () => Promise<string | null>>;
 }

@@ -17,6 +17,15 @@ export const AsOfInput = z.union([
 ]);
 export type AsOfInput = z.infer<typeof AsOfInput>;
 
+const isSequence = /^\d{1,12}$/;
+/** The same in an address. */
+export const AsOfQuery = z
+  .string()
+  .max(40)
+  .optional()
+  .describe('A sequence (up to 12 digits), or a time (ISO 8601, or 13 digits of ms)')
+  .transform((text) => (text !== undefined && isSequence.test(text) ? Number(text) : text));
+
 export const AsOfOutput = z
   .object({ seq: z.number(), at: z.string().nullable() })
   .describe('What the log held and the moment asked about; send it back to get the same answer');

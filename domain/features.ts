@@ -99,6 +99,41 @@ export function features(entries: CustomerEntries, day: number, context: Feature
   };
 }
 
+/**
+ * Money of the purchase days in (from, to], as it stood on day `to`, refunds taken off: what Gamma-Gamma means by the value of a time. Days
+ * without money or netting ≤ 0 add nothing.
+ *
+ * @returns minor units of the reporting currency; null when some of it has no rate.
+ */
+export function moneyWithin(
+  entries: CustomerEntries,
+  from: number,
+  to: number,
+  context: FeatureContext,
+): number | null {
+  const currencies = [''];
+  const orders = documentsOf(entries.orders, currencies);
+  const refunds = documentsOf(entries.refunds, currencies);
+  const purchases = createPurchases();
+  const reporting = currencies.indexOf(context.rates.reportingCurrency);
+  countPurchases(orders, refunds, to, { rates: context.rates, currencies, reporting }, purchases);
+  const byDay = new Map<number, { currency: string; minor: number }[]>();
+  for (let i = 0; i < orders.count; i++) {
+    const [day, minor] = [orders.day[i]!, purchases.left[i]!];
+    if (day <= from || day > to || !(minor > 0)) continue;
+    const sums = byDay.get(day) ?? [];
+    sums.push({ currency: currencies[orders.currency[i]!]!, minor });
+    byDay.set(day, sums);
+  }
+  let total = 0;
+  for (const [day, sums] of byDay) {
+    const converted = context.rates.convert(sums, day);
+    if (converted === null) return null;
+    total += converted;
+  }
+  return total;
+}
+
 function documentsOf(entries: readonly (OrderEntry | RefundEntry)[], currencies: string[]): Documents {
   const documents = createDocuments(Math.max(1, entries.length));
   for (const entry of entries) addDocument(documents, entry, currencies);

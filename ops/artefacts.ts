@@ -1,8 +1,9 @@
-// Model artefacts on disk, named by what is in them: `<sha256>.json`. Written once, checked at every read; kept in an object store too when
+// Artefacts on disk (models, results of jobs), named by what is in them: `<sha256>.json`. Written once, checked at every read; kept in an object store too when
 // one is configured, from where they come back to a disk that lost them.
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { canonicalJson } from '#domain/canonical-json.ts';
 import { replaceFile } from './engines/durable-file.ts';
 import type { Objects } from './objects.ts';
 
@@ -13,15 +14,6 @@ export interface Artefacts {
   bring(digests: Iterable<string>): Promise<number>;
   /** @throws Error naming the file when it is missing or its bytes no longer have that digest. */
   get(digest: string): Record<string, unknown>;
-}
-
-/** JSON with keys in order at every level, so that equal values have equal bytes. */
-export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, inner: unknown) =>
-    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))
-      : inner,
-  );
 }
 
 export const sha256 = (text: string | Uint8Array): string => createHash('sha256').update(text).digest('hex');

@@ -1,6 +1,7 @@
 // What churn means here and the models trained for it: a definition is a fact of the control stream and its barrier; a training is a task of the
 // pool, an artefact, a version of the registry and, when asked for, a deployment.
 import type { ChurnCalls, ChurnTrainRequest } from '#api/deps.ts';
+import { canonicalJson } from '#domain/canonical-json.ts';
 import { type ChurnDefinition, churnDefinition } from '#domain/churn-definition.ts';
 import type { Fact } from '#domain/envelope.ts';
 import type { Offsets } from '#domain/time.ts';
@@ -9,7 +10,6 @@ import type { ChurnInForce } from '#projections/memory/workspace.ts';
 import { handle, load, loadAll } from '#streams/control.ts';
 import type { EventStore } from '#streams/event-store.ts';
 import type { NatsOptions } from '#streams/jetstream/connection.ts';
-import { canonicalJson } from './artefacts.ts';
 import type { Registry } from './registry.ts';
 
 export interface ChurnDeps {

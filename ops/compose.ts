@@ -9,6 +9,7 @@ import { createHttpServer } from '#api/hot.ts';
 import { createMetrics } from '#api/metrics.ts';
 import { createTables } from '#api/tables.ts';
 import { DEFAULT_BURN_IN_DAYS } from '#domain/coverage.ts';
+import { startJobs } from '#processors/jobs/runner.ts';
 import { createPool } from '#processors/pool.ts';
 import { openTables } from '#projections/catalogue.ts';
 import { startGuardedFold } from '#projections/memory/guarded-thread.ts';
@@ -35,6 +36,7 @@ import { openDeadLetters } from './dead-letters.ts';
 import { playDemo } from './demo/play.ts';
 import { DEMO_SOURCE, seedDemo } from './demo/seed.ts';
 import { startEngines } from './engines/supervisor.ts';
+import { createJobKinds } from './jobs/catalogue.ts';
 import { startLedgers } from './ledgers.ts';
 import { checkListen, closeable, listen, listenMetrics } from './listen.ts';
 import { openS3 } from './objects.ts';
@@ -364,6 +366,17 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     () => agreement.report().mismatches_found,
   );
 
+  const jobKinds = createJobKinds({
+    nats: engines.nats.options,
+    // A thread of its own, and only while there is work: those that serve are not waited for, and cancelling may end it at once.
+    pool: opening.use(createPool(1, 0)),
+    present: serving.present,
+    definitions: serving.definitions,
+    reportingCurrency: workspace.reportingCurrency,
+    snapshotDir: dir.folders.snapshots,
+  });
+  const jobs = opening.use(await startJobs({ store, kinds: jobKinds, artefacts, now: Date.now, log }));
+
   const deps: Deps = {
     access,
     signingKey: Buffer.from(dir.secret('instance.key'), 'base64'),
@@ -388,6 +401,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     columns,
     ids: openIdIndex(await gateway.calls.idIndex()),
     ledgers: serving.ledgers,
+    past: past.calls,
     pool: { clv: (request) => pool.clvColumns(request) },
     fold: fold.calls,
     tables: createTables(tables.db, (seq) => projector.calls.waitFor(seq)),
@@ -453,6 +467,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     deployedChurnModels: serving.churnModels,
     churnDefinitions: serving.churnDefinitions,
     churn,
+    jobs,
+    jobKinds,
     checks: createChecks(gateway.calls, columns, projector.calls),
   };
   const http = createHttpServer(createApp(deps), deps);

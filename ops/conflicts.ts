@@ -1,13 +1,15 @@
 // Orders that came twice with different content at one revision (facts §2): the fold decides which content stays, and what it refused is put
-// into the quarantine here, once each. The fold numbers them; the newest number in the quarantine says where to go on after a restart.
+// into the quarantine here, once each. The fold numbers them, the same in every process that folds the log; the newest number in the quarantine
+// says where to go on after a restart, and the sequence that is expected before each message lets one of several writers put it.
 import { formatMinor } from '#domain/money.ts';
 import { DAY_MS } from '#domain/time.ts';
 import type { Conflict } from '#projections/memory/conflicts.ts';
+import { VersionConflict } from '#streams/event-store.ts';
 import type { Quarantine } from '#streams/quarantine.ts';
 
 export interface ConflictDeps {
   conflicts(after: number, limit: number): Promise<Conflict[]>;
-  quarantine: Pick<Quarantine, 'put' | 'list'>;
+  quarantine: Pick<Quarantine, 'putNext' | 'lastOf' | 'list'>;
   now: () => number;
   log: { warn(fields: object, message: string): void };
 }
@@ -22,7 +24,7 @@ export interface ConflictWriter extends AsyncDisposable {
 }
 
 export async function startConflictWriter(deps: ConflictDeps): Promise<ConflictWriter> {
-  let last = await lastWritten(deps.quarantine);
+  let { last, seq } = await head(deps.quarantine);
   let running: Promise<void> | null = null;
   let stopped = false;
   let failing = false;
@@ -37,12 +39,17 @@ export async function startConflictWriter(deps: ConflictDeps): Promise<ConflictW
           { missed },
           'conflicts came faster than they were put away; they are counted, the log holds them',
         );
-      // One message holds rows of one source and run.
-      for (const [, group] of Map.groupBy(found, ({ source, run }) => `${source}\0${run ?? ''}`)) {
-        const { source, run } = group[0]!;
-        await deps.quarantine.put({ at: deps.now(), source, run, rows: group.map(rowOf) });
+      try {
+        for (const group of stretchesOf(found)) {
+          const { source, run } = group[0]!;
+          seq = await deps.quarantine.putNext({ at: deps.now(), source, run, rows: group.map(rowOf) }, seq);
+          last = group.at(-1)!.number;
+        }
+      } catch (error) {
+        if (!(error instanceof VersionConflict)) throw error;
+        // Another process has put them, or an erasure has rewritten one: on behind what is there.
+        ({ last, seq } = await head(deps.quarantine));
       }
-      last = found.at(-1)!.number;
     }
   }
   const settle = (): Promise<void> => {
@@ -86,9 +93,23 @@ function rowOf(conflict: Conflict) {
   };
 }
 
-async function lastWritten(quarantine: Pick<Quarantine, 'list'>): Promise<number> {
+/** In the order of their numbers, so that the greatest number there says that all before it are there: one source and run each, as a message is. */
+function stretchesOf(found: readonly Conflict[]): Conflict[][] {
+  const stretches: Conflict[][] = [];
+  for (const each of found) {
+    const open = stretches.at(-1);
+    const first = open?.[0];
+    if (open && first?.source === each.source && first.run === each.run) open.push(each);
+    else stretches.push([each]);
+  }
+  return stretches;
+}
+
+/** What is put, and the sequence it ends at: read before the rows, so that whatever comes between is met as a conflict. */
+async function head(quarantine: ConflictDeps['quarantine']): Promise<{ last: number; seq: number }> {
+  const seq = await quarantine.lastOf(REASON);
   const { rows } = await quarantine.list({ reason: REASON, limit: 100 });
-  return Math.max(0, ...rows.map((row) => numberOf(row.raw)));
+  return { last: Math.max(0, ...rows.map((row) => numberOf(row.raw))), seq };
 }
 
 /** 0 for a row that is not one of ours. */

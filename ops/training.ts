@@ -1,11 +1,11 @@
 // Fits from the log: statistics from the fold (now) or a refold (then), the fit in the pool, the artefact, the registry, the barrier.
 import type { FitRequest } from '#api/deps.ts';
+import { canonicalJson } from '#domain/canonical-json.ts';
 import { type LeftOut, leftOutNotes } from '#domain/left-out.ts';
 import { models } from '#domain/models/catalogue.ts';
 import type { Diagnostic } from '#domain/models/fit.ts';
 import type { Pool } from '#processors/pool.ts';
 import type { ClvTraining, ClvTrainingData } from '#processors/training/fit-clv.ts';
-import { canonicalJson } from './artefacts.ts';
 import type { Registry } from './registry.ts';
 
 export interface TrainingDeps {

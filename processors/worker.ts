@@ -1,9 +1,13 @@
 // The thread side of the pool: picks the kernel and answers.
+import type { MessagePort } from 'node:worker_threads';
 import { type ClvColumnsRequest, clvColumns } from '#domain/models/clv-columns.ts';
 import type { ClvModel } from '#domain/models/clv-model.ts';
 import { chunkSums } from '#domain/models/logistic-kernel.ts';
+import { sealedStore } from '#streams/chain/sealed.ts';
 import { connectNats, type NatsOptions } from '#streams/jetstream/connection.ts';
+import { silent } from '#streams/jetstream/link.ts';
 import { createJetStreamStore } from '#streams/jetstream/store.ts';
+import { type Backtest, backtest, type CutoffAnswer } from './backtest/backtest.ts';
 import { type ChurnColumnsRequest, churnColumn } from './scoring/churn-columns.ts';
 import { type ScoreHorizons, type ScoreInput, scoreColumns } from './scoring/score-columns.ts';
 import { type ChurnJob, trainChurn } from './training/churn-job.ts';
@@ -19,7 +23,13 @@ export type PoolTask =
   | { kind: 'clv-columns'; request: ClvColumnsRequest }
   /** `nats` may hold a secret: never log it. */
   | { kind: 'train-churn'; nats: NatsOptions; job: ChurnJob }
+  | { kind: 'backtest'; nats: NatsOptions; job: Backtest; judged: readonly number[]; report: MessagePort }
   | { kind: 'logistic-sums'; request: LogisticSumsRequest };
+/** What a backtest says while it runs. */
+export type BacktestMessage =
+  | { kind: 'progress'; done: number; total: number; note: string }
+  | { kind: 'judged'; answer: CutoffAnswer }
+  | { kind: 'end' };
 
 export default function run(task: PoolTask): unknown {
   switch (task.kind) {
@@ -35,6 +45,8 @@ export default function run(task: PoolTask): unknown {
       return clvColumns(task.request);
     case 'train-churn':
       return trainFromLog(task.nats, task.job);
+    case 'backtest':
+      return backtestFromLog(task);
     case 'logistic-sums':
       return chunkSums(task.request.rows, task.request.pass, task.request.from, task.request.to);
   }
@@ -44,6 +56,29 @@ async function trainFromLog(options: NatsOptions, job: ChurnJob) {
   const nats = await connectNats(options, { name: 'axiom47 training' });
   try {
     return await trainChurn(createJetStreamStore(nats), job);
+  } finally {
+    await nats.close();
+  }
+}
+
+async function backtestFromLog({ nats: options, job, judged, report }: Extract<PoolTask, { kind: 'backtest' }>) {
+  const nats = await connectNats(options, { name: 'axiom47 backtest' });
+  const say = (message: BacktestMessage) => report.postMessage(message);
+  try {
+    // Nothing is judged by a log that was tampered with.
+    const store = sealedStore(createJetStreamStore(nats), silent);
+    const plan = await backtest(
+      store,
+      job,
+      {
+        progress: (done, total, note) => say({ kind: 'progress', done, total, note }),
+        judged: (answer) => say({ kind: 'judged', answer }),
+      },
+      new Set(judged),
+    );
+    // An answer overtakes messages: whoever listens waits for this one.
+    say({ kind: 'end' });
+    return plan;
   } finally {
     await nats.close();
   }

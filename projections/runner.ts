@@ -73,12 +73,15 @@ export interface Writer extends AsyncDisposable {
   readonly trouble: string | null;
 }
 
+const NAME = 'axiom47 projector';
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 5_000;
 /** A batch takes well under a second; a statement that takes this long hangs, and is tried on a new connection. */
 const STATEMENT_MS = 120_000;
 /** An index over all rows takes longer. */
 const FILLING_STATEMENT_MS = 3_600_000;
+/** A transaction of a writer that lives takes well under this; one that holds its locks for longer belongs to a process that stands still. */
+const HELD_MS = 10_000;
 
 export function createWriter(options: WriterOptions): Writer {
   const { log } = options;
@@ -92,7 +95,7 @@ export function createWriter(options: WriterOptions): Writer {
     if (client) return client;
     const fresh = new (options.shadow ? ShadowClient : pg.Client)({
       connectionString: options.databaseUrl,
-      application_name: 'axiom47 projector',
+      application_name: NAME,
       connectionTimeoutMillis: 5_000,
       query_timeout: options.shadow ? FILLING_STATEMENT_MS : STATEMENT_MS,
       keepAlive: true,
@@ -104,8 +107,10 @@ export function createWriter(options: WriterOptions): Writer {
     try {
       await fresh.connect();
       if (!epochs) {
-        if (!options.shadow) await migrate(fresh);
-        epochs = await takeEpochs(fresh);
+        epochs = await overHeldLocks(fresh, log, async () => {
+          if (!options.shadow) await migrate(fresh);
+          return takeEpochs(fresh);
+        });
       }
       // JIT costs more than these statements take, and estimates of staging tables would trigger it. Commits need not wait for the disk:
       // rows and checkpoint are lost together or not at all, and a lost commit is noticed (Rewound) and made again from the log.
@@ -226,10 +231,39 @@ export function createWriter(options: WriterOptions): Writer {
   };
 }
 
+/** From here on whoever wrote before is fenced. */
 async function takeEpochs(client: pg.Client): Promise<Map<ProjectionName, number>> {
   const { rows } = await client.query<{ projection: ProjectionName; epoch: string }>(
     'update rm.checkpoints set epoch = epoch + 1, updated_at = now() where projection = any($1) returning projection, epoch',
     [projections.map((projection) => projection.name)],
   );
   return new Map(rows.map((row) => [row.projection, Number(row.epoch)]));
+}
+
+/**
+ * A writer that was stopped in the middle of a transaction holds its checkpoint for as long as it stands still (its kernel goes on answering
+ * for it). Whoever takes over has the server end that connection, and the transaction with it; when the writer wakes up it is fenced.
+ */
+async function overHeldLocks<T>(client: pg.Client, log: LogLine, work: () => Promise<T>): Promise<T> {
+  await client.query(`set lock_timeout = ${HELD_MS}`);
+  try {
+    return await work();
+  } catch (error) {
+    // 55P03: lock not available (PostgreSQL, appendix A). The work is tried again on a new connection.
+    if ((error as { code?: string }).code !== '55P03') throw error;
+    const { rowCount } = await client.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity
+       where application_name = $1 and datname = current_database() and pid <> pg_backend_pid()
+         and xact_start < clock_timestamp() - $2 * interval '1 millisecond'`,
+      [NAME, HELD_MS / 2],
+    );
+    log(
+      'warn',
+      { connections: rowCount },
+      'another writer of the read models stands still in a transaction, its connection was ended',
+    );
+    throw error;
+  } finally {
+    await client.query('reset lock_timeout');
+  }
 }

@@ -43,6 +43,15 @@ export interface QuarantineFilter {
 
 export interface Quarantine {
   put(batch: { at: number; source: string; run: string | null; rows: readonly QuarantineRow[] }): Promise<void>;
+  /**
+   * As `put`, of one reason that has one writer, in this order, behind `after`: the last sequence of the reason as the writer knows it (`lastOf`).
+   * @returns its last sequence now. Throws VersionConflict when somebody else has written the reason meanwhile: what came before that is put.
+   */
+  putNext(
+    batch: { at: number; source: string; run: string | null; rows: readonly QuarantineRow[] },
+    after: number,
+  ): Promise<number>;
+  lastOf(reason: string): Promise<number>;
   /** Newest first. `cursor` is the last page's `next`. */
   list(
     query: QuarantineFilter & { cursor?: string | undefined; limit: number },
@@ -99,7 +108,9 @@ export function createQuarantine(options: {
     (filter.source === undefined || entry.source === filter.source) &&
     (filter.run === undefined || entry.run === filter.run);
 
-  const append = (wire: WireRows) => store.append(`qua.${tenant}.${wire.reason}`, encodeQuarantine(wire));
+  const subjectOf = (reason: string) => `qua.${tenant}.${reason}`;
+  const append = (wire: WireRows, expected?: { expectedLastSequence: number }) =>
+    store.append(subjectOf(wire.reason), encodeQuarantine(wire), expected);
 
   async function inFlight<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {
     let next = 0;
@@ -109,32 +120,41 @@ export function createQuarantine(options: {
     await Promise.all(Array.from({ length: Math.min(IN_FLIGHT, items.length) }, worker));
   }
 
-  return {
-    async put({ at, source, run, rows }) {
-      const open = new Map<string, { wire: WireRows; bytes: number }>();
-      const full: WireRows[] = [];
-      for (const row of rows) {
-        if (!/^[a-z0-9-]{1,64}$/.test(row.reason) || row.reason === RESOLVED)
-          throw new RangeError(`quarantine: '${row.reason}' is not a reason (kebab-case, at most 64 characters)`);
-        const cut = row.raw.length > MAX_RAW;
-        const raw = cut ? row.raw.slice(0, MAX_RAW) : row.raw;
-        const detail = cut ? `${row.detail} (input cut at ${MAX_RAW} characters)` : row.detail;
-        const size = raw.length + detail.length + 64;
-        let batch = open.get(row.reason);
-        if (batch && (batch.wire.rows.length >= MAX_ROWS || batch.bytes + size > MAX_BYTES)) {
-          full.push(batch.wire);
-          batch = undefined;
-        }
-        if (!batch) {
-          batch = { wire: { v: FORMAT, at, source, run, reason: row.reason, rows: [] }, bytes: 0 };
-          open.set(row.reason, batch);
-        }
-        batch.wire.rows.push([row.rowNumber, row.column ?? null, detail, raw, row.rows]);
-        batch.bytes += size;
+  /** Messages that hold these rows, those of one reason in their order. */
+  function messagesOf({ at, source, run, rows }: Parameters<Quarantine['put']>[0]): WireRows[] {
+    const open = new Map<string, { wire: WireRows; bytes: number }>();
+    const full: WireRows[] = [];
+    for (const row of rows) {
+      if (!/^[a-z0-9-]{1,64}$/.test(row.reason) || row.reason === RESOLVED)
+        throw new RangeError(`quarantine: '${row.reason}' is not a reason (kebab-case, at most 64 characters)`);
+      const cut = row.raw.length > MAX_RAW;
+      const raw = cut ? row.raw.slice(0, MAX_RAW) : row.raw;
+      const detail = cut ? `${row.detail} (input cut at ${MAX_RAW} characters)` : row.detail;
+      const size = raw.length + detail.length + 64;
+      let batch = open.get(row.reason);
+      if (batch && (batch.wire.rows.length >= MAX_ROWS || batch.bytes + size > MAX_BYTES)) {
+        full.push(batch.wire);
+        batch = undefined;
       }
-      for (const { wire } of open.values()) full.push(wire);
-      await inFlight(full, append);
+      if (!batch) {
+        batch = { wire: { v: FORMAT, at, source, run, reason: row.reason, rows: [] }, bytes: 0 };
+        open.set(row.reason, batch);
+      }
+      batch.wire.rows.push([row.rowNumber, row.column ?? null, detail, raw, row.rows]);
+      batch.bytes += size;
+    }
+    for (const { wire } of open.values()) full.push(wire);
+    return full;
+  }
+
+  return {
+    put: (batch) => inFlight(messagesOf(batch), (wire) => append(wire)),
+    async putNext(batch, after) {
+      let last = after;
+      for (const wire of messagesOf(batch)) last = (await append(wire, { expectedLastSequence: last })).seq;
+      return last;
     },
+    lastOf: (reason) => store.lastSequence('QUA', subjectOf(reason)),
 
     async list({ cursor, limit, ...filter }) {
       await index.refresh();

@@ -13,7 +13,7 @@ import { hasBought, netOf } from '../predict/history.ts';
 import { type Coordinate, orProblem, type Predictions, type Subject } from '../predict/service.ts';
 import { Problem } from '../problem.ts';
 import { createRouter, route } from '../route.ts';
-import { Cursor, CustomerId, jsonAnswer, jsonBody, PageLimit, Provenance } from '../schemas.ts';
+import { AsOfQuery, Cursor, CustomerId, jsonAnswer, jsonBody, PageLimit, Provenance } from '../schemas.ts';
 
 const Net = z.number().nullable().describe('Null when it is money of several currencies and a rate is missing');
 const Row = z.object({
@@ -136,14 +136,6 @@ const Ref = z
     SID_REF,
     'the `ref` of a list or of POST /api/customers/lookup, sid: and 32 hexadecimal digits; customer ids do not belong in addresses',
   );
-
-const isSequence = /^\d{1,12}$/;
-const AsOfQuery = z
-  .string()
-  .max(40)
-  .optional()
-  .describe('A sequence (up to 12 digits), or a time (ISO 8601, or 13 digits of ms)')
-  .transform((text) => (text !== undefined && isSequence.test(text) ? Number(text) : text));
 
 const unknown = () => new Problem('not-found', 'no event of this customer is known; search by the beginning of the id');
 

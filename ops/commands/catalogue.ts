@@ -1,6 +1,7 @@
 // Every command, in plain sight.
 import { ab } from './ab.ts';
 import { admin } from './admin.ts';
+import { backtest } from './backtest.ts';
 import { backup } from './backup.ts';
 import { bench } from './bench.ts';
 import { churn } from './churn.ts';
@@ -18,6 +19,7 @@ import { model } from './model.ts';
 import { predict } from './predict.ts';
 import { quarantine } from './quarantine.ts';
 import { rebuild } from './rebuild.ts';
+import { replay } from './replay.ts';
 import { restore } from './restore.ts';
 import { rfm } from './rfm.ts';
 import { serve } from './serve.ts';
@@ -41,10 +43,12 @@ export const catalogue: readonly Command[] = [
   drift,
   model,
   train,
+  backtest,
   churn,
   source,
   workspace,
   rebuild,
+  replay,
   verify,
   backup,
   restore,

@@ -5,10 +5,10 @@ import { type ChurnDefinition, lastSettledDay } from '#domain/churn-definition.t
 import type { CHURN_MODELS, ChurnModel } from '#domain/models/churn-model.ts';
 import { ok, type Result, refuse } from '#domain/result.ts';
 import { DAY_MS, type Offsets, offsetAt } from '#domain/time.ts';
-import type { LedgerOptions } from '#projections/memory/ledger.ts';
+import type { Ledger, LedgerOptions } from '#projections/memory/ledger.ts';
 import { everybodyAt } from '#projections/memory/past/everybody.ts';
 import type { EventStore } from '#streams/event-store.ts';
-import { addRows, createRows, survivalRows } from './churn-rows.ts';
+import { rowsOfCutoffs, survivalRows } from './churn-rows.ts';
 import { ledgersOf } from './ledgers.ts';
 import { type ChurnTraining, trainCox, trainLogistic } from './train-churn.ts';
 
@@ -54,30 +54,18 @@ export async function trainChurn(
       return refuse('a Cox model speaks of subscriptions; this definition of churn is not contractual');
     return withEvents(trainCox(definition, survivalRows(definition, today, settled), today));
   }
-  const live = ledger.runs.list().some(({ run, acceptedEvents }) => run === '' && acceptedEvents > 0);
-  const last = lastSettledDay(definition, today, job.latenessDays ?? (live ? LATENESS_DAYS : 0));
-  const rows = createRows();
-  for (let i = 0; i < job.cutoffs; i++) {
-    const day = last - i * definition.horizonDays;
-    const known = ledgersOf(await folded({ ...job.ledger, knownUpTo: endOf(day, job.offsets) }));
-    const added = createRows();
-    addRows(added, definition, day, known, settled);
-    if (added.label.length === 0) break;
-    // A cut-off at which everybody stayed, or nobody, is before the time the data speak of (a table of one day has no earlier ends).
-    const lost = added.label.reduce((sum, label) => sum + label, 0);
-    if (lost === 0 || lost === added.label.length) continue;
-    for (let row = 0; row < added.label.length; row++) {
-      rows.features.push(added.features[row]!);
-      rows.label.push(added.label[row]!);
-      rows.day.push(day);
-      rows.customer.push(added.customer[row]!);
-    }
-  }
-  return withEvents(trainLogistic(definition, rows));
+  const last = lastSettledDay(definition, today, job.latenessDays ?? latenessOf(ledger));
+  const days = Array.from({ length: job.cutoffs }, (_, i) => last - i * definition.horizonDays);
+  const knownOn = async (day: number) => ledgersOf(await folded({ ...job.ledger, knownUpTo: endOf(day, job.offsets) }));
+  return withEvents(trainLogistic(definition, await rowsOfCutoffs(definition, days, knownOn, settled)));
 }
 
+/** Days in which late events may still arrive: none where everything came from files. */
+export const latenessOf = (ledger: Ledger): number =>
+  ledger.runs.list().some(({ run, acceptedEvents }) => run === '' && acceptedEvents > 0) ? LATENESS_DAYS : 0;
+
 /** The last millisecond of a local day. */
-const endOf = (day: number, offsets: Offsets): number => {
+export const endOf = (day: number, offsets: Offsets): number => {
   const at = (day + 1) * DAY_MS - 1;
   return at - offsetAt(at, offsets) * 60_000;
 };

@@ -32,6 +32,7 @@ export const createRows = (): ChurnRows => ({ features: [], label: [], day: [], 
  *
  * @param known the ledgers as they were known at the end of `day` (facts §4 known_at); nothing else reaches the features.
  * @param settled the ledgers when the labels had settled.
+ * @param rowOf what may be known of a customer on a day.
  */
 export function addRows(
   into: ChurnRows,
@@ -39,16 +40,44 @@ export function addRows(
   day: number,
   known: Ledgers,
   settled: Ledgers,
+  rowOf: typeof featureRow = featureRow,
 ): void {
   for (const entries of known.customers()) {
     if (!isEligible(definition, entries, day) || known.isLeftTruncated(entries.sid)) continue;
     const later = settled.of(entries.sid);
     if (later === null || later.erased) continue;
-    into.features.push(featureRow(entries, day, known.context));
+    into.features.push(rowOf(entries, day, known.context));
     into.label.push(hasChurned(definition, later, day) ? 1 : 0);
     into.day.push(day);
     into.customer.push(entries.sid);
   }
+}
+
+/**
+ * Rows of several cut-offs, latest first, to learn from. A cut-off at which everybody stayed, or nobody, is before the time the data speak of
+ * (a table of one day has no earlier ends) and is left out; one at which nobody was there ends the list.
+ */
+export async function rowsOfCutoffs(
+  definition: ChurnDefinition,
+  days: readonly number[],
+  knownOn: (day: number) => Ledgers | Promise<Ledgers>,
+  settled: Ledgers,
+): Promise<ChurnRows> {
+  const rows = createRows();
+  for (const day of days) {
+    const added = createRows();
+    addRows(added, definition, day, await knownOn(day), settled);
+    if (added.label.length === 0) break;
+    const lost = added.label.reduce((sum, label) => sum + label, 0);
+    if (lost === 0 || lost === added.label.length) continue;
+    for (let row = 0; row < added.label.length; row++) {
+      rows.features.push(added.features[row]!);
+      rows.label.push(added.label[row]!);
+      rows.day.push(day);
+      rows.customer.push(added.customer[row]!);
+    }
+  }
+  return rows;
 }
 
 /** One row per time under contract: days from its start to its end, or to `day` while it runs. */

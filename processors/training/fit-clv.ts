@@ -76,7 +76,12 @@ export function fitClv(data: ClvTrainingData, unit: 'week' | 'day' = 'week'): Re
   return { ok: true, value: { model, fits, rivals, checks, diagnostics, refused: refusedFor(ofPurchases), customers } };
 }
 
-function modelOf(served: FittedPurchases, money: ClvTraining['fits']['gammaGamma'], unit: 'week' | 'day'): ClvModel {
+/** The model that serves these parts. */
+export function modelOf(
+  served: FittedPurchases,
+  money: ClvTraining['fits']['gammaGamma'],
+  unit: 'week' | 'day',
+): ClvModel {
   const covariance: ClvCovariance = {
     ...(served.covarianceLog && { purchases: served.covarianceLog }),
     ...(money.ok && money.covarianceLog && { money: money.covarianceLog }),

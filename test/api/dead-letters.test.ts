@@ -12,7 +12,7 @@ beforeEach(async () => {
     { customer: 'c-2', day: '2025-01-10', amount: 20 },
   ]);
   await platform.deployCdnow();
-  seq = platform.orders([{ customer: 'c-1', day: '2025-02-10', amount: 31.5 }], 9);
+  seq = platform.orders([{ customer: 'c-1', day: '2025-02-10', amount: 31.5 }], null, 9);
   platform.orders([
     { customer: 'c-1', day: '2025-03-10', amount: 12 },
     { customer: 'c-2', day: '2025-03-10', amount: 12 },

@@ -110,6 +110,7 @@ test('throwing, endless, unknown and unreadable events park their customer and n
     await until('it is counted', async () =>
       (await (await fetch(metricsUrl)).text()).includes('axiom47_parked_customers 4'),
     );
+    await program.kill();
   }
   // A program without the mistakes tries what failed by itself; what hung when it is asked to.
   await using program = await serve(['--data-dir', dataDir]);

@@ -48,10 +48,11 @@ test('a file imported again with other amounts: every one of its conflicts is li
   const deps = {
     conflicts: async (after: number, limit: number) => ledger.conflicts.after(after, limit),
     quarantine: {
-      put: async ({ rows }: { rows: { raw: string }[] }) => {
+      putNext: async ({ rows }: { rows: { raw: string }[] }) => {
         for (const { raw } of rows) put.push(JSON.parse(raw).number);
         return 0;
       },
+      lastOf: async () => 0,
       list: async () => ({ rows: listed, next: null, total: listed.length }),
     },
     now: () => 1,
@@ -93,4 +94,37 @@ test('a row that is not one of ours neither stops the start nor moves the count'
   await writer.settle();
   const { rows } = await quarantine.list({ reason: 'conflict', limit: 100 });
   expect(rows.filter(({ source }) => source === 'shop').map(({ raw }) => JSON.parse(raw).number)).toEqual([3, 2, 1]);
+});
+
+test('two processes on one log: each conflict is in the quarantine once, also when one writer stood still while the other went on', async () => {
+  const store = createMemoryStore();
+  const found: Conflict[] = [];
+  const listing = (hold: () => Promise<void>) => ({
+    conflicts: async (after: number, limit: number) => {
+      const page = found.filter(({ number }) => number > after).slice(0, limit);
+      await hold();
+      return page;
+    },
+    quarantine: createQuarantine({ store, remove: async () => undefined }),
+    now: () => 1,
+    log: { warn: (_: object, message: string) => expect.fail(message) },
+  });
+  let paused = Promise.withResolvers<void>();
+  paused.resolve();
+  await using slow = await startConflictWriter(listing(() => paused.promise));
+  await using quick = await startConflictWriter(listing(async () => undefined));
+  for (let round = 0; round < 5; round++) {
+    paused = Promise.withResolvers<void>();
+    // Sources that take turns: a message holds rows of one of them.
+    for (let i = 0; i < 7; i++) found.push({ ...conflict(found.length + 1), source: i % 3 === 0 ? 'till' : 'shop' });
+    const late = slow.settle();
+    await quick.settle();
+    paused.resolve();
+    await Promise.all([late, quick.settle()]);
+  }
+  const { rows } = await createQuarantine({ store, remove: async () => undefined }).list({
+    reason: 'conflict',
+    limit: 100,
+  });
+  expect(rows.map(({ raw }) => JSON.parse(raw).number).reverse()).toEqual(found.map(({ number }) => number));
 });

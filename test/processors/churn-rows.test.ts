@@ -7,50 +7,16 @@ import { addRows, type ChurnRows, createRows, survivalRows, tableOf } from '#pro
 import { ledgersOf } from '#processors/training/ledgers.ts';
 import type { LedgerOptions } from '#projections/memory/ledger.ts';
 import { everybodyAt } from '#projections/memory/past/everybody.ts';
-import type { EventStore } from '#streams/event-store.ts';
 import { activity, createWriter, DAY, event, hex, order, refund, sidOf } from '../projections/memory/scenario.ts';
+import { type Batch, type LogInMemory, logOf } from '../support/log-store.ts';
 
 const T0 = 100;
 const END_OF_T0 = (T0 + 1) * DAY - 1;
 const ids = ['ann', 'bob', 'cy', 'dee'];
 const small = { maxCustomers: 1 << 10 };
 
-type LogStore = Pick<EventStore, 'read' | 'lastSequence'>;
-const folded = (store: LogStore, seq: number, ledger: LedgerOptions) =>
+const folded = (store: LogInMemory['store'], seq: number, ledger: LedgerOptions) =>
   everybodyAt(store, seq, { ledger, snapshotDir: null, log: { info() {}, warn() {} } });
-
-type Batch = { ingestedAt: number; events: StoredEvent[]; backfill?: boolean };
-
-/** A log of batches, each taken in at its moment; a backfill's events were known when they happened (facts §4). */
-function logOf(batches: Batch[]): { store: LogStore; seq: number } {
-  const writer = createWriter();
-  const messages: Uint8Array[] = [];
-  batches.forEach(({ ingestedAt, events, backfill }, i) => {
-    writer.ingestedAt = ingestedAt;
-    const run = backfill ? `run-${i}` : null;
-    if (run !== null)
-      messages.push(
-        writer.fact({
-          type: 'import.started',
-          run,
-          source: 'shop',
-          digest: '',
-          backfill: true,
-          amend: false,
-          startedAt: 0,
-          coverage: 'complete',
-        }),
-      );
-    if (events.length > 0) messages.push(writer.pack(events.map((each) => ({ ...each, run }))));
-  });
-  const store = {
-    async *read(_stream: string, { from = 1, to = messages.length }: { from?: number; to?: number } = {}) {
-      for (let seq = from; seq <= to; seq++)
-        yield { seq, subject: 'evt.0.main', at: 0, bytes: messages[seq - 1]!, id: null };
-    },
-  } as unknown as LogStore;
-  return { store, seq: messages.length };
-}
 
 async function rowsAt(batches: Batch[], definition = DEFAULT_CHURN): Promise<ChurnRows> {
   const { store, seq } = logOf(batches);
@@ -145,7 +111,7 @@ describe('leakage probe', () => {
       async *read() {
         for (const [i, bytes] of messages.entries()) yield { seq: i + 1, bytes };
       },
-    } as unknown as LogStore;
+    } as unknown as LogInMemory['store'];
     const rows = createRows();
     const known = ledgersOf(await folded(store, 3, { ...small, knownUpTo: END_OF_T0 }));
     addRows(rows, DEFAULT_CHURN, T0, known, ledgersOf(await folded(store, 3, small)));

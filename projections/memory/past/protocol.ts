@@ -55,6 +55,8 @@ export interface PastSummary {
   state: string;
   customers: number;
   erased: number;
+  /** First day of any order or refund the log held; null for none. */
+  firstDay: number | null;
   /** Customers with a purchase by that day. */
   buyers: number;
   events: number;

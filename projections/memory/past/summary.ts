@@ -12,12 +12,14 @@ export function summaryOf(ledger: Ledger, day: number): Omit<PastSummary, 'from'
   const { rows, store } = ledger;
   const gross = new Map<string, number>();
   const refunded = new Map<string, number>();
+  let firstDay: number | null = null;
   const count = { orders: 0, refunds: 0, buyers: 0 };
   /** Adds the row's documents; answers the first day of them. */
   const add = (pool: RecordPool, head: number, row: number, into: Map<string, number>, name: 'orders' | 'refunds') => {
     let first = NO_DAY;
     for (let next = rows.get(row, head); next !== 0; next = pool.next(next - 1)) {
       const dayAndCurrency = pool.word(next - 1, DOCUMENT.dayAndCurrency);
+      if (firstDay === null || dayAndCurrency >> 8 < firstDay) firstDay = dayAndCurrency >> 8;
       if (dayAndCurrency >> 8 > day) continue;
       count[name]++;
       if (first === NO_DAY || dayAndCurrency >> 8 < first) first = dayAndCurrency >> 8;
@@ -40,6 +42,7 @@ export function summaryOf(ledger: Ledger, day: number): Omit<PastSummary, 'from'
     customers: ledger.customers,
     erased,
     events: ledger.events,
+    firstDay,
     ...count,
     gross: Object.fromEntries([...gross].sort()),
     refunded: Object.fromEntries([...refunded].sort()),

@@ -16,6 +16,7 @@ import { viewOf } from '#api/ledgers.ts';
 import { createMetrics } from '#api/metrics.ts';
 import type { Role } from '#domain/access.ts';
 import { parseBatch } from '#domain/adapters/doors.ts';
+import { canonicalJson } from '#domain/canonical-json.ts';
 import type { Fact, StoredEvent } from '#domain/envelope.ts';
 import { type InputEvent, REJECT_AFTER_MS, type Rejection } from '#domain/events.ts';
 import type { ChurnModel } from '#domain/models/churn-model.ts';
@@ -24,9 +25,14 @@ import type { ClvCovariance, ClvModel } from '#domain/models/clv-model.ts';
 import { eventKeyMaterial, orderKeyMaterial } from '#domain/orders.ts';
 import { createPolicyState, DEFAULT_POLICY } from '#domain/policy.ts';
 import { DAY_MS, dayOf, UTC } from '#domain/time.ts';
+import { createJobKinds, type JobOfKind } from '#ops/jobs/catalogue.ts';
+import { backtest } from '#processors/backtest/backtest.ts';
+import { startJobs } from '#processors/jobs/runner.ts';
 import { createCustomerColumns, openColumns } from '#projections/memory/columns.ts';
 import { createLedger, type Ledger } from '#projections/memory/ledger.ts';
 import { parkedCustomers } from '#projections/memory/parked-lists.ts';
+import { summaryOf } from '#projections/memory/past/summary.ts';
+import { createMemoryStore } from '#streams/memory/store.ts';
 import { decodeMessage, encodeFact, PackWriter } from '#streams/pack.ts';
 import type { QuarantinedRow } from '#streams/quarantine.ts';
 import { storedEvent } from '#test/support/stored-event.ts';
@@ -79,7 +85,9 @@ const AGREED: LedgersReport = {
   mismatches: [],
 };
 
-export async function createPlatform(options: { demo?: boolean; limits?: Deps['limits']; deps?: Partial<Deps> } = {}) {
+export async function createPlatform(
+  options: { demo?: boolean; limits?: Deps['limits']; deps?: Partial<Deps>; kinds?: JobOfKind[] } = {},
+) {
   const messages: Uint8Array[] = [];
   const ledger = createLedger({ maxCustomers: 100_000 });
   const ids = new Map<string, Uint8Array>();
@@ -206,12 +214,46 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
       return viewOf(entries, from.workspace.rates, row.flags);
     });
   };
+  const evt = {
+    async *read(_stream: string, { from = 1, to = messages.length }: { from?: number; to?: number } = {}) {
+      for (let seq = from; seq <= to; seq++)
+        yield { seq, subject: 'evt.0.main', storedAt: NOW, bytes: messages[seq - 1]! };
+    },
+    lastSequence: async () => messages.length,
+  };
   const churnModels: ServingChurnModel[] = [];
   const clockInfo = { mode: 'log' as const, offsets: UTC, offsetsAt: () => UTC };
   const access = createFakeAccessStore();
   const logged: string[] = [];
   const log = (level: string) => (fields: object, message: string) =>
     logged.push(JSON.stringify({ level, message, ...fields }));
+
+  const jobKinds = createJobKinds({
+    nats: { servers: 'none' } as never,
+    pool: { backtest: (_nats, job, judged, report) => backtest(evt, job, report, new Set(judged)) },
+    present: () => ({ seq: messages.length, day: ledger.clockDay, offsets: UTC }),
+    definitions: () => ledger.workspace.facts.churn.map(({ definition }) => definition),
+    reportingCurrency: 'EUR',
+    snapshotDir: null,
+  });
+  const results = new Map<string, unknown>();
+  const artefacts = {
+    async put(value: unknown) {
+      const text = canonicalJson(value);
+      const digest = createHash('sha256').update(text).digest('hex');
+      results.set(digest, JSON.parse(text));
+      return digest;
+    },
+    bring: async () => 0,
+    get: (digest: string) => results.get(digest),
+  };
+  const jobs = await startJobs({
+    store: createMemoryStore(),
+    kinds: [...jobKinds, ...(options.kinds ?? [])],
+    artefacts,
+    now: () => clock.now,
+    log: { info: log('info'), warn: log('warn') },
+  });
 
   const deps: Deps = {
     log: { info: log('info'), warn: log('warn'), error: log('error') },
@@ -236,6 +278,20 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
         return { clockAt, clockDay };
       },
     },
+    past: {
+      async summary(seq, day) {
+        const then = refold(seq);
+        return { ...summaryOf(then, day ?? then.clockDay), from: 0, ms: 0 };
+      },
+      status: async () => ({
+        indexed: ledger.position,
+        making: null,
+        postings: ledger.events,
+        segments: 0,
+        bytes: 0,
+        folding: null,
+      }),
+    },
     deployedChurnModels: () => churnModels,
     churnDefinitions: () => ledger.workspace.facts.churn,
     churn: {
@@ -245,6 +301,8 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
       }),
       train: async () => ({ ok: false, message: 'training is not part of this platform' }),
     },
+    jobs,
+    jobKinds: [...jobKinds, ...(options.kinds ?? [])],
     replayParked: async () => ({ seq: fact({ type: 'dead-letters.replayed', by: 'request' }) }),
     pool: { clv: async (request) => clvColumns(request) },
     fold: {
@@ -434,8 +492,8 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
   };
   const app: App = createApp(deps);
 
-  /** Orders straight into the log, as one batch. */
-  const orders = (list: Order[], schemaVersion = 1): number =>
+  /** Orders straight into the log, as one batch; of a file, known when they happened, where a run was started for them. */
+  const orders = (list: Order[], run: string | null = null, schemaVersion = 1): number =>
     store(
       list.map((order) => ({
         ...blank,
@@ -445,7 +503,7 @@ export async function createPlatform(options: { demo?: boolean; limits?: Deps['l
         minor: Math.round((order.amount ?? 0) * 100),
       })),
       'shop',
-      null,
+      run,
       schemaVersion,
     );
   const deployModel = async (value: ClvModel) => {

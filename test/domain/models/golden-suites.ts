@@ -246,6 +246,7 @@ export function clvSuite(
 }
 
 export interface CalibrationGolden {
+  n: number;
   params_mle: bgNbd.BgNbdParams;
   log_likelihood: number;
   duration_holdout_weeks: number;

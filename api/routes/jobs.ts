@@ -1,0 +1,195 @@
+// Long work in the background: asked for by kind, watched, cancelled, asked for again. A kind brings its own body, examples and permission.
+import { z } from '@hono/zod-openapi';
+import { JOB_FAILURES, JOB_STATUSES } from '#domain/job.ts';
+import type { Deps, JobKind, JobView } from '../deps.ts';
+import { Problem } from '../problem.ts';
+import { createRouter, route } from '../route.ts';
+import { jsonAnswer, jsonBody } from '../schemas.ts';
+import type { EventStreams, SseMessage } from '../sse.ts';
+
+const Time = z.string().nullable();
+const JobAnswer = z.object({
+  id: z.string(),
+  kind: z.string(),
+  status: z.enum(JOB_STATUSES),
+  params: z.record(z.string(), z.unknown()),
+  by: z.string(),
+  attempt: z.number(),
+  steps: z.array(z.string()).describe('Finished; a later attempt does not do them again'),
+  progress: z.object({ done: z.number(), total: z.number(), note: z.string() }).nullable(),
+  requested_at: Time,
+  started_at: Time,
+  ended_at: Time,
+  failure: z.object({ reason: z.enum(JOB_FAILURES), message: z.string() }).nullable(),
+  result: z.unknown().optional().describe('Once it has succeeded; of one job only, not in the list'),
+  log: z.array(z.object({ at: z.string(), text: z.string() })).optional(),
+});
+const JobId = z.object({ id: z.string().regex(/^[0-9a-f]{32}$/, 'an id as POST /api/jobs/… answered it') });
+const Key = z.object({
+  'idempotency-key': z
+    .string()
+    .min(8)
+    .max(200)
+    .optional()
+    .describe('The same key with the same body is the same job; with another body it is refused'),
+});
+
+const time = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
+export const shown = (job: JobView): z.infer<typeof JobAnswer> => ({
+  id: job.id,
+  kind: job.kind,
+  status: job.status,
+  params: { ...job.params },
+  by: job.by,
+  attempt: job.attempt,
+  steps: job.steps.map(({ step }) => step),
+  progress: job.progress,
+  requested_at: time(job.requestedAt),
+  started_at: time(job.startedAt),
+  ended_at: time(job.endedAt),
+  failure: job.failure,
+});
+const hasEnded = ({ status }: Pick<JobView, 'status'>): boolean => status !== 'queued' && status !== 'running';
+
+export function jobRoutes({ jobs, jobKinds, now }: Pick<Deps, 'jobs' | 'jobKinds' | 'now'>, streams: EventStreams) {
+  const jobOf = (id: string): JobView => {
+    const found = jobs.show(id);
+    if (!found) throw new Problem('not-found', `there is no job ${id}; GET /api/jobs lists them`);
+    return found;
+  };
+  /** Whoever may ask for a kind may also end it and ask again. */
+  const mayAsk = (job: JobView, permissions: ReadonlySet<string>): void => {
+    const needed = jobKinds.find(({ name }) => name === job.kind)?.permission;
+    if (needed !== undefined && !permissions.has(needed))
+      throw new Problem('forbidden', `jobs of kind ${job.kind} need the permission ${needed}`);
+  };
+  const withResult = async (job: JobView): Promise<z.infer<typeof JobAnswer>> => ({
+    ...shown(job),
+    ...(job.status === 'succeeded' && { result: await jobs.result(job.id) }),
+    log: job.lines.map(({ at, text }) => ({ at: time(at)!, text })),
+  });
+  const message = (id: string): SseMessage => ({ id: String(now()), event: 'job', data: shown(jobOf(id)) });
+
+  const router = createRouter()
+    .openapi(
+      route({
+        method: 'get',
+        path: '/api/jobs',
+        permission: 'model:read',
+        tags: ['jobs'],
+        summary: 'Long work in the background, newest first',
+        request: {
+          query: z.object({
+            kind: z.string().max(32).optional(),
+            limit: z.coerce.number().int().min(1).max(500).default(50),
+          }),
+        },
+        responses: { 200: jsonAnswer('Jobs without their results', z.object({ items: z.array(JobAnswer) })) },
+      }),
+      (c) => {
+        const { kind, limit } = c.req.valid('query');
+        const wanted = jobs.list().filter((job) => kind === undefined || job.kind === kind);
+        return c.json({ items: wanted.slice(0, limit).map(shown) }, 200);
+      },
+    )
+    .openapi(
+      route({
+        method: 'get',
+        path: '/api/jobs/{id}',
+        permission: 'model:read',
+        tags: ['jobs'],
+        summary: 'One job: how far it is, its log, its result',
+        request: { params: JobId },
+        responses: { 200: jsonAnswer('The job', JobAnswer) },
+      }),
+      async (c) => c.json(await withResult(jobOf(c.req.valid('param').id)), 200),
+    )
+    .openapi(
+      route({
+        method: 'get',
+        path: '/api/jobs/{id}/events',
+        permission: 'model:read',
+        tags: ['jobs'],
+        summary: 'The job by server-sent events whenever it moves; ends when the job has ended',
+        request: { params: JobId },
+        responses: { 200: { description: 'text/event-stream: `job` messages' } },
+      }),
+      (c) => {
+        const { id } = c.req.valid('param');
+        jobOf(id);
+        return streams(c, {
+          begin: () => [message(id)],
+          listen: (listener) => jobs.listen((changed) => changed === id && listener(message(id))),
+          isLast: ({ data }) => hasEnded(data as JobView),
+        });
+      },
+    )
+    .openapi(
+      route({
+        method: 'post',
+        path: '/api/jobs/{id}/cancel',
+        permission: 'model:write',
+        tags: ['jobs'],
+        summary: 'End a job that waits or runs; finished steps stay for a retry',
+        request: { params: JobId },
+        responses: { 200: jsonAnswer('Cancelled', JobAnswer) },
+      }),
+      async (c) => {
+        const { id } = c.req.valid('param');
+        mayAsk(jobOf(id), c.var.principal.permissions);
+        const ended = await jobs.cancel(id, c.var.principal.id);
+        if (!ended.ok) throw new Problem('job-ended', `job ${id} has ${jobOf(id).status} already`);
+        return c.json(shown(ended.value), 200);
+      },
+    )
+    .openapi(
+      route({
+        method: 'post',
+        path: '/api/jobs/{id}/retry',
+        permission: 'model:write',
+        tags: ['jobs'],
+        summary: 'Once more what failed or was cancelled, from its last finished step',
+        request: { params: JobId },
+        responses: { 202: jsonAnswer('Waiting again', JobAnswer) },
+      }),
+      async (c) => {
+        const { id } = c.req.valid('param');
+        mayAsk(jobOf(id), c.var.principal.permissions);
+        const again = await jobs.retry(id, c.var.principal.id);
+        if (!again.ok)
+          throw again.reason === 'job-ended'
+            ? new Problem('job-ended', `job ${id} has succeeded; ask for a new one without its idempotency key`)
+            : new Problem('job-not-ended', `job ${id} runs still; cancel it first`);
+        c.header('location', `/api/jobs/${id}`);
+        return c.json(shown(again.value), 202);
+      },
+    );
+  for (const kind of jobKinds) addKind(router, kind, jobs);
+  return router;
+}
+
+function addKind(router: ReturnType<typeof createRouter>, { name, ...kind }: JobKind, jobs: Deps['jobs']): void {
+  router.openapi(
+    route({
+      method: 'post',
+      path: `/api/jobs/${name}`,
+      permission: kind.permission,
+      tags: ['jobs'],
+      summary: kind.summary,
+      request: { headers: Key, ...jsonBody(kind.body, kind.examples as Record<string, Record<string, unknown>>) },
+      responses: { 202: jsonAnswer('It waits or runs: GET its Location', JobAnswer) },
+    }),
+    async (c) => {
+      const key = c.req.valid('header')['idempotency-key'] ?? null;
+      const asked = await jobs.request(name, c.req.valid('json'), key, c.var.principal.id);
+      if (!asked.ok)
+        throw new Problem(
+          'idempotency-key-reused',
+          'this idempotency key asked for something else before; use a new one for another body',
+        );
+      c.header('location', `/api/jobs/${asked.value.job.id}`);
+      if (asked.value.existing) c.header('idempotent-replayed', 'true');
+      return c.json(shown(asked.value.job), 202);
+    },
+  );
+}

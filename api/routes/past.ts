@@ -1,0 +1,116 @@
+// Everybody as of an earlier moment: counts, totals, the digest of the state and the models in force then. One customer's past is asked of
+// /api/customers/{ref} and /api/predict with the same `as_of`.
+import { z } from '@hono/zod-openapi';
+import { formatMinor } from '#domain/money.ts';
+import type { PastSummary } from '#projections/memory/past/protocol.ts';
+import type { Deps } from '../deps.ts';
+import { dayText, type Moment } from '../predict/as-of.ts';
+import type { Predictions } from '../predict/service.ts';
+import { Problem } from '../problem.ts';
+import { createRouter, route } from '../route.ts';
+import { AsOfOutput, AsOfQuery, jsonAnswer } from '../schemas.ts';
+
+const Money = z.record(z.string(), z.string()).describe('By currency, as exact decimals');
+const Summary = z.object({
+  as_of: AsOfOutput,
+  day: z.string().describe('Local day of that moment: entries up to it count in orders, refunds and totals'),
+  clock: z.enum(['log', 'wall']),
+  state: z.string().describe('Digest of everything the log held: the same for the same sequence, for ever'),
+  customers: z.number(),
+  buyers: z.number().describe('Of them with an order by that day'),
+  erased: z.number().describe('Erased by now: they have no past either'),
+  events: z.number(),
+  orders: z.number(),
+  refunds: z.number(),
+  gross: Money,
+  refunded: Money,
+  models: z
+    .array(
+      z.object({ id: z.string(), version: z.number(), kind: z.string(), digest: z.string(), deployed_seq: z.number() }),
+    )
+    .describe('In force then: of each kind the last one deployed'),
+  folded_from: z.number().describe('Position of the snapshot it was folded from; 0: from the log’s beginning'),
+  ms: z.number(),
+});
+const Status = z.object({
+  indexed: z.number().describe('The event index holds everything up to here'),
+  making: z.number().nullable().describe('It is being made from the log up to here; until then the past takes longer'),
+  entries: z.number().describe('Events, and facts about single customers, in it'),
+  segments: z.number(),
+  bytes: z.number(),
+  folding: z
+    .object({ from: z.number(), seq: z.number(), to: z.number() })
+    .nullable()
+    .describe('The fold of everybody that is under way'),
+});
+
+const moneyOf = (sums: Record<string, number>): Record<string, string> =>
+  Object.fromEntries(Object.entries(sums).map(([currency, minor]) => [currency, formatMinor(minor, currency)]));
+
+/** The last lifetime value model, and of each sort of churn model the last one (of subscriptions it has another name). */
+const inForce = (models: PastSummary['models']): PastSummary['models'] => [
+  ...new Map(models.map((each) => [each.kind === 'clv' ? '' : `${each.kind} ${each.model}`, each])).values(),
+];
+
+export function pastRoutes({ past }: Pick<Deps, 'past'>, predictions: Predictions) {
+  const answer = (moment: Moment, found: PastSummary) => ({
+    as_of: { seq: moment.seq, at: moment.atText },
+    day: dayText(moment.day),
+    clock: moment.clock,
+    state: found.state,
+    customers: found.customers,
+    buyers: found.buyers,
+    erased: found.erased,
+    events: found.events,
+    orders: found.orders,
+    refunds: found.refunds,
+    gross: moneyOf(found.gross),
+    refunded: moneyOf(found.refunded),
+    models: inForce(found.models).map(({ model, version, kind, digest, seq }) => ({
+      id: model,
+      version,
+      kind,
+      digest,
+      deployed_seq: seq,
+    })),
+    folded_from: found.from,
+    ms: found.ms,
+  });
+  return createRouter()
+    .openapi(
+      route({
+        method: 'get',
+        path: '/api/past',
+        permission: 'system:read',
+        tags: ['system'],
+        summary: 'Everybody as of a moment: counts, totals, the digest of the state, the models in force',
+        request: { query: z.strictObject({ as_of: AsOfQuery }) },
+        responses: { 200: jsonAnswer('The moment', Summary) },
+      }),
+      async (c) => {
+        const moment = await predictions.moment(c.req.valid('query').as_of);
+        const found = await past.summary(moment.seq, moment.day);
+        if (found.firstDay !== null && moment.day < found.firstDay)
+          throw new Problem(
+            'as-of-before',
+            `the first order is of ${dayText(found.firstDay)}; nothing is known of ${dayText(moment.day)}`,
+            { fields: [{ pointer: '/as_of', detail: `from ${dayText(found.firstDay)} on` }] },
+          );
+        return c.json(answer(moment, found), 200);
+      },
+    )
+    .openapi(
+      route({
+        method: 'get',
+        path: '/api/past/status',
+        permission: 'system:read',
+        tags: ['system'],
+        summary: 'How far the event index is, and the fold of an earlier moment that is under way',
+        responses: { 200: jsonAnswer('The thread of the past', Status) },
+      }),
+      async (c) => {
+        const { postings, ...status } = await past.status();
+        return c.json({ entries: postings, ...status }, 200);
+      },
+    );
+}

@@ -1,0 +1,173 @@
+// Long work somebody asked for (a backtest, later a training or a scoring) as a stream of events: asked, taken up, step by step, ended. The log
+// says what state it is in; progress in between is nobody's fact. Its id is made of the idempotency key, so the stream itself keeps one key
+// from asking twice.
+import { z } from 'zod';
+import { canonicalJson } from './canonical-json.ts';
+import type { Decider, EventOf } from './decider.ts';
+import { ok, type Result, refuse } from './result.ts';
+
+/** ms. */
+const at = z.number();
+/** 1 for the first time it is taken up; whoever took up an earlier one has no say any more. */
+const attempt = z.int().min(1);
+/** SHA-256 of an artefact, hex. */
+const digest = z.string().regex(/^[0-9a-f]{64}$/);
+
+const requested = z.object({
+  kind: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/),
+  /** As they were asked with; no personal data. */
+  params: z.record(z.string(), z.json()),
+  /** Who asked: a user's or key's id, or 'cli'. */
+  by: z.string(),
+  at,
+});
+/** refused: what was asked cannot be done with these data. error: it went wrong. interrupted: the process died under it too often. */
+export const JOB_FAILURES = ['refused', 'error', 'interrupted'] as const;
+const failure = z.object({ reason: z.enum(JOB_FAILURES), message: z.string() });
+
+export const events = {
+  'job.requested': { version: 1, data: requested },
+  'job.started': { version: 1, data: z.object({ attempt, at }) },
+  /** Its output is an artefact: a later attempt takes it from there instead of doing it again. */
+  'job.step-finished': { version: 1, data: z.object({ attempt, step: z.string().min(1), output: digest, at }) },
+  'job.succeeded': { version: 1, data: z.object({ attempt, result: digest, at }) },
+  'job.failed': { version: 1, data: failure.extend({ attempt, at }) },
+  'job.cancelled': { version: 1, data: z.object({ at }) },
+  /** To be done once more, after that attempt; finished steps stay. */
+  'job.retried': { version: 1, data: z.object({ after: z.int().min(0), at }) },
+} as const;
+export type JobEvent = EventOf<typeof events>;
+
+export const JOB_STATUSES = ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const;
+export type JobStatus = (typeof JOB_STATUSES)[number];
+export interface Job {
+  kind: string;
+  params: Readonly<Record<string, unknown>>;
+  by: string;
+  status: JobStatus;
+  /** The last one that was taken up; 0 before the first. */
+  attempt: number;
+  /** How often it was taken up since it was asked for, or asked for again. */
+  tries: number;
+  steps: readonly { step: string; output: string }[];
+  result: string | null;
+  failure: z.infer<typeof failure> | null;
+  requestedAt: number;
+  startedAt: number | null;
+  endedAt: number | null;
+}
+
+export type JobCommand =
+  | { type: 'RequestJob'; kind: string; params: z.infer<typeof requested>['params']; by: string; at: number }
+  | { type: 'StartJob'; attempt: number; at: number }
+  | { type: 'FinishStep'; attempt: number; step: string; output: string; at: number }
+  | { type: 'SucceedJob'; attempt: number; result: string; at: number }
+  | ({ type: 'FailJob'; attempt: number; at: number } & z.infer<typeof failure>)
+  | { type: 'CancelJob'; at: number }
+  | { type: 'RetryJob'; after: number; at: number };
+export type JobReason = 'idempotency-key-reused' | 'job-unknown' | 'job-ended' | 'job-not-ended' | 'other-attempt';
+
+/** A job under which the process died this often is not taken up by itself again: it may be what kills it. */
+export const MOST_TRIES = 3;
+
+const hasEnded = ({ status }: Job): boolean => status !== 'queued' && status !== 'running';
+
+function evolve(state: Job | null, event: JobEvent): Job | null {
+  if (event.type === 'job.requested') {
+    const { kind, params, by, at: requestedAt } = event.data;
+    const unstarted = { attempt: 0, tries: 0, steps: [], result: null, failure: null, startedAt: null, endedAt: null };
+    return { kind, params, by, status: 'queued', requestedAt, ...unstarted };
+  }
+  if (state === null) throw new RangeError(`${event.type} of a job that nobody asked for`);
+  switch (event.type) {
+    case 'job.started':
+      return {
+        ...state,
+        status: 'running',
+        attempt: event.data.attempt,
+        tries: state.tries + 1,
+        startedAt: event.data.at,
+      };
+    case 'job.step-finished': {
+      const { step, output } = event.data;
+      return { ...state, steps: [...state.steps.filter((each) => each.step !== step), { step, output }] };
+    }
+    case 'job.succeeded':
+      return { ...state, status: 'succeeded', result: event.data.result, endedAt: event.data.at };
+    case 'job.failed': {
+      const { reason, message, at: endedAt } = event.data;
+      return { ...state, status: 'failed', failure: { reason, message }, endedAt };
+    }
+    case 'job.cancelled':
+      return { ...state, status: 'cancelled', endedAt: event.data.at };
+    case 'job.retried':
+      return { ...state, status: 'queued', tries: 0, failure: null, startedAt: null, endedAt: null };
+  }
+}
+
+function decide(command: JobCommand, state: Job | null): Result<JobEvent[], JobReason> {
+  if (command.type === 'RequestJob') {
+    const { type: _, ...data } = command;
+    if (state === null) return ok([{ type: 'job.requested', data }]);
+    const same = state.kind === data.kind && canonicalJson(state.params) === canonicalJson(data.params);
+    return same ? ok([]) : refuse('idempotency-key-reused');
+  }
+  if (state === null) return refuse('job-unknown');
+  switch (command.type) {
+    case 'StartJob': {
+      const { attempt, at } = command;
+      if (hasEnded(state)) return refuse('job-ended');
+      if (state.status === 'running' && state.attempt === attempt) return ok([]);
+      return attempt === state.attempt + 1
+        ? ok([{ type: 'job.started', data: { attempt, at } }])
+        : refuse('other-attempt');
+    }
+    case 'CancelJob':
+      if (state.status === 'cancelled') return ok([]);
+      return hasEnded(state) ? refuse('job-ended') : ok([{ type: 'job.cancelled', data: { at: command.at } }]);
+    case 'RetryJob': {
+      const { after, at } = command;
+      if (state.attempt !== after) return refuse('other-attempt');
+      if (state.status === 'queued') return ok([]);
+      if (state.status === 'running') return refuse('job-not-ended');
+      return state.status === 'succeeded' ? refuse('job-ended') : ok([{ type: 'job.retried', data: { after, at } }]);
+    }
+    case 'FinishStep':
+    case 'SucceedJob':
+    case 'FailJob':
+      return report(command, state);
+  }
+}
+
+/** What whoever does the job says of it; only the attempt that is running is heard. */
+function report(
+  command: Extract<JobCommand, { type: 'FinishStep' | 'SucceedJob' | 'FailJob' }>,
+  state: Job,
+): Result<JobEvent[], JobReason> {
+  const { type, ...data } = command;
+  if (state.attempt === command.attempt && isSaid(command, state)) return ok([]);
+  if (hasEnded(state)) return refuse('job-ended');
+  if (state.status !== 'running' || state.attempt !== command.attempt) return refuse('other-attempt');
+  const event = { FinishStep: 'job.step-finished', SucceedJob: 'job.succeeded', FailJob: 'job.failed' } as const;
+  return ok([{ type: event[type], data } as JobEvent]);
+}
+
+function isSaid(command: Parameters<typeof report>[0], state: Job): boolean {
+  switch (command.type) {
+    case 'FinishStep':
+      return state.steps.some(({ step, output }) => step === command.step && output === command.output);
+    case 'SucceedJob':
+      return state.status === 'succeeded' && state.result === command.result;
+    case 'FailJob':
+      return state.status === 'failed' && state.failure?.reason === command.reason;
+  }
+}
+
+/** The aggregate's id is made of who asked, the kind and the idempotency key. */
+export const job: Decider<Job | null, JobCommand, JobEvent, JobReason> = {
+  aggregate: 'job',
+  events,
+  initial: null,
+  evolve,
+  decide,
+};

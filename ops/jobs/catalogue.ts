@@ -1,0 +1,11 @@
+// Every kind of job, in plain sight. To add one: a file that says what is asked (body, examples, permission) and does it, and a line here; the
+// route, its documentation, progress, cancel, retry and resuming after a restart come by themselves.
+import type { JobKind } from '#api/deps.ts';
+import type { JobWork } from '#processors/jobs/kind.ts';
+import { type BacktestDeps, backtestJob } from './backtest.ts';
+
+/** What is asked over HTTP, and the work. */
+export type JobOfKind = JobKind & JobWork;
+export type JobDeps = BacktestDeps;
+
+export const createJobKinds = (deps: JobDeps): JobOfKind[] => [backtestJob(deps)];

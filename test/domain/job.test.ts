@@ -1,0 +1,161 @@
+// A job is asked for once however often it is sent, heard from one attempt only, and ends once.
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { type JobCommand, type JobEvent, job } from '#domain/job.ts';
+import { specification } from '#test/support/decider.ts';
+
+const { given, isIdempotent } = specification(job);
+const A = 'a'.repeat(64);
+const B = 'b'.repeat(64);
+const params = { cutoffs: 3, horizon_days: 90 };
+const requested: JobEvent = { type: 'job.requested', data: { kind: 'backtest', params, by: 'key-1', at: 1 } };
+const started = (attempt: number): JobEvent => ({ type: 'job.started', data: { attempt, at: 2 } });
+const stepped = (attempt: number, step: string): JobEvent => ({
+  type: 'job.step-finished',
+  data: { attempt, step, output: A, at: 3 },
+});
+const succeeded: JobEvent = { type: 'job.succeeded', data: { attempt: 1, result: B, at: 4 } };
+const failed: JobEvent = { type: 'job.failed', data: { attempt: 1, reason: 'error', message: 'no', at: 4 } };
+const cancelled: JobEvent = { type: 'job.cancelled', data: { at: 4 } };
+const request = (wanted: object) =>
+  ({ type: 'RequestJob', kind: 'backtest', params, by: 'key-1', at: 9, ...wanted }) as JobCommand;
+
+describe('asking', () => {
+  test('the same key with the same body is the same job, whoever asks and in whatever order the fields stand', () => {
+    given([]).when({ type: 'RequestJob', kind: 'backtest', params, by: 'key-1', at: 1 }).then([requested]);
+    given([requested])
+      .when(request({ params: { horizon_days: 90, cutoffs: 3 } }))
+      .thenNothing();
+    given([requested, started(1), succeeded])
+      .when(request({}))
+      .thenNothing();
+  });
+  test('the same key with another body, or for another kind, is refused', () => {
+    given([requested])
+      .when(request({ params: { ...params, cutoffs: 4 } }))
+      .thenRefused('idempotency-key-reused');
+    given([requested])
+      .when(request({ kind: 'train' }))
+      .thenRefused('idempotency-key-reused');
+  });
+});
+
+describe('doing', () => {
+  test('it is taken up, and taken up again where its process died; an earlier attempt is heard no more', () => {
+    given([requested])
+      .when({ type: 'StartJob', attempt: 1, at: 2 })
+      .then([started(1)]);
+    given([requested, started(1)])
+      .when({ type: 'StartJob', attempt: 2, at: 2 })
+      .then([started(2)]);
+    given([requested, started(1), started(2)])
+      .when({ type: 'SucceedJob', attempt: 1, result: B, at: 4 })
+      .thenRefused('other-attempt');
+    given([requested]).when({ type: 'StartJob', attempt: 2, at: 2 }).thenRefused('other-attempt');
+  });
+  test('steps stay finished through a new attempt', () => {
+    given([requested, started(1)])
+      .when({ type: 'FinishStep', attempt: 1, step: 'plan', output: A, at: 3 })
+      .then([stepped(1, 'plan')]);
+    given([requested, started(1), stepped(1, 'plan'), started(2)])
+      .when({ type: 'FinishStep', attempt: 2, step: 'plan', output: A, at: 3 })
+      .thenNothing();
+    const state = [requested, started(1), stepped(1, 'plan'), failed, retried(1)].reduce(job.evolve, job.initial);
+    expect(state).toMatchObject({ status: 'queued', steps: [{ step: 'plan', output: A }], tries: 0, failure: null });
+  });
+  test('what nobody asked for is neither begun nor ended', () => {
+    given([]).when({ type: 'StartJob', attempt: 1, at: 2 }).thenRefused('job-unknown');
+    given([]).when({ type: 'CancelJob', at: 2 }).thenRefused('job-unknown');
+  });
+});
+
+const retried = (after: number): JobEvent => ({ type: 'job.retried', data: { after, at: 5 } });
+
+describe('ending', () => {
+  test('it ends once', () => {
+    given([requested, started(1)])
+      .when({ type: 'SucceedJob', attempt: 1, result: B, at: 4 })
+      .then([succeeded]);
+    given([requested, started(1)])
+      .when({ type: 'FailJob', attempt: 1, reason: 'error', message: 'no', at: 4 })
+      .then([failed]);
+    given([requested, started(1), cancelled])
+      .when({ type: 'SucceedJob', attempt: 1, result: B, at: 4 })
+      .thenRefused('job-ended');
+    given([requested, started(1), succeeded])
+      .when({ type: 'CancelJob', at: 4 })
+      .thenRefused('job-ended');
+  });
+  test('cancelled before or while it runs', () => {
+    given([requested]).when({ type: 'CancelJob', at: 4 }).then([cancelled]);
+    given([requested, started(1)])
+      .when({ type: 'CancelJob', at: 4 })
+      .then([cancelled]);
+    given([requested, started(1), cancelled])
+      .when({ type: 'CancelJob', at: 7 })
+      .thenNothing();
+  });
+  test('asked for again after a failure or a cancelling, not after success', () => {
+    given([requested, started(1), failed])
+      .when({ type: 'RetryJob', after: 1, at: 5 })
+      .then([retried(1)]);
+    given([requested, cancelled])
+      .when({ type: 'RetryJob', after: 0, at: 5 })
+      .then([retried(0)]);
+    given([requested, started(1), failed, retried(1)])
+      .when({ type: 'RetryJob', after: 1, at: 6 })
+      .thenNothing();
+    given([requested, started(1), succeeded])
+      .when({ type: 'RetryJob', after: 1, at: 5 })
+      .thenRefused('job-ended');
+    given([requested, started(1)])
+      .when({ type: 'RetryJob', after: 1, at: 5 })
+      .thenRefused('job-not-ended');
+    given([requested, started(1), failed])
+      .when({ type: 'RetryJob', after: 0, at: 5 })
+      .thenRefused('other-attempt');
+  });
+});
+
+test('whatever was accepted is nothing new the second time, and an ended job ends in one way', () => {
+  const attempt = fc.integer({ min: 1, max: 3 });
+  const digest = fc.constantFrom(A, B);
+  const at = fc.integer({ min: 0, max: 9 });
+  const command: fc.Arbitrary<JobCommand> = fc.oneof(
+    fc.record({
+      type: fc.constant('RequestJob' as const),
+      kind: fc.constantFrom('backtest', 'train'),
+      params: fc.constantFrom<Record<string, number>>({}, { n: 1 }),
+      by: fc.constant('key-1'),
+      at,
+    }),
+    fc.record({ type: fc.constant('StartJob' as const), attempt, at }),
+    fc.record({
+      type: fc.constant('FinishStep' as const),
+      attempt,
+      step: fc.constantFrom('plan', 'fit'),
+      output: digest,
+      at,
+    }),
+    fc.record({ type: fc.constant('SucceedJob' as const), attempt, result: digest, at }),
+    fc.record({
+      type: fc.constant('FailJob' as const),
+      attempt,
+      reason: fc.constantFrom('refused' as const, 'error' as const),
+      message: fc.constant('no'),
+      at,
+    }),
+    fc.record({ type: fc.constant('CancelJob' as const), at }),
+    fc.record({ type: fc.constant('RetryJob' as const), after: fc.integer({ min: 0, max: 3 }), at }),
+  );
+  fc.assert(
+    fc.property(fc.array(command, { maxLength: 30 }), (commands) => {
+      const state = isIdempotent(commands);
+      if (state === null) return;
+      expect(state.result !== null).toBe(state.status === 'succeeded');
+      expect(state.failure !== null).toBe(state.status === 'failed');
+      expect(state.endedAt === null).toBe(state.status === 'queued' || state.status === 'running');
+    }),
+    { numRuns: 500 },
+  );
+});

@@ -1,0 +1,210 @@
+// Jobs over the control stream: one at a time, heard once, resumed from the last finished step by whoever starts next.
+import { setImmediate as turn } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import { canonicalJson } from '#domain/canonical-json.ts';
+import { ok, refuse } from '#domain/result.ts';
+import { sha256 } from '#ops/artefacts.ts';
+import type { JobRun, JobWork } from '#processors/jobs/kind.ts';
+import { startJobs } from '#processors/jobs/runner.ts';
+import { createMemoryStore, type MemoryStore } from '#streams/memory/store.ts';
+
+function createPlace() {
+  const kept = new Map<string, string>();
+  const store = createMemoryStore();
+  const logged: string[] = [];
+  const artefacts = {
+    async put(value: unknown) {
+      const text = canonicalJson(value);
+      kept.set(sha256(text), text);
+      return sha256(text);
+    },
+    bring: async () => 0,
+    get: (digest: string): unknown => JSON.parse(kept.get(digest)!),
+  };
+  let clock = 0;
+  const note = (_fields: object, message: string) => void logged.push(message);
+  const start = (...kinds: JobWork[]) =>
+    startJobs({ store, kinds, artefacts, now: () => ++clock, log: { info: note, warn: note } });
+  return { store, start, logged };
+}
+const messages = (store: MemoryStore) => store.lastSequence('CTL');
+
+/** A job that waits to be let go, at each of its steps. */
+function gated(steps: readonly string[]) {
+  const done: string[] = [];
+  let open = 0;
+  let wake: () => void = () => undefined;
+  const work: JobWork = {
+    name: 'gated',
+    async run(job) {
+      for (const [i, step] of steps.entries()) {
+        if (job.steps.has(step)) continue;
+        while (i >= open) {
+          const woken = new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+          const stopped = new Promise<void>((_, reject) => {
+            job.signal.addEventListener('abort', () => reject(job.signal.reason), { once: true });
+          });
+          await Promise.race([woken, stopped]);
+        }
+        done.push(step);
+        await job.finishStep(step, { step });
+      }
+      return ok([...job.steps.values()]);
+    },
+  };
+  return {
+    work,
+    done,
+    letThrough(n: number) {
+      open = n;
+      wake();
+    },
+  };
+}
+const until = async (holds: () => boolean): Promise<void> => {
+  while (!holds()) await turn();
+};
+const echo: JobWork = { name: 'echo', run: async (job: JobRun) => ok({ said: job.params.say ?? null }) };
+const asked = <T>(answer: { ok: true; value: { job: T } } | { ok: false; reason: string }): T => {
+  if (!answer.ok) throw new Error(answer.reason);
+  return answer.value.job;
+};
+
+describe('asking', () => {
+  test('a job is done in the background and its result is kept', async () => {
+    await using jobs = await createPlace().start(echo);
+    const { id } = asked(await jobs.request('echo', { say: 'a' }, null, 'ann'));
+    expect(await jobs.result(id)).toBeNull();
+    await jobs.idle();
+    expect(jobs.show(id)).toMatchObject({ status: 'succeeded', attempt: 1, by: 'ann' });
+    expect(await jobs.result(id)).toEqual({ said: 'a' });
+  });
+
+  test('100 requests at once with one key are one job, in the log too; another body is refused', async () => {
+    const { store, start } = createPlace();
+    await using jobs = await start(echo);
+    const answers = await Promise.all(
+      Array.from({ length: 100 }, () => jobs.request('echo', { say: 'a' }, 'key-0001', 'ann')),
+    );
+    const ids = new Set(answers.map((answer) => asked(answer).id));
+    expect(ids.size).toBe(1);
+    await jobs.idle();
+    // Asked, started, succeeded.
+    expect(await messages(store)).toBe(3);
+    expect(await jobs.request('echo', { say: 'b' }, 'key-0001', 'ann')).toEqual({
+      ok: false,
+      reason: 'idempotency-key-reused',
+    });
+    // Somebody else's key is another key.
+    expect(asked(await jobs.request('echo', { say: 'b' }, 'key-0001', 'bob')).id).not.toBe([...ids][0]);
+    const again = await jobs.request('echo', { say: 'a' }, 'key-0001', 'ann');
+    expect(again).toMatchObject({ ok: true, value: { existing: true, job: { status: 'succeeded' } } });
+  });
+
+  test('a refusal, an error and an unknown kind end the job with what is wrong', async () => {
+    const no: JobWork = { name: 'no', run: async () => refuse('too little data') };
+    const bad: JobWork = {
+      name: 'bad',
+      async run() {
+        throw new Error('broken');
+      },
+    };
+    await using jobs = await createPlace().start(no, bad);
+    const ids: string[] = [];
+    for (const kind of ['no', 'bad', 'other']) ids.push(asked(await jobs.request(kind, {}, null, 'ann')).id);
+    await jobs.idle();
+    expect(ids.map((id) => jobs.show(id)!.failure)).toEqual([
+      { reason: 'refused', message: 'too little data' },
+      { reason: 'error', message: 'broken' },
+      { reason: 'error', message: expect.stringContaining('no jobs of kind other') },
+    ]);
+  });
+});
+
+describe('a process that ends', () => {
+  test('leaves a job that the next one finishes from its last finished step', async () => {
+    const { start } = createPlace();
+    const gate = gated(['one', 'two', 'three']);
+    let id: string;
+    {
+      await using jobs = await start(gate.work);
+      ({ id } = asked(await jobs.request('gated', {}, null, 'ann')));
+      gate.letThrough(2);
+      await until(() => jobs.show(id)!.steps.length === 2);
+    }
+    expect(gate.done).toEqual(['one', 'two']);
+    gate.letThrough(3);
+    await using jobs = await start(gate.work);
+    await jobs.idle();
+    expect(gate.done).toEqual(['one', 'two', 'three']);
+    expect(jobs.show(id)).toMatchObject({ status: 'succeeded', attempt: 2 });
+    expect(await jobs.result(id)).toEqual([{ step: 'one' }, { step: 'two' }, { step: 'three' }]);
+  });
+
+  test('does so three times: then the job is said to have failed, until somebody asks for it again', async () => {
+    const { start } = createPlace();
+    const gate = gated(['one']);
+    let id = '';
+    for (let time = 0; time < 3; time++) {
+      await using jobs = await start(gate.work);
+      if (time === 0) id = asked(await jobs.request('gated', {}, null, 'ann')).id;
+      await until(() => jobs.show(id)!.attempt === time + 1);
+    }
+    await using jobs = await start(gate.work);
+    expect(jobs.show(id)).toMatchObject({ status: 'failed', failure: { reason: 'interrupted' }, attempt: 3 });
+    gate.letThrough(1);
+    expect(await jobs.retry(id, 'ann')).toMatchObject({ ok: true });
+    await jobs.idle();
+    expect(jobs.show(id)).toMatchObject({ status: 'succeeded', attempt: 4 });
+  });
+});
+
+describe('cancelling', () => {
+  test('ends what runs and what waits; the next in line goes on; a retry goes on from the last step', async () => {
+    const gatedWork = gated(['one', 'two']);
+    await using jobs = await createPlace().start(gatedWork.work, echo);
+    const first = asked(await jobs.request('gated', {}, null, 'ann'));
+    const second = asked(await jobs.request('echo', {}, null, 'ann'));
+    const third = asked(await jobs.request('echo', {}, null, 'ann'));
+    gatedWork.letThrough(1);
+    await until(() => jobs.show(first.id)!.steps.length === 1);
+    expect(await jobs.cancel(third.id, 'ann')).toMatchObject({ ok: true, value: { status: 'cancelled' } });
+    expect(await jobs.cancel(first.id, 'ann')).toMatchObject({ ok: true });
+    await jobs.idle();
+    expect([first, second, third].map(({ id }) => jobs.show(id)!.status)).toEqual([
+      'cancelled',
+      'succeeded',
+      'cancelled',
+    ]);
+    expect(await jobs.cancel(second.id, 'ann')).toEqual({ ok: false, reason: 'job-ended' });
+    gatedWork.letThrough(2);
+    await jobs.retry(first.id, 'ann');
+    await jobs.idle();
+    expect(gatedWork.done).toEqual(['one', 'two']);
+    expect(jobs.show(first.id)).toMatchObject({ status: 'succeeded', attempt: 2 });
+  });
+});
+
+test('whoever listens hears of every change, and of progress while it runs', async () => {
+  const talks: JobWork = {
+    name: 'talks',
+    async run(job) {
+      job.progress(1, 2, 'half');
+      job.log('half way');
+      return ok(null);
+    },
+  };
+  await using jobs = await createPlace().start(talks);
+  const heard: string[] = [];
+  const stop = jobs.listen((id) => {
+    const { status, progress, lines } = jobs.show(id)!;
+    heard.push(`${status} ${progress?.note ?? '-'} ${lines.length}`);
+  });
+  const { id } = asked(await jobs.request('talks', {}, null, 'ann'));
+  await jobs.idle();
+  expect(heard).toEqual(['queued - 0', 'running - 0', 'running half 0', 'running half 1', 'succeeded - 1']);
+  expect(jobs.list().map((job) => job.id)).toEqual([id]);
+  stop();
+});

@@ -1,0 +1,106 @@
+// Two processes write one database: whichever took over last writes alone, also over one that stood still in the middle of a transaction.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { StoredEvent } from '#domain/envelope.ts';
+import { createJetStreamStore } from '#streams/jetstream/store.ts';
+import { ensureTopology } from '#streams/jetstream/topology.ts';
+import { startTestEngines, type TestEngines } from '../support/engines.ts';
+import { createDatabase, event, packOf, rowsOf, sid, withClient } from './support.ts';
+
+let engines: TestEngines;
+const children: ChildProcess[] = [];
+beforeAll(async () => {
+  engines = await startTestEngines();
+});
+afterAll(async () => {
+  for (const child of children) child.kill('SIGKILL');
+  await engines.stop();
+});
+
+interface Said {
+  events?: number;
+  failed?: string;
+  said?: string;
+}
+function start(databaseUrl: string) {
+  const program = new URL('./projecting-process.ts', import.meta.url).pathname;
+  const argument = JSON.stringify({ nats: engines.nats.options, databaseUrl });
+  const child = spawn(process.execPath, [program, argument], { stdio: ['ignore', 'pipe', 'inherit'] });
+  children.push(child);
+  const said: Said[] = [];
+  createInterface({ input: child.stdout! }).on('line', (line) => said.push(JSON.parse(line) as Said));
+  return {
+    child,
+    said,
+    closed: once(child, 'close'),
+    events: () => Math.max(0, ...said.map(({ events }) => events ?? 0)),
+  };
+}
+const until = async (condition: () => boolean | Promise<boolean>) => {
+  while (!(await condition())) await sleep(5);
+};
+
+test('a writer stopped in its transaction, another takes over, the first goes on: it is fenced, and every event is there once', async () => {
+  const nc = await engines.nats.connect('test');
+  await ensureTopology(nc);
+  const store = createJetStreamStore(nc);
+  const databaseUrl = await createDatabase(engines, 'fencing');
+  let n = 0;
+  const append = async (packs: number) => {
+    for (let p = 0; p < packs; p++)
+      await store.append(
+        'evt.0.main',
+        packOf(
+          Array.from({ length: 20 }, (): StoredEvent => {
+            const id = n++;
+            return event({ sid: sid(id % 30), id: `f${id}`, order: `f${id}`, minor: id });
+          }),
+        ),
+      );
+  };
+  await append(20);
+  let writer = start(databaseUrl);
+  await until(() => writer.events() > 0);
+  let fenced = 0;
+  let held = 0;
+  for (let round = 0; round < 2; round++) {
+    // It is writing all the time; a transaction of its own that is open when it stops is what is wanted.
+    const open = () =>
+      withClient(databaseUrl, async (client) => {
+        const { rows } = await client.query(
+          `select 1 from pg_stat_activity where application_name = 'axiom47 projector' and datname = current_database() and backend_xid is not null and wait_event = 'ClientRead'`,
+        );
+        return rows.length > 0;
+      });
+    for (let attempt = 0; attempt < 40; attempt++) {
+      await append(3);
+      await sleep(Math.random() * 40);
+      writer.child.kill('SIGSTOP');
+      if (await open()) break;
+      writer.child.kill('SIGCONT');
+    }
+    writer.child.kill('SIGSTOP');
+    if (await open()) held++;
+    const last = await store.lastSequence('EVT');
+    const next = start(databaseUrl);
+    await until(() => next.events() >= last);
+    writer.child.kill('SIGCONT');
+    await append(2);
+    await writer.closed;
+    if (writer.said.at(-1)?.failed === 'fenced') fenced++;
+    writer = next;
+  }
+  const last = await store.lastSequence('EVT');
+  await until(() => writer.events() >= last);
+  await withClient(databaseUrl, async (client) => {
+    const rows = await rowsOf(client, 'transactions', 'minor', 'minor');
+    expect(rows.map(({ minor }) => Number(minor))).toEqual(Array.from({ length: n }, (_, i) => i));
+    const [checkpoint] = await rowsOf(client, 'checkpoints', `projection = 'events' desc`, 'epoch, seq');
+    expect(checkpoint).toEqual({ epoch: '3', seq: String(last) });
+  });
+  expect([fenced, held > 0]).toEqual([2, true]);
+  await nc.close();
+}, 180_000);
