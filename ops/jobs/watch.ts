@@ -31,10 +31,10 @@ export async function doJob<Result>(
       await sleep(LOOK_MS);
       continue;
     }
-    bar.finish();
+    bar.finish(job.status === 'succeeded' ? '' : `(${job.status})`);
     if (job.status === 'succeeded' && job.result !== undefined) return { id, result: job.result };
     const { failure } = job;
-    io.stderr(`axiom47: ${kind} ${failure ? failure.message : `was ${job.status} (job ${id})`}\n`);
+    io.stderr(`axiom47: ${kind}: ${failure ? failure.message : `job ${id} was ${job.status}`}\n`);
     return { result: null, code: failure?.reason === 'refused' ? 2 : 1 };
   }
 }

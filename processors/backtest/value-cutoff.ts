@@ -153,6 +153,16 @@ const fitOf = (fit: ClvTraining['fits']['bgNbd' | 'mbgNbd' | 'paretoNbd']): Valu
     ? { model: fit.model, params: { ...fit.params }, logLikelihood: fit.logLikelihood }
     : { model: fit.model, params: null, reason: fit.message };
 
+/** Births and weeks make the same lengths again and again, and a fit at a boundary has expectations of several ms each. */
+function remembered(of: (length: number) => number): (length: number) => number {
+  const known = new Map<number, number>();
+  return (length) => {
+    const found = known.get(length) ?? of(length);
+    known.set(length, found);
+    return found;
+  };
+}
+
 function track(
   rows: HoldoutRows,
   models: readonly [string, ClvModel][],
@@ -176,7 +186,11 @@ function track(
   const expected = Object.fromEntries(
     models.map(([name, model]) => [
       name,
-      expectedCumulative((length) => expectedOfNewCustomer(model, length), groups, days),
+      expectedCumulative(
+        remembered((length) => expectedOfNewCustomer(model, length)),
+        groups,
+        days,
+      ),
     ]),
   );
   // Whole weeks on either side of the cut-off.

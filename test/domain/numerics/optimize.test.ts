@@ -59,6 +59,162 @@ describe('Newton', () => {
   });
 });
 
+describe('Newton in a box', () => {
+  /** −½(x − top)ᵀA(x − top): its Newton step leads to the top from anywhere. */
+  const quadratic =
+    (top: readonly number[], A: readonly (readonly number[])[], seen: number[][] = []) =>
+    (at: readonly number[]) => {
+      seen.push([...at]);
+      const d = at.map((value, i) => value - top[i]!);
+      const gradient = A.map((row) => -row.reduce((sum, value, j) => sum + value * d[j]!, 0));
+      return {
+        value: 0.5 * gradient.reduce((sum, value, i) => sum + value * d[i]!, 0),
+        gradient,
+        hessian: A.map((row) => row.map((value) => -value)),
+      };
+    };
+  const A = [
+    [2, 0.5],
+    [0.5, 1],
+  ];
+
+  test('a quadratic is climbed in one step, and said to be the top without wandering off', () => {
+    const found = maximise(quadratic([1, -2], A), [0, 0], wide);
+    expect(found.converged).toBe(true);
+    expect(found.iterations).toBeLessThanOrEqual(3);
+    found.at.forEach((value, i) => {
+      expect(value).toBeCloseTo([1, -2][i]!, 13);
+    });
+    expect(Math.max(...found.gradient.map(Math.abs))).toBeLessThan(1e-12);
+  });
+
+  test('a step is at most 3 long in any coordinate', () => {
+    const seen: number[][] = [];
+    const found = maximise(quadratic([9, 1], A, seen), [0, 0], wide);
+    expect(found.converged).toBe(true);
+    expect(seen[1]![0]).toBeCloseTo(3, 12);
+    expect(seen[1]![1]).toBeCloseTo(1 / 3, 12);
+    for (let k = 1; k < seen.length; k++)
+      seen[k]!.forEach((value, i) => {
+        expect(Math.abs(value - seen[k - 1]![i]!)).toBeLessThanOrEqual(3 + 1e-12);
+      });
+  });
+
+  test('a start outside the box is moved to its nearest point', () => {
+    const seen: number[][] = [];
+    maximise(quadratic([1, 1], A, seen), [50, -50], wide);
+    expect(seen[0]).toEqual([10, -10]);
+  });
+
+  test('where the top is outside, the face it is nearest to in the metric of the curvature', () => {
+    // On x = 10: ∂y = 0 ⇔ 0.5·(10 − 14) + (y − 1) = 0 ⇒ y = 3.
+    const found = maximise(quadratic([14, 1], A), [0, 0], wide);
+    expect(found.converged).toBe(true);
+    expect(found.atBound).toEqual([1, 0]);
+    expect(found.at[0]).toBe(10);
+    expect(found.at[1]).toBeCloseTo(3, 10);
+    const lower = maximise(quadratic([-14, 1], A), [0, 0], wide);
+    expect(lower.atBound).toEqual([-1, 0]);
+    expect(lower.at[0]).toBe(-10);
+    expect(lower.at[1]).toBeCloseTo(-1, 10);
+    const corner = maximise(quadratic([40, 40], A), [0, 0], wide);
+    expect(corner).toMatchObject({ at: [10, 10], atBound: [1, 1], converged: true });
+  });
+
+  test('a start on a face leaves it when the top is inside', () => {
+    const found = maximise(quadratic([2, -1], A), [10, 10], wide);
+    expect(found.atBound).toEqual([0, 0]);
+    expect(found.at[0]).toBeCloseTo(2, 12);
+    expect(found.at[1]).toBeCloseTo(-1, 12);
+  });
+
+  test('a face whose gradient points inwards is held for a step that others would push out of the box', () => {
+    // At (−10, 0): the gradient of x is +1, inwards, but the coupled Newton step goes outwards.
+    const coupled = [
+      [1, -0.99],
+      [-0.99, 1],
+    ];
+    const top = [-10.5, -11.5];
+    const found = maximise(quadratic(top, coupled), [-10, 0], wide);
+    expect(found.converged).toBe(true);
+    // On y = −10: (x + 10.5) − 0.99·1.5 = 0.
+    expect(found.atBound).toEqual([0, -1]);
+    expect(found.at[0]).toBeCloseTo(-9.015, 12);
+    expect(found.at[1]).toBe(-10);
+  });
+
+  test('curvature that points the wrong way is damped until the step climbs', () => {
+    // Two hills of −(x² − 4)²/16 with a dip between them; y bends normally.
+    const found = maximise(
+      ([x = 0, y = 0]) => ({
+        value: -((x * x - 4) ** 2) / 16 - (y - 1) ** 2,
+        gradient: [-(x * (x * x - 4)) / 4, -2 * (y - 1)],
+        hessian: [
+          [-(3 * x * x - 4) / 4, 0],
+          [0, -2],
+        ],
+      }),
+      [0.1, -5],
+      wide,
+    );
+    expect(found.converged).toBe(true);
+    expectClose(Math.abs(found.at[0]!), 2, 1e-9);
+    expectClose(found.at[1], 1, 1e-9);
+  });
+
+  test('a flat coordinate does not stop the others', () => {
+    const found = maximise(
+      ([, y = 0]) => ({
+        value: -((y - 3) ** 2),
+        gradient: [0, -2 * (y - 3)],
+        hessian: [
+          [0, 0],
+          [0, -2],
+        ],
+      }),
+      [1, -4],
+      wide,
+    );
+    expect(found.converged).toBe(true);
+    expect(found.at[0]).toBeCloseTo(1, 12);
+    expectClose(found.at[1], 3, 1e-9);
+  });
+
+  test('a step that overshoots is halved', () => {
+    // ln cosh: Newton from 1.2 jumps to −1.13 and would wander off.
+    const seen: number[] = [];
+    const found = maximise(
+      ([x = 0]) => {
+        seen.push(x);
+        return { value: -Math.log(Math.cosh(x)), gradient: [-Math.tanh(x)], hessian: [[-1 / Math.cosh(x) ** 2]] };
+      },
+      [1.5],
+      { lower: [-10], upper: [10] },
+    );
+    expect(found.converged).toBe(true);
+    expect(Math.abs(found.at[0]!)).toBeLessThan(1e-9);
+    expect(seen[1]).toBe(-1.5);
+    expect(seen[2]).toBe(0);
+  });
+
+  test('no number at the start: not converged, and nothing was tried', () => {
+    const nowhere = { value: Number.NaN, gradient: [Number.NaN], hessian: [[Number.NaN]] };
+    expect(maximise(() => nowhere, [0], { lower: [-1], upper: [1] })).toMatchObject({
+      converged: false,
+      iterations: 0,
+    });
+  });
+
+  test('a function that never rises is not called converged', () => {
+    // The gradient lies: every step goes down.
+    const found = maximise(([x = 0]) => ({ value: -Math.abs(x), gradient: [1], hessian: [[-1]] }), [0], {
+      lower: [-10],
+      upper: [10],
+    });
+    expect(found).toMatchObject({ converged: false, at: [0], iterations: 1 });
+  });
+});
+
 describe('Cholesky', () => {
   test('solves and inverts A = B·Bᵀ + I for any B', () => {
     const cell = fc.double({ min: -3, max: 3, noNaN: true });

@@ -1,9 +1,8 @@
-// Playing a design: against the normal theory of one look, its laws, and the draws it is made of.
+// Playing a design: against the normal theory of one look, and its laws.
 import { describe, expect, test } from 'vitest';
 import type { Truth } from '#domain/models/experiment/outcomes.ts';
 import { type Design, mergePlayed, playDesign } from '#domain/models/experiment/power.ts';
 import { chiSquareUpper } from '#domain/numerics/incomplete-gamma.ts';
-import { createRandom } from '#domain/numerics/random.ts';
 
 const conversions = (...rates: number[]): Truth => ({ outcome: 'conversions', rates, prior: [1, 1] });
 const design: Design = {
@@ -69,53 +68,5 @@ describe('a design', () => {
     expect(play({ looks: 0 })).toThrow(RangeError);
     expect(play({}, 1)).toThrow('1 visitors are too few for 1 looks at 2 arms');
     expect(play({}, 10.5)).toThrow(RangeError);
-  });
-});
-
-describe('the draws', () => {
-  /** χ² of counts against expected ones, tails pooled below 5. */
-  function fitP(draws: number[], probability: (k: number) => number): number {
-    const n = draws.length;
-    const most = Math.max(...draws);
-    const seen = new Float64Array(most + 1);
-    for (const k of draws) seen[k]!++;
-    let [statistic, cells, restSeen, restExpected] = [0, 0, n, n];
-    for (let k = 0; k <= most; k++) {
-      const expected = n * probability(k);
-      if (expected < 5) continue;
-      statistic += (seen[k]! - expected) ** 2 / expected;
-      restSeen -= seen[k]!;
-      restExpected -= expected;
-      cells++;
-    }
-    return chiSquareUpper(statistic + (restSeen - restExpected) ** 2 / Math.max(restExpected, 1), cells);
-  }
-  const lnFactorial = Array.from({ length: 400 }, () => 0);
-  for (let k = 2; k < 400; k++) lnFactorial[k] = lnFactorial[k - 1]! + Math.log(k);
-
-  test.each([
-    [10, 0.3],
-    [26, 0.9],
-    [300, 0.02],
-    [399, 0.5],
-  ])('binomial(%s, %s) has its probabilities', (n, p) => {
-    const random = createRandom(n);
-    const draws = Array.from({ length: 20_000 }, () => random.binomial(n, p));
-    const ln = (k: number) =>
-      lnFactorial[n]! - lnFactorial[k]! - lnFactorial[n - k]! + k * Math.log(p) + (n - k) * Math.log(1 - p);
-    expect(fitP(draws, (k) => Math.exp(ln(k)))).toBeGreaterThan(0.001);
-  });
-
-  test.each([0.2, 24, 26, 150])('poisson(%s) has its probabilities', (mean) => {
-    const random = createRandom(Math.round(mean * 10));
-    const draws = Array.from({ length: 20_000 }, () => random.poisson(mean));
-    expect(fitP(draws, (k) => Math.exp(k * Math.log(mean) - mean - lnFactorial[k]!))).toBeGreaterThan(0.001);
-  });
-
-  test('edges: never, always, nobody', () => {
-    const random = createRandom(1);
-    expect([random.binomial(1000, 0), random.binomial(1000, 1), random.binomial(0, 0.5), random.poisson(0)]).toEqual([
-      0, 1000, 0, 0,
-    ]);
   });
 });
