@@ -228,7 +228,7 @@ export async function createPlatform(
     logged.push(JSON.stringify({ level, message, ...fields }));
 
   const jobKinds = createJobKinds({
-    nats: { servers: 'none' } as never,
+    nats: { servers: [] },
     pool: { backtest: (_nats, job, judged, report) => backtest(evt, job, report, new Set(judged)) },
     present: () => ({ seq: messages.length, day: ledger.clockDay, offsets: UTC }),
     definitions: () => ledger.workspace.facts.churn.map(({ definition }) => definition),
