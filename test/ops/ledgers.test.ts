@@ -269,3 +269,35 @@ test('under traffic nothing is told: rounds while events, links and erasures com
   expect((await here.ledgers.verify()).mismatches).toEqual([]);
   expect(here.ledgers.report().tables.rows).toBeGreaterThan(PEOPLE);
 });
+
+test('events that the tables took twice or passed over are found by their count and ids, also when no row shows it', async () => {
+  await using here = await installation();
+  expect((await here.ledgers.verify()).tables.counted).toBe(4);
+  const more = [here.event(1, 'm1'), here.event(2, 'm2')];
+  await logOf([more], here.store);
+  await here.applyAll();
+  await here.projector.waitFor(5);
+  here.gateway.stored += 2;
+  expect(await here.ledgers.round()).toMatchObject({ ok: true, tables: { counted: 5 } });
+  const damage = (change: string) => here.sql(`update rm.checkpoints set ${change} where projection = 'events'`);
+  await logOf([[here.event(1, 'm3')]], here.store);
+  await here.applyAll();
+  await here.projector.waitFor(6);
+  here.gateway.stored += 1;
+  // As a batch that was applied once more leaves it.
+  await damage('events = events + 1');
+  expect((await here.ledgers.round()).mismatches).toEqual([
+    expect.objectContaining({
+      ledger: 'events',
+      seq: 6,
+      detail: expect.stringMatching(/^after log position 5 the tables have taken 2 events, the log holds 1$/),
+    }),
+  ]);
+  await damage('events = events - 1');
+  expect(await here.ledgers.verify()).toMatchObject({ ok: true, mismatches: [] });
+  // As many, but others.
+  await damage('ids_a = ids_a + 1');
+  expect((await here.ledgers.verify()).mismatches).toEqual([
+    expect.objectContaining({ ledger: 'events', seq: 6, detail: expect.stringMatching(/of other ids$/) }),
+  ]);
+});
