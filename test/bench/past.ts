@@ -94,7 +94,7 @@ async function oneCustomer(): Promise<Measurement[]> {
     });
     await index.flush();
     const columns = openColumns(ledger.rows.handle);
-    const deps = { store, index, rowOf: columns.ownRowOf, reportingCurrency: 'EUR' };
+    const deps = { store, index, rowOf: columns.ownRowOf, reportingCurrency: 'EUR', stuck: new Map<string, number>() };
     const times: number[] = [];
     let random = 1;
     const next = (below: number) => {

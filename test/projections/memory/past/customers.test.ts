@@ -44,7 +44,11 @@ async function indexed(store: Store, index: EventIndex): Promise<Ledger> {
   });
 }
 const at = (store: Store, index: EventIndex, rows: Ledger, sids: Uint8Array[], seq: number) =>
-  customersAt({ store, index, rowOf: (sid) => rows.rows.findSid(sid), reportingCurrency: 'EUR' }, sids, seq);
+  customersAt(
+    { store, index, rowOf: (sid) => rows.rows.findSid(sid), reportingCurrency: 'EUR', stuck: new Map() },
+    sids,
+    seq,
+  );
 
 test('index and small fold = the whole fold, at every position and for every customer', {
   timeout: 120_000,
