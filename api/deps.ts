@@ -310,7 +310,7 @@ export interface LedgersReport {
   trouble: string | null;
   stream: { last: number; sealed_to: number };
   gateway: { gateway: string; epoch: number; acknowledged: number; applied: number };
-  tables: { events: number; customers: number; rows: number; changed_meanwhile: number };
+  tables: { events: number; customers: number; rows: number; changed_meanwhile: number; counted: number };
   mismatches_found: number;
   mismatches: Mismatch[];
 }

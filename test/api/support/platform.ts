@@ -80,7 +80,7 @@ const AGREED: LedgersReport = {
   trouble: null,
   stream: { last: 0, sealed_to: 0 },
   gateway: { gateway: 'g1', epoch: 1, acknowledged: 0, applied: 0 },
-  tables: { events: 0, customers: 0, rows: 0, changed_meanwhile: 0 },
+  tables: { events: 0, customers: 0, rows: 0, changed_meanwhile: 0, counted: 0 },
   mismatches_found: 0,
   mismatches: [],
 };
