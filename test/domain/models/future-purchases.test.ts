@@ -12,6 +12,7 @@ import {
   probabilityOfPurchase,
   wholeCountPmf,
 } from '#domain/models/future-purchases.ts';
+import { negativeBinomial } from '#domain/models/negative-binomial.ts';
 import * as paretoNbd from '#domain/models/pareto-nbd.ts';
 import { lnBeta } from '#domain/numerics/beta.ts';
 import { expectClose } from '../../support/close.ts';
@@ -111,6 +112,28 @@ describe('counts', () => {
       below += nb;
       nb *= ((shape + n) * z) / (n + 1);
     }
+  });
+
+  test('the negative binomial is filled from its mode, so that thousands of purchases do not underflow', () => {
+    const [r, z, y] = [2000, 0.9, 0.1];
+    const pmf = new Float64Array(24_000);
+    negativeBinomial(pmf, r, z, y);
+    const moment = (of: (n: number) => number) => pmf.reduce((sum, mass, n) => sum + mass * of(n), 0);
+    expectClose(
+      moment(() => 1),
+      1,
+      1e-11,
+    );
+    expectClose(
+      moment((n) => n),
+      (r * z) / y,
+      1e-11,
+    );
+    expectClose(moment((n) => n * n) - 18_000 ** 2, (r * z) / y ** 2, 1e-6);
+    const few = new Float64Array(2);
+    negativeBinomial(few, 0.5, 0.2, 0.8);
+    expectClose(few[0], 0.8 ** 0.5, 1e-15);
+    expectClose(few[1], 0.8 ** 0.5 * 0.5 * 0.2, 1e-15);
   });
 
   test('edges: no time, no answer, nothing beyond what was asked', () => {
