@@ -23,6 +23,7 @@ import { homeRoutes } from './routes/home.ts';
 import { importRoutes } from './routes/imports.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { keyRoutes } from './routes/keys.ts';
+import { lateRoutes } from './routes/late.ts';
 import { ledgerRoutes } from './routes/ledgers.ts';
 import { logRoutes } from './routes/log.ts';
 import { modelRoutes } from './routes/models.ts';
@@ -117,6 +118,7 @@ export function createApp(deps: Deps) {
     .route('/', predictRoutes(deps, predictions))
     .route('/', batchRoutes(deps, predictions))
     .route('/', customerRoutes(deps, predictions))
+    .route('/', lateRoutes(deps, predictions))
     .route('/', modelRoutes(deps, predictions))
     .route('/', churnRoutes(deps, predictions))
     .route('/', sourceRoutes(deps))

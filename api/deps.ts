@@ -14,6 +14,7 @@ import type { Result } from '#domain/result.ts';
 import type { Offsets } from '#domain/time.ts';
 import type { CustomerSort } from '#projections/customer-profile.ts';
 import type { Columns } from '#projections/memory/columns.ts';
+import type { LateEvent } from '#projections/memory/late.ts';
 import type { ParkedCustomer } from '#projections/memory/parked-lists.ts';
 import type { PastStatus, PastSummary } from '#projections/memory/past/protocol.ts';
 import type { RunStats } from '#projections/memory/runs.ts';
@@ -185,6 +186,8 @@ export interface FoldCalls {
   /** Null when the run was never started. */
   runStats(run: string): Promise<RunStats | null>;
   position(): Promise<{ clockDay: number; priorDay: number | null; parked: number }>;
+  /** Live events that changed a past day (projections/memory/late.ts). */
+  late(limit: number, before: number): Promise<{ events: LateEvent[]; total: number }>;
   /** Customers whose events wait behind one that could not be applied (projections/memory/parked-lists.ts). */
   parkedCustomers(
     limit: number,
@@ -307,7 +310,7 @@ export interface LedgersReport {
   trouble: string | null;
   stream: { last: number; sealed_to: number };
   gateway: { gateway: string; epoch: number; acknowledged: number; applied: number };
-  tables: { events: number; customers: number; rows: number; changed_meanwhile: number };
+  tables: { events: number; customers: number; rows: number; changed_meanwhile: number; counted: number };
   mismatches_found: number;
   mismatches: Mismatch[];
 }

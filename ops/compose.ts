@@ -12,10 +12,9 @@ import { DEFAULT_BURN_IN_DAYS } from '#domain/coverage.ts';
 import { startJobs } from '#processors/jobs/runner.ts';
 import { createPool } from '#processors/pool.ts';
 import { openTables } from '#projections/catalogue.ts';
-import { openColumns } from '#projections/memory/columns.ts';
+import { startGuardedFold } from '#projections/memory/guarded-thread.ts';
 import { startPastThread } from '#projections/memory/past/thread.ts';
 import type { FoldMessage } from '#projections/memory/protocol.ts';
-import { startFoldThread } from '#projections/memory/thread.ts';
 import { scoresLeft } from '#projections/scores.ts';
 import { startProjectorThread } from '#projections/thread.ts';
 import { sealedStore } from '#streams/chain/sealed.ts';
@@ -33,6 +32,7 @@ import { createChurn } from './churn.ts';
 import type { Config } from './config.ts';
 import { startConflictWriter } from './conflicts.ts';
 import { openDataDir } from './data-dir.ts';
+import { openDeadLetters } from './dead-letters.ts';
 import { playDemo } from './demo/play.ts';
 import { DEMO_SOURCE, seedDemo } from './demo/seed.ts';
 import { startEngines } from './engines/supervisor.ts';
@@ -154,12 +154,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       logOf(log),
     ),
   );
+  const letters = await openDeadLetters({ store, version: packageVersion, now: Date.now, log });
   const fold = opening.use(
-    await startFoldThread({ nats: engines.nats.options, ...folding, past: past.feed }, logOf(log), (message) =>
-      hear(message),
+    await startGuardedFold(
+      { nats: engines.nats.options, ...folding },
+      { log: logOf(log), hear: (message) => hear(message), guard: letters, past },
     ),
   );
-  past.open(fold.columns);
   await fold.calls.waitFor(await store.lastSequence('EVT'));
   const facts = await fold.calls.facts();
   const fresh = facts.workspaceId === null;
@@ -218,7 +219,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     );
 
   const pool = opening.use(createPool());
-  const columns = openColumns(fold.columns);
+  const { columns } = fold;
   const applied = async (seq: number): Promise<void> => {
     await fold.calls.waitFor(seq);
     await serving.refresh();
@@ -254,7 +255,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   opening.use(serving);
   const failing = hear;
   const rezoned = Promise.withResolvers<void>();
+  let late = 0;
   hear = (message) => {
+    if (message.event === 'progress') late = message.position.late;
     failing(message);
     if (message.event === 'failed' && message.code === 'zone-changed') rezoned.resolve();
     serving.hear(message);
@@ -322,8 +325,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     }
 
   // Reads of the past are checked against the hash chain, as the fold's and the tables' are in their threads.
-  const refold = createRefold(sealedStore(store, log), workspace.reportingCurrency);
+  const refold = createRefold(sealedStore(store, log), workspace.reportingCurrency, letters.stuck);
   const metrics = createMetrics({ version: packageVersion, runtime: true });
+  metrics.gauge('axiom47_late_events', 'Live events that changed a past day (axiom47 late).', () => late);
   const token = options.token ?? randomBytes(32).toString('base64url');
   const demo = dir.workspace.name === 'demo';
   const seeding = demo ? seedDemo({ dir, gateway: gateway.calls, log }) : null;
@@ -336,6 +340,14 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       now: Date.now,
       log,
     }),
+  );
+
+  opening.use(letters.follow((limit, after) => fold.calls.parkedCustomers(limit, after)));
+
+  metrics.gauge(
+    'axiom47_parked_customers',
+    'Customers with an event that could not be applied: later ones of theirs wait (axiom47 dead-letters list).',
+    () => letters.parked(),
   );
 
   const agreement = opening.use(
@@ -435,7 +447,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
           startScratchFold({
             nats: engines.nats.options,
             snapshotDir: join(dir.folders.snapshots, 'refold'),
-            ledger: { reportingCurrency: currency },
+            ledger: { reportingCurrency: currency, stuck: letters.stuck() },
             log: logOf(log),
           }),
         log: logOf(log),

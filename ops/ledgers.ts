@@ -2,6 +2,7 @@
 // compared all the time. They count apart, so what one loses or doubles shows beside the others. A mismatch is an alert that names the place.
 import type { Pool } from 'pg';
 import type { LedgersReport, Mismatch } from '#api/deps.ts';
+import { type Applied, countLog, nothingApplied, readApplied, sameApplied } from '#projections/applied.ts';
 import { type Comparison, compareTables } from '#projections/compare.ts';
 import type { FoldHandlers } from '#projections/memory/protocol.ts';
 import type { Position } from '#projections/protocol.ts';
@@ -48,7 +49,9 @@ export function startLedgers(deps: LedgersDeps): Ledgers {
   const untilStopped = <T>(work: Promise<T>): Promise<T> => Promise.race([work, stopped.promise]);
   let stream = { last: 0, sealed_to: 0 };
   let writer = { gateway: '', epoch: 0, acknowledged: 0, applied: 0 };
-  let compared = { events: 0, customers: 0, rows: 0, changed_meanwhile: 0 };
+  let compared = { events: 0, customers: 0, rows: 0, changed_meanwhile: 0, counted: 0 };
+  /** Where tables and log were last found to have counted the same; null: not yet. */
+  let agreed: Applied | null = null;
   /** Changes up to here have been compared; null: nothing yet, and what was there at the start is `verify`'s. */
   let since: number | null = null;
 
@@ -106,6 +109,7 @@ export function startLedgers(deps: LedgersDeps): Ledgers {
 
   function count(result: Comparison): void {
     compared = {
+      ...compared,
       events: result.events,
       customers: result.customers,
       rows: compared.rows + result.compared,
@@ -113,6 +117,30 @@ export function startLedgers(deps: LedgersDeps): Ledgers {
     };
     for (const { projection, sid, seq, table, ledger } of result.differences)
       tell({ ledger: projection, seq, sid, detail: `the table has ${brief(table)}, the ledger ${brief(ledger)}` });
+  }
+
+  /**
+   * The tables have taken every event once: their count and digest of ids moved as the log's did since they last agreed. @param start from where;
+   * null: from here on, what was before is `verify`'s.
+   */
+  async function compareCounts(start: Applied | null): Promise<void> {
+    const now = await readApplied(tables.pool);
+    // Other tables since (a rebuild, an older state that is filled on): from here on.
+    const from = start !== null && start.from === now.from && start.seq <= now.seq ? start : now;
+    const expected = await countLog(store, from, now.seq);
+    // A message that could be read only later was not counted when it came by: it shows when all of them are counted.
+    const all = nothingApplied(now.from);
+    if (!sameApplied(expected, now) && !sameApplied(await countLog(store, all, now.seq), now))
+      tell({
+        ledger: 'events',
+        seq: now.seq,
+        sid: null,
+        detail:
+          `after log position ${from.seq} the tables have taken ${now.events - from.events} events, the log holds ${expected.events - from.events}` +
+          (expected.events === now.events ? ' of other ids' : ''),
+      });
+    agreed = now;
+    compared = { ...compared, counted: now.seq };
   }
 
   /** The rows of who changed after `from`; answers up to where, which is `from` when the tables are not there yet. */
@@ -137,6 +165,7 @@ export function startLedgers(deps: LedgersDeps): Ledgers {
     try {
       await compareStream();
       await compareGateway();
+      await compareCounts(agreed);
       since ??= (await fold.position()).seq;
       since = (await compareChanged(since, ROUND)).seq;
       trouble = null;
@@ -182,8 +211,10 @@ export function startLedgers(deps: LedgersDeps): Ledgers {
         trouble = null;
         await compareStream();
         await compareGateway();
+        await compareCounts(nothingApplied((await readApplied(tables.pool)).from));
         const end = await store.lastSequence('EVT');
         const start = await caughtUp(end);
+        const passedOver = compared.changed_meanwhile;
         let documents = 0;
         let rows = 0;
         for (let from = 0; from < end; ) {
@@ -199,7 +230,10 @@ export function startLedgers(deps: LedgersDeps): Ledgers {
           `select (select count(*) from rm.transactions) as n, (select seq from rm.checkpoints where projection = 'events') as seq`,
         );
         const now = await tables.position();
-        const quiet = start.events === now.events && Number(total[0]!.seq) === now.events;
+        const quiet =
+          start.events === now.events &&
+          Number(total[0]!.seq) === now.events &&
+          compared.changed_meanwhile === passedOver;
         if (quiet && Number(total[0]!.n) !== documents)
           tell({
             ledger: 'events',

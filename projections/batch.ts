@@ -3,6 +3,7 @@ import type { ClientBase } from 'pg';
 import { EVENT_TYPES } from '#domain/envelope.ts';
 import { dayOf } from '#domain/time.ts';
 import { FLAG, type LogMessage, type PackView } from '#streams/pack.ts';
+import { noteApplied, Tally } from './applied.ts';
 import { ORDER, REFUND } from './catalogue.ts';
 import { CopyBuffer, copyInto } from './copy-binary.ts';
 import { applyDeployments, type Deployed } from './deployments.ts';
@@ -34,7 +35,10 @@ export class Batch {
   #erasures: Erasure[] = [];
   #deployments: { seq: number; fact: Deployed }[] = [];
   #parked: Place[] = [];
+  #tally = new Tally();
   #meta: MetaChange = { clockAt: null, clockDay: null };
+  /** False: its messages were counted when they first came by. */
+  counted = true;
   /** Position of the last message in it; 0 = nothing in it. */
   seq = 0;
   /** Events in it, not only those that make a row. */
@@ -96,6 +100,7 @@ export class Batch {
 
   #addPack(seq: number, pack: PackView, taken?: (index: number) => boolean): void {
     const { count } = pack;
+    this.#tally.add(pack);
     let { clockAt, clockDay } = this.#meta;
     for (let row = 0; row < count; row++) {
       if (taken !== undefined && !taken(row)) continue;
@@ -159,6 +164,7 @@ export class Batch {
     const erased = await storeErasures(client, this.#erasures, this.#links);
     if (!filling) await forget(client, erased);
     await notePlaces(client, this.#parked);
+    if (this.counted) await noteApplied(client, this.#tally);
     return windowStart;
   }
 
@@ -171,6 +177,7 @@ export class Batch {
     this.#erasures = [];
     this.#deployments = [];
     this.#parked = [];
+    this.#tally.clear();
     this.#meta = { clockAt: null, clockDay: null };
     this.seq = 0;
     this.count = 0;

@@ -47,6 +47,10 @@ interface CheckpointRow {
   version: number;
   seq: Int8;
   epoch: Int8;
+  counted_from: Generated<Int8>;
+  events: Generated<Int8>;
+  ids_a: Generated<Int8>;
+  ids_b: Generated<Int8>;
   updated_at: Generated<Date>;
 }
 interface MetaRow {

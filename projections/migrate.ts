@@ -8,6 +8,7 @@ import { amountFunction, views } from './migrations/0002-views.ts';
 import { clockAndZone } from './migrations/0003-clock-and-zone.ts';
 import { erasedDocuments } from './migrations/0004-erased-documents.ts';
 import { parkedEvents } from './migrations/0005-parked.ts';
+import { applied } from './migrations/0006-applied.ts';
 
 /** A released entry is never edited and never removed. */
 const migrations: readonly (readonly [name: string, sql: string])[] = [
@@ -16,6 +17,7 @@ const migrations: readonly (readonly [name: string, sql: string])[] = [
   ['0003-clock-and-zone', clockAndZone],
   ['0004-erased-documents', erasedDocuments],
   ['0005-parked', parkedEvents],
+  ['0006-applied', applied],
 ];
 const ADVISORY_LOCK = 4_700_001;
 
@@ -106,6 +108,10 @@ async function emptyProjection(client: ClientBase, projection: Projection): Prom
 /** What the events projection knows of the workspace goes with its tables; the zone it computes days with stays. */
 async function emptyTables(client: ClientBase, projection: Projection): Promise<void> {
   await client.query(`truncate ${projection.tables.map((table) => `rm.${table}`).join(', ')}`);
+  await client.query(
+    'update rm.checkpoints set counted_from = 0, events = 0, ids_a = 0, ids_b = 0 where projection = $1',
+    [projection.name],
+  );
   if (projection.name === 'events')
     await client.query(
       `update rm.meta set workspace_id = null, reporting_currency = null, clock_mode = 'log', clock_at = null, clock_day = null,

@@ -2,6 +2,7 @@
 // batch, and when the ledger has applied it, it is read from the log again and merged like any other row.
 import type { EventStore } from '#streams/event-store.ts';
 import { decodeMessage } from '#streams/pack.ts';
+import { noteApplied, Tally } from './applied.ts';
 import { Batch } from './batch.ts';
 import { CopyBuffer } from './copy-binary.ts';
 import { type CustomerState, mergeCustomersOf } from './customers.ts';
@@ -46,12 +47,15 @@ export async function mergeReleased(deps: ReleaseDeps): Promise<number> {
     ),
   ];
   const batch = new Batch();
+  batch.counted = false;
   const customers = new CopyBuffer();
   for (let from = 0; from < released.length; from += MESSAGES) {
     const some = released.slice(from, from + MESSAGES);
     batch.zone = live.zone;
     batch.windowStart = live.windowStart;
     const sids: Uint8Array[] = [];
+    /** Could not be read when they came by, and were not counted then. */
+    const late = { tally: new Tally(), seqs: [] as number[] };
     for (const [seq, ofMessage] of some)
       for await (const { bytes } of store.read('EVT', { from: seq, to: seq })) {
         const message = decodeMessage(bytes);
@@ -64,13 +68,22 @@ export async function mergeReleased(deps: ReleaseDeps): Promise<number> {
         const taken = (index: number) => (whole ? !rest.has(index) : indexes.includes(index));
         batch.add(seq, message, taken);
         for (let i = 0; i < pack.count; i++) if (taken(i)) sids.push(pack.sid(i).slice());
-        if (whole) indexes.push(...rest);
+        if (!whole) continue;
+        indexes.push(...rest);
+        late.tally.add(pack);
+        late.seqs.push(seq);
       }
     const rows = await state.canonicalRowsOf(sids);
     const at = deps.position();
     await writer.commit('events', { from: at, to: at }, async (client) => {
       await batch.write(client, deps.window, deps.now());
       await mergeCustomersOf(client, customers, rows);
+      // Not a second time when the answer to the commit was lost.
+      const left = await client.query('select from rm.parked where index = $1 and seq = any($2)', [
+        WHOLE_MESSAGE,
+        late.seqs,
+      ]);
+      if (left.rowCount) await noteApplied(client, late.tally);
       await forgetPlaces(
         client,
         some.flatMap(([, list]) => list),

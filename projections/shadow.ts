@@ -147,7 +147,8 @@ export async function switchToShadow(
          clock_at = n.clock_at, clock_day = n.clock_day, window_start = n.window_start, zone = n.zone from ${SHADOW}.meta n`,
       );
     const { rows } = await client.query<{ projection: string; seq: string }>(
-      `update rm.checkpoints c set seq = n.seq, updated_at = now() from ${SHADOW}.checkpoints n
+      `update rm.checkpoints c set seq = n.seq, counted_from = n.counted_from, events = n.events, ids_a = n.ids_a, ids_b = n.ids_b,
+         updated_at = now() from ${SHADOW}.checkpoints n
        where n.projection = c.projection and c.projection = any($1) returning c.projection, c.seq`,
       [names],
     );

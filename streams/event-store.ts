@@ -1,7 +1,7 @@
 // The port every log adapter fulfils (memory, JetStream; one contract suite in test/contracts/event-store.ts).
-// Streams are EVT (packs and facts), CTL (one subject an aggregate), QUA (quarantine), IN, AUD; see streams/jetstream/topology.ts.
+// Streams are EVT (packs and facts), CTL (one subject an aggregate), QUA (quarantine), DLQ (dead letters), IN, AUD; see streams/jetstream/topology.ts.
 
-export type StreamName = 'IN' | 'EVT' | 'CTL' | 'QUA' | 'AUD';
+export type StreamName = 'IN' | 'EVT' | 'CTL' | 'QUA' | 'DLQ' | 'AUD';
 
 export interface Recorded {
   /** Position in the stream, dense from 1. */

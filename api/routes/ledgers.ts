@@ -21,6 +21,11 @@ const Ledgers = z.object({
     customers: z.number(),
     rows: z.number().describe('Customers compared since the start'),
     changed_meanwhile: z.number(),
+    counted: z
+      .number()
+      .describe(
+        'Log position up to which the tables and the log agree on the number of events and the sum of their ids',
+      ),
   }),
   mismatches_found: z.number().describe('Since the start, mended or not'),
   mismatches: z.array(

@@ -14,6 +14,7 @@ import { explain } from './explain.ts';
 import { fit } from './fit.ts';
 import { importCommand } from './import.ts';
 import { key } from './key.ts';
+import { late } from './late.ts';
 import { model } from './model.ts';
 import { predict } from './predict.ts';
 import { quarantine } from './quarantine.ts';
@@ -32,6 +33,7 @@ export const catalogue: readonly Command[] = [
   importCommand,
   quarantine,
   deadLetters,
+  late,
   rfm,
   fit,
   evaluate,

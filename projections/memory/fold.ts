@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EventStore } from '#streams/event-store.ts';
 import { DirtyRows, stateOfRows } from './dirty-rows.ts';
-import { createLedger, type Ledger, type LedgerOptions } from './ledger.ts';
+import { createLedger, type Ledger, type LedgerOptions, placeText } from './ledger.ts';
 import { parkedCustomers, placesIn, placesOf } from './parked-lists.ts';
 import type { PastFeed } from './past/feed.ts';
 import { Recorder } from './past/recorder.ts';
@@ -13,7 +13,7 @@ import { rezonedAfter } from './rezoned.ts';
 import { openSnapshots, type SnapshotEntry, type SnapshotLog } from './snapshot.ts';
 import { portableDigest, StateDigest } from './state-digest.ts';
 import { trainingStatistics } from './training-statistics.ts';
-import { AT_COLUMNS, WATCH, WATCH_BYTES, watchMessage, watchNothing } from './watch.ts';
+import { AT_COLUMNS, READING, WATCH, WATCH_BYTES, watchMessage, watchNothing } from './watch.ts';
 
 export interface FoldDeps {
   store: Pick<EventStore, 'follow' | 'read' | 'lastSequence'>;
@@ -56,7 +56,7 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
   const recorder = past === null ? null : new Recorder();
   ledger.recorder = recorder;
   const tellWhereItBegins = (replayed: boolean) =>
-    past?.begin({ seq: ledger.position, zone: ledger.options.zone?.version ?? 0, replayed });
+    past?.begin({ seq: ledger.position, zone: ledger.options.zone?.version ?? 0, replayed, stuck });
   tellWhereItBegins(false);
   const digest = new StateDigest(ledger);
   const dirty = new DirtyRows(ledger);
@@ -84,6 +84,7 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
     conflicts: ledger.conflicts.total,
     parked: ledger.parked.total,
     parkedCustomers: ledger.parked.customers,
+    late: ledger.late.total,
     failure,
   });
 
@@ -137,7 +138,8 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
       let facts = false;
       for (const record of batch) {
         watchMessage(watch, record.seq);
-        const read = readRecorded(store, record);
+        // Not even read, when it was not come back from: parked as a whole.
+        const read = stuck.size > 0 && stuck.has(placeText(record.seq, READING)) ? null : readRecorded(store, record);
         const message = read instanceof Promise ? await read : read;
         const asked = replayOf(message);
         if (asked !== null) await replay(record.seq, asked.by === 'request');
@@ -206,6 +208,7 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
     runStats: (run) => ledger.runs.stats(run),
     runs: () => ledger.runs.list(),
     conflicts: (after, limit) => ledger.conflicts.after(after, limit),
+    late: (limit, before) => ({ events: ledger.late.list(ledger.rows, limit, before), total: ledger.late.total }),
     parkedCustomers: (limit, after) => {
       const all = parkedCustomers(ledger);
       const customers = all.slice(after, after + limit);

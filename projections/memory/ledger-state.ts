@@ -2,6 +2,7 @@
 import type { Conflict } from './conflicts.ts';
 import type { Counters } from './counters.ts';
 import type { SourceCoverage } from './coverage.ts';
+import type { Late } from './late.ts';
 import { createLedger, type Ledger, type LedgerOptions, type Zone } from './ledger.ts';
 import type { Frozen, ReadSection } from './pages.ts';
 import type { Parked } from './parked.ts';
@@ -29,6 +30,7 @@ interface LedgerMeta extends Record<string, unknown> {
   runs: ReturnType<Runs['save']>;
   conflicts: { total: number; list: Conflict[] };
   parked: ReturnType<Parked['save']>;
+  late: ReturnType<Late['save']>;
   erased: Record<string, unknown>;
   workspace: ReturnType<Workspace['save']>;
   coverage: ReturnType<SourceCoverage['save']>;
@@ -57,6 +59,7 @@ export function freezeLedger(ledger: Ledger): Frozen {
     runs: ledger.runs.save(),
     conflicts: ledger.conflicts.save(),
     parked: ledger.parked.save(),
+    late: ledger.late.save(),
     erased: erased.meta,
     workspace: ledger.workspace.save(),
     coverage: ledger.coverage.save(),
@@ -89,6 +92,7 @@ export function restoreLedger(
     throw new RangeError('it was folded with another zone table; days have to be computed anew');
   const ledger = createLedger(zone === null ? options : { ...options, zone });
   ledger.parked.restore(meta.parked);
+  ledger.late.restore(meta.late);
   ledger.position = meta.position;
   ledger.clockAt = meta.clockAt;
   ledger.clockDay = meta.clockDay;

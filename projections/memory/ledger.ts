@@ -15,6 +15,7 @@ import { EntryStore } from './entry-store.ts';
 import { ErasedTotals } from './erased-totals.ts';
 import { ID_WINDOW_LIMITS, IdWindow, type IdWindowLimits } from './id-window.ts';
 import { eraseRow, type IdentityHooks, linkRows } from './identity.ts';
+import { Late } from './late.ts';
 import { NO_SID, Parked, type ParkedEvent, type ParkReason, TRIES, WHOLE_MESSAGE } from './parked.ts';
 import type { Recorder } from './past/recorder.ts';
 import { CODE } from './record-layout.ts';
@@ -73,6 +74,10 @@ const TYPE = Object.fromEntries(EVENT_TYPES.map((type, i) => [type, i + 1])) as 
   (typeof EVENT_TYPES)[number],
   number
 >;
+/** By type code, 1 for those whose past days move predictions by themselves. */
+const CHANGES_SCORES = Uint8Array.from({ length: EVENT_TYPES.length + 1 }, (_, code) =>
+  /^(order|subscription)\./.test(EVENT_TYPES[code - 1] ?? '') ? 1 : 0,
+);
 const { accepted, duplicate, ignored } = CODE as { accepted: number; duplicate: number; ignored: number };
 
 /** The day an event counts on: as it was stamped, or computed anew with a later zone. */
@@ -91,6 +96,7 @@ export class Ledger {
   readonly counters = new Counters();
   readonly conflicts = new Conflicts();
   readonly parked = new Parked();
+  readonly late = new Late();
   readonly erasedTotals = new ErasedTotals();
   readonly window: IdWindow;
   /** Last message applied. */
@@ -119,8 +125,11 @@ export class Ledger {
   /** Did the event at hand put an id into the window? */
   #idAdded = false;
 
+  readonly #watch: Int32Array | null;
+
   constructor(options: LedgerOptions = {}) {
     this.options = options;
+    this.#watch = options.watch ?? null;
     this.rows = new RowTable(options.maxCustomers ?? 1 << 25);
     this.store = new EntryStore(this.rows);
     this.workspace = new Workspace(options.reportingCurrency ?? 'EUR');
@@ -337,7 +346,7 @@ export class Ledger {
   /** The event's clock, its customer, and then what it says. */
   #applyOne(pack: PackView, i: number, ownRow: number, at: number, tally: RunTally): void {
     this.events++;
-    if (this.options.watch) this.options.watch[WATCH.index] = i;
+    if (this.#watch !== null) this.#watch[WATCH.index] = i;
     const day = this.#dayOf(pack, i, at);
     if (at > this.clockAt && at <= LATEST_AT) this.clockAt = at;
     if (day !== this.clockDay) this.#advance(day);
@@ -354,16 +363,30 @@ export class Ledger {
     else if (type === UNKNOWN_TYPE || type > EVENT_TYPES.length) {
       this.unknownTypes++;
       this.#park(pack, i, row, 'unknown', `type ${type}`, 1);
-    } else if (this.options.stuck?.has(placeText(this.#seq, i)))
+    } else if (this.#isStuck(this.#seq, i))
       this.#park(pack, i, row, 'stuck', 'the fold did not come back from it', TRIES);
     else {
       const tried = this.#try(pack, i, row, day, at, tally);
-      if (typeof tried === 'number') verdict = tried;
-      else this.#park(pack, i, row, 'failed', tried.name, TRIES);
+      if (typeof tried === 'number') {
+        verdict = tried;
+        // History that is loaded says so; anything else answers were given without.
+        if (
+          day < this.clockDay &&
+          !tally.backfill &&
+          (tried === accepted || tried === CODE.amended) &&
+          CHANGES_SCORES[type] === 1
+        )
+          this.late.add(this.#seq, i, row, type, day, this.clockDay - day);
+      } else this.#park(pack, i, row, 'failed', tried.name, TRIES);
     }
     tally.count(verdict, pack.lines(i));
     if (verdict === accepted || verdict === CODE.amended) tally.customer(row);
     return verdict;
+  }
+
+  #isStuck(seq: number, index: number): boolean {
+    const { stuck } = this.options;
+    return stuck !== undefined && stuck.size > 0 && stuck.has(placeText(seq, index));
   }
 
   #park(pack: PackView, index: number, row: number, reason: ParkReason, detail: string, tries: number): void {
@@ -414,10 +437,10 @@ export class Ledger {
       return true;
     }
     const i = event.index;
-    if (this.options.watch) this.options.watch[WATCH.index] = i;
+    if (this.#watch !== null) this.#watch[WATCH.index] = i;
     const type = pack.typeCode(i);
     if (type === UNKNOWN_TYPE || type > EVENT_TYPES.length) return false;
-    if (this.options.stuck?.has(placeText(event.seq, i))) return false;
+    if (this.#isStuck(event.seq, i)) return false;
     const row = this.canonicalRow(pack.sid(i));
     const tally = this.runs.of(pack.run(i));
     const at = pack.at(i);

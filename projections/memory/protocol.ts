@@ -6,6 +6,7 @@ import type { CustomerState } from '../customers.ts';
 import type { Conflict } from './conflicts.ts';
 import type { Declared } from './coverage.ts';
 import type { MonthTotal } from './erased-totals.ts';
+import type { LateEvent } from './late.ts';
 import type { LedgerOptions } from './ledger.ts';
 import type { ParkedCustomer, Place } from './parked-lists.ts';
 import type { ColumnsHandle } from './row-layout.ts';
@@ -47,6 +48,8 @@ export interface FoldPosition {
   /** Events and facts that could not be applied, and those that wait behind them; and of how many customers. */
   parked: number;
   parkedCustomers: number;
+  /** Live events that changed a past day. */
+  late: number;
   /** What ended the fold for good (a hole in the log, bytes of a newer version); null while it works. */
   failure: { code: string; message: string } | null;
 }
@@ -66,6 +69,8 @@ export type FoldHandlers = {
   runs(): RunStats[];
   /** Conflicts after number `after` (facts §2), oldest first, for the quarantine. */
   conflicts(after: number, limit: number): Conflict[];
+  /** Newest first, of those before a position (late.ts); `total` of all that ever came. */
+  late(limit: number, before: number): { events: LateEvent[]; total: number };
   /** In the order of what they wait for: `limit` from place `after` on, of `total`. */
   parkedCustomers(
     limit: number,

@@ -12,6 +12,8 @@ export interface FoldThread extends AsyncDisposable {
   connect(): MessagePort;
   /** Settles when the thread has ended: null when it was stopped, else why. */
   readonly ended: Promise<Error | null>;
+  /** Ends it where it is, for one that does not come back. */
+  terminate(): Promise<void>;
 }
 
 export interface FoldLog {
@@ -71,7 +73,10 @@ export async function startFoldThread(
   const stop = async () => {
     await calls.stop().finally(() => ended);
   };
-  return { calls, columns, connect, ended, [Symbol.asyncDispose]: stop };
+  const terminate = async () => {
+    await worker.terminate();
+  };
+  return { calls, columns, connect, ended, terminate, [Symbol.asyncDispose]: stop };
 }
 
 export const foldCalls = (port: MessagePort): Remote<FoldHandlers> => remote<FoldHandlers>(port);

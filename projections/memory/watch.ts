@@ -11,7 +11,7 @@ export const WATCH = {
   index: 3,
 } as const;
 export const WATCH_BYTES = 16;
-const READING = -1;
+export const READING = -1;
 export const AT_COLUMNS = -2;
 const HALF = 2 ** 31;
 
@@ -24,4 +24,11 @@ export function watchMessage(watch: Int32Array, seq: number): void {
 
 export function watchNothing(watch: Int32Array): void {
   watch[WATCH.busy] = 0;
+}
+
+/** The event the fold is at; null while it is at none. */
+export function watched(watch: Int32Array): { seq: number; index: number } | null {
+  if (Atomics.load(watch, WATCH.busy) === 0) return null;
+  const seq = Atomics.load(watch, WATCH.seq) + Atomics.load(watch, WATCH.seqHigh) * HALF;
+  return { seq, index: Atomics.load(watch, WATCH.index) };
 }

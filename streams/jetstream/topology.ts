@@ -36,6 +36,8 @@ export const STREAMS: Readonly<Record<StreamName, Settings>> = {
   CTL: { ...kept, subjects: ['ctl.>'] },
   /** Raw rows that were refused: short-lived, and erasure must reach them. */
   QUA: { ...kept, subjects: ['qua.>'], max_age: ms(90 * DAY), deny_delete: false, deny_purge: false },
+  /** Places of events that could not be applied, as they are parked and released; the events themselves stay in EVT. */
+  DLQ: { ...kept, subjects: ['dlq.>'], max_age: ms(90 * DAY), deny_delete: false, deny_purge: false },
   AUD: { ...kept, subjects: ['aud.>'] },
 };
 

@@ -27,6 +27,7 @@ export function createMemoryStore(options: { now?: () => number } = {}): MemoryS
     EVT: create(),
     CTL: create(),
     QUA: create(),
+    DLQ: create(),
     AUD: create(),
   };
   const streamOf = (subject: string): Stored => {

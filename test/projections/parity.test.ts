@@ -73,6 +73,11 @@ async function contents(client: import('pg').ClientBase): Promise<unknown> {
     links: await all('links', 'sid_key'),
     erasures: await all('erasures', 'sid_key'),
     erased: await all('erased_documents', 'order_key, kind'),
+    applied: (
+      await client.query(
+        `select counted_from, seq, events, ids_a, ids_b from rm.checkpoints where projection = 'events'`,
+      )
+    ).rows,
   };
 }
 const definitionsIn = async (client: import('pg').ClientBase, schema: string) =>

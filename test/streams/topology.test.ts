@@ -39,6 +39,7 @@ describe('topology', () => {
     for (const name of ['CTL', 'AUD']) expect(made.get(name)).toMatchObject({ deny_delete: true, deny_purge: true });
     expect(made.get('IN')).toMatchObject({ retention: 'workqueue', max_age: DAY_NS, deny_delete: false });
     expect(made.get('QUA')).toMatchObject({ max_age: 90 * DAY_NS, deny_delete: false, deny_purge: false });
+    expect(made.get('DLQ')).toMatchObject({ max_age: 90 * DAY_NS, deny_delete: false, deny_purge: false });
     for (const name of Object.keys(STREAMS)) expect(made.get(name)).toMatchObject({ storage: 'file' });
     await ensureTopology(nc);
     expect(await configs()).toEqual(made);

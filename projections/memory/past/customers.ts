@@ -15,6 +15,8 @@ export interface PastDeps {
   rowOf: (sid: Uint8Array) => number;
   /** Until a fact says otherwise. */
   reportingCurrency: string;
+  /** Places of events the fold does not come back from. */
+  stuck: ReadonlyMap<string, number>;
 }
 
 /** The index names a message that is not about this customer: it belongs to another log. */
@@ -88,6 +90,7 @@ export async function customersAt(deps: PastDeps, sids: readonly Uint8Array[], s
   const ledger = createLedger({
     maxCustomers: 64 + known.size + erasedIn(messages),
     reportingCurrency: deps.reportingCurrency,
+    stuck: deps.stuck,
     idWindow: { maxIds: 1, maxHours: 1 },
     ...(zone && { zone }),
   });

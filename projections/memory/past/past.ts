@@ -40,6 +40,9 @@ const ARRIVES_MS = 1_000;
 
 export async function startPast(deps: PastDeps): Promise<Past> {
   const { store, log } = deps;
+  /** As the fold last said. */
+  const stuck = new Map<string, number>();
+  const options: LedgerOptions = { ...deps.ledger, stuck };
   const last = () => store.lastSequence('EVT');
   const index: EventIndex = await openEventIndex({
     dir: deps.indexDir,
@@ -72,7 +75,7 @@ export async function startPast(deps: PastDeps): Promise<Past> {
     if (index.to < to) {
       log.info({ from: index.to + 1, to }, 'event index is made from the log');
       await everybodyAt(store, to, {
-        ledger: deps.ledger,
+        ledger: options,
         snapshotDir: deps.snapshotDir,
         log,
         startBy: index.to,
@@ -148,7 +151,7 @@ export async function startPast(deps: PastDeps): Promise<Past> {
           if (kept === mine) kept = null;
         }, KEEP_MS).unref(),
         ledger: everybodyAt(store, seq, {
-          ledger: deps.ledger,
+          ledger: options,
           snapshotDir: deps.snapshotDir,
           log,
           progress(position, from) {
@@ -216,7 +219,7 @@ export async function startPast(deps: PastDeps): Promise<Past> {
     async customers(sids, seq) {
       const { reportingCurrency = 'EUR' } = deps.ledger;
       const found = await byIndex(seq, () =>
-        customersAt({ store, index, rowOf: (sid) => columns!.ownRowOf(sid), reportingCurrency }, sids, seq),
+        customersAt({ store, index, rowOf: (sid) => columns!.ownRowOf(sid), reportingCurrency, stuck }, sids, seq),
       );
       // Rates at every position between two facts are the same ones; what was folded from a snapshot does not know which fact it was.
       return found ? answer(found, sids, found.workspace.ratesAt) : answer((await everybody(seq)).ledger, sids, -seq);
@@ -224,7 +227,7 @@ export async function startPast(deps: PastDeps): Promise<Past> {
     async money(seq) {
       const { reportingCurrency = 'EUR' } = deps.ledger;
       const found = await byIndex(seq, () =>
-        customersAt({ store, index, rowOf: () => -1, reportingCurrency }, [], seq),
+        customersAt({ store, index, rowOf: () => -1, reportingCurrency, stuck }, [], seq),
       );
       const { facts } = (found ?? (await everybody(seq)).ledger).workspace;
       return { reportingCurrency: facts.reportingCurrency, rates: facts.rates };
@@ -265,6 +268,8 @@ export async function startPast(deps: PastDeps): Promise<Past> {
   return {
     handlers,
     begin(beginning) {
+      stuck.clear();
+      for (const [place, end] of beginning.stuck) stuck.set(place, end);
       zone = beginning.zone;
       const again = beginning.seq === 0 || beginning.replayed || beginning.zone !== index.zone;
       ready = ready.then(async () => {

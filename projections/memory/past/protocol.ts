@@ -25,6 +25,8 @@ export interface Beginning {
   zone: number;
   /** Events that had been parked were applied: what was noted since holds no more. */
   replayed: boolean;
+  /** Places of events the fold does not come back from. */
+  stuck: ReadonlyMap<string, number>;
 }
 
 export type FeedMessage = { begin: Beginning } | { chunk: Chunk } | { flush: number };

@@ -7,11 +7,14 @@ import type { PastConfig, PastHandlers } from './protocol.ts';
 
 export interface PastThread extends AsyncDisposable {
   readonly calls: Remote<PastHandlers>;
-  /** For the fold thread alone. */
-  readonly feed: MessagePort;
+  /** For a fold thread alone; each gets its own. */
+  feed(): MessagePort;
   /** Where rows of customers are found. */
   open(columns: ColumnsHandle): void;
 }
+
+/** Each port the thread is sent is another caller's, or a fold's. */
+export type PastCaller = MessagePort | { fold: MessagePort };
 
 export type PastMessage = { event: 'log'; level: 'info' | 'warn'; fields: object; message: string };
 
@@ -30,13 +33,16 @@ export function startPastThread(config: PastConfig, log: SnapshotLog): PastThrea
     });
   });
   worker.on('message', (message: PastMessage) => log[message.level](message.fields, message.message));
-  const [fold, mine] = [new MessageChannel(), new MessageChannel()];
-  worker.postMessage(fold.port1, [fold.port1]);
+  const mine = new MessageChannel();
   worker.postMessage(mine.port1, [mine.port1]);
   const calls = remote<PastHandlers>(mine.port2);
   return {
     calls,
-    feed: fold.port2,
+    feed() {
+      const { port1, port2 } = new MessageChannel();
+      worker.postMessage({ fold: port1 } satisfies PastCaller, [port1]);
+      return port2;
+    },
     open: (columns) => void calls.open(columns).catch(() => undefined), // its end has been said
     async [Symbol.asyncDispose]() {
       stopping = true;

@@ -1,4 +1,4 @@
-// The thread of the past: its config is the workerData, the first port it is sent is the fold's, every further one a caller's.
+// The thread of the past: its config is the workerData, each port it is sent is another caller's, or a fold's.
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { sealedStore } from '#streams/chain/sealed.ts';
 import { connectNats } from '#streams/jetstream/connection.ts';
@@ -7,7 +7,7 @@ import { serve } from '#streams/rpc.ts';
 import { hearFold } from './feed.ts';
 import { startPast } from './past.ts';
 import type { PastConfig } from './protocol.ts';
-import type { PastMessage } from './thread.ts';
+import type { PastCaller, PastMessage } from './thread.ts';
 
 const parent = parentPort;
 if (parent === null) throw new Error('projections/memory/past/worker.ts is a thread: start it with startPastThread');
@@ -31,8 +31,10 @@ const stop = async () => {
     });
   }
 };
-parent.on('message', (port: MessagePort) => {
+parent.on('message', (caller: PastCaller) => {
+  const fold = 'fold' in caller ? caller.fold : null;
+  const port = fold ?? (caller as MessagePort);
   ports.push(port);
-  if (ports.length === 1) hearFold(port, past);
+  if (fold) hearFold(fold, past);
   else serve(port, { ...past.handlers, stop });
 });

@@ -80,7 +80,7 @@ const AGREED: LedgersReport = {
   trouble: null,
   stream: { last: 0, sealed_to: 0 },
   gateway: { gateway: 'g1', epoch: 1, acknowledged: 0, applied: 0 },
-  tables: { events: 0, customers: 0, rows: 0, changed_meanwhile: 0 },
+  tables: { events: 0, customers: 0, rows: 0, changed_meanwhile: 0, counted: 0 },
   mismatches_found: 0,
   mismatches: [],
 };
@@ -120,7 +120,7 @@ export async function createPlatform(
     names.set(Buffer.from(sid).toString('hex'), id);
     return sid;
   };
-  function store(events: InputEvent[], source: string, run: string | null): number {
+  function store(events: InputEvent[], source: string, run: string | null, schemaVersion = 1): number {
     const pack = new PackWriter();
     for (const event of events) {
       const sid = identify(event.customerId);
@@ -129,6 +129,7 @@ export async function createPlatform(
       counters.set(partition, counter + 1);
       const stored: StoredEvent = {
         ...storedEvent(0),
+        schemaVersion,
         sid,
         counter,
         type: event.type,
@@ -228,7 +229,7 @@ export async function createPlatform(
     logged.push(JSON.stringify({ level, message, ...fields }));
 
   const jobKinds = createJobKinds({
-    nats: { servers: 'none' } as never,
+    nats: { servers: [] },
     pool: { backtest: (_nats, job, judged, report) => backtest(evt, job, report, new Set(judged)) },
     present: () => ({ seq: messages.length, day: ledger.clockDay, offsets: UTC }),
     definitions: () => ledger.workspace.facts.churn.map(({ definition }) => definition),
@@ -311,6 +312,10 @@ export async function createPlatform(
         clockDay: ledger.clockDay,
         priorDay: ledger.priorDay,
         parked: ledger.parked.total,
+      }),
+      late: async (limit, before) => ({
+        events: ledger.late.list(ledger.rows, limit, before),
+        total: ledger.late.total,
       }),
       parkedCustomers: async (limit, after) => {
         const all = parkedCustomers(ledger);
@@ -488,7 +493,7 @@ export async function createPlatform(
   const app: App = createApp(deps);
 
   /** Orders straight into the log, as one batch; of a file, known when they happened, where a run was started for them. */
-  const orders = (list: Order[], run: string | null = null): number =>
+  const orders = (list: Order[], run: string | null = null, schemaVersion = 1): number =>
     store(
       list.map((order) => ({
         ...blank,
@@ -499,6 +504,7 @@ export async function createPlatform(
       })),
       'shop',
       run,
+      schemaVersion,
     );
   const deployModel = async (value: ClvModel) => {
     const model = await deps.models.importModel(value, { ...value }, 'test');

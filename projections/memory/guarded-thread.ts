@@ -1,0 +1,174 @@
+// The fold thread, watched: one that does not come back from an event is ended and started again while the columns go on answering, and after three tries
+// the event is parked without another one. The tries are noted outside of the thread, durably (ADR 0015).
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { type Remote, serve, withTransfer } from '#streams/rpc.ts';
+import { type Columns, openColumns } from './columns.ts';
+import type { PastThread } from './past/thread.ts';
+import type { FoldConfig, FoldHandlers, FoldMessage } from './protocol.ts';
+import { type FoldLog, type FoldThread, startFoldThread } from './thread.ts';
+import { AT_COLUMNS, WATCH_BYTES, watched } from './watch.ts';
+
+export interface FoldGuard {
+  /** Notes, durably, that the fold did not come back from this event; answers how often that is by now. */
+  tried(place: { seq: number; index: number }): Promise<number>;
+  /** What is not to be tried again, by place, with the log's end when it was last tried. */
+  stuck(): ReadonlyMap<string, number>;
+}
+
+export interface GuardedFold extends AsyncDisposable {
+  readonly calls: Remote<FoldHandlers>;
+  /** The columns of the thread there is; during a restart those of the one before, as they stood. */
+  readonly columns: Columns;
+  connect(): MessagePort;
+  /** Settles when it has ended and is not started again. */
+  readonly ended: Promise<Error | null>;
+}
+
+const LOOK_MS = 1_000;
+/** Looks in a row at one event, which takes microseconds; a whole process that is suspended does not look either. */
+const PATIENCE = 10;
+/** A fact for all customers, or the columns of all of them, may take some seconds a million. */
+const PATIENCE_FOR_ALL = 120;
+
+export async function startGuardedFold(
+  config: FoldConfig,
+  options: {
+    log: FoldLog;
+    hear: (message: FoldMessage) => void;
+    guard: FoldGuard;
+    /** Is told what each thread applies, and where it keeps customers. */
+    past?: Pick<PastThread, 'feed' | 'open'>;
+    lookMs?: number;
+    patience?: number;
+  },
+): Promise<GuardedFold> {
+  const { log, hear, guard, past } = options;
+  const ended = Promise.withResolvers<Error | null>();
+  let watch = new Int32Array(new SharedArrayBuffer(WATCH_BYTES));
+  let stopping = false;
+  /** The thread at hand is being ended on purpose. */
+  let giving: (() => void) | null = null;
+
+  async function start(): Promise<FoldThread> {
+    const memory = new SharedArrayBuffer(WATCH_BYTES);
+    watch = new Int32Array(memory);
+    const given = Promise.withResolvers<void>();
+    giving = given.resolve;
+    const stuck = new Map([...(config.ledger.stuck ?? []), ...guard.stuck()]);
+    const ledger = { ...config.ledger, stuck };
+    const feed = past && { past: past.feed() };
+    const thread = await startFoldThread({ ...config, ...feed, watch: memory, ledger }, log, hear);
+    past?.open(thread.columns);
+    void thread.ended.then((error) => {
+      if (giving === given.resolve) ended.resolve(error);
+    });
+    return thread;
+  }
+
+  let thread = await start();
+  let view = openColumns(thread.columns);
+  let whole = Promise.resolve();
+  let looks = 0;
+  let seen = '';
+
+  async function restart(place: { seq: number; index: number }): Promise<void> {
+    giving = null;
+    const before = view.state().seq;
+    log.error({ ...place }, 'the fold does not come back from an event: its thread is started again');
+    await thread.terminate();
+    if (stopping) return ended.resolve(null);
+    const tries = await guard.tried(place);
+    log.warn({ ...place, tries }, 'the fold is started again');
+    const next = await start();
+    thread = next;
+    // It may hang again on its way; then the next one is waited for.
+    await Promise.race([next.calls.waitFor(before), next.ended]).catch(() => undefined);
+    if (thread === next) view = openColumns(next.columns);
+  }
+
+  const timer = setInterval(() => {
+    const place = giving === null ? null : watched(watch);
+    const text = place === null ? '' : `${place.seq}/${place.index}`;
+    looks = text !== '' && text === seen ? looks + 1 : 0;
+    seen = text;
+    if (place === null) return;
+    if (looks < (place.index >= 0 ? (options.patience ?? PATIENCE) : PATIENCE_FOR_ALL)) return;
+    looks = 0;
+    if (place.index === AT_COLUMNS) {
+      giving = null;
+      void thread.terminate();
+      ended.resolve(
+        new Error(`the fold does not come back from writing columns behind EVT ${place.seq}; please report it`),
+      );
+      return;
+    }
+    whole = Promise.all([whole, restart(place)]).then(
+      () => undefined,
+      (error: Error) => ended.resolve(error),
+    );
+  }, options.lookMs ?? LOOK_MS);
+  timer.unref();
+
+  /** Asked again of the next thread when this one was ended meanwhile: every call reads. */
+  async function call(name: keyof FoldHandlers, args: unknown[]): Promise<unknown> {
+    for (;;) {
+      const asked = thread;
+      try {
+        return await (asked.calls[name] as (...all: unknown[]) => Promise<unknown>)(...args);
+      } catch (error) {
+        if (stopping || (asked === thread && giving !== null)) throw error;
+        await whole;
+        if (asked === thread) throw error;
+      }
+    }
+  }
+  const calls = new Proxy({} as Remote<FoldHandlers>, {
+    get:
+      (_, name) =>
+      (...args: unknown[]) =>
+        call(name as keyof FoldHandlers, args),
+  });
+  const columns: Columns = {
+    refresh: () => view.refresh(),
+    rows: () => view.rows(),
+    rowOf: (sid) => view.rowOf(sid),
+    ownRowOf: (sid) => view.ownRowOf(sid),
+    read: (row, out) => view.read(row, out),
+    sidOf: (row) => view.sidOf(row),
+    state: () => view.state(),
+  };
+
+  return {
+    calls,
+    columns,
+    ended: ended.promise,
+    connect() {
+      const { port1, port2 } = new MessageChannel();
+      // Through here, so that whoever holds the port does not notice a restart; columns are moved, not copied.
+      const moved = (state: { currencies: readonly string[] }) =>
+        Object.values(state).flatMap((each) => (ArrayBuffer.isView(each) ? [each.buffer as ArrayBuffer] : []));
+      serve(
+        port1,
+        new Proxy({} as Record<string, (...args: unknown[]) => Promise<unknown>>, {
+          get:
+            (_, name) =>
+            async (...args: unknown[]) => {
+              const answer = await call(name as keyof FoldHandlers, args);
+              if (name === 'dirtyRows') {
+                const { rows } = answer as Awaited<ReturnType<FoldHandlers['dirtyRows']>>;
+                return withTransfer(answer, moved(rows));
+              }
+              return answer;
+            },
+        }),
+      );
+      port1.unref();
+      return port2;
+    },
+    async [Symbol.asyncDispose]() {
+      stopping = true;
+      await Promise.race([thread[Symbol.asyncDispose](), ended.promise]);
+      clearInterval(timer);
+    },
+  };
+}
