@@ -1,5 +1,6 @@
 // Who is asking. A credential becomes a principal: an API key, a login's bearer token, the console's session cookie, a source's write key,
-// or the local command line. Verdicts are cached for at most 30 s and dropped at once when a right is taken away.
+// or the local command line. Verdicts are cached for at most 30 s and dropped at once when a right is taken away. While the keyring's database
+// is away the last verdict stands: no right can be taken away then either, and predictions need no database.
 import { hash, timingSafeEqual } from 'node:crypto';
 import type { Permission, Role } from '#domain/access.ts';
 import { rolePermissions } from '#domain/access.ts';
@@ -51,6 +52,12 @@ export interface AuthSettings {
 
 export const SESSION_COOKIE = 'axiom47_session';
 const CACHE_MS = 30_000;
+/** How long a verdict may stand in for a store that does not answer … */
+const STAND_IN_MS = 15 * 60_000;
+/** … which is told by an error, or by this long a silence … */
+const SILENCE_MS = 250;
+/** … and is then asked again so often. */
+const ASK_AGAIN_MS = 1_000;
 const CACHE_SIZE = 20_000;
 
 export const isLoopback = (address: string | undefined): boolean =>
@@ -77,7 +84,7 @@ function basicUser(value: string): string {
 export function createAuthenticator(settings: AuthSettings) {
   const { access, now, signingKey, issuer, localToken } = settings;
   const logins = createLoginTokens(signingKey);
-  const cache = new Map<string, { principal: Principal; until: number }>();
+  const cache = new Map<string, { principal: Principal; until: number; standInUntil: number }>();
   const closers = new Set<() => void>();
   /** Counts revocations: a verdict asked for before one must not be remembered after it. */
   let revocations = 0;
@@ -92,16 +99,56 @@ export function createAuthenticator(settings: AuthSettings) {
     (key: string, principal: Principal, expiresAt = Number.POSITIVE_INFINITY) => {
       if (since !== revocations) return principal;
       if (cache.size >= CACHE_SIZE) cache.clear();
-      cache.set(key, { principal, until: Math.min(now() + CACHE_MS, expiresAt) });
+      const at = now();
+      cache.set(key, {
+        principal,
+        until: Math.min(at + CACHE_MS, expiresAt),
+        standInUntil: Math.min(at + STAND_IN_MS, expiresAt),
+      });
       return principal;
     };
   const recall = (key: string): Principal | undefined => {
     const entry = cache.get(key);
     if (!entry) return undefined;
     if (entry.until > now()) return entry.principal;
-    cache.delete(key);
+    if (entry.standInUntil <= now()) cache.delete(key);
     return undefined;
   };
+
+  /** The store's own verdict; the last one when it cannot be had and is not too old. A refusal is a verdict. */
+  async function asked(key: string, ask: () => Promise<Principal>): Promise<Principal> {
+    const last = cache.get(key);
+    if (!last) return await ask();
+    const standIn = (): Principal => {
+      // Unless it was taken away meanwhile.
+      if (cache.get(key) === last) last.until = Math.min(now() + ASK_AGAIN_MS, last.standInUntil);
+      return last.principal;
+    };
+    /** The store has spoken: the last verdict is no longer one. */
+    const forget = () => {
+      if (cache.get(key) === last) cache.delete(key);
+    };
+    const verdict = ask().then(
+      (principal) => {
+        forget(); // unless it has just been remembered anew
+        return principal;
+      },
+      (error: unknown) => {
+        if ((error as { code?: unknown }).code === 'keyring-unavailable' && cache.get(key) === last) return standIn();
+        forget();
+        throw error;
+      },
+    );
+    verdict.catch(() => undefined); // after a silence nobody waits for it
+    let timer: NodeJS.Timeout | undefined;
+    const silence = new Promise<null>((resolve) => {
+      timer = setTimeout(resolve, SILENCE_MS, null);
+    });
+    const first = await Promise.race([verdict, silence]);
+    clearTimeout(timer);
+    if (first !== null) return first;
+    return cache.get(key) === last ? standIn() : await verdict;
+  }
   const refused = (detail: string) =>
     new Problem('bad-credential', detail, { headers: { 'www-authenticate': 'Bearer realm="axiom47"' } });
 
@@ -184,14 +231,14 @@ export function createAuthenticator(settings: AuthSettings) {
         const known = recall(key);
         if (known) return known;
         const [scheme = '', value = ''] = authorization.split(/\s+/, 2);
-        if (/^bearer$/i.test(scheme)) return await bearer(value, remoteAddress, key);
-        if (/^basic$/i.test(scheme)) return await writeKey(basicUser(value), key);
+        if (/^bearer$/i.test(scheme)) return await asked(key, () => bearer(value, remoteAddress, key));
+        if (/^basic$/i.test(scheme)) return await asked(key, () => writeKey(basicUser(value), key));
         throw refused('Authorization must be `Bearer …`, or `Basic …` with a write key');
       }
       const token = cookieValue(cookie, SESSION_COOKIE);
       if (!token) return ANONYMOUS;
       const key = fingerprint(`cookie ${token}`);
-      return recall(key) ?? (await bySession(token, key));
+      return recall(key) ?? (await asked(key, () => bySession(token, key)));
     },
 
     /** Live streams ask to be closed when rights may have changed; returns the way to stop asking. */

@@ -214,6 +214,7 @@ export function startLedgers(deps: LedgersDeps): Ledgers {
         await compareCounts(nothingApplied((await readApplied(tables.pool)).from));
         const end = await store.lastSequence('EVT');
         const start = await caughtUp(end);
+        const passedOver = compared.changed_meanwhile;
         let documents = 0;
         let rows = 0;
         for (let from = 0; from < end; ) {
@@ -229,7 +230,10 @@ export function startLedgers(deps: LedgersDeps): Ledgers {
           `select (select count(*) from rm.transactions) as n, (select seq from rm.checkpoints where projection = 'events') as seq`,
         );
         const now = await tables.position();
-        const quiet = start.events === now.events && Number(total[0]!.seq) === now.events;
+        const quiet =
+          start.events === now.events &&
+          Number(total[0]!.seq) === now.events &&
+          compared.changed_meanwhile === passedOver;
         if (quiet && Number(total[0]!.n) !== documents)
           tell({
             ledger: 'events',

@@ -37,6 +37,10 @@ export const POINTS = {
   ],
 } as const;
 export type Role = keyof typeof POINTS;
+export type FilePoint = Extract<
+  (typeof POINTS)['fold'][number],
+  `${string}snapshot${string}` | `${string}manifest${string}`
+>;
 export type Point = (typeof POINTS)[Role][number];
 
 let armed: { point: Point; left: number } | null = null;
@@ -57,23 +61,38 @@ const passSoon = (point: Point): void => {
   if (reached(point)) setTimeout(die, Math.random() * 4);
 };
 
-/** Snapshots: fs.open of `.….writing`, its sync, and the renames. */
-export function watchFiles(): void {
+/**
+ * Snapshots: where their files are opened and renamed. Answers how to stop watching.
+ * @param at ends the process at the point, or holds its caller up for ever. @param soon … or a moment later.
+ */
+export function watchFiles(
+  at: (point: FilePoint) => void | Promise<void> = pass,
+  soon: (point: FilePoint) => void = passSoon,
+): () => Promise<void> {
   const { open, rename } = fs;
+  // A caller that is held up for ever never closes its own.
+  const handles: FileHandle[] = [];
   const isManifest = (path: unknown) => String(path).includes('MANIFEST');
   fs.open = async (...args: Parameters<typeof open>): Promise<FileHandle> => {
     const isState = String(args[0]).endsWith('.writing') && !isManifest(args[0]);
-    if (isState) pass('before a snapshot is written');
+    if (isState) await at('before a snapshot is written');
     const handle = await open(...args);
-    if (isState) passSoon('as a snapshot is written');
+    handles.push(handle);
+    if (isState) soon('as a snapshot is written');
     return handle;
   };
   fs.rename = async (from, to) => {
-    pass(isManifest(to) ? 'before the manifest is replaced' : 'before a snapshot gets its name');
+    await at(isManifest(to) ? 'before the manifest is replaced' : 'before a snapshot gets its name');
     await rename(from, to);
-    pass(isManifest(to) ? 'after the manifest is replaced' : 'after a snapshot has its name');
+    await at(isManifest(to) ? 'after the manifest is replaced' : 'after a snapshot has its name');
   };
   syncBuiltinESMExports();
+  return async () => {
+    fs.open = open;
+    fs.rename = rename;
+    syncBuiltinESMExports();
+    for (const handle of handles) await handle.close();
+  };
 }
 
 type Query = (...args: unknown[]) => unknown;

@@ -57,20 +57,16 @@ export const postgresAway: Fault = {
   full: settings(2, 2_000, 3),
   quick: settings(1, 500, 1),
   async run(settings, progress) {
-    await using shop = await ProgramShop.open({ name: 'postgres-away' });
+    await using shop = await ProgramShop.open({ name: 'postgres-away', model: true });
     let asked = 0;
     let answered = 0;
     const hit = async () => {
-      const token = shop.program.token;
       for (const end = performance.now() + AWAY_MS; performance.now() < end; await pause(AGAIN_MS)) {
         for (const pid of postmasters(shop.dataDir)) kill(pid);
-        asked++;
-        const body = { customer_id: `f-${asked % 1_000}` };
-        const { status } = await shop.program.request('POST', '/api/predict/churn', { body, token });
-        if (status === 200) answered++;
+        if ((await shop.predict(asked++)) !== null) answered++;
       }
     };
-    const notes = () => [`${answered} of ${asked} predictions answered while it was away`];
+    const notes = () => [`${answered} of ${asked} predictions answered while it was away`, ...shop.silence];
     return [await strikes(shop, settings, progress, { hit, notes })];
   },
 };

@@ -2,12 +2,16 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { jetstreamManager } from '@nats-io/jetstream';
 import pg from 'pg';
 import { SYSTEM_INBOX } from '#ops/engines/nats-external.ts';
 import { connectNats, type NatsOptions } from '#streams/jetstream/connection.ts';
 import { createJetStreamStore } from '#streams/jetstream/store.ts';
 import { openKeyring } from '#streams/keyring/keyring.ts';
 import { Connection } from '../bench/http.ts';
+import type { ClvGolden } from '../domain/models/golden-suites.ts';
+import { deploy } from '../e2e/model-suites.ts';
+import { golden } from '../support/histories.ts';
 import { freePort, type Program, serve, temporaryFolder, until } from '../support/program.ts';
 import { type Installation, judge, type Verdict } from './judge.ts';
 import { type Door, Producers } from './producers.ts';
@@ -16,6 +20,8 @@ import { type Shop, SOURCE, sentSale, shopOf } from './shop.ts';
 const PER_REQUEST = 200;
 const DOORS = 16;
 const PATIENCE_MS = 180_000;
+/** A prediction that takes longer counts as none. */
+const PREDICT_MS = 1_000;
 
 export interface ShopOptions {
   name: string;
@@ -23,11 +29,17 @@ export interface ShopOptions {
   /** Events a request. */
   perRequest?: number;
   dataDir?: string;
+  /** A model is in force, so that predictions are answered from histories. */
+  model?: boolean;
 }
 
 export class ProgramShop implements AsyncDisposable {
   program: Program;
   readonly shop: Shop;
+  /** Which sale is the k-th to be sent. */
+  numberOf: (k: number) => number = (k) => k;
+  /** Predictions that were not answered, by what came instead. */
+  readonly unanswered = new Map<string, number>();
   readonly perRequest: number;
   readonly dataDir: string;
   readonly port: number;
@@ -48,8 +60,40 @@ export class ProgramShop implements AsyncDisposable {
     const port = await freePort();
     const program = await serve(['--empty', '--data-dir', dataDir, '--port', String(port)]);
     await program.json(['source', 'add', SOURCE]);
-    const { key } = await program.json<{ key: string }>(['key', 'create', '--role', 'data-engineer']);
+    const { key } = await program.json<{ key: string }>(['key', 'create', '--role', 'admin']);
+    if (options.model) {
+      const { bgnbd_params: bgNbd, gammagamma_params: gammaGamma } = golden<ClvGolden>('clv.json');
+      await deploy(program, temporaryFolder('fault-model'), { bgNbd, gammaGamma });
+    }
     return new ProgramShop(program, options, port, key);
+  }
+
+  /** One prediction. @returns the log position it was answered at, null when it was not answered as it should be. */
+  async predict(n: number): Promise<number | null> {
+    try {
+      const response = await fetch(`http://127.0.0.1:${this.port}/api/predict/churn`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${this.key}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ customer_id: `f-${n % this.shop.customers}` }),
+        signal: AbortSignal.timeout(PREDICT_MS),
+      });
+      const answer = (await response.json()) as { p_churn?: number; as_of?: { seq: number }; reason?: string };
+      if (response.status === 200 && typeof answer.p_churn === 'number') return answer.as_of!.seq;
+      this.#unanswered(`${response.status} ${answer.reason ?? ''}`);
+    } catch (error) {
+      const { name, cause } = error as Error & { cause?: { code?: string } };
+      this.#unanswered(cause?.code ?? name); // Nobody listens, or nobody answers in time.
+    }
+    return null;
+  }
+
+  #unanswered(why: string): void {
+    this.unanswered.set(why, (this.unanswered.get(why) ?? 0) + 1);
+  }
+
+  /** Why predictions were not answered, in words. */
+  get silence(): string[] {
+    return [...this.unanswered].map(([why, times]) => `${times} predictions: ${why}`);
   }
 
   /** The same server again, at the same address, as its operator starts it after a crash. */
@@ -59,7 +103,9 @@ export class ProgramShop implements AsyncDisposable {
 
   body(batch: number): string {
     const { shop, perRequest } = this;
-    return JSON.stringify(Array.from({ length: perRequest }, (_, i) => sentSale(shop, batch * perRequest + i)));
+    return JSON.stringify(
+      Array.from({ length: perRequest }, (_, i) => sentSale(shop, this.numberOf(batch * perRequest + i))),
+    );
   }
 
   /** @param order of sending: which batch is the k-th. */
@@ -89,23 +135,29 @@ export class ProgramShop implements AsyncDisposable {
   /** ms from now until fold and tables have everything up to `seq`. */
   async caughtUp(seq: number): Promise<number> {
     const begun = performance.now();
-    const pool = new pg.Pool({ connectionString: this.program.databaseUrl(), max: 1, connectionTimeoutMillis: 5_000 });
-    pool.on('error', () => undefined); // Killed under it: the next query connects again.
+    let said = '';
+    const caughtUp = async () => {
+      const { text } = await this.program.request('GET', '/readyz');
+      said = text;
+      const { checks } = JSON.parse(text) as { checks: { name: string; ok: boolean; detail: string }[] };
+      const tables = checks.find(({ name }) => name === 'tables')!;
+      const stands = /^positions (\d+), (\d+)$/.exec(tables.detail);
+      return tables.ok && stands !== null && Math.min(Number(stands[1]), Number(stands[2])) >= seq;
+    };
     try {
-      await until(
-        `tables at ${seq}`,
-        async () => {
-          const { rows } = await pool.query<{ seq: string }>(
-            `select min(seq)::text as seq from rm.checkpoints where projection in ('events', 'customers')`,
-          );
-          return Number(rows[0]!.seq) >= seq;
-        },
-        PATIENCE_MS,
-      );
-    } finally {
-      await pool.end();
+      await until(`tables at ${seq}`, caughtUp, PATIENCE_MS);
+    } catch (cause) {
+      throw new Error(`the tables are not at ${seq} after ${PATIENCE_MS / 1_000} s; /readyz says ${said}`, { cause });
     }
     return performance.now() - begun;
+  }
+
+  /** Everything that publishers were told is in IN has gone through the gateway. */
+  async inIsEmpty(): Promise<void> {
+    const nc = await connectNats(this.nats(), { name: 'judge' });
+    const { streams } = await jetstreamManager(nc);
+    await until('IN is empty', async () => (await streams.info('IN')).state.messages === 0, PATIENCE_MS);
+    await nc.close();
   }
 
   async installation(): Promise<Installation & AsyncDisposable> {

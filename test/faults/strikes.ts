@@ -5,8 +5,10 @@ import { type ProgramShop, pause, underWay } from './program-shop.ts';
 
 export interface Strike {
   what?: string;
-  /** Does it, at round n from 1 on; resolves when it has happened. Recovery is counted from the call on. */
+  /** Does it, at round n from 1 on; resolves when it has happened. */
   hit(round: number): Promise<void> | void;
+  /** Recovery is counted from its beginning, or from its end when it takes a while by itself. */
+  from?: 'beginning' | 'end';
   /** Further figures of the whole. */
   notes?: () => string[];
 }
@@ -17,7 +19,7 @@ export async function strikes(
   shop: ProgramShop,
   { rounds, rate, seconds: most, seed }: Settings,
   progress: Progress,
-  { what = '', hit, notes = () => [] }: Strike,
+  { what = '', hit, from = 'beginning', notes = () => [] }: Strike,
 ): Promise<Outcome> {
   const next = random(seed);
   const begun = performance.now();
@@ -27,9 +29,13 @@ export async function strikes(
   for (let round = 1; round <= rounds; round++) {
     await underWay(producers);
     await pause(most * 1_000 * next());
-    const struck = performance.now();
-    const again = producers.acknowledgedAgain();
+    let struck = performance.now();
+    let again = producers.acknowledgedAgain();
     await hit(round);
+    if (from === 'end') {
+      struck = performance.now();
+      again = producers.acknowledgedAgain();
+    }
     await again;
     recoveryMs.push(performance.now() - struck);
     await shop.caughtUp(producers.lastSeq);
