@@ -16,10 +16,10 @@ import { erasedSince } from '#projections/memory/past/erased-since.ts';
 import { everybodyAt } from '#projections/memory/past/everybody.ts';
 import { trainingStatistics } from '#projections/memory/training-statistics.ts';
 import type { EventStore } from '#streams/event-store.ts';
-import { endOf, latenessOf } from '../training/churn-job.ts';
+import { knownLedgers } from '../training/known-ledgers.ts';
 import { ledgersOf } from '../training/ledgers.ts';
+import { endOf, latenessOf } from '../training/training-rows.ts';
 import { type ChurnMetrics, churnCutoff, daysNeeded } from './churn-cutoff.ts';
-import { knownLedgers } from './known-ledgers.ts';
 import { type CutoffVerdict, type ValueMetrics, type ValueModel, valueCutoff } from './value-cutoff.ts';
 
 export interface Backtest {
