@@ -236,7 +236,13 @@ export function startProjector(options: ProjectorOptions): Projector {
       const following = new AbortController();
       const signal = AbortSignal.any([stopping.signal, following.signal]);
       const messages = store.follow('EVT', { from, signal })[Symbol.asyncIterator]();
-      let next = messages.next();
+      /** Whoever awaits it has its end; it may come while a commit is waited for, and then nobody does yet. */
+      const ask = () => {
+        const asked = messages.next();
+        asked.catch(() => undefined);
+        return asked;
+      };
+      let next = ask();
       try {
         for (;;) {
           if (Math.max(position.events, spare.seq, batch.seq) >= until) {
@@ -254,7 +260,7 @@ export function startProjector(options: ProjectorOptions): Projector {
           const [first, last] = [result.value[0], result.value.at(-1)];
           const parked = first && last ? await parkedIn(first.seq, last.seq) : [];
           for (const record of result.value) await take(record, parked);
-          next = messages.next();
+          next = ask();
         }
       } catch (error) {
         if (error instanceof Rewound) {
