@@ -115,7 +115,8 @@ export async function startJobs({ store, kinds, artefacts, now, log }: JobRunner
     live.progress = null;
     if (signal.aborted || said === null) {
       // Cancelled: the log says so already. Stopping: the next start goes on, and this attempt does not count as a death.
-      if (stopping && live.state.status === 'running') await say(id, { type: 'ReleaseJob', attempt: number, at: now() });
+      if (stopping && live.state.status === 'running')
+        await say(id, { type: 'ReleaseJob', attempt: number, at: now() });
       return tell(id);
     }
     const ended = await say(id, said);
