@@ -10,7 +10,7 @@ import { strikes } from './strikes.ts';
 const SIZE_MB = { nats: 256, postgres: 512 } as const;
 
 function fill(file: string): void {
-  const fd = openSync(file, 'w');
+  const fd = openSync(file, 'a');
   const block = Buffer.alloc(65_536, 47);
   try {
     for (;;) writeSync(fd, block);
