@@ -9,6 +9,7 @@ import { benchmarks as lag } from './lag.ts';
 import { benchmarks as log } from './log.ts';
 import { benchmarks as metrics } from './metrics.ts';
 import { benchmarks as models } from './models.ts';
+import { benchmarks as past } from './past.ts';
 import { benchmarks as program } from './program.ts';
 import { benchmarks as replay } from './replay.ts';
 import { benchmarks as serving } from './serving.ts';
@@ -24,6 +25,7 @@ export const catalogue: Readonly<Record<string, readonly Benchmark[]>> = {
   gateway,
   replay,
   fold,
+  past,
   tables,
   serving,
   program: [...program, ...lag],

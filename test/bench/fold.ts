@@ -12,7 +12,7 @@ import { decodeMessage, PackWriter } from '#streams/pack.ts';
 import { atLeast, atMost, type Benchmark, type Measurement, quantile } from './benchmark.ts';
 
 /** Packs of `size` events: customers at random, days mostly forward, one order each. */
-function makePacks(customers: number, events: number, size = 500): Uint8Array[] {
+export function makePacks(customers: number, events: number, size = 500): Uint8Array[] {
   const sids = randomFillSync(new Uint8Array(customers * 16));
   const counters = new Float64Array(PARTITIONS);
   const random = randomFillSync(new Uint32Array(events));

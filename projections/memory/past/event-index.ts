@@ -133,19 +133,21 @@ export async function openEventIndex(options: EventIndexOptions): Promise<EventI
   };
 
   function close(): Promise<void> {
-    if (tail.to < tail.from) return work;
-    const full = tail;
-    closed.push(full);
-    tail = createTail(full.to + 1);
+    if (tail.to >= tail.from) {
+      closed.push(tail);
+      tail = createTail(tail.to + 1);
+    }
     const born = age;
     return inTurn(async () => {
-      if (age !== born) return;
-      const segment = openSegment(dir, await writeSegment(dir, full.content()));
-      if (age !== born) return segment[Symbol.dispose]();
-      closed = closed.filter((each) => each !== full);
-      segments.push(segment);
-      await mergeLast(born);
-      await writeManifest();
+      // In order: what a full disk refused is tried again before what came after it.
+      for (let full = closed[0]; full !== undefined && age === born; full = closed[0]) {
+        const segment = openSegment(dir, await writeSegment(dir, full.content()));
+        if (age !== born) return segment[Symbol.dispose]();
+        closed = closed.slice(1);
+        segments.push(segment);
+        await mergeLast(born);
+        await writeManifest();
+      }
     });
   }
 

@@ -80,6 +80,11 @@ test.each([
   [['quarantine', 'list', '--limit', 'abc'], '--limit abc: a whole number from 1 to 500'],
   [['quarantine', 'list', '--limit', '0'], '--limit 0: a whole number from 1 to 500'],
   [['quarantine', 'list', '--limit', '501'], '--limit 501: a whole number from 1 to 500'],
+  [['dead-letters', 'list', '--limit', '0'], '--limit 0: a whole number from 1 to 500'],
+  [['dead-letters', 'show'], 'dead-letters list, dead-letters show SEQ, or dead-letters replay'],
+  [['dead-letters', 'show', 'x'], 'x: a log position, as `axiom47 dead-letters list` shows them'],
+  [['dead-letters', 'show', '9999'], 'nothing waits for position 9999; `axiom47 dead-letters list` shows what does'],
+  [['late', '--limit', '21'], '--limit 21: a whole number from 1 to 20'],
   [['quarantine', 'list', '--cursor', 'next'], '--cursor next: take it from the last line'],
   [['quarantine', 'list', '--source', 'My Shop'], '--source My Shop: no source has such a name'],
   [['source', 'add', 'My Shop!'], "'My Shop!': a source's name is lower-case letters, digits, - and _"],
@@ -128,4 +133,25 @@ describe('what cannot be undone is shown first', () => {
       'no event of this customer is known',
     );
   });
+});
+
+test('who is parked and what a late order has changed, in words', async () => {
+  await platform.deployCdnow();
+  expect((await axiom47('dead-letters')).stdout).toBe('Nothing is parked.\n');
+  expect((await axiom47('dead-letters', 'replay')).stdout).toBe('Nothing is parked.\n');
+  platform.orders([
+    { customer: 'late-1', day: '2026-04-01', amount: 20 },
+    { customer: 'late-1', day: '2026-05-20', amount: 20 },
+  ]);
+  const late = platform.orders([{ customer: 'late-1', day: '2026-05-10', amount: 20 }]);
+  const shown = await axiom47('late', '--limit', '1');
+  expect(shown.stdout).toMatch(new RegExp(`${late} +late-1 +order\\.placed +2026-05-10 +10 +0\\.\\d{4} → 0\\.\\d{4}`));
+
+  const seq = platform.orders([{ customer: 'parked-1', day: '2026-05-21', amount: 20 }], null, 9);
+  expect((await axiom47('dead-letters', 'list')).stdout).toMatch(
+    new RegExp(`1 parked, 1 events wait\\n\\n.*\\n.*${seq} +parked-1 +unknown`, 's'),
+  );
+  expect((await axiom47('dead-letters', 'show', String(seq))).stdout).toContain('start that version');
+  const replay = await axiom47('dead-letters', 'replay');
+  expect([replay.code, replay.stdout]).toEqual([1, expect.stringContaining('1 of 1 customers still parked')]);
 });

@@ -1,6 +1,6 @@
 // One customer's past by the event index is what the fold of the whole log says, at every position, for everybody.
 import { hash } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -9,6 +9,7 @@ import type { Ledger } from '#projections/memory/ledger.ts';
 import { customersAt } from '#projections/memory/past/customers.ts';
 import { type EventIndex, openEventIndex } from '#projections/memory/past/event-index.ts';
 import { everybodyAt } from '#projections/memory/past/everybody.ts';
+import type { Chunk } from '#projections/memory/past/recorder.ts';
 import { createMemoryStore } from '#streams/memory/store.ts';
 import { decodeMessage } from '#streams/pack.ts';
 import { activity, createWriter, order, sidOf } from '../scenario.ts';
@@ -178,4 +179,43 @@ test('an index of another log is not used', async () => {
   }
   await using index = await open(other, dir);
   expect(index.to).toBe(0);
+});
+
+test('what the disk refused is written, in order, when it takes it again', async () => {
+  const store = createMemoryStore();
+  const writer = createWriter();
+  for (let n = 0; n < 6; n++) await store.append('evt.0.main', writer.pack([order('ann', `${n}`, n, 1)]));
+  const chunks: Chunk[] = [];
+  const all = await everybodyAt(store, 6, {
+    ledger: OPTIONS,
+    snapshotDir: null,
+    log: silent,
+    record: (chunk) => chunks.push(chunk),
+  });
+  const row = all.rows.findSid(sidOf('ann'));
+  const dir = newDir();
+  const seqs = [1, 2, 3, 4, 5, 6];
+  {
+    await using index = await open(store, dir, 2);
+    rmSync(dir, { recursive: true });
+    const whole = chunks[0]!;
+    index.add({
+      ...whole,
+      starts: whole.starts.slice(0, 3),
+      count: 3,
+      clockAt: whole.clockAt.slice(0, 3),
+      clockDay: whole.clockDay.slice(0, 3),
+      rows: whole.rows.slice(0, 3),
+      places: whole.places.slice(0, 3),
+    });
+    await expect(index.flush()).rejects.toMatchObject({ code: 'ENOENT' });
+    expect(index.find(row).map(({ seq }) => seq)).toEqual([1, 2, 3]);
+    mkdirSync(dir);
+    index.add(whole);
+    await index.flush();
+    expect(index.find(row).map(({ seq }) => seq)).toEqual(seqs);
+  }
+  await using again = await open(store, dir, 2);
+  expect(again.to).toBe(6);
+  expect(again.find(row).map(({ seq }) => seq)).toEqual(seqs);
 });
