@@ -23,7 +23,12 @@ const requested = z.object({
 });
 /** refused: what was asked cannot be done with these data. error: it went wrong. interrupted: the process died under it too often. */
 export const JOB_FAILURES = ['refused', 'error', 'interrupted'] as const;
-const failure = z.object({ reason: z.enum(JOB_FAILURES), message: z.string() });
+const failure = z.object({
+  reason: z.enum(JOB_FAILURES),
+  /** For programs, where the kind of job tells its refusals apart. */
+  code: z.string().optional(),
+  message: z.string(),
+});
 
 export const events = {
   'job.requested': { version: 1, data: requested },
@@ -95,8 +100,8 @@ function evolve(state: Job | null, event: JobEvent): Job | null {
     case 'job.succeeded':
       return { ...state, status: 'succeeded', result: event.data.result, endedAt: event.data.at };
     case 'job.failed': {
-      const { reason, message, at: endedAt } = event.data;
-      return { ...state, status: 'failed', failure: { reason, message }, endedAt };
+      const { at: endedAt, attempt: _, ...told } = event.data;
+      return { ...state, status: 'failed', failure: told, endedAt };
     }
     case 'job.cancelled':
       return { ...state, status: 'cancelled', endedAt: event.data.at };

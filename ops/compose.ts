@@ -268,16 +268,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   await registry.repair();
   const churn = createChurn({
     store,
-    nats: engines.nats.options,
-    pool,
-    registry,
     appendFact: (fact) => gateway.calls.appendFact(fact),
     applied,
     definitions: serving.churnDefinitions,
-    present: serving.present,
-    reportingCurrency: workspace.reportingCurrency,
-    snapshotDir: dir.folders.snapshots,
-    codeVersion: packageVersion,
     now: Date.now,
   });
   await churn.repair();
@@ -370,10 +363,16 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     nats: engines.nats.options,
     // A thread of its own, and only while there is work: those that serve are not waited for, and cancelling may end it at once.
     pool: opening.use(createPool(1, 0)),
+    checks: opening.use(createPool(1, 0)),
+    registry,
     present: serving.present,
     definitions: serving.definitions,
     reportingCurrency: workspace.reportingCurrency,
     snapshotDir: dir.folders.snapshots,
+    rowsDir: join(dir.folders.snapshots, 'training'),
+    generated: seeding?.generated ?? null,
+    codeVersion: packageVersion,
+    now: Date.now,
   });
   const jobs = opening.use(await startJobs({ store, kinds: jobKinds, artefacts, now: Date.now, log }));
 

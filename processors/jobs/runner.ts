@@ -6,7 +6,7 @@ import { job as decider, type Job, type JobCommand, type JobReason, MOST_TRIES }
 import { ok, type Result, refuse } from '#domain/result.ts';
 import { handle, loadAll } from '#streams/control.ts';
 import { type EventStore, StoreUnavailable } from '#streams/event-store.ts';
-import type { JobWork } from './kind.ts';
+import type { JobRefusal, JobWork } from './kind.ts';
 
 export interface JobRunnerDeps {
   store: EventStore;
@@ -122,13 +122,13 @@ export async function startJobs({ store, kinds, artefacts, now, log }: JobRunner
   }
 
   async function outcome(id: string, live: Live, number: number, signal: AbortSignal): Promise<JobCommand | null> {
-    const { kind, params } = live.state;
+    const { kind, params, by } = live.state;
     let toldAt = 0;
-    const fail = (reason: 'refused' | 'error', message: string): JobCommand => ({
+    const fail = (reason: 'refused' | 'error', why: JobRefusal): JobCommand => ({
       type: 'FailJob',
       attempt: number,
       reason,
-      message,
+      ...(typeof why === 'string' ? { message: why } : { code: why.code, message: why.message }),
       at: now(),
     });
     const work = kinds.find(({ name }) => name === kind);
@@ -138,6 +138,7 @@ export async function startJobs({ store, kinds, artefacts, now, log }: JobRunner
       const steps = new Map(live.state.steps.map(({ step, output }) => [step, artefacts.get(output)]));
       const result = await work.run({
         id,
+        by,
         params,
         steps,
         signal,

@@ -37,6 +37,7 @@ function place(answers: CutoffAnswer[]) {
   const run = (params: Record<string, unknown>) => {
     const job: JobRun = {
       id: 'a'.repeat(32),
+      by: 'cli',
       params,
       steps,
       finishStep: async (step, output) => void steps.set(step, output),

@@ -1,6 +1,9 @@
 // The API over a real fold in memory: events go through the real parsers, packs and ledger; only the engines, the keyring and the worker
 // threads are replaced by maps and direct calls.
 import { createHash, randomUUID } from 'node:crypto';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { unpack } from 'msgpackr';
 import { type App, createApp } from '#api/app.ts';
 import { refOf } from '#api/customers.ts';
@@ -26,6 +29,7 @@ import { eventKeyMaterial, orderKeyMaterial } from '#domain/orders.ts';
 import { createPolicyState, DEFAULT_POLICY } from '#domain/policy.ts';
 import { DAY_MS, dayOf, UTC } from '#domain/time.ts';
 import { createJobKinds, type JobOfKind } from '#ops/jobs/catalogue.ts';
+import { createRegistry } from '#ops/registry.ts';
 import { backtest } from '#processors/backtest/backtest.ts';
 import { startJobs } from '#processors/jobs/runner.ts';
 import { createCustomerColumns, openColumns } from '#projections/memory/columns.ts';
@@ -36,6 +40,7 @@ import { createMemoryStore } from '#streams/memory/store.ts';
 import { decodeMessage, encodeFact, PackWriter } from '#streams/pack.ts';
 import type { QuarantinedRow } from '#streams/quarantine.ts';
 import { storedEvent } from '#test/support/stored-event.ts';
+import { trainingOn } from '#test/support/training.ts';
 import { createFakeAccessStore } from './fake-access.ts';
 
 /** Fader, Hardie & Lee (2005), CDNOW, weeks; Fader & Hardie's Gamma-Gamma note, same data. */
@@ -228,14 +233,6 @@ export async function createPlatform(
   const log = (level: string) => (fields: object, message: string) =>
     logged.push(JSON.stringify({ level, message, ...fields }));
 
-  const jobKinds = createJobKinds({
-    nats: { servers: [] },
-    pool: { backtest: (_nats, job, judged, report) => backtest(evt, job, report, new Set(judged)) },
-    present: () => ({ seq: messages.length, day: ledger.clockDay, offsets: UTC }),
-    definitions: () => ledger.workspace.facts.churn.map(({ definition }) => definition),
-    reportingCurrency: 'EUR',
-    snapshotDir: null,
-  });
   const results = new Map<string, unknown>();
   const artefacts = {
     async put(value: unknown) {
@@ -245,10 +242,35 @@ export async function createPlatform(
       return digest;
     },
     bring: async () => 0,
-    get: (digest: string) => results.get(digest),
+    get: (digest: string) => results.get(digest) as Record<string, unknown>,
   };
+  const control = createMemoryStore();
+  const jobKinds = createJobKinds({
+    nats: { servers: [] },
+    pool: {
+      backtest: (_nats, job, judged, report) => backtest(evt, job, report, new Set(judged)),
+      ...trainingOn(evt),
+    },
+    checks: trainingOn(evt),
+    registry: createRegistry({
+      store: control,
+      artefacts,
+      appendFact: async (each) => fact(each),
+      applied: async () => undefined,
+      deployments: () => [],
+      now: () => clock.now,
+    }),
+    present: () => ({ seq: messages.length, day: ledger.clockDay, offsets: UTC }),
+    definitions: () => ledger.workspace.facts.churn.map(({ definition }) => definition),
+    reportingCurrency: 'EUR',
+    snapshotDir: null,
+    rowsDir: mkdtempSync(join(tmpdir(), 'axiom47-rows-')),
+    generated: null,
+    codeVersion: 'test',
+    now: () => clock.now,
+  });
   const jobs = await startJobs({
-    store: createMemoryStore(),
+    store: control,
     kinds: [...jobKinds, ...(options.kinds ?? [])],
     artefacts,
     now: () => clock.now,
@@ -299,7 +321,6 @@ export async function createPlatform(
         ok: true,
         value: { seq: fact({ type: 'churn.defined', ctlSequence: messages.length + 1, ...definition }) },
       }),
-      train: async () => ({ ok: false, message: 'training is not part of this platform' }),
     },
     jobs,
     jobKinds: [...jobKinds, ...(options.kinds ?? [])],
