@@ -335,7 +335,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     }),
   );
 
-  opening.use(letters.follow((limit, after) => fold.calls.parkedCustomers(limit, after)));
+  opening.use(letters.follow(fold.calls));
 
   metrics.gauge(
     'axiom47_parked_customers',
