@@ -218,7 +218,8 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
       await handlers.waitFor(to);
       return placesIn(ledger, from, to);
     },
-    stillParked(places) {
+    async stillParked(places, seq) {
+      await handlers.waitFor(seq);
       const parkedNow = new Set(placesOf(ledger.parked.list()).map(String));
       return places.filter((place) => parkedNow.has(String(place)));
     },
@@ -228,7 +229,8 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
       if (rows.includes(-1)) throw new RangeError('rowsOf: a sid that the log does not hold');
       return stateOfRows(ledger, rows);
     },
-    canonicalRowsOf: (sids) => {
+    async canonicalRowsOf(sids, seq) {
+      await handlers.waitFor(seq);
       const rows = sids.flatMap((sid) => [ledger.rows.findSid(sid), ledger.canonicalRow(sid)]);
       return stateOfRows(ledger, [...new Set(rows)]);
     },

@@ -2,13 +2,13 @@
 // positions: some customers from the index, everybody from the nearest snapshot. While the index is not whole, everybody is folded for anybody.
 import { hash } from 'node:crypto';
 import type { EventStore } from '#streams/event-store.ts';
-import { decodeFact } from '#streams/pack.ts';
 import { type Columns, openColumns } from '../columns.ts';
 import { dayOfEvent, LATEST_AT, type Ledger, type LedgerOptions } from '../ledger.ts';
 import { readRecorded } from '../replay-parked.ts';
 import type { SnapshotLog } from '../snapshot.ts';
 import { trainingStatistics } from '../training-statistics.ts';
 import { customersAt, IndexWrong, zoneOf } from './customers.ts';
+import { erasedSince } from './erased-since.ts';
 import { type EventIndex, openEventIndex } from './event-index.ts';
 import { everybodyAt } from './everybody.ts';
 import type { Beginning, PastCustomers, PastHandlers, PastStatus } from './protocol.ts';
@@ -32,8 +32,6 @@ export interface Past {
   flush(): Promise<void>;
 }
 
-/** Subjects of what concerns every customer. */
-const FACTS = 'evt.all.*';
 /** How long a fold of everybody stays at hand after it was last asked for. */
 const KEEP_MS = 60_000;
 const ARRIVES_MS = 1_000;
@@ -175,10 +173,7 @@ export async function startPast(deps: PastDeps): Promise<Past> {
     const ledger = await mine.ledger;
     // Who was erased since has no past either (facts §8).
     const to = await last();
-    for await (const record of store.read('EVT', { from: mine.forgotTo + 1, to, subject: FACTS })) {
-      const message = decodeFact(record);
-      if (message.kind === 'fact' && message.fact.type === 'customer.erased') ledger.forget(message.fact.sids);
-    }
+    ledger.forget(await erasedSince(store, mine.forgotTo, to));
     mine.forgotTo = Math.max(mine.forgotTo, to);
     ledger.flushColumns();
     return { ledger, from: mine.from };

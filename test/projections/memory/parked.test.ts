@@ -124,12 +124,11 @@ describe('events of a later version', () => {
     expect(later.handlers.digest().state).toBe(CLEAN());
     expect(later.ledger.flags(sidOf('ann')) & COLUMN_FLAG.parked).toBe(0);
     expect(later.handlers.runStats('r')).toMatchObject({ acceptedEvents: 1, ignoredEvents: 0 });
-    expect(
-      later.handlers.stillParked([
-        [2, 1],
-        [3, 0],
-      ]),
-    ).toEqual([]);
+    const were: [number, number][] = [
+      [2, 1],
+      [3, 0],
+    ];
+    expect(await later.handlers.stillParked(were, 5)).toEqual([]);
     // Whoever reads rows by their last change meets her again, at the place of the replay.
     expect(later.handlers.dirtyRows(5, 10).rows.sids).toEqual(sidOf('ann'));
     await later.handlers.stop();
