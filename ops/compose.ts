@@ -368,6 +368,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     present: serving.present,
     definitions: serving.definitions,
     reportingCurrency: workspace.reportingCurrency,
+    stuck: letters.stuck,
     snapshotDir: dir.folders.snapshots,
     rowsDir: join(dir.folders.snapshots, 'training'),
     generated: seeding?.generated ?? null,

@@ -6,6 +6,7 @@ import { dateOf } from '#domain/models/cutoffs.ts';
 import { ok, type Result } from '#domain/result.ts';
 import { DAY_MS, type Offsets, offsetAt } from '#domain/time.ts';
 import type { Ledger } from '#projections/memory/ledger.ts';
+import { erasedSince } from '#projections/memory/past/erased-since.ts';
 import { everybodyAt } from '#projections/memory/past/everybody.ts';
 import { trainingStatistics } from '#projections/memory/training-statistics.ts';
 import type { EventStore } from '#streams/event-store.ts';
@@ -77,6 +78,9 @@ export async function settledAt(store: TrainingLog, plan: TrainingPlan, report: 
     log: silent,
     progress: (position) => report.progress(position, plan.seq, 'reading the log'),
   });
+  // The plan's position may be of long ago: whoever was erased since is in no fit (facts §8).
+  ledger.forget(await erasedSince(store, plan.seq, await store.lastSequence('EVT')));
+  ledger.flushColumns();
   const ledgers = ledgersOf(ledger);
   return {
     ledger,

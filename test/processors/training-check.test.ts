@@ -6,9 +6,9 @@ import type { TrainingPlan } from '#processors/training/plan.ts';
 import { trainModel } from '#processors/training/train-model.ts';
 import { checkTraining } from '#processors/training/training-check.ts';
 import { trainingRows } from '#processors/training/training-rows.ts';
-import { DAY, event, order } from '../projections/memory/scenario.ts';
+import { createWriter, DAY, event, order, sidOf } from '../projections/memory/scenario.ts';
 import { fixture } from '../support/histories.ts';
-import { type LogInMemory, logOf, logOfCsv } from '../support/log-store.ts';
+import { type LogInMemory, logOf, logOfCsv, storeOf } from '../support/log-store.ts';
 
 const quiet = { progress: () => undefined, log: () => undefined };
 const planOf = (log: LogInMemory, today: number, plan: Partial<TrainingPlan> = {}): TrainingPlan => ({
@@ -90,6 +90,21 @@ test('who has not bought for long is not asked about where the definition says s
   expect(check.cutoffs[0]!.eligible + check.excluded.reduce((sum, { customers }) => sum + customers, 0)).toBe(
     check.customers,
   );
+});
+
+test('who was erased after the position of the plan is in no fit, as if the log had never said otherwise', async () => {
+  const erased = createWriter().fact({ type: 'customer.erased', sids: [sidOf('ann')], at: 1 });
+  const log = storeOf([...buyers.messages, erased]);
+  const rowsOf = async (seq: number, kind: TrainingPlan['kind']) => {
+    const rows = await trainingRows(log.store, planOf({ ...log, seq }, 100, { kind }), quiet);
+    return rows.ok ? rows.value : expect.fail(rows.reason.message);
+  };
+  for (const kind of ['churn-logistic', 'clv'] as const) {
+    const since = await rowsOf(buyers.seq, kind);
+    expect(since).toEqual(await rowsOf(log.seq, kind));
+    const before = await trainingRows(buyers.store, planOf(buyers, 100, { kind }), quiet);
+    expect(before.ok && before.value).not.toEqual(since);
+  }
 });
 
 test('a horizon longer than the data: the checklist says how far, the training refuses by name', async () => {
