@@ -8,12 +8,13 @@ import type { Result } from '#domain/result.ts';
 import type { NatsOptions } from '#streams/jetstream/connection.ts';
 import type { Backtest, BacktestPlan, BacktestProgress } from './backtest/backtest.ts';
 import type { ChurnColumn, ChurnColumnsRequest } from './scoring/churn-columns.ts';
+import type { ScoreBase, ScoreProgress, ScoreTotals } from './scoring/score-base.ts';
 import type { ScoreColumns, ScoreHorizons, ScoreInput } from './scoring/score-columns.ts';
 import type { ChurnJob, TrainedChurn } from './training/churn-job.ts';
 import type { ClvTraining, ClvTrainingData } from './training/fit-clv.ts';
 import type { LogisticSumsRequest } from './training/fit-logistic.ts';
 import type { CheckedFit, PurchaseModelName } from './training/fit-purchases.ts';
-import type { BacktestMessage, PoolTask } from './worker.ts';
+import type { BacktestMessage, PoolTask, ScoreBaseMessage } from './worker.ts';
 
 export interface Pool extends AsyncDisposable {
   fitClv(data: ClvTrainingData, unit: 'week' | 'day'): Promise<Result<ClvTraining, string>>;
@@ -34,6 +35,8 @@ export interface Pool extends AsyncDisposable {
     report: BacktestProgress,
     signal: AbortSignal,
   ): Promise<Result<BacktestPlan, string>>;
+  /** The whole base at a position, over the log, on a connection of its own.  @param signal ends the thread at once. */
+  scoreBase(nats: NatsOptions, work: ScoreBase, say: ScoreProgress, signal: AbortSignal): Promise<ScoreTotals>;
   /** Sums over some chunks of rows; the columns should lie in shared memory. */
   logisticSums(request: LogisticSumsRequest): Promise<Float64Array>;
   readonly threads: number;
@@ -72,6 +75,23 @@ export function createPool(threads = 2, warm = 1): Pool {
         const plan: Result<BacktestPlan, string> = await piscina.run(task, { transferList: [port2], signal });
         await ended.promise;
         return plan;
+      } finally {
+        port1.close();
+      }
+    },
+    async scoreBase(nats, work, say, signal) {
+      const { port1, port2 } = new MessageChannel();
+      const ended = Promise.withResolvers<void>();
+      port1.on('message', (message: ScoreBaseMessage) => {
+        if (message.kind === 'end') ended.resolve();
+        else if (message.kind === 'part') say.part(message.part);
+        else say.progress(message.done, message.total, message.note);
+      });
+      try {
+        const task: PoolTask = { kind: 'score-base', nats, work, report: port2 };
+        const totals: ScoreTotals = await piscina.run(task, { transferList: [port2], signal });
+        await ended.promise;
+        return totals;
       } finally {
         port1.close();
       }

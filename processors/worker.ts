@@ -9,6 +9,7 @@ import { silent } from '#streams/jetstream/link.ts';
 import { createJetStreamStore } from '#streams/jetstream/store.ts';
 import { type Backtest, backtest, type CutoffAnswer } from './backtest/backtest.ts';
 import { type ChurnColumnsRequest, churnColumn } from './scoring/churn-columns.ts';
+import { type ScoreBase, type ScoredPart, scoreBase } from './scoring/score-base.ts';
 import { type ScoreHorizons, type ScoreInput, scoreColumns } from './scoring/score-columns.ts';
 import { type ChurnJob, trainChurn } from './training/churn-job.ts';
 import { type ClvTrainingData, fitClv } from './training/fit-clv.ts';
@@ -24,7 +25,13 @@ export type PoolTask =
   /** `nats` may hold a secret: never log it. */
   | { kind: 'train-churn'; nats: NatsOptions; job: ChurnJob }
   | { kind: 'backtest'; nats: NatsOptions; job: Backtest; judged: readonly number[]; report: MessagePort }
+  | { kind: 'score-base'; nats: NatsOptions; work: ScoreBase; report: MessagePort }
   | { kind: 'logistic-sums'; request: LogisticSumsRequest };
+/** What the scoring of a base says while it runs. */
+export type ScoreBaseMessage =
+  | { kind: 'progress'; done: number; total: number; note: string }
+  | { kind: 'part'; part: ScoredPart }
+  | { kind: 'end' };
 /** What a backtest says while it runs. */
 export type BacktestMessage =
   | { kind: 'progress'; done: number; total: number; note: string }
@@ -47,6 +54,8 @@ export default function run(task: PoolTask): unknown {
       return trainFromLog(task.nats, task.job);
     case 'backtest':
       return backtestFromLog(task);
+    case 'score-base':
+      return scoreFromLog(task);
     case 'logistic-sums':
       return chunkSums(task.request.rows, task.request.pass, task.request.from, task.request.to);
   }
@@ -79,6 +88,23 @@ async function backtestFromLog({ nats: options, job, judged, report }: Extract<P
     // An answer overtakes messages: whoever listens waits for this one.
     say({ kind: 'end' });
     return plan;
+  } finally {
+    await nats.close();
+  }
+}
+
+async function scoreFromLog({ nats: options, work, report }: Extract<PoolTask, { kind: 'score-base' }>) {
+  const nats = await connectNats(options, { name: 'axiom47 scoring' });
+  const say = (message: ScoreBaseMessage) => report.postMessage(message);
+  try {
+    // Nobody is scored by a log that was tampered with.
+    const totals = await scoreBase(sealedStore(createJetStreamStore(nats), silent), work, {
+      progress: (done, total, note) => say({ kind: 'progress', done, total, note }),
+      part: (part) => report.postMessage({ kind: 'part', part } satisfies ScoreBaseMessage, [part.bytes.buffer]),
+    });
+    // An answer overtakes messages: whoever listens waits for this one.
+    say({ kind: 'end' });
+    return totals;
   } finally {
     await nats.close();
   }

@@ -3,9 +3,10 @@
 import type { JobKind } from '#api/deps.ts';
 import type { JobWork } from '#processors/jobs/kind.ts';
 import { type BacktestDeps, backtestJob } from './backtest.ts';
+import { type ScoreDeps, scoreJob } from './score.ts';
 
 /** What is asked over HTTP, and the work. */
 export type JobOfKind = JobKind & JobWork;
-export type JobDeps = BacktestDeps;
+export type JobDeps = BacktestDeps & { scoring: ScoreDeps };
 
-export const createJobKinds = (deps: JobDeps): JobOfKind[] => [backtestJob(deps)];
+export const createJobKinds = (deps: JobDeps): JobOfKind[] => [backtestJob(deps), scoreJob(deps.scoring)];
