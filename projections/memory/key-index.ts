@@ -9,6 +9,8 @@ const SCALE = 1 / (1 << SEGMENT_BITS);
 /** Linear probing beyond this load gets slow; growth by 1.6 keeps 5 to 8 bytes a record. */
 const MAX_LOAD = 0.8;
 const GROWTH = 1.6;
+/** Every segment before its first record, never written: a ledger of one customer's past would otherwise spend its time on making them. */
+const EMPTY = new Uint32Array(8);
 
 /** Whose records the index finds: word 0 = row, words 1 and 2 = key. */
 export interface Keyed {
@@ -27,7 +29,7 @@ export class KeyIndex {
   readonly #records: Keyed;
   readonly #name: string;
   /** A slot holds record + 1 in its low `#bits[segment]` bits and a tag of the key above them; 0 = empty. */
-  #slots: Uint32Array[] = Array.from({ length: SEGMENTS }, () => new Uint32Array(8));
+  #slots: Uint32Array[] = new Array<Uint32Array>(SEGMENTS).fill(EMPTY);
   #counts = new Uint32Array(SEGMENTS);
   #bits = new Uint8Array(SEGMENTS).fill(20);
   readonly #guard = new PageGuard();
@@ -77,6 +79,7 @@ export class KeyIndex {
     if (count > this.#slots[segment]!.length * MAX_LOAD)
       this.#rehash(segment, Math.ceil(this.#slots[segment]!.length * GROWTH));
     this.#before(segment);
+    if (this.#slots[segment] === EMPTY) this.#slots[segment] = new Uint32Array(EMPTY.length);
     this.#place(this.#slots[segment]!, this.#bits[segment]!, h, tagOf(row, k0, k1), record);
   }
 

@@ -2,7 +2,7 @@
 // (tests, refolds of the past). State is a pure function of the set of events (facts §5); positions are exact.
 
 import { EVENT_TYPES } from '#domain/envelope.ts';
-import { type CustomerEntries, isVerifiable, SUBSCRIPTION_STEPS } from '#domain/ledger.ts';
+import type { CustomerEntries } from '#domain/ledger.ts';
 import { dayOf, type Offsets } from '#domain/time.ts';
 import { SequenceGap } from '#streams/event-store.ts';
 import { FLAG, type LogMessage, type PackView, UNKNOWN_TYPE } from '#streams/pack.ts';
@@ -13,6 +13,7 @@ import { SourceCoverage } from './coverage.ts';
 import { entriesOfRow } from './entries.ts';
 import { EntryStore } from './entry-store.ts';
 import { ErasedTotals } from './erased-totals.ts';
+import { EventRules } from './event-rules.ts';
 import { ID_WINDOW_LIMITS, IdWindow, type IdWindowLimits } from './id-window.ts';
 import { eraseRow, type IdentityHooks, linkRows } from './identity.ts';
 import { Late } from './late.ts';
@@ -70,10 +71,6 @@ export const placeText = (seq: number, index: number): string => `${seq}/${index
 /** The range of a Date, ms. */
 export const LATEST_AT = 8.64e15;
 
-const TYPE = Object.fromEntries(EVENT_TYPES.map((type, i) => [type, i + 1])) as Record<
-  (typeof EVENT_TYPES)[number],
-  number
->;
 /** By type code, 1 for those whose past days move predictions by themselves. */
 const CHANGES_SCORES = Uint8Array.from({ length: EVENT_TYPES.length + 1 }, (_, code) =>
   /^(order|subscription)\./.test(EVENT_TYPES[code - 1] ?? '') ? 1 : 0,
@@ -118,13 +115,8 @@ export class Ledger {
   /** Is told where everything was applied; without one nobody is. */
   recorder: Recorder | null = null;
   readonly options: LedgerOptions;
-  /** What a recorder noted of the event being applied again; null while the id window judges. */
-  #noted: boolean | null = null;
   readonly #hooks: IdentityHooks;
-  #seq = 0;
-  /** Did the event at hand put an id into the window? */
-  #idAdded = false;
-
+  readonly #rules: EventRules;
   readonly #watch: Int32Array | null;
 
   constructor(options: LedgerOptions = {}) {
@@ -135,13 +127,14 @@ export class Ledger {
     this.workspace = new Workspace(options.reportingCurrency ?? 'EUR');
     this.coverage = new SourceCoverage(
       this.rows,
-      (row) => this.columns.mark(row, this.#seq),
-      (source) => this.recorder?.source(this.#seq, source),
+      (row) => this.columns.mark(row, this.#rules.seq),
+      (source) => this.recorder?.source(this.#rules.seq, source),
     );
     this.columns = new ColumnWriter(this.store, this.workspace, this.coverage, (row) => this.parked.holds(row));
     this.window = new IdWindow(options.idWindow ?? ID_WINDOW_LIMITS);
+    this.#rules = new EventRules(this);
     this.#hooks = {
-      changed: (row) => this.columns.mark(row, this.#seq),
+      changed: (row) => this.columns.mark(row, this.#rules.seq),
       erased: (pool, record) => this.erasedTotals.add(this.store, pool, record),
       customers: (difference, erased) => {
         this.customers += difference;
@@ -173,7 +166,7 @@ export class Ledger {
   applyMessage(seq: number, message: LogMessage): boolean {
     if (seq <= this.position) return false;
     if (seq !== this.position + 1) throw new SequenceGap('EVT', this.position + 1, seq);
-    this.#seq = seq;
+    this.#rules.seq = seq;
     if (message.kind === 'pack') this.#applyPack(seq, message.pack);
     else this.#applyFact(seq, message);
     this.position = seq;
@@ -186,21 +179,21 @@ export class Ledger {
    * only a fold of everything can know: which were sent before, and which the id window passed over.
    */
   applyPart(seq: number, message: LogMessage, events: readonly { index: number; repeat: boolean }[] = []): void {
-    this.#seq = seq;
+    this.#rules.seq = seq;
     if (message.kind === 'fact') this.#applyFact(seq, message);
     else
       for (const { index, repeat } of events) {
-        this.#noted = repeat;
+        this.#rules.noted = repeat;
         const { pack } = message;
         this.#applyOne(pack, index, this.#rowOfSid(pack.sid(index)), pack.at(index), this.runs.of(null));
       }
-    this.#noted = null;
+    this.#rules.noted = null;
     this.position = seq;
   }
 
   /** Everything up to `seq` that concerns whoever is in this ledger has been applied. */
   arriveAt(seq: number): void {
-    this.#seq = seq;
+    this.#rules.seq = seq;
     this.position = seq;
   }
 
@@ -294,17 +287,8 @@ export class Ledger {
   #newRow(w0: number, w1: number, w2: number, w3: number): number {
     const row = this.rows.create(w0, w1, w2, w3);
     this.customers++;
-    this.columns.mark(row, this.#seq);
+    this.columns.mark(row, this.#rules.seq);
     return row;
-  }
-
-  /** Also of a duplicate: the source knows this customer, whoever told of the order first. */
-  #markSource(row: number, source: string): void {
-    const mark = this.coverage.mark(source);
-    const marks = this.rows.get(row, WORD.marks);
-    if ((marks & mark) !== 0) return;
-    this.rows.set(row, WORD.marks, marks | mark);
-    this.columns.mark(row, this.#seq);
   }
 
   #markAnonymous(row: number): void {
@@ -363,7 +347,7 @@ export class Ledger {
     else if (type === UNKNOWN_TYPE || type > EVENT_TYPES.length) {
       this.unknownTypes++;
       this.#park(pack, i, row, 'unknown', `type ${type}`, 1);
-    } else if (this.#isStuck(this.#seq, i))
+    } else if (this.#isStuck(this.#rules.seq, i))
       this.#park(pack, i, row, 'stuck', 'the fold did not come back from it', TRIES);
     else {
       const tried = this.#try(pack, i, row, day, at, tally);
@@ -376,7 +360,7 @@ export class Ledger {
           (tried === accepted || tried === CODE.amended) &&
           CHANGES_SCORES[type] === 1
         )
-          this.late.add(this.#seq, i, row, type, day, this.clockDay - day);
+          this.late.add(this.#rules.seq, i, row, type, day, this.clockDay - day);
       } else this.#park(pack, i, row, 'failed', tried.name, TRIES);
     }
     tally.count(verdict, pack.lines(i));
@@ -390,8 +374,8 @@ export class Ledger {
   }
 
   #park(pack: PackView, index: number, row: number, reason: ParkReason, detail: string, tries: number): void {
-    this.parked.add({ seq: this.#seq, index, sid: Uint8Array.from(pack.sid(index)), reason, detail, tries }, row);
-    if (reason !== 'waiting') this.columns.mark(row, this.#seq);
+    this.parked.add({ seq: this.#rules.seq, index, sid: Uint8Array.from(pack.sid(index)), reason, detail, tries }, row);
+    if (reason !== 'waiting') this.columns.mark(row, this.#rules.seq);
   }
 
   /** The verdict as a code; or what it failed with, each time, and then nothing of it is in the ledger. */
@@ -400,19 +384,19 @@ export class Ledger {
     const store = erased ? this.erasedTotals.store : this.store;
     for (let tries = 1; ; tries++) {
       store.begin(erased ? this.erasedTotals.row : row);
-      this.#idAdded = false;
+      this.#rules.idAdded = false;
       try {
         if (!Number.isInteger(at) || Math.abs(at) > LATEST_AT) throw new RangeError('its time is none');
         const verdict = erased
-          ? this.#countErased(pack, i, day, at, tally)
-          : this.#applyEvent(pack, i, row, day, at, tally);
+          ? this.#rules.applyErased(pack, i, day, at, tally)
+          : this.#rules.apply(pack, i, row, day, at, tally);
         store.end();
         return verdict;
       } catch (error) {
         // Memory that is used up is nobody's event's fault: going on would park everybody.
         if (error instanceof RangeError && /allocation failed/.test(error.message)) throw error;
         store.rollback();
-        if (this.#idAdded) this.window.takeBack();
+        if (this.#rules.idAdded) this.window.takeBack();
         if (tries === TRIES) return error instanceof Error ? error : new Error('not an Error');
       }
     }
@@ -426,7 +410,7 @@ export class Ledger {
   retry(event: ParkedEvent, message: LogMessage): boolean {
     if (message.kind !== 'pack') return false;
     const { pack } = message;
-    this.#seq = event.seq;
+    this.#rules.seq = event.seq;
     if (event.index === WHOLE_MESSAGE) {
       for (let i = 0; i < pack.count; i++)
         if (this.counters.fill(pack, i)) {
@@ -475,130 +459,6 @@ export class Ledger {
 
   #dayOf(pack: PackView, i: number, at: number): number {
     return dayOfEvent(pack, i, at, this.options.zone);
-  }
-
-  /** An event of an erased customer adds to the totals what it would have left there, had it come before the erasure. */
-  #countErased(pack: PackView, i: number, day: number, at: number, tally: RunTally): number {
-    const type = pack.typeCode(i);
-    const totals = this.erasedTotals;
-    if (type === TYPE['order.placed'] || type === TYPE['order.refunded']) {
-      const refund = type === TYPE['order.refunded'];
-      if (!refund) this.coverage.mark(pack.source(i));
-      this.#putDocument(totals.store, totals.row, pack, i, day, refund);
-    } else {
-      const isNew = this.#isNewId(pack, i, type, this.store.names.code(pack.activityName(i)), at);
-      const known = !isNew || (tally.repeats && !isVerifiable(at, this.window.forgottenBefore));
-      if (type === TYPE['activity.recorded'] && !known) totals.activity(day, 1);
-    }
-    return ignored;
-  }
-
-  #applyEvent(pack: PackView, i: number, row: number, day: number, at: number, tally: RunTally): number {
-    const type = pack.typeCode(i);
-    if (type === TYPE['order.placed'] || type === TYPE['order.refunded'])
-      return this.#applyDocument(pack, i, row, day, type === TYPE['order.refunded'], tally);
-    const name = this.store.names.code(pack.activityName(i));
-    const isNew = this.#isNewId(pack, i, type, name, at);
-    // Marks and consents are sets by themselves: one id with two contents is joined, whichever came first. The window only says duplicate.
-    const step = SUBSCRIPTION_STEPS.findIndex((s) => TYPE[`subscription.${s}`] === type);
-    const told =
-      step >= 0 || type === TYPE['customer.identified'] ? this.#applyAttributes(pack, i, row, day, at) : false;
-    if (step >= 0) {
-      const verdict = this.#applySubscription(pack, i, row, day, step | (name << 2));
-      return told && verdict === duplicate ? accepted : verdict;
-    }
-    if (type === TYPE['consent.changed']) {
-      const changed = this.store.putConsent(row, name, at, pack.extra(i)?.props?.granted !== false);
-      if (changed) this.columns.mark(row, this.#seq);
-      return changed || isNew ? accepted : duplicate;
-    }
-    if (told) return accepted;
-    if (!isNew) return duplicate;
-    const unverifiable = !isVerifiable(at, this.window.forgottenBefore);
-    // The window has forgotten, but the same file was finished once: all of it is known (facts §2).
-    if (unverifiable && tally.repeats) return duplicate;
-    if (type === TYPE['activity.recorded']) this.store.addActivity(row, day, name, 1);
-    if (unverifiable) tally.unverifiable++;
-    if (type !== TYPE['activity.recorded'] && type !== TYPE['customer.identified']) return accepted;
-    this.columns.mark(row, this.#seq);
-    return accepted;
-  }
-
-  #applyDocument(pack: PackView, i: number, row: number, day: number, refund: boolean, tally: RunTally): number {
-    const { store } = this;
-    if (!refund) this.#markSource(row, pack.source(i));
-    const verdict = this.#putDocument(store, row, pack, i, day, refund);
-    if (store.changed) {
-      this.columns.mark(row, this.#seq);
-      const kind = refund ? 'refunds' : 'gross';
-      const { replacedMinor } = store;
-      if ((pack.flags(i) & FLAG.money) !== 0) tally.addMoney(kind, pack.currency(i) ?? '', pack.minor(i));
-      if (!Number.isNaN(replacedMinor))
-        tally.addMoney(kind, store.currencies.list[store.replacedCurrency]!, -replacedMinor);
-    }
-    if (verdict === CODE.conflict) this.conflicts.add(this.#seq, pack, i, this.rows.sid(row), refund, store.changed);
-    return verdict;
-  }
-
-  #putDocument(store: EntryStore, row: number, pack: PackView, i: number, day: number, refund: boolean): number {
-    const flags = pack.flags(i);
-    const keyed = (flags & FLAG.order) !== 0;
-    const hasMoney = (flags & FLAG.money) !== 0;
-    const named = refund && (flags & FLAG.refunded) !== 0;
-    return store.putDocument(
-      refund ? store.refunds : store.orders,
-      refund ? WORD.refundHead : WORD.orderHead,
-      row,
-      (keyed ? pack.orderHashWord(i, 0) : pack.eventHashWord(i, 0)) | 0,
-      (keyed ? pack.orderHashWord(i, 1) : pack.eventHashWord(i, 1)) | 0,
-      day,
-      hasMoney ? pack.minor(i) : Number.NaN,
-      hasMoney ? store.currencies.code(pack.currency(i)) : 0,
-      pack.revision(i),
-      named ? pack.refundedWord(i, 0) | 0 : 0,
-      named ? pack.refundedWord(i, 1) | 0 : 0,
-    );
-  }
-
-  #applySubscription(pack: PackView, i: number, row: number, day: number, stepAndPlan: number): number {
-    const { store } = this;
-    const flags = pack.flags(i);
-    const hasMoney = (flags & FLAG.money) !== 0;
-    const keyed = (flags & FLAG.order) !== 0;
-    const verdict = store.putSubscription(
-      row,
-      keyed ? pack.orderHashWord(i, 0) | 0 : 0,
-      keyed ? pack.orderHashWord(i, 1) | 0 : 0,
-      day,
-      stepAndPlan,
-      hasMoney ? pack.minor(i) : Number.NaN,
-      hasMoney ? store.currencies.code(pack.currency(i)) : 0,
-      pack.revision(i),
-    );
-    if (store.changed) this.columns.mark(row, this.#seq);
-    return verdict;
-  }
-
-  /** Attributes are a set by themselves, like consents: joined whatever the event's id. True when the ledger changed. */
-  #applyAttributes(pack: PackView, i: number, row: number, day: number, at: number): boolean {
-    if ((pack.flags(i) & FLAG.extra) === 0) return false;
-    let changed = false;
-    for (const [name, value] of Object.entries(pack.extra(i)?.props ?? {}))
-      if (this.store.putAttribute(row, this.store.names.code(name), day, at, value)) changed = true;
-    if (changed) this.columns.mark(row, this.#seq);
-    return changed;
-  }
-
-  /** An id counts within its sid, type, name and instant: two contents under one id are two, in whatever order they come. */
-  #isNewId(pack: PackView, i: number, type: number, name: number, at: number): boolean {
-    if (this.#noted !== null) return !this.#noted;
-    const low = (at % 4_294_967_296) | 0;
-    const high = Math.floor(at / 4_294_967_296) | 0;
-    const k0 = pack.eventHashWord(i, 0) ^ Math.imul(pack.sidWord(i, 0) ^ low, 0x9e3779b1) ^ Math.imul(type, 0x27d4eb2f);
-    const k1 =
-      pack.eventHashWord(i, 1) ^ Math.imul(pack.sidWord(i, 1) ^ high, 0x85ebca6b) ^ Math.imul(name, 0xc2b2ae35);
-    this.#idAdded = this.window.add(k0, k1, pack.header.ingestedAt);
-    return this.#idAdded;
   }
 }
 

@@ -87,7 +87,9 @@ test('everybody at a position is what it was when that was the present', async (
   expect(await moment('2026-02-15')).toMatchObject({ orders: 5, buyers: 3, gross: { EUR: '102.75' } });
 });
 
-test('a customer is answered by the model of then, bit for bit, by the API, by `replay` and by `verify --score`', async () => {
+test('a customer is answered by the model of then, bit for bit, by the API, by `replay` and by `verify --score`', {
+  timeout: 240_000,
+}, async () => {
   const again = await churnOf('ann', then.ann.as_of);
   expect(again).toEqual(then.ann);
   expect((await churnOf('ann')).p_churn).not.toBe(then.ann.p_churn);
@@ -126,7 +128,9 @@ test('a customer is answered by the model of then, bit for bit, by the API, by `
   expect([verified.code, verified.json<{ verdict: string }>().verdict]).toEqual([0, 'same']);
 });
 
-test('what is not there is refused: positions and times outside the log, and customers it does not hold', async () => {
+test('what is not there is refused: positions and times outside the log, and customers it does not hold', {
+  timeout: 240_000,
+}, async () => {
   const refused = async (...args: string[]) => {
     const { code, stderr } = await replay(...args);
     expect(code).toBe(2);

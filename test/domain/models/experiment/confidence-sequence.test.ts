@@ -41,10 +41,16 @@ describe('one arm, exact', () => {
       ),
       { numRuns: 300 },
     );
-    const { lower, upper } = rateSequence({ exposure: 40, events: 90 }, 0.05, [2, 3]);
-    for (const end of [lower, upper]) {
-      const density = (shape: number, rate: number) => gammaPrefix(shape, rate * end) / end;
-      expect(density(92, 43) / density(2, 3)).toBeCloseTo(0.05, 9);
+    for (const [a, b] of [
+      [2, 3],
+      [0.5, 0.01],
+      [7.5, 20],
+    ] as const) {
+      const { lower, upper } = rateSequence({ exposure: 40, events: 90 }, 0.05, [a, b]);
+      for (const end of [lower, upper]) {
+        const density = (shape: number, rate: number) => gammaPrefix(shape, rate * end) / end;
+        expect(density(a + 90, b + 40) / density(a, b)).toBeCloseTo(0.05, 9);
+      }
     }
   });
 
@@ -223,6 +229,7 @@ describe('differences', () => {
     expect(() => rateSequence({ exposure: 0, events: 1 })).toThrow(RangeError);
     expect(() => conversionSequence({ trials: 5, successes: 1 }, 0.05, [1, Number.POSITIVE_INFINITY])).toThrow('prior');
     expect(() => conversionSequence({ trials: 5, successes: 1 }, 0.05, [1, 0.09])).toThrow('at least 0.1');
+    expect(conversionSequence({ trials: 5, successes: 1 }, 0.05, [0.1, 0.1]).upper).toBeLessThan(1);
     expect(() => rateSequence({ exposure: 1, events: 1 }, 0.05, [0, 1])).toThrow('prior');
     for (const alpha of [0, 1, -1, Number.NaN]) {
       expect(() => conversionSequence({ trials: 5, successes: 1 }, alpha)).toThrow('between 0 and 1');

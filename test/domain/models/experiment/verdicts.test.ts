@@ -209,6 +209,8 @@ describe('what the model does not say', () => {
     expect(decide(arms, 0.5, { kind: 'best', sure: 0.99 })).toEqual({ choose: null, reason: 'not-sure-yet' });
     expect(decide(arms, 1e-5)).toEqual({ choose: null, reason: 'sample-ratio-mismatch' });
     expect(decide(arms, 0.001).reason).toBe('sure-enough');
+    expect(decide(arms.toReversed(), 1).choose).toBe(0);
+    expect(decide([...arms, arms[0]!], 1).choose).toBe(1);
     expect(decide(arms.slice(1), 1)).toEqual({ choose: null, reason: 'not-sure-yet' });
   });
 
@@ -216,6 +218,8 @@ describe('what the model does not say', () => {
     const rule = (tolerable: number) => ({ kind: 'loss', tolerable }) as const;
     expect(decide(arms, 1, rule(0.001))).toEqual({ choose: 1, reason: 'loss-tolerable' });
     expect(decide(arms, 1, rule(0.0009)).choose).toBeNull();
+    expect(decide(arms.toReversed(), 1, rule(0.001)).choose).toBe(0);
+    expect(decide([arms[0]!, { probabilityBest: 0.9, expectedLoss: null }, arms[1]!], 1, rule(0.001)).choose).toBe(2);
     const unknown = arms.map((arm) => ({ ...arm, expectedLoss: null }));
     expect(decide(unknown, 1, rule(1)).choose).toBeNull();
   });
