@@ -20,7 +20,10 @@ export async function readJobFile(c: Context<Env>, file: JobFile, deps: JobFileD
   const packed = /\bgzip\b/.test(c.req.header('accept-encoding') ?? '');
   const stored = await file.open();
   if (stored === null)
-    throw new Problem('not-found', `${file.name} is no longer in the folder exports; ask for it anew without its idempotency key`);
+    throw new Problem(
+      'not-found',
+      `${file.name} is no longer in the folder exports; ask for it anew without its idempotency key`,
+    );
   // A file that breaks off must not look whole: the connection breaks off too.
   const lines = Streams.from(linesOf(stored, file, deps), { objectMode: false });
   const body = packed ? lines.pipe(createGzip({ level: zlib.Z_BEST_SPEED })) : lines;
