@@ -34,9 +34,17 @@ export interface ScoreDeps extends QuestionDeps {
   snapshotDir: string | null;
 }
 
-/** Customers a part: a few megabytes, a second or two of work with quantiles. */
+/** Customers a part at most: a few megabytes, a second or two of work with quantiles. */
 const PART = 25_000;
+/** Smaller bases have smaller ones, so that theirs too are seen to go on. */
+const SMALL_PART = 50;
+const SMALL_PARTS = 16;
 const MOST_PARTS = 400;
+const partsFor = (customers: number): number =>
+  Math.min(
+    MOST_PARTS,
+    Math.max(1, Math.ceil(customers / PART), Math.min(SMALL_PARTS, Math.ceil(customers / SMALL_PART))),
+  );
 /** Of a dry run: rates are measured on so many. */
 const SAMPLE = 5_000;
 
@@ -181,8 +189,8 @@ async function questionOf(
       ? ok(null)
       : await earlier(deps, job, params.delta_against, position.value, asked);
   if (!against.ok) return against;
-  const parts = Math.min(MOST_PARTS, Math.max(1, Math.ceil(deps.customers() / PART)));
-  const question = { position: position.value, against: against.value, parts: params.dry_run ? 1 : parts };
+  const parts = params.dry_run ? 1 : partsFor(deps.customers());
+  const question = { position: position.value, against: against.value, parts };
   await job.finishStep('question', question);
   return ok(question);
 }

@@ -85,7 +85,8 @@ export const partOf = (sid: Uint8Array, parts: number): number => Math.floor((wo
 
 /** A first line of a file, as a gzip member of its own; members one after the other are one gzip file (RFC 1952 §2.2). */
 export const headMember = (format: ScoreFormat): Uint8Array<ArrayBuffer> => packed(headOf(format));
-const packed = (text: string): Uint8Array<ArrayBuffer> => gzipSync(text, { level: zlib.Z_BEST_SPEED });
+/** In memory of its own: what gzip answers may lie in a pool, which cannot travel to another thread. */
+const packed = (text: string): Uint8Array<ArrayBuffer> => new Uint8Array(gzipSync(text, { level: zlib.Z_BEST_SPEED }));
 
 export async function scoreBase(store: Store, work: ScoreBase, say: ScoreProgress): Promise<ScoreTotals> {
   const { now, before, parts } = work;

@@ -150,7 +150,7 @@ describe('cut short', () => {
             say.part(part);
           },
         });
-    const platform = await shop({ customers: 150_000, scoring });
+    const platform = await shop({ customers: 300, scoring });
     const broken = await ended(platform, { format: 'ndjson' });
     expect(broken).toMatchObject({ status: 'failed', failure: { reason: 'error' } });
     expect((await platform.as('admin', 'GET', `/api/jobs/${broken.id}/result`)).status).toBe(404);
