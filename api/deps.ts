@@ -360,20 +360,10 @@ export interface FitRequest {
   by: string;
 }
 
-/** Definitions of churn, and the models trained for them. */
+/** Definitions of churn. */
 export interface ChurnCalls {
   /** Answers when the API judges by it; the position from which it holds. */
   define(definition: ChurnDefinition, by: string): Promise<Result<{ seq: number }, string>>;
-  /** Trains in the pool from the log, registers, and deploys when asked to; `ok: false` with why when the data do not carry a model. */
-  train(request: ChurnTrainRequest): Promise<Record<string, unknown>>;
-}
-export interface ChurnTrainRequest {
-  estimator: ChurnModel['model'];
-  definition: ChurnDefinition;
-  cutoffs: number;
-  latenessDays: number | null;
-  deploy: boolean;
-  by: string;
 }
 
 /** How long work is asked for over HTTP: POST /api/jobs/<name>. */
@@ -384,8 +374,12 @@ export interface JobKind {
   /** The parsed body is the job's params, kept in the log: no personal data. */
   body: z.ZodType<Record<string, unknown>>;
   examples: Examples;
-  /** What these params need besides. */
-  needs?(params: Readonly<Record<string, unknown>>): readonly Permission[];
+  /** What the asker must be allowed besides, for these params. */
+  alsoNeeds?(params: Readonly<Record<string, unknown>>): Permission | null;
+  /** What needs no job: an answer that keeps nothing, or why nobody need begin. Null: a job it is. */
+  atOnce?(
+    params: Readonly<Record<string, unknown>>,
+  ): Promise<Result<unknown, { code: string; message: string }> | null>;
   /** The file a result speaks of; null: it has none. */
   file?(result: unknown): JobFile | null;
 }

@@ -37,6 +37,7 @@ const table = {
   'as-of-unknown': [422, 'The log does not reach that sequence'],
   'unknown-source': [422, 'No source of this name'],
   'idempotency-key-reused': [422, 'The idempotency key belongs to another request'],
+  'data-refused': [422, 'These data cannot answer that'],
   'bad-model': [422, 'The model file cannot be used'],
   erased: [410, 'The customer was erased'],
   'rate-limited': [429, 'Too many requests'],
@@ -44,10 +45,13 @@ const table = {
   'keyring-unavailable': [503, 'The keyring does not answer'],
   'store-unavailable': [503, 'The event store does not answer'],
   'tables-unavailable': [503, 'The read models do not answer'],
+  'past-busy': [503, 'Others wait for another past moment'],
   'not-ready': [503, 'Still starting'],
 } as const satisfies Record<string, readonly [number, string]>;
 
 export type ProblemReason = keyof typeof table;
+/** Seconds after which asking again is worth it. */
+const RETRY_AFTER: Partial<Record<ProblemReason, number>> = { 'past-busy': 10 };
 export const isProblemReason = (code: unknown): code is ProblemReason =>
   typeof code === 'string' && Object.hasOwn(table, code);
 export const statusOf = (reason: ProblemReason): number => table[reason][0];
@@ -72,7 +76,8 @@ export class Problem extends Error {
     this.name = 'Problem';
     this.reason = reason;
     this.fields = options.fields ?? [];
-    this.headers = options.headers ?? {};
+    const retryAfter = RETRY_AFTER[reason];
+    this.headers = { ...(retryAfter !== undefined && { 'retry-after': String(retryAfter) }), ...options.headers };
     this.extra = options.extra ?? {};
   }
   get status(): number {

@@ -23,7 +23,12 @@ const requested = z.object({
 });
 /** refused: what was asked cannot be done with these data. error: it went wrong. interrupted: the process died under it too often. */
 export const JOB_FAILURES = ['refused', 'error', 'interrupted'] as const;
-const failure = z.object({ reason: z.enum(JOB_FAILURES), message: z.string() });
+const failure = z.object({
+  reason: z.enum(JOB_FAILURES),
+  /** For programs, where the kind of job tells its refusals apart. */
+  code: z.string().optional(),
+  message: z.string(),
+});
 
 export const events = {
   'job.requested': { version: 1, data: requested },
@@ -33,6 +38,8 @@ export const events = {
   'job.succeeded': { version: 1, data: z.object({ attempt, result: digest, at }) },
   'job.failed': { version: 1, data: failure.extend({ attempt, at }) },
   'job.cancelled': { version: 1, data: z.object({ at }) },
+  /** Its process was stopped in good order and leaves it to the next one: that attempt is no sign that the job kills it. */
+  'job.released': { version: 1, data: z.object({ attempt, at }) },
   /** To be done once more, after that attempt; finished steps stay. */
   'job.retried': { version: 1, data: z.object({ after: z.int().min(0), at }) },
 } as const;
@@ -47,7 +54,7 @@ export interface Job {
   status: JobStatus;
   /** The last one that was taken up; 0 before the first. */
   attempt: number;
-  /** How often it was taken up since it was asked for, or asked for again. */
+  /** How often it was taken up since it was asked for, or asked for again, and not released. */
   tries: number;
   steps: readonly { step: string; output: string }[];
   result: string | null;
@@ -64,6 +71,7 @@ export type JobCommand =
   | { type: 'SucceedJob'; attempt: number; result: string; at: number }
   | ({ type: 'FailJob'; attempt: number; at: number } & z.infer<typeof failure>)
   | { type: 'CancelJob'; at: number }
+  | { type: 'ReleaseJob'; attempt: number; at: number }
   | { type: 'RetryJob'; after: number; at: number };
 export type JobReason = 'idempotency-key-reused' | 'job-unknown' | 'job-ended' | 'job-not-ended' | 'other-attempt';
 
@@ -95,11 +103,13 @@ function evolve(state: Job | null, event: JobEvent): Job | null {
     case 'job.succeeded':
       return { ...state, status: 'succeeded', result: event.data.result, endedAt: event.data.at };
     case 'job.failed': {
-      const { reason, message, at: endedAt } = event.data;
-      return { ...state, status: 'failed', failure: { reason, message }, endedAt };
+      const { at: endedAt, attempt: _, ...told } = event.data;
+      return { ...state, status: 'failed', failure: told, endedAt };
     }
     case 'job.cancelled':
       return { ...state, status: 'cancelled', endedAt: event.data.at };
+    case 'job.released':
+      return { ...state, status: 'queued', tries: Math.max(0, state.tries - 1), startedAt: null };
     case 'job.retried':
       return { ...state, status: 'queued', tries: 0, failure: null, startedAt: null, endedAt: null };
   }
@@ -131,6 +141,12 @@ function decide(command: JobCommand, state: Job | null): Result<JobEvent[], JobR
       if (state.status === 'queued') return ok([]);
       if (state.status === 'running') return refuse('job-not-ended');
       return state.status === 'succeeded' ? refuse('job-ended') : ok([{ type: 'job.retried', data: { after, at } }]);
+    }
+    case 'ReleaseJob': {
+      const { attempt, at } = command;
+      if (hasEnded(state)) return refuse('job-ended');
+      if (state.attempt !== attempt) return refuse('other-attempt');
+      return ok(state.status === 'queued' ? [] : [{ type: 'job.released', data: { attempt, at } }]);
     }
     case 'FinishStep':
     case 'SucceedJob':

@@ -271,16 +271,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   await registry.repair();
   const churn = createChurn({
     store,
-    nats: engines.nats.options,
-    pool,
-    registry,
     appendFact: (fact) => gateway.calls.appendFact(fact),
     applied,
     definitions: serving.churnDefinitions,
-    present: serving.present,
-    reportingCurrency: workspace.reportingCurrency,
-    snapshotDir: dir.folders.snapshots,
-    codeVersion: packageVersion,
     now: Date.now,
   });
   await churn.repair();
@@ -375,10 +368,17 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const jobKinds = createJobKinds({
     nats: engines.nats.options,
     pool: jobPool,
+    checks: opening.use(createPool(1, 0)),
+    registry,
     present: serving.present,
     definitions: serving.definitions,
     reportingCurrency: workspace.reportingCurrency,
+    stuck: letters.stuck,
     snapshotDir: dir.folders.snapshots,
+    rowsDir: join(dir.folders.snapshots, 'training'),
+    generated: seeding?.generated ?? null,
+    codeVersion: packageVersion,
+    now: Date.now,
     scoring: {
       nats: engines.nats.options,
       pool: jobPool,

@@ -1,5 +1,5 @@
 // Orders that came twice with different content at one revision (facts §2): the fold decides which content stays, and what it refused is put
-// into the quarantine here, once each. The fold numbers them, the same in every process that folds the log; the newest number in the quarantine
+// into the quarantine here, once each. The fold numbers them, the same in every process that folds the log; the greatest number in the quarantine
 // says where to go on after a restart, and the sequence that is expected before each message lets one of several writers put it.
 import { formatMinor } from '#domain/money.ts';
 import { DAY_MS } from '#domain/time.ts';
@@ -47,8 +47,10 @@ export async function startConflictWriter(deps: ConflictDeps): Promise<ConflictW
         }
       } catch (error) {
         if (!(error instanceof VersionConflict)) throw error;
-        // Another process has put them, or an erasure has rewritten one: on behind what is there.
-        ({ last, seq } = await head(deps.quarantine));
+        // Another process has put them, or an erasure has rewritten one: on behind what is there, and never back.
+        const there = await head(deps.quarantine);
+        last = Math.max(last, there.last);
+        seq = there.seq;
       }
     }
   }
@@ -105,11 +107,19 @@ function stretchesOf(found: readonly Conflict[]): Conflict[][] {
   return stretches;
 }
 
-/** What is put, and the sequence it ends at: read before the rows, so that whatever comes between is met as a conflict. */
+/**
+ * The greatest number that is put, and the sequence it ends at: read before the rows, so that whatever comes between is met as a conflict. All rows
+ * are looked at: an erasure writes what it leaves of an old message behind the newer ones.
+ */
 async function head(quarantine: ConflictDeps['quarantine']): Promise<{ last: number; seq: number }> {
   const seq = await quarantine.lastOf(REASON);
-  const { rows } = await quarantine.list({ reason: REASON, limit: 100 });
-  return { last: Math.max(0, ...rows.map((row) => numberOf(row.raw))), seq };
+  let last = 0;
+  for (let cursor: string | undefined; ; ) {
+    const { rows, next } = await quarantine.list({ reason: REASON, limit: PAGE, cursor });
+    for (const { raw } of rows) last = Math.max(last, numberOf(raw));
+    if (next === null) return { last, seq };
+    cursor = next;
+  }
 }
 
 /** 0 for a row that is not one of ours. */

@@ -1,6 +1,6 @@
 // The worker pool (piscina) for what costs more than its own dispatch: fits, scoring the base, quantiles of many customers.
 // A closed-form prediction costs under a microsecond and is computed inline instead (a round trip here is 23–56 µs).
-import { MessageChannel } from 'node:worker_threads';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { ClvColumnsAnswer, ClvColumnsRequest } from '#domain/models/clv-columns.ts';
 import type { ClvModel } from '#domain/models/clv-model.ts';
@@ -10,11 +10,14 @@ import type { Backtest, BacktestPlan, BacktestProgress } from './backtest/backte
 import type { ChurnColumn, ChurnColumnsRequest } from './scoring/churn-columns.ts';
 import type { ScoreBase, ScoreProgress, ScoreTotals } from './scoring/score-base.ts';
 import type { ScoreColumns, ScoreHorizons, ScoreInput } from './scoring/score-columns.ts';
-import type { ChurnJob, TrainedChurn } from './training/churn-job.ts';
 import type { ClvTraining, ClvTrainingData } from './training/fit-clv.ts';
 import type { LogisticSumsRequest } from './training/fit-logistic.ts';
 import type { CheckedFit, PurchaseModelName } from './training/fit-purchases.ts';
-import type { BacktestMessage, PoolTask, ScoreBaseMessage } from './worker.ts';
+import type { TrainingPlan, TrainingProgress } from './training/plan.ts';
+import type { Refusal } from './training/refusal.ts';
+import type { TrainedModel } from './training/train-model.ts';
+import type { TrainingCheck } from './training/training-check.ts';
+import type { PoolTask, WorkMessage } from './worker.ts';
 
 export interface Pool extends AsyncDisposable {
   fitClv(data: ClvTrainingData, unit: 'week' | 'day'): Promise<Result<ClvTraining, string>>;
@@ -22,7 +25,23 @@ export interface Pool extends AsyncDisposable {
   score(model: ClvModel, input: ScoreInput, horizons: ScoreHorizons): Promise<ScoreColumns>;
   scoreChurn(request: ChurnColumnsRequest): Promise<ChurnColumn>;
   clvColumns(request: ClvColumnsRequest): Promise<ClvColumnsAnswer>;
-  trainChurn(nats: NatsOptions, job: ChurnJob): Promise<Result<TrainedChurn, string>>;
+  /** What a training would find; nothing is written. */
+  checkTraining(nats: NatsOptions, plan: TrainingPlan): Promise<TrainingCheck>;
+  /** Rows from the log, on a connection of its own, into the file. @param signal ends the thread at once, here and below. */
+  trainingRows(
+    nats: NatsOptions,
+    plan: TrainingPlan,
+    file: string,
+    report: TrainingProgress,
+    signal: AbortSignal,
+  ): Promise<Result<{ digest: string; events: number }, Refusal>>;
+  /** Null when the file is gone or holds something else. @param digest of the file. */
+  trainModel(
+    plan: TrainingPlan,
+    rows: { file: string; digest: string },
+    report: TrainingProgress,
+    signal: AbortSignal,
+  ): Promise<Result<TrainedModel, Refusal> | null>;
   /**
    * Over the log, on a connection of its own.
    *
@@ -55,47 +74,44 @@ export function createPool(threads = 2, warm = 1): Pool {
     atomics: 'async',
   });
   const run = (task: PoolTask) => piscina.run(task);
+  /** A task that speaks while it runs. */
+  async function heard(
+    task: (port: MessagePort) => PoolTask,
+    report: Partial<BacktestProgress & TrainingProgress & ScoreProgress>,
+    signal: AbortSignal,
+  ) {
+    const { port1, port2 } = new MessageChannel();
+    const ended = Promise.withResolvers<void>();
+    port1.on('message', (message: WorkMessage) => {
+      if (message.kind === 'end') ended.resolve();
+      else if (message.kind === 'judged') report.judged?.(message.answer);
+      else if (message.kind === 'part') report.part?.(message.part);
+      else if (message.kind === 'log') report.log?.(message.text);
+      else report.progress?.(message.done, message.total, message.note);
+    });
+    try {
+      const answer = await piscina.run(task(port2), { transferList: [port2], signal });
+      await ended.promise;
+      return answer;
+    } finally {
+      port1.close();
+    }
+  }
   return {
     fitClv: (data, unit) => run({ kind: 'fit-clv', data, unit }),
     fitPurchases: (name, data, unit) => run({ kind: 'fit-purchases', name, data, unit }),
     score: (model, input, horizons) => run({ kind: 'score', model, input, horizons }),
     scoreChurn: (request) => run({ kind: 'score-churn', request }),
     clvColumns: (request) => run({ kind: 'clv-columns', request }),
-    trainChurn: (nats, job) => run({ kind: 'train-churn', nats, job }),
-    async backtest(nats, job, judged, report, signal) {
-      const { port1, port2 } = new MessageChannel();
-      const ended = Promise.withResolvers<void>();
-      port1.on('message', (message: BacktestMessage) => {
-        if (message.kind === 'end') ended.resolve();
-        else if (message.kind === 'judged') report.judged(message.answer);
-        else report.progress(message.done, message.total, message.note);
-      });
-      try {
-        const task: PoolTask = { kind: 'backtest', nats, job, judged, report: port2 };
-        const plan: Result<BacktestPlan, string> = await piscina.run(task, { transferList: [port2], signal });
-        await ended.promise;
-        return plan;
-      } finally {
-        port1.close();
-      }
-    },
-    async scoreBase(nats, work, say, signal) {
-      const { port1, port2 } = new MessageChannel();
-      const ended = Promise.withResolvers<void>();
-      port1.on('message', (message: ScoreBaseMessage) => {
-        if (message.kind === 'end') ended.resolve();
-        else if (message.kind === 'part') say.part(message.part);
-        else say.progress(message.done, message.total, message.note);
-      });
-      try {
-        const task: PoolTask = { kind: 'score-base', nats, work, report: port2 };
-        const totals: ScoreTotals = await piscina.run(task, { transferList: [port2], signal });
-        await ended.promise;
-        return totals;
-      } finally {
-        port1.close();
-      }
-    },
+    checkTraining: (nats, plan) => run({ kind: 'training-check', nats, plan }),
+    trainingRows: (nats, plan, file, report, signal) =>
+      heard((port) => ({ kind: 'training-rows', nats, plan, file, report: port }), report, signal),
+    trainModel: (plan, { file, digest }, report, signal) =>
+      heard((port) => ({ kind: 'train-model', plan, file, digest, report: port }), report, signal),
+    backtest: (nats, job, judged, report, signal) =>
+      heard((port) => ({ kind: 'backtest', nats, job, judged, report: port }), report, signal),
+    scoreBase: (nats, work, say, signal) =>
+      heard((port) => ({ kind: 'score-base', nats, work, report: port }), say, signal),
     logisticSums: (request) => run({ kind: 'logistic-sums', request }),
     threads,
     get queued() {

@@ -11,10 +11,14 @@ import { type Backtest, backtest, type CutoffAnswer } from './backtest/backtest.
 import { type ChurnColumnsRequest, churnColumn } from './scoring/churn-columns.ts';
 import { type ScoreBase, type ScoredPart, scoreBase } from './scoring/score-base.ts';
 import { type ScoreHorizons, type ScoreInput, scoreColumns } from './scoring/score-columns.ts';
-import { type ChurnJob, trainChurn } from './training/churn-job.ts';
 import { type ClvTrainingData, fitClv } from './training/fit-clv.ts';
 import type { LogisticSumsRequest } from './training/fit-logistic.ts';
 import { fitPurchases, type PurchaseModelName } from './training/fit-purchases.ts';
+import type { TrainingPlan } from './training/plan.ts';
+import { readRows, writeRows } from './training/rows-file.ts';
+import { trainModel } from './training/train-model.ts';
+import { checkTraining } from './training/training-check.ts';
+import { type TrainingLog, trainingRows } from './training/training-rows.ts';
 
 export type PoolTask =
   | { kind: 'fit-clv'; data: ClvTrainingData; unit: 'week' | 'day' }
@@ -23,19 +27,18 @@ export type PoolTask =
   | { kind: 'score-churn'; request: ChurnColumnsRequest }
   | { kind: 'clv-columns'; request: ClvColumnsRequest }
   /** `nats` may hold a secret: never log it. */
-  | { kind: 'train-churn'; nats: NatsOptions; job: ChurnJob }
+  | { kind: 'training-check'; nats: NatsOptions; plan: TrainingPlan }
+  | { kind: 'training-rows'; nats: NatsOptions; plan: TrainingPlan; file: string; report: MessagePort }
+  | { kind: 'train-model'; plan: TrainingPlan; file: string; digest: string; report: MessagePort }
   | { kind: 'backtest'; nats: NatsOptions; job: Backtest; judged: readonly number[]; report: MessagePort }
   | { kind: 'score-base'; nats: NatsOptions; work: ScoreBase; report: MessagePort }
   | { kind: 'logistic-sums'; request: LogisticSumsRequest };
-/** What the scoring of a base says while it runs. */
-export type ScoreBaseMessage =
+/** What long work says while it runs. */
+export type WorkMessage =
   | { kind: 'progress'; done: number; total: number; note: string }
-  | { kind: 'part'; part: ScoredPart }
-  | { kind: 'end' };
-/** What a backtest says while it runs. */
-export type BacktestMessage =
-  | { kind: 'progress'; done: number; total: number; note: string }
+  | { kind: 'log'; text: string }
   | { kind: 'judged'; answer: CutoffAnswer }
+  | { kind: 'part'; part: ScoredPart }
   | { kind: 'end' };
 
 export default function run(task: PoolTask): unknown {
@@ -50,8 +53,12 @@ export default function run(task: PoolTask): unknown {
       return churnColumn(task.request);
     case 'clv-columns':
       return clvColumns(task.request);
-    case 'train-churn':
-      return trainFromLog(task.nats, task.job);
+    case 'training-check':
+      return withLog(task.nats, (log) => checkTraining(log, task.plan, quiet));
+    case 'training-rows':
+      return rowsFromLog(task);
+    case 'train-model':
+      return trainFromRows(task);
     case 'backtest':
       return backtestFromLog(task);
     case 'score-base':
@@ -61,18 +68,48 @@ export default function run(task: PoolTask): unknown {
   }
 }
 
-async function trainFromLog(options: NatsOptions, job: ChurnJob) {
+const quiet = { progress: () => undefined, log: () => undefined };
+const telling = (port: MessagePort) => {
+  const say = (message: WorkMessage) => port.postMessage(message);
+  return {
+    progress: (done: number, total: number, note: string) => say({ kind: 'progress', done, total, note }),
+    log: (text: string) => say({ kind: 'log', text }),
+    /** An answer overtakes messages: whoever listens waits for this one. */
+    end: () => say({ kind: 'end' }),
+  };
+};
+
+/** Nothing is learned from a log that was tampered with. */
+async function withLog<T>(options: NatsOptions, work: (log: TrainingLog) => Promise<T>): Promise<T> {
   const nats = await connectNats(options, { name: 'axiom47 training' });
   try {
-    return await trainChurn(createJetStreamStore(nats), job);
+    return await work(sealedStore(createJetStreamStore(nats), silent));
   } finally {
     await nats.close();
   }
 }
 
+async function rowsFromLog({ nats, plan, file, report }: Extract<PoolTask, { kind: 'training-rows' }>) {
+  const told = telling(report);
+  const rows = await withLog(nats, (log) => trainingRows(log, plan, told));
+  const answer = rows.ok
+    ? { ok: true as const, value: { digest: writeRows(file, rows.value), events: rows.value.events } }
+    : rows;
+  told.end();
+  return answer;
+}
+
+function trainFromRows({ plan, file, digest, report }: Extract<PoolTask, { kind: 'train-model' }>) {
+  const told = telling(report);
+  const rows = readRows(file, digest);
+  const trained = rows && trainModel(rows, plan, told);
+  told.end();
+  return trained;
+}
+
 async function backtestFromLog({ nats: options, job, judged, report }: Extract<PoolTask, { kind: 'backtest' }>) {
   const nats = await connectNats(options, { name: 'axiom47 backtest' });
-  const say = (message: BacktestMessage) => report.postMessage(message);
+  const say = (message: WorkMessage) => report.postMessage(message);
   try {
     // Nothing is judged by a log that was tampered with.
     const store = sealedStore(createJetStreamStore(nats), silent);
@@ -95,15 +132,14 @@ async function backtestFromLog({ nats: options, job, judged, report }: Extract<P
 
 async function scoreFromLog({ nats: options, work, report }: Extract<PoolTask, { kind: 'score-base' }>) {
   const nats = await connectNats(options, { name: 'axiom47 scoring' });
-  const say = (message: ScoreBaseMessage) => report.postMessage(message);
+  const told = telling(report);
   try {
     // Nobody is scored by a log that was tampered with.
     const totals = await scoreBase(sealedStore(createJetStreamStore(nats), silent), work, {
-      progress: (done, total, note) => say({ kind: 'progress', done, total, note }),
-      part: (part) => report.postMessage({ kind: 'part', part } satisfies ScoreBaseMessage, [part.bytes.buffer]),
+      progress: told.progress,
+      part: (part) => report.postMessage({ kind: 'part', part } satisfies WorkMessage, [part.bytes.buffer]),
     });
-    // An answer overtakes messages: whoever listens waits for this one.
-    say({ kind: 'end' });
+    told.end();
     return totals;
   } finally {
     await nats.close();

@@ -1,8 +1,7 @@
 // What one transaction of the events projection holds: encoded rows and facts of consecutive log messages, kept until they are committed.
 import type { ClientBase } from 'pg';
 import { EVENT_TYPES } from '#domain/envelope.ts';
-import { dayOf } from '#domain/time.ts';
-import { FLAG, type LogMessage, type PackView } from '#streams/pack.ts';
+import type { LogMessage, PackView } from '#streams/pack.ts';
 import { noteApplied, Tally } from './applied.ts';
 import { ORDER, REFUND } from './catalogue.ts';
 import { CopyBuffer, copyInto } from './copy-binary.ts';
@@ -10,7 +9,7 @@ import { applyDeployments, type Deployed } from './deployments.ts';
 import { type Erasure, forget, storeErasures } from './erasures.ts';
 import * as events from './events.ts';
 import { type Link, moveLinked, storeLinks } from './links.ts';
-import { type Zone, ZoneChanged } from './memory/ledger.ts';
+import { dayOfEvent, type Zone, ZoneChanged } from './memory/ledger.ts';
 import type { Place } from './memory/parked-lists.ts';
 import * as observations from './observations.ts';
 import { notePlaces } from './parked-places.ts';
@@ -105,8 +104,8 @@ export class Batch {
     for (let row = 0; row < count; row++) {
       if (taken !== undefined && !taken(row)) continue;
       const code = pack.typeCode(row);
-      const day = this.#dayOf(pack, row);
       const at = pack.at(row);
+      const day = dayOfEvent(pack, row, at, this.zone ?? undefined);
       if (clockAt === null || at > clockAt) clockAt = at;
       if (clockDay === null || day > clockDay) clockDay = day;
       if (code === ORDER_CODE) transactions.encodeTransaction(this.#transactions, pack, row, seq, ORDER, day);
@@ -123,13 +122,6 @@ export class Batch {
     this.#meta.clockAt = clockAt;
     this.#meta.clockDay = clockDay;
     this.count += count;
-  }
-
-  /** As the ledger's: a rebuild under a later zone computes the day anew, except of dates without a time (facts §3). */
-  #dayOf(pack: PackView, row: number): number {
-    const { zone } = this;
-    if (!zone || (pack.flags(row) & FLAG.dateOnly) !== 0 || pack.zoneVersion(row) >= zone.version) return pack.day(row);
-    return dayOf(pack.at(row), zone.offsets);
   }
 
   /**

@@ -12,23 +12,26 @@ import { forgetPlaces, readPlaces } from './parked-places.ts';
 import type { Writer } from './runner.ts';
 import type { EventWindow } from './window.ts';
 
-/** What is asked of the fold thread (memory/protocol.ts). */
+/** What is asked of the fold thread (memory/protocol.ts): one that was started again answers when it has read as far once more. */
 export interface ParkedState {
   parkedIn(from: number, to: number): Promise<Place[]>;
-  stillParked(places: Place[]): Promise<Place[]> | Place[];
-  /** The customers these sids belong to, as rows. */
-  canonicalRowsOf(sids: Uint8Array[]): Promise<CustomerState> | CustomerState;
+  /** @param seq the fold has read at least so far. */
+  stillParked(places: Place[], seq: number): Promise<Place[]>;
+  /** The customers these sids belong to, as rows. @param seq as of `stillParked`. */
+  canonicalRowsOf(sids: Uint8Array[], seq: number): Promise<CustomerState>;
 }
 
 export interface ReleaseDeps {
   writer: Pick<Writer, 'read' | 'commit'>;
   store: Pick<EventStore, 'read'>;
-  state: ParkedState;
+  state: Pick<ParkedState, 'stillParked' | 'canonicalRowsOf'>;
   window: EventWindow;
   now: () => number;
   /** Where the tables stand, and as their batch has it: zone and start of the window. */
   position: () => number;
   live: Batch;
+  /** Of the message that says what is parked is tried again; or where the tables stand. */
+  seq: number;
 }
 
 /** Messages a transaction: their events are merged in the order of the log, so that any number will do. */
@@ -36,10 +39,10 @@ const MESSAGES = 500;
 
 /** Merges what the tables left out and the ledger has applied since. @returns how many places. */
 export async function mergeReleased(deps: ReleaseDeps): Promise<number> {
-  const { writer, store, state, live } = deps;
+  const { writer, store, state, live, seq: upTo } = deps;
   const places = await writer.read(readPlaces);
   if (places.length === 0) return 0;
-  const parked = new Set((await state.stillParked(places)).map(String));
+  const parked = new Set((await state.stillParked(places, upTo)).map(String));
   const released = [
     ...Map.groupBy(
       places.filter((place) => !parked.has(String(place))),
@@ -62,18 +65,20 @@ export async function mergeReleased(deps: ReleaseDeps): Promise<number> {
         if (message.kind !== 'pack') continue;
         const { pack } = message;
         const indexes = ofMessage.map(([, index]) => index);
-        // Of a message that could not be read, events may be parked on their own now.
         const whole = indexes.includes(WHOLE_MESSAGE);
-        const rest = new Set((whole ? await state.parkedIn(seq, seq) : []).map(([, index]) => index));
-        const taken = (index: number) => (whole ? !rest.has(index) : indexes.includes(index));
+        const all = Array.from({ length: pack.count }, (_, index): Place => [seq, index]);
+        // Of a message that could not be read, events may be parked on their own now: their places stand for it from here on.
+        const rest = whole ? await state.stillParked(all, upTo) : [];
+        const left = new Set(rest.map(([, index]) => index));
+        const taken = (index: number) => (whole ? !left.has(index) : indexes.includes(index));
+        batch.park(seq, rest);
         batch.add(seq, message, taken);
         for (let i = 0; i < pack.count; i++) if (taken(i)) sids.push(pack.sid(i).slice());
         if (!whole) continue;
-        indexes.push(...rest);
         late.tally.add(pack);
         late.seqs.push(seq);
       }
-    const rows = await state.canonicalRowsOf(sids);
+    const rows = await state.canonicalRowsOf(sids, upTo);
     const at = deps.position();
     await writer.commit('events', { from: at, to: at }, async (client) => {
       await batch.write(client, deps.window, deps.now());

@@ -12,7 +12,7 @@ import { grantViews } from './identified-views.ts';
 import type { Zone } from './memory/ledger.ts';
 import { WHOLE_MESSAGE } from './memory/parked.ts';
 import type { Place } from './memory/parked-lists.ts';
-import { replayOf } from './memory/replay-parked.ts';
+import { refuseForAll, replayOf } from './memory/replay-parked.ts';
 import { rezonedAfter } from './memory/rezoned.ts';
 import { emptyForZone } from './migrate.ts';
 import { mergeReleased, type ParkedState } from './parked.ts';
@@ -151,11 +151,13 @@ export function startProjector(options: ProjectorOptions): Projector {
   async function take(record: Recorded, parked: readonly Place[]): Promise<void> {
     const { seq } = record;
     const places = parked.length === 0 ? parked : parked.filter(([at]) => at === seq);
-    if (places.some(([, index]) => index === WHOLE_MESSAGE)) batch.park(seq, places);
-    else {
+    if (places.some(([, index]) => index === WHOLE_MESSAGE)) {
+      refuseForAll(record);
+      batch.park(seq, places);
+    } else {
       const message = decodeMessage(record.bytes);
       // Before its position is committed: rows the replay has changed count as changed there.
-      if (replayOf(message) !== null) await release();
+      if (replayOf(message) !== null) await release(seq);
       if (places.length > 0) {
         const left = new Set(places.map(([, index]) => index));
         batch.park(seq, places);
@@ -167,18 +169,23 @@ export function startProjector(options: ProjectorOptions): Projector {
 
   /** As soon as the ledger has read these messages too; it may stand still while this stops. */
   async function parkedIn(from: number, to: number): Promise<Place[]> {
-    if (!options.parked) return [];
-    return Promise.race([options.parked.parkedIn(from, to), aborted]);
+    return options.parked ? unlessAborted(options.parked.parkedIn(from, to)) : [];
   }
+  const unlessAborted = <T>(answer: Promise<T>): Promise<T> => Promise.race([answer, aborted]);
 
   /** What was left out and is applied now; the ledger has read at least as far as the tables. */
-  async function release(): Promise<void> {
+  async function release(seq: number): Promise<void> {
     // Heaps without keys take nothing twice: when they are made whole.
-    if (!options.parked || filling || !keeps('events')) return;
+    const { parked } = options;
+    if (!parked || filling || !keeps('events')) return;
     await drain();
     const live = batch;
     const merged = await mergeReleased({
-      ...{ writer, store, window, now, live, state: options.parked },
+      ...{ writer, store, window, now, live, seq },
+      state: {
+        stillParked: (places, at) => unlessAborted(parked.stillParked(places, at)),
+        canonicalRowsOf: (sids, at) => unlessAborted(parked.canonicalRowsOf(sids, at)),
+      },
       position: () => position.events,
     });
     if (merged > 0) log('info', { events: merged }, 'events that were parked are in the tables now');
@@ -231,7 +238,13 @@ export function startProjector(options: ProjectorOptions): Projector {
       const following = new AbortController();
       const signal = AbortSignal.any([stopping.signal, following.signal]);
       const messages = store.follow('EVT', { from, signal })[Symbol.asyncIterator]();
-      let next = messages.next();
+      /** Whoever awaits it has its end; it may come while a commit is waited for, and then nobody does yet. */
+      const ask = () => {
+        const asked = messages.next();
+        asked.catch(() => undefined);
+        return asked;
+      };
+      let next = ask();
       try {
         for (;;) {
           if (Math.max(position.events, spare.seq, batch.seq) >= until) {
@@ -249,7 +262,7 @@ export function startProjector(options: ProjectorOptions): Projector {
           const [first, last] = [result.value[0], result.value.at(-1)];
           const parked = first && last ? await parkedIn(first.seq, last.seq) : [];
           for (const record of result.value) await take(record, parked);
-          next = messages.next();
+          next = ask();
         }
       } catch (error) {
         if (error instanceof Rewound) {
@@ -325,13 +338,13 @@ export function startProjector(options: ProjectorOptions): Projector {
     filling = options.shadow !== undefined && (await writer.read(isFilling));
     // What the ledger of another program has applied meanwhile.
     if (options.parked && keeps('events')) await parkedIn(1, position.events);
-    await release();
+    await release(position.events);
     opened = true;
     moved();
     if (!keeps('events') && !keeps('customers')) return;
     if (filling) {
       await fill();
-      await release();
+      await release(position.events);
     }
     await Promise.all([keeps('events') ? followLog() : undefined, fold ? syncCustomers(fold) : undefined]);
   }

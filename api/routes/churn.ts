@@ -1,14 +1,7 @@
-// What churn means here, what classifiers may know, and training them from the log.
+// What churn means here, and what classifiers may know.
 import { z } from '@hono/zod-openapi';
-import {
-  CHURN_KINDS,
-  type ChurnDefinition,
-  churnDefinitionSchema,
-  DEFAULT_CHURN,
-  DEFAULT_CONTRACTUAL,
-} from '#domain/churn-definition.ts';
+import { CHURN_KINDS, type ChurnDefinition, churnDefinitionSchema, DEFAULT_CHURN } from '#domain/churn-definition.ts';
 import { FEATURE_SET, FEATURES } from '#domain/churn-features.ts';
-import { CHURN_MODELS } from '#domain/models/churn-model.ts';
 import type { Deps } from '../deps.ts';
 import type { Predictions } from '../predict/service.ts';
 import { Problem } from '../problem.ts';
@@ -33,12 +26,9 @@ const WHY: Readonly<Record<string, string>> = {
   'activity-with-contract':
     'active_within_days belongs to purchases: under contract the subscription itself says who is active',
 };
-const Free = z.record(z.string(), z.unknown());
 
 export function churnRoutes(deps: Deps, predictions: Predictions) {
   const inForce = (): ChurnDefinition[] => predictions.definitionsAt(predictions.now().seq);
-  const definitionOf = (kind: ChurnDefinition['kind']): ChurnDefinition =>
-    inForce().find((each) => each.kind === kind) ?? (kind === 'contractual' ? DEFAULT_CONTRACTUAL : DEFAULT_CHURN);
 
   return createRouter()
     .openapi(
@@ -125,42 +115,5 @@ export function churnRoutes(deps: Deps, predictions: Predictions) {
           { ...FEATURE_SET, features: FEATURES.map(({ of: _, range, ...rest }) => ({ ...rest, range: [...range] })) },
           200,
         ),
-    )
-    .openapi(
-      route({
-        method: 'post',
-        path: '/api/train',
-        permission: 'model:write',
-        tags: ['churn'],
-        summary: 'Train a churn model from the log, on rows as they were known at past cut-offs',
-        request: jsonBody(
-          z.strictObject({
-            kind: z.enum(CHURN_MODELS),
-            definition: z.enum(CHURN_KINDS).optional().describe('contractual for churn-cox; else non-contractual'),
-            cutoffs: z.int().min(1).max(12).default(4).describe('At most so many, one horizon apart'),
-            lateness_days: z.int().min(0).max(90).optional().describe('7 with live input, else 0'),
-            deploy: z.boolean().default(false),
-          }),
-          {
-            'a classifier of purchases': { kind: 'churn-logistic' },
-            'of subscriptions, and in force': { kind: 'churn-logistic', definition: 'contractual', deploy: true },
-          },
-        ),
-        responses: { 200: jsonAnswer('The model with its metrics, or ok: false and why', Free) },
-      }),
-      async (c) => {
-        const { kind, definition, cutoffs, lateness_days, deploy } = c.req.valid('json');
-        if (deploy && !c.var.principal.permissions.has('model:deploy'))
-          throw new Problem('forbidden', 'this role may train but not deploy; leave deploy out');
-        const request = {
-          estimator: kind,
-          definition: definitionOf(definition ?? (kind === 'churn-cox' ? 'contractual' : 'non-contractual')),
-          cutoffs,
-          latenessDays: lateness_days ?? null,
-          deploy,
-          by: c.var.principal.id,
-        };
-        return c.json(await deps.churn.train(request), 200);
-      },
     );
 }

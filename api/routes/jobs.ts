@@ -21,7 +21,13 @@ const JobAnswer = z.object({
   requested_at: Time,
   started_at: Time,
   ended_at: Time,
-  failure: z.object({ reason: z.enum(JOB_FAILURES), message: z.string() }).nullable(),
+  failure: z
+    .object({
+      reason: z.enum(JOB_FAILURES),
+      code: z.string().optional().describe('Of what was refused, where the kind of job tells them apart'),
+      message: z.string(),
+    })
+    .nullable(),
   result: z.unknown().optional().describe('Once it has succeeded; of one job only, not in the list'),
   log: z.array(z.object({ at: z.string(), text: z.string() })).optional(),
 });
@@ -65,7 +71,9 @@ export function jobRoutes(
   /** Whoever may ask for a job may also end it, ask again, and have its file. */
   const mayAsk = (job: JobView, permissions: ReadonlySet<string>): void => {
     const kind = kindOf(job);
-    if (kind) mayAskFor(kind, job.params, permissions);
+    for (const needed of [kind?.permission, kind?.alsoNeeds?.(job.params)])
+      if (needed && !permissions.has(needed))
+        throw new Problem('forbidden', `this job of kind ${job.kind} needs the permission ${needed}`);
   };
   const withResult = async (job: JobView): Promise<z.infer<typeof JobAnswer>> => ({
     ...shown(job),
@@ -196,14 +204,9 @@ export function jobRoutes(
   return router;
 }
 
-function mayAskFor(kind: JobKind, params: Readonly<Record<string, unknown>>, permissions: ReadonlySet<string>): void {
-  for (const needed of [kind.permission, ...(kind.needs?.(params) ?? [])])
-    if (!permissions.has(needed))
-      throw new Problem('forbidden', `such jobs of kind ${kind.name} need the permission ${needed}`);
-}
+const AtOnce = jsonAnswer('What was asked for without a job; nothing is kept', z.record(z.string(), z.unknown()));
 
-function addKind(router: ReturnType<typeof createRouter>, kind: JobKind, jobs: Deps['jobs']): void {
-  const { name } = kind;
+function addKind(router: ReturnType<typeof createRouter>, { name, ...kind }: JobKind, jobs: Deps['jobs']): void {
   router.openapi(
     route({
       method: 'post',
@@ -212,12 +215,24 @@ function addKind(router: ReturnType<typeof createRouter>, kind: JobKind, jobs: D
       tags: ['jobs'],
       summary: kind.summary,
       request: { headers: Key, ...jsonBody(kind.body, kind.examples as Record<string, Record<string, unknown>>) },
-      responses: { 202: jsonAnswer('It waits or runs: GET its Location', JobAnswer) },
+      responses: {
+        ...(kind.atOnce ? { 200: AtOnce } : ({} as { 200: typeof AtOnce })),
+        202: jsonAnswer('It waits or runs: GET its Location', JobAnswer),
+      },
     }),
     async (c) => {
       const key = c.req.valid('header')['idempotency-key'] ?? null;
       const params = c.req.valid('json');
-      mayAskFor(kind, params, c.var.principal.permissions);
+      const needed = kind.alsoNeeds?.(params);
+      if (needed && !c.var.principal.permissions.has(needed))
+        throw new Problem(
+          'forbidden',
+          `this role may ask for a ${name}, but not with ${needed.split(':')[1]}; leave it out`,
+        );
+      const answer = (await kind.atOnce?.(params)) ?? null;
+      if (answer?.ok === false)
+        throw new Problem('data-refused', answer.reason.message, { extra: { code: answer.reason.code } });
+      if (answer !== null) return c.json(answer.value as Record<string, unknown>, 200);
       const asked = await jobs.request(name, params, key, c.var.principal.id);
       if (!asked.ok)
         throw new Problem(

@@ -131,21 +131,17 @@ export function fitPurchases<Model extends string, Name extends string>(
 function describe({ frequency, recency, T, weight }: CompressedSummary) {
   let n = 0;
   let repeats = 0;
-  let repeaters = 0;
   let exposure = 0;
   let longest = 0;
   let everybodyAlive = true;
   for (let i = 0; i < weight.length; i++) {
     n += weight[i]!;
     repeats += weight[i]! * frequency[i]!;
-    if (frequency[i]! > 0) {
-      repeaters += weight[i]!;
-      if (recency[i]! < T[i]!) everybodyAlive = false;
-    }
+    if (frequency[i]! > 0 && recency[i]! < T[i]!) everybodyAlive = false;
     exposure += weight[i]! * T[i]!;
     longest = Math.max(longest, T[i]!);
   }
-  return { n, repeats, repeaters, exposure, longest, everybodyAlive };
+  return { n, repeats, exposure, longest, everybodyAlive };
 }
 
 /** Newton from each start; the first maximum that converged, else the highest value found. */

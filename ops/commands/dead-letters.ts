@@ -38,7 +38,7 @@ export const deadLetters: Command = {
   summary: 'customers with an event that could not be applied: list, show, try again',
   help: `
 axiom47 dead-letters list [--limit 50] [--after N] [--data-dir DIR] [--json]
-axiom47 dead-letters show SEQ [--json]
+axiom47 dead-letters show SEQ[/INDEX] [--json]
 axiom47 dead-letters replay [--json]
 
 An event that cannot be applied is tried three times; then its customer is parked: later events wait behind it in order, answers about the
@@ -51,12 +51,12 @@ Example: axiom47 dead-letters list
     const { values, positionals } = parseCommand(argv, { limit: { type: 'string' }, after: { type: 'string' } });
     const [verb = 'list', place] = positionals;
     if (!['list', 'replay'].includes(verb) && !(verb === 'show' && place !== undefined))
-      throw new UsageError('dead-letters list, dead-letters show SEQ, or dead-letters replay');
+      throw new UsageError('dead-letters list, dead-letters show SEQ[/INDEX], or dead-letters replay');
     if (values.limit !== undefined && !(/^\d{1,3}$/.test(values.limit) && +values.limit >= 1 && +values.limit <= 500))
       throw new UsageError(`--limit ${values.limit}: a whole number from 1 to 500`);
     if (values.after !== undefined && !/^\d{1,9}$/.test(values.after))
       throw new UsageError(`--after ${values.after}: take it from the last line of the page before`);
-    if (verb === 'show' && !/^\d{1,15}$/.test(place!))
+    if (verb === 'show' && !PLACE.test(place!))
       throw new UsageError(`${place}: a log position, as \`axiom47 dead-letters list\` shows them`);
     return withServer(dataDirOf(values['data-dir']), { io }, async (client) => {
       if (verb === 'replay') {
@@ -72,7 +72,7 @@ Example: axiom47 dead-letters list
         return done.parked === 0 ? 0 : 1;
       }
       if (verb === 'show') {
-        const letter = await find(client, Number(place));
+        const letter = await find(client, place!);
         if (!letter)
           throw new UsageError(`nothing waits for position ${place}; \`axiom47 dead-letters list\` shows what does`);
         print(io, values.json, letter, () => inWords(letter));
@@ -90,7 +90,7 @@ Example: axiom47 dead-letters list
               table(
                 ['position', 'customer', 'reason', 'detail', 'tries', 'events', 'last', 'scores'],
                 page.items.map((each) => [
-                  each.seq,
+                  `${each.seq}/${each.index}`,
                   each.customer_id ?? '(not known)',
                   each.reason,
                   each.detail,
@@ -108,10 +108,15 @@ Example: axiom47 dead-letters list
   },
 };
 
-async function find(client: Client, seq: number): Promise<Letter | null> {
+/** SEQ: the first that waits for something of that message; SEQ/INDEX: for this of it (-1: the whole). */
+const PLACE = /^(\d{1,15})(?:\/(-1|\d{1,9}))?$/;
+
+async function find(client: Client, place: string): Promise<Letter | null> {
+  const [, seq, index] = PLACE.exec(place)!;
+  const wanted = (each: Letter) => each.seq === Number(seq) && (index === undefined || each.index === Number(index));
   for (let after: number | null = 0; after !== null; ) {
     const page: Page = await client.call<Page>('GET', `/api/dead-letters?limit=500&after=${after}`);
-    const found = page.items.find((each) => each.seq === seq);
+    const found = page.items.find(wanted);
     if (found) return found;
     after = page.next;
   }

@@ -1,101 +1,190 @@
-// Training churn models from the log, from the command line.
+// Training models from the log, from the command line: a job of the running server (or of one started for the time), watched until it ends.
 import { CHURN_KINDS } from '#domain/churn-definition.ts';
-import { CHURN_MODELS } from '#domain/models/churn-model.ts';
+import { TRAINED_KINDS } from '#processors/training/plan.ts';
+import type { TrainingCheck } from '#processors/training/training-check.ts';
 import { type Client, dataDirOf, withServer } from '../client.ts';
+import type { TrainResult } from '../jobs/train.ts';
+import { doJob } from '../jobs/watch.ts';
+import { daysOf } from './churn.ts';
 import { type Command, type Io, UsageError } from './command.ts';
-import { parseCommand, print } from './options.ts';
+import { parseCommand, print, table } from './options.ts';
 
-export interface Trained {
-  ok: boolean;
-  model: string;
-  message?: string;
-  id?: string;
-  deployed?: boolean;
-  cutoffs?: number[];
-  rows?: Record<'train' | 'calibrate' | 'test', { n: number; lost: number }>;
-  metrics?: { auc: number | null; brier: number | null; calibrationSlope: number | null } | null;
-  naive?: { rate: number; brier: number } | null;
-  concordance?: number | null;
-  diagnostics?: { code: string; message: string }[];
+/** What a churn model's result says besides. */
+interface ChurnFindings {
+  cutoffs: number[];
+  rows: Record<'train' | 'calibrate' | 'test', { n: number; lost: number }>;
+  metrics: { auc: number | null; brier: number | null; calibrationSlope: number | null } | null;
+  naive: { rate: number; brier: number } | null;
+  concordance: number | null;
+  lambda: number | null;
+  diagnostics: { code: string; message: string }[];
 }
 
 export const train: Command = {
   name: 'train',
-  summary: 'train a churn model from the log, judged on customers it has not seen',
+  summary: 'train a model from the log, judged on customers it has not seen; --dry-run says what is missing',
   help: `
-axiom47 train churn-logistic [--definition non-contractual|contractual] [--cutoffs N] [--lateness DAYS] [--deploy] [--data-dir DIR] [--json]
-axiom47 train churn-cox [--deploy]
+axiom47 train churn-logistic [--definition non-contractual|contractual] [--horizon 60d] [--cutoffs N] [--lateness DAYS] [--seed N]
+  [--without NAME,NAME…] [--deploy] [--dry-run] [--data-dir DIR] [--json]
+axiom47 train churn-cox [--without NAME,…] [--deploy] [--dry-run]
+axiom47 train clv [--deploy] [--dry-run]
 
-churn-logistic: a classifier of the definition's horizon, on what was known of each customer at up to N past moments (4), one horizon apart;
-calibrated and judged at the last of them on customers it never saw, beside the rate everybody would be given without a model.
+churn-logistic (or churn): a classifier of the definition's horizon, on what was known of each customer at up to N past moments (4), one horizon
+apart; calibrated and judged at the last of them on customers it never saw, beside the rate everybody would be given without a model.
 churn-cox: how long subscriptions last, by plan, price and attributes; answers any horizon within what was observed.
---lateness: days in which late events may still arrive before a label counts (7 with live input, else 0).
-The same log trained again is the same version. --deploy puts it in force; without it: axiom47 model deploy ID.
+clv: purchases and money of buyers; BG/NBD unless a rival is clearly better.
+--dry-run: how many labels have matured, who is left out and why, what is missing and how far; for buyers also how many of those silent for 30,
+60, 90 … days came back. Nothing is written; exit code 2 when something required is missing.
+--lateness: days in which late events may still arrive before a label counts (7 with live input, else 0). --seed: who learns, who calibrates and
+who judges. --without: features the model must not know (attributes as attribute:NAME).
+The same log and seed trained again are the same version. --deploy puts it in force; without it: axiom47 model deploy ID.
+The job outlives this command; a server that ends meanwhile goes on with it.
 
+Example: axiom47 train churn --dry-run
 Example: axiom47 train churn-logistic --definition contractual --deploy
 `,
   async run(argv, io) {
     const { values, positionals } = parseCommand(argv, {
       definition: { type: 'string' },
+      horizon: { type: 'string' },
       cutoffs: { type: 'string' },
       lateness: { type: 'string' },
+      seed: { type: 'string' },
+      without: { type: 'string' },
       deploy: { type: 'boolean' },
+      'dry-run': { type: 'boolean' },
     });
-    const [kind] = positionals;
-    if (!CHURN_MODELS.some((each) => each === kind)) throw new UsageError(`train ${CHURN_MODELS.join(' or train ')}`);
+    const kind = positionals[0] === 'churn' ? 'churn-logistic' : positionals[0];
+    if (positionals.length > 1 || !TRAINED_KINDS.some((each) => each === kind))
+      throw new UsageError(`train ${TRAINED_KINDS.join(' or train ')}`);
     if (values.definition !== undefined && !CHURN_KINDS.some((each) => each === values.definition))
       throw new UsageError(`--definition ${values.definition}: ${CHURN_KINDS.join(' or ')}`);
-    const whole = (option: 'cutoffs' | 'lateness', most: number): number | undefined => {
-      const text = values[option];
-      if (text === undefined) return undefined;
-      if (!/^\d{1,2}$/.test(text) || Number(text) > most)
-        throw new UsageError(`--${option} ${text}: a whole number up to ${most}`);
-      return Number(text);
-    };
+    if (values.deploy && values['dry-run']) throw new UsageError('a dry run makes no model: leave --deploy out');
     const body = {
       kind,
-      definition: values.definition,
-      cutoffs: whole('cutoffs', 12),
-      lateness_days: whole('lateness', 90),
-      deploy: values.deploy ?? false,
+      ...(values.definition !== undefined && { definition: values.definition }),
+      ...(values.horizon !== undefined && { horizon_days: daysOf('--horizon', values.horizon) }),
+      ...whole('cutoffs', 'cutoffs', values.cutoffs, 1, 12),
+      ...whole('lateness', 'lateness_days', values.lateness, 0, 90),
+      ...whole('seed', 'seed', values.seed, 0, 2 ** 31 - 1),
+      ...(values.without !== undefined && { without: values.without.split(',').map((name) => name.trim()) }),
     };
-    return withServer(dataDirOf(values['data-dir']), { io, settle: values.deploy ?? false }, async (client) => {
-      const trained = await trainModel(client, body, io);
-      print(io, values.json, trained, () => describeTraining(trained));
-      return trained.ok ? 0 : 2;
+    const deploy = values.deploy ?? false;
+    return withServer(dataDirOf(values['data-dir']), { io, settle: deploy }, async (client) => {
+      if (values['dry-run']) {
+        const check = await client.call<TrainingCheck>('POST', '/api/jobs/train', { ...body, dry_run: true });
+        print(io, values.json, check, () => describeCheck(check));
+        return check.ready ? 0 : 2;
+      }
+      const ended = await trainOf(client, { ...body, deploy }, io);
+      if (ended.result === null) return ended.code;
+      const { id: job, result } = ended;
+      print(io, values.json, { job, ...result }, () => describeTraining(result));
+      return 0;
     });
   },
 };
 
-/** A refusal is an answer here, not an error. */
-export async function trainModel(client: Client, body: object, io: Io): Promise<Trained> {
-  io.stderr('reading the log as it was known at each cut-off …\n');
-  const trained = await client.call<Trained>('POST', '/api/train', body);
-  if (!trained.ok) io.stderr(`axiom47: ${trained.model} was not trained: ${trained.message}\n`);
-  for (const { message } of trained.diagnostics ?? []) io.stderr(`  note: ${message}\n`);
-  return trained;
+/** The job with what it found worth saying. */
+export async function trainOf(client: Client, body: object, io: Io): ReturnType<typeof doJob<TrainResult>> {
+  const ended = await doJob<TrainResult>(client, 'train', body, io);
+  if (ended.result === null) return ended;
+  const { id, refused, diagnostics } = ended.result;
+  if (refused)
+    io.stderr(
+      `model ${id} was trained but NOT put in force (${refused.code}): ${refused.message}; what was in force before stays. To use it all the same: axiom47 model deploy ${id} --yes\n`,
+    );
+  for (const { message } of diagnostics as ChurnFindings['diagnostics'])
+    if (!refused?.message.startsWith(message)) io.stderr(`  note: ${message}\n`);
+  return ended;
+}
+
+function whole(option: string, name: string, text: string | undefined, least: number, most: number) {
+  if (text === undefined) return {};
+  if (!/^\d{1,10}$/.test(text) || Number(text) < least || Number(text) > most)
+    throw new UsageError(`--${option} ${text}: a whole number from ${least} to ${most}`);
+  return { [name]: Number(text) };
 }
 
 const day = (value: number) => new Date(value * 86_400_000).toISOString().slice(0, 10);
+const count = (value: number) => value.toLocaleString('en-US');
 const shown = (value: number | null | undefined) =>
   value === null || value === undefined ? 'undefined' : value.toFixed(4);
 
-export function describeTraining({ id, deployed, rows, cutoffs, metrics, naive, concordance, ok }: Trained): string {
-  if (!ok || !rows) return 'no model';
+export function describeTraining(result: TrainResult): string {
+  const { id, deployed, kind } = result;
   const lines = [`${id}${deployed ? ' is in force' : `  (axiom47 model deploy ${id})`}`];
-  if (metrics) {
+  if (kind === 'clv') {
+    const { served, reason } = result.rivals as { served: string; reason: string };
+    lines.push(`customers ${count(result.customers as number)}; ${served} answers: ${reason}`);
+    return lines.join('\n');
+  }
+  const { rows, cutoffs, metrics, naive, concordance, lambda } = result as unknown as ChurnFindings;
+  if (metrics)
     lines.push(
       `rows      ${Object.entries(rows)
-        .map(([part, { n, lost }]) => `${part} ${n.toLocaleString('en-US')} (${lost.toLocaleString('en-US')} lost)`)
+        .map(([part, { n, lost }]) => `${part} ${count(n)} (${count(lost)} lost)`)
         .join(', ')}`,
-      `cut-offs  ${(cutoffs ?? []).map(day).join(', ')}`,
+      `cut-offs  ${cutoffs.map(day).join(', ')}`,
       `AUC       ${shown(metrics.auc)}`,
       `Brier     ${shown(metrics.brier)}  (everybody at the rate ${shown(naive?.rate)}: ${shown(naive?.brier)})`,
       `slope     ${shown(metrics.calibrationSlope)}  (1 = calibrated)`,
+      `penalty   ${lambda?.toPrecision(3)}, by cross-validation that keeps a customer on one side`,
     );
-  } else
+  else
     lines.push(
-      `subscriptions ${rows.train.n.toLocaleString('en-US')}, ${rows.train.lost.toLocaleString('en-US')} ended; concordance ${shown(concordance)}`,
+      `subscriptions ${count(rows.train.n)}, ${count(rows.train.lost)} ended; concordance ${shown(concordance)}`,
     );
   return lines.join('\n');
+}
+
+export function describeCheck(check: TrainingCheck): string {
+  const { kind, asOf, customers, excluded, checklist, ready, cutoffs, windows, proposed, definition } = check;
+  const parts = [
+    `${kind} as of ${asOf.at}: ${count(customers)} customers${definition ? `, ${definition.kind}, ${definition.horizonDays} days ahead` : ''}`,
+    table(
+      ['', 'asked', 'found', 'missing', 'by'],
+      checklist.map(({ item, unit, asked, found, missing, required, by }) => [
+        `${missing === 0 ? 'ok' : required ? 'NO' : '(no)'}  ${item}`,
+        `${count(asked)} ${unit}`,
+        found,
+        missing,
+        by,
+      ]),
+    ),
+  ];
+  if (cutoffs.length > 0)
+    parts.push(
+      table(
+        ['cut-off', 'eligible', 'lost', 'kept', ''],
+        cutoffs.map(({ at, eligible, lost, kept, used }) => [
+          at,
+          eligible,
+          lost,
+          kept,
+          used ? '' : 'left out: one end only',
+        ]),
+      ),
+    );
+  if (excluded.length > 0)
+    parts.push(
+      table(
+        ['not asked about', 'customers'],
+        excluded.map(({ reason, customers: n }) => [reason, n]),
+      ),
+    );
+  if (windows.length > 0)
+    parts.push(
+      `${table(
+        ['silent for', 'customers', 'came back', 'share'],
+        windows.map(({ days, silent, returned, rate }) => [
+          `${days} days`,
+          silent,
+          returned,
+          rate === null ? null : `${(100 * rate).toFixed(1)} %`,
+        ]),
+      )}\n${proposed ? `proposed: ${proposed.days} days: ${proposed.why}` : 'no proposal: too few were ever silent so long'}`,
+    );
+  parts.push(ready ? 'ready to train' : 'not enough yet: see NO above');
+  return parts.join('\n\n');
 }

@@ -31,6 +31,8 @@ export interface Seeding {
   truth: Truth;
   /** Fills the demo unless that was done before; resolves when the first answers are there. */
   run(steps: SeedSteps): Promise<void>;
+  /** Resolves when the log holds the made-up history, with what it was made of. */
+  generated(): Promise<{ source: string; seed: number; customers: number; weeks: number }>;
 }
 
 export function seedDemo({ dir, gateway, log }: SeedDeps): Seeding {
@@ -39,8 +41,10 @@ export function seedDemo({ dir, gateway, log }: SeedDeps): Seeding {
   const done = (): boolean =>
     existsSync(marker) && (JSON.parse(readFileSync(marker, 'utf8')) as { seeded?: boolean }).seeded === true;
 
+  const held = Promise.withResolvers<void>();
+
   async function run(steps: SeedSteps): Promise<void> {
-    if (done()) return;
+    if (done()) return held.resolve();
     const begun = performance.now();
     const lap = () => `${((performance.now() - begun) / 1000).toFixed(1)} s`;
     const { events, truth: whole } = generateDemo();
@@ -65,6 +69,7 @@ export function seedDemo({ dir, gateway, log }: SeedDeps): Seeding {
     }
     steps.progress(`demo: ${events.length.toLocaleString('en-US')} events stored (${lap()})`);
     await steps.held(lastSeq);
+    held.resolve();
     steps.progress(`demo: ledgers and tables hold them (${lap()})`);
     const fitted = await steps.fit({ kind: 'clv', asOf: null, deploy: true, by: 'system' });
     if (fitted.ok !== true) throw new Error(`the demo's model cannot be fitted: ${String(fitted.message)}`);
@@ -76,5 +81,12 @@ export function seedDemo({ dir, gateway, log }: SeedDeps): Seeding {
     log.info({ events: events.length, ms: Math.round(performance.now() - begun) }, 'demo seeded');
   }
 
-  return { truth, run };
+  return {
+    truth,
+    run,
+    async generated() {
+      await held.promise;
+      return { source: DEMO_SOURCE, seed: DEMO.seed, customers: DEMO.customers, weeks: DEMO.weeks };
+    },
+  };
 }

@@ -3,7 +3,7 @@ import { DEFAULT_CONTRACTUAL } from '#domain/churn-definition.ts';
 import type { ImportMapping } from '#domain/import-mapping.ts';
 import type { Client } from '../client.ts';
 import type { Io } from '../commands/command.ts';
-import { describeTraining, trainModel } from '../commands/train.ts';
+import { describeTraining, trainOf } from '../commands/train.ts';
 
 interface FitAnswer {
   ok: boolean;
@@ -51,7 +51,7 @@ async function trainSubscriptions(client: Client, { snapshot }: ImportMapping, i
     );
   }
   for (const kind of ['churn-logistic', 'churn-cox']) {
-    const trained = await trainModel(client, { kind, definition: 'contractual', deploy: true }, io);
-    if (trained.ok) io.stderr(`${describeTraining(trained)}\n`);
+    const { result } = await trainOf(client, { kind, definition: 'contractual', deploy: true }, io);
+    if (result !== null) io.stderr(`${describeTraining(result)}\n`);
   }
 }

@@ -126,7 +126,7 @@ export const scoreJob = (deps: ScoreDeps): JobOfKind => ({
   summary:
     'Score everybody at one position of the log, into a file; against an earlier scoring: who moved band and why',
   permission: 'customer:read',
-  needs: (params) => (params.identified === true ? ['customer:read-identified'] : []),
+  alsoNeeds: (params) => (params.identified === true ? 'customer:read-identified' : null),
   body,
   examples: {
     'everybody now, as CSV': {},

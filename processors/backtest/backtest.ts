@@ -12,13 +12,14 @@ import {
 import { ok, type Result, refuse } from '#domain/result.ts';
 import type { Offsets } from '#domain/time.ts';
 import type { Ledger, LedgerOptions } from '#projections/memory/ledger.ts';
+import { erasedSince } from '#projections/memory/past/erased-since.ts';
 import { everybodyAt } from '#projections/memory/past/everybody.ts';
 import { trainingStatistics } from '#projections/memory/training-statistics.ts';
 import type { EventStore } from '#streams/event-store.ts';
-import { endOf, latenessOf } from '../training/churn-job.ts';
+import { knownLedgers } from '../training/known-ledgers.ts';
 import { ledgersOf } from '../training/ledgers.ts';
+import { endOf, latenessOf } from '../training/training-rows.ts';
 import { type ChurnMetrics, churnCutoff, daysNeeded } from './churn-cutoff.ts';
-import { knownLedgers } from './known-ledgers.ts';
 import { type CutoffVerdict, type ValueMetrics, type ValueModel, valueCutoff } from './value-cutoff.ts';
 
 export interface Backtest {
@@ -111,6 +112,12 @@ export async function backtest(
       { ...job.ledger, maxCustomers },
       passed,
     );
+    // The job's position may be of long ago: whoever was erased since is in no fit (facts §8), and gone from what came, too.
+    const erased = await erasedSince(store, job.seq, await store.lastSequence('EVT'));
+    for (const ledger of [settledLedger, ...ledgers]) {
+      ledger.forget(erased);
+      ledger.flushColumns();
+    }
     const say = (day: number) =>
       report.progress((walk + 1) * job.seq, walks * job.seq, `judging what was foretold on ${dateOf(day)}`);
     const tell = (day: number, verdict: Result<Exclude<CutoffAnswer, { metrics: null }>, string>) =>

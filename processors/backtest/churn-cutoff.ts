@@ -13,6 +13,7 @@ import {
   rowsOfCutoffs,
   survivalRows,
 } from '../training/churn-rows.ts';
+import type { Refusal } from '../training/refusal.ts';
 import { type ChurnTraining, trainCox, trainLogistic } from '../training/train-churn.ts';
 import { type ChurnVerdict, judgeChurn } from './judge-value.ts';
 import { probeLeakage } from './leakage.ts';
@@ -68,7 +69,7 @@ export async function churnCutoff(
   const used = { sid: rows.customer, row: (i: number) => rows.features[i] };
   const leakage = probeLeakage(rowOf, used, day, known, settled, seed);
   const learned = await rowsOfCutoffs(definition, days.slice(1), knownOn, known);
-  const trained: [Estimator, Result<ChurnTraining<ChurnModel>, string>][] = [
+  const trained: [Estimator, Result<ChurnTraining<ChurnModel>, Refusal>][] = [
     ['churn-logistic', trainLogistic(definition, learned)],
   ];
   if (definition.kind === 'contractual')
@@ -76,7 +77,7 @@ export async function churnCutoff(
   const metrics: ChurnMetrics = { definition, customers: rows.label.length, lost, models: {}, undefined: {} };
   const rate = learned.label.length === 0 ? null : learned.label.reduce((sum, y) => sum + y, 0) / learned.label.length;
   for (const [name, training] of trained) {
-    const verdict = training.ok ? judge(training.value, rows, question, known, rate) : training;
+    const verdict = training.ok ? judge(training.value, rows, question, known, rate) : refuse(training.reason.message);
     metrics.models[name] = verdict.ok ? verdict.value : null;
     if (!verdict.ok) metrics.undefined[name] = verdict.reason;
   }

@@ -4,6 +4,8 @@ import type { Result } from '#domain/result.ts';
 
 export interface JobRun {
   id: string;
+  /** Who asked. */
+  by: string;
   params: Readonly<Record<string, unknown>>;
   /** Outputs of the steps finished so far, in this attempt or an earlier one, by name. */
   steps: ReadonlyMap<string, unknown>;
@@ -16,8 +18,11 @@ export interface JobRun {
   signal: AbortSignal;
 }
 
+/** Why it cannot be done with these data: a sentence, with a code where programs should tell one from the other. */
+export type JobRefusal = string | { code: string; message: string };
+
 export interface JobWork {
   name: string;
-  /** The result (JSON); refuses with one sentence what cannot be done with these data. What throws is a failure of ours. */
-  run(job: JobRun): Promise<Result<unknown, string>>;
+  /** The result (JSON); refuses what cannot be done with these data. What throws is a failure of ours. */
+  run(job: JobRun): Promise<Result<unknown, JobRefusal>>;
 }

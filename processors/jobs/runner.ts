@@ -1,12 +1,12 @@
 // Does jobs one after the other, in the background. The log says what is to be done: what it calls queued is taken up, what it calls running at a
-// start was left by a process that died, and is taken up again from its last finished step.
+// start was left by a process that died, and is taken up again from its last finished step; one that stops in good order releases what it does.
 import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { job as decider, type Job, type JobCommand, type JobReason, MOST_TRIES } from '#domain/job.ts';
 import { ok, type Result, refuse } from '#domain/result.ts';
 import { handle, loadAll } from '#streams/control.ts';
 import { type EventStore, StoreUnavailable } from '#streams/event-store.ts';
-import type { JobWork } from './kind.ts';
+import type { JobRefusal, JobWork } from './kind.ts';
 
 export interface JobRunnerDeps {
   store: EventStore;
@@ -113,8 +113,12 @@ export async function startJobs({ store, kinds, artefacts, now, log }: JobRunner
     log.info({ job: id, kind: live.state.kind, attempt: number }, 'job started');
     const said = await outcome(id, live, number, signal);
     live.progress = null;
-    // Cancelled: the log says so already. Stopping: the next start goes on.
-    if (signal.aborted || said === null) return tell(id);
+    if (signal.aborted || said === null) {
+      // Cancelled: the log says so already. Stopping: the next start goes on, and this attempt does not count as a death.
+      if (stopping && live.state.status === 'running')
+        await say(id, { type: 'ReleaseJob', attempt: number, at: now() });
+      return tell(id);
+    }
     const ended = await say(id, said);
     const { status, failure, kind } = live.state;
     log.info({ job: id, kind, status, ms: now() - begun, ...(failure && { reason: failure.reason }) }, 'job ended');
@@ -122,13 +126,13 @@ export async function startJobs({ store, kinds, artefacts, now, log }: JobRunner
   }
 
   async function outcome(id: string, live: Live, number: number, signal: AbortSignal): Promise<JobCommand | null> {
-    const { kind, params } = live.state;
+    const { kind, params, by } = live.state;
     let toldAt = 0;
-    const fail = (reason: 'refused' | 'error', message: string): JobCommand => ({
+    const fail = (reason: 'refused' | 'error', why: JobRefusal): JobCommand => ({
       type: 'FailJob',
       attempt: number,
       reason,
-      message,
+      ...(typeof why === 'string' ? { message: why } : { code: why.code, message: why.message }),
       at: now(),
     });
     const work = kinds.find(({ name }) => name === kind);
@@ -138,6 +142,7 @@ export async function startJobs({ store, kinds, artefacts, now, log }: JobRunner
       const steps = new Map(live.state.steps.map(({ step, output }) => [step, artefacts.get(output)]));
       const result = await work.run({
         id,
+        by,
         params,
         steps,
         signal,
@@ -179,7 +184,7 @@ export async function startJobs({ store, kinds, artefacts, now, log }: JobRunner
         type: 'FailJob',
         attempt: state.attempt,
         reason: 'interrupted',
-        message: `the server ended ${MOST_TRIES} times while it ran; look at its log, then retry`,
+        message: `the server died ${MOST_TRIES} times while it ran; look at its log, then retry`,
         at: now(),
       });
     else if (state.status === 'queued' || state.status === 'running') enqueue(id);
@@ -242,7 +247,7 @@ export async function startJobs({ store, kinds, artefacts, now, log }: JobRunner
     async idle(): Promise<void> {
       while (running !== null || queue.length > 0) await working;
     },
-    /** What runs is left as it is: the next start goes on with it. */
+    /** What runs is released: the next start goes on with it. */
     async [Symbol.asyncDispose](): Promise<void> {
       stopping = true;
       (running as { abort: AbortController } | null)?.abort.abort();

@@ -53,24 +53,44 @@ export function addRows(
   }
 }
 
+/** What one cut-off gave. */
+export interface CutoffRows {
+  day: number;
+  /** Customers of whom the question could be asked then, and how many of them were lost. */
+  eligible: number;
+  lost: number;
+  /** False where everybody or nobody was lost: such a moment lies before the time the data speak of. */
+  used: boolean;
+}
+
 /**
  * Rows of several cut-offs, latest first, to learn from. A cut-off at which everybody stayed, or nobody, is before the time the data speak of
- * (a table of one day has no earlier ends) and is left out; one at which nobody was there ends the list.
+ * (a table of one day has no earlier ends) and is left out; one at which nobody was there ends the list. Within a cut-off by sid, so that sums
+ * over rows do not depend on whether a fold began at a snapshot.
+ *
+ * @param counted is told of each.
  */
 export async function rowsOfCutoffs(
   definition: ChurnDefinition,
   days: readonly number[],
   knownOn: (day: number) => Ledgers | Promise<Ledgers>,
   settled: Ledgers,
+  {
+    rowOf = featureRow,
+    counted = () => undefined,
+  }: { rowOf?: typeof featureRow; counted?: (cutoff: CutoffRows) => void } = {},
 ): Promise<ChurnRows> {
   const rows = createRows();
   for (const day of days) {
     const added = createRows();
-    addRows(added, definition, day, await knownOn(day), settled);
-    if (added.label.length === 0) break;
+    addRows(added, definition, day, await knownOn(day), settled, rowOf);
+    const eligible = added.label.length;
     const lost = added.label.reduce((sum, label) => sum + label, 0);
-    if (lost === 0 || lost === added.label.length) continue;
-    for (let row = 0; row < added.label.length; row++) {
+    const used = lost > 0 && lost < eligible;
+    counted({ day, eligible, lost, used });
+    if (eligible === 0) break;
+    if (!used) continue;
+    for (const row of bySid(added.customer)) {
       rows.features.push(added.features[row]!);
       rows.label.push(added.label[row]!);
       rows.day.push(day);
@@ -79,6 +99,12 @@ export async function rowsOfCutoffs(
   }
   return rows;
 }
+
+/** Positions in the order of the sids; of one sid as they stand. */
+const bySid = (customer: readonly string[]): number[] =>
+  customer
+    .map((_, i) => i)
+    .sort((a, b) => (customer[a]! < customer[b]! ? -1 : customer[a]! > customer[b]! ? 1 : a - b));
 
 /** One row per time under contract: days from its start to its end, or to `day` while it runs. */
 export interface SurvivalRows {
@@ -114,7 +140,15 @@ export function survivalRows(definition: ChurnDefinition, day: number, known: Le
       rows.customer.push(entries.sid);
     }
   }
-  return rows;
+  const order = bySid(rows.customer);
+  const sorted = <T>(column: readonly T[]): T[] => order.map((row) => column[row]!);
+  return {
+    features: sorted(rows.features),
+    entry: sorted(rows.entry),
+    duration: sorted(rows.duration),
+    eventObserved: sorted(rows.eventObserved),
+    customer: sorted(rows.customer),
+  };
 }
 
 /** More levels than this are an id or a free text, not a category. */

@@ -9,12 +9,14 @@ import { encodeFeatures, learnEncoding } from '#domain/models/feature-encoding.t
 import type { Diagnostic } from '#domain/models/fit.ts';
 import { groupCode, makeFolds } from '#domain/models/folds.ts';
 import { fitLogistic, type LogisticColumns, predictLogOdds } from '#domain/models/logistic.ts';
-import { crossValidate } from '#domain/models/logistic-path.ts';
+import { crossValidate, type ValidatedLambda } from '#domain/models/logistic-path.ts';
 import { type ScoreMetrics, scoreMetrics } from '#domain/models/metrics.ts';
 import { fit as fitCox } from '#domain/models/survival/cox.ts';
 import { argsort } from '#domain/numerics/argsort.ts';
 import { type Result, refuse } from '#domain/result.ts';
 import { type ChurnRows, type SurvivalRows, tableOf } from './churn-rows.ts';
+import { ownPair, samePairs } from './collinearity.ts';
+import { type Refusal, refusal } from './refusal.ts';
 
 export const PARTS = ['train', 'calibrate', 'test'] as const;
 type Part = (typeof PARTS)[number];
@@ -31,45 +33,76 @@ export interface ChurnTraining<Model> {
   concordance: number | null;
   /** Strength of the penalty, chosen by cross-validation. Null for Cox. */
   lambda: number | null;
+  /** What cross-validation said of each strength that was tried; empty where there was none. */
+  path: Pick<ValidatedLambda, 'lambda' | 'loss' | 'standardError' | 'nonzero'>[];
   diagnostics: Diagnostic[];
 }
 
-/** Fewer of either outcome teach nothing that would hold. */
-const LEAST = 25;
+export interface TrainOptions {
+  /** Of who learns, calibrates and judges. */
+  seed?: number;
+  /** Columns the model must not know. */
+  without?: readonly string[];
+  /** Share done, and with what it goes on. */
+  report?: (share: number, note: string) => void;
+}
 
-/** The same customer always falls into the same part: 60 % train, 20 % calibrate, 20 % test, by the random bits of the sid. */
-export const partOf = (sid: string): Part => {
-  const share = Number.parseInt(sid.slice(8, 16), 16) / 2 ** 32;
+/** Fewer of either outcome teach nothing that would hold. */
+export const LEAST = 25;
+const GOLDEN = (Math.sqrt(5) - 1) / 2;
+
+/**
+ * 60 % train, 20 % calibrate, 20 % test, by the random bits of the sid as a place on a circle: for one seed the same customer always falls into the
+ * same part. A seed turns the circle by so many golden ratios, which lie far apart (Weyl), so that other seeds judge on others.
+ */
+export const partOf = (sid: string, seed = 0): Part => {
+  const share = (Number.parseInt(sid.slice(8, 16), 16) / 2 ** 32 + seed * GOLDEN) % 1;
   return share < 0.6 ? 'train' : share < 0.8 ? 'calibrate' : 'test';
 };
+
+/** Which part each row is of, null for none: with several cut-offs the model never sees the last one, on which it is judged. */
+export function divide({ customer, day, label }: ChurnRows, seed = 0) {
+  const cutoffs = [...new Set(day)].sort((a, b) => a - b);
+  const last = cutoffs.at(-1);
+  const parts = customer.map((sid, i): Part | null => {
+    const part = partOf(sid, seed);
+    if (part === 'train') return cutoffs.length === 1 || day[i] !== last ? part : null;
+    return day[i] === last ? part : null;
+  });
+  const counts = Object.fromEntries(
+    PARTS.map((part) => {
+      const of = label.filter((_, i) => parts[i] === part);
+      return [part, { n: of.length, lost: of.reduce((sum, each) => sum + each, 0) }];
+    }),
+  ) as Record<Part, { n: number; lost: number }>;
+  return { cutoffs, parts, counts };
+}
 
 export function trainLogistic(
   definition: ChurnDefinition,
   rows: ChurnRows,
-): Result<ChurnTraining<ChurnLogistic>, string> {
-  const cutoffs = [...new Set(rows.day)].sort((a, b) => a - b);
-  const last = cutoffs.at(-1);
-  if (last === undefined) return refuse('no customer was eligible at any cut-off whose labels have settled');
-  // With several cut-offs the model never sees the last one, on which it is judged.
-  const parts = rows.customer.map((sid, i): Part | null => {
-    const part = partOf(sid);
-    if (part === 'train') return cutoffs.length === 1 || rows.day[i] !== last ? part : null;
-    return rows.day[i] === last ? part : null;
-  });
-  const counts = Object.fromEntries(
-    PARTS.map((part) => {
-      const of = rows.label.filter((_, i) => parts[i] === part);
-      return [part, { n: of.length, lost: of.reduce((sum, label) => sum + label, 0) }];
-    }),
-  ) as Record<Part, { n: number; lost: number }>;
+  { seed = 0, without = [], report = () => undefined }: TrainOptions = {},
+): Result<ChurnTraining<ChurnLogistic>, Refusal> {
+  const { cutoffs, parts, counts } = divide(rows, seed);
+  if (cutoffs.length === 0)
+    return refusal(
+      'too-little-data',
+      'no customer was eligible at any cut-off whose labels have settled, or all of them had the same end',
+    );
   for (const part of PARTS) {
     const { n, lost } = counts[part];
-    if (lost < LEAST || n - lost < LEAST)
-      return refuse(
-        `the ${part} rows hold ${lost} lost and ${n - lost} kept customers; at least ${LEAST} of each are needed: more customers, more cut-offs, or another horizon`,
-      );
+    const kept = n - lost;
+    if (lost >= LEAST && kept >= LEAST) continue;
+    const missing = [lost < LEAST ? `${LEAST - lost} lost` : '', kept < LEAST ? `${LEAST - kept} kept` : ''];
+    return refusal(
+      n > 0 && (lost === 0 || kept === 0) ? 'one-class' : 'too-little-data',
+      `the ${part} rows hold ${lost} lost and ${kept} kept customers; at least ${LEAST} of each are needed, ${missing.filter(Boolean).join(' and ')} are missing: more customers, more cut-offs, or another horizon`,
+    );
   }
   const { table, left } = tableOf(rows.features);
+  const pairs = takeOut(table, left, without);
+  const own = ownPair(pairs);
+  if (own) return refusal('collinearity', sayPair(own));
   const isTrain = (i: number) => parts[i] === 'train';
   const encoding = learnEncoding(table, [...table.keys()], { learnFrom: isTrain, missingIndicator: true });
   const encoded = encodeFeatures(table, encoding);
@@ -80,17 +113,23 @@ export function trainLogistic(
     features: encoded.features.map((column) => pick(column, 'train')),
     label: pick(label, 'train'),
   };
-  const codes = Float64Array.from(rows.customer, groupCode);
+  // Another seed also draws other folds.
+  const codes = Float64Array.from(rows.customer, (sid) => (groupCode(sid) ^ Math.imul(seed, 0x9e37_79b1)) >>> 0);
   const times = Float64Array.from(rows.day);
+  report(0.1, 'choosing the penalty by cross-validation');
   const chosen = chooseLambda(data, pick(codes, 'train'), pick(times, 'train'), definition.horizonDays);
+  report(0.8, 'fitting');
   const fitted = fitLogistic(data, { penalty: 'l2', lambda: chosen.lambda });
-  if (!fitted.ok) return refuse(fitted.message);
+  if (!fitted.ok) return refusal(fitted.reason, fitted.message);
+  if (fitted.diagnostics.some(({ code }) => code === 'separation'))
+    return refusal('separation', saySeparated(fitted.coefficients));
+  report(0.9, 'calibrating and judging');
   const logOdds = predictLogOdds(fitted, encoded.features, label.length);
   const calibration = chooseCalibration(
     { label: pick(label, 'calibrate'), score: pick(logOdds, 'calibrate') },
     pick(codes, 'calibrate'),
   );
-  if (!calibration.ok) return refuse(`calibration: ${calibration.reason}`);
+  if (!calibration.ok) return refusal('too-little-data', `calibration: ${calibration.reason}`);
   const testLabel = pick(label, 'test');
   const metrics = scoreMetrics({
     label: testLabel,
@@ -114,6 +153,7 @@ export function trainLogistic(
       naive: { rate, brier },
       concordance: null,
       lambda: chosen.lambda,
+      path: chosen.path,
       diagnostics: [...leftOut(left), ...chosen.diagnostics, ...fitted.diagnostics],
     },
   };
@@ -130,14 +170,19 @@ function chooseLambda(
   group: Float64Array,
   time: Float64Array,
   horizonDays: number,
-): { lambda: number; diagnostics: Diagnostic[] } {
+): Pick<ChurnTraining<never>, 'path' | 'diagnostics'> & { lambda: number } {
   const rows = data.label.length;
   const inTime = new Set(time).size > 2 ? makeFolds({ rows, group, time }, FOLDS, horizonDays) : refuse('one moment');
   const folds = inTime.ok ? inTime : makeFolds({ rows, group }, FOLDS);
   const validated = folds.ok ? crossValidate(data, { penalty: 'l2', count: LAMBDAS }, folds.value) : folds;
-  if (validated.ok) return { lambda: validated.value.best, diagnostics: validated.value.diagnostics };
+  if (validated.ok) {
+    const { best, path, diagnostics } = validated.value;
+    const told = path.map(({ lambda, loss, standardError, nonzero }) => ({ lambda, loss, standardError, nonzero }));
+    return { lambda: best, path: told, diagnostics };
+  }
   return {
     lambda: 1 / rows,
+    path: [],
     diagnostics: [{ code: 'lambda-not-validated', message: `the penalty is 1/rows: ${validated.reason}` }],
   };
 }
@@ -147,24 +192,48 @@ export function trainCox(
   definition: ChurnDefinition,
   rows: SurvivalRows,
   day: number,
-): Result<ChurnTraining<ChurnCox>, string> {
+  { without = [], report = () => undefined }: Omit<TrainOptions, 'seed'> = {},
+): Result<ChurnTraining<ChurnCox>, Refusal> {
   const events = rows.eventObserved.reduce((sum, each) => sum + each, 0);
-  if (events < LEAST) return refuse(`${events} subscriptions have ended; at least ${LEAST} are needed`);
+  if (events < LEAST)
+    return refusal(
+      'too-little-data',
+      `${events} subscriptions have ended; at least ${LEAST} are needed, ${LEAST - events} more`,
+    );
+  const followUpDays = rows.duration.reduce((most, each) => Math.max(most, each), 0);
+  if (followUpDays < definition.horizonDays)
+    return refusal(
+      'horizon-too-long',
+      `a horizon of ${definition.horizonDays} days is longer than any subscription was observed: ${followUpDays} days at most`,
+    );
   const { table, left } = tableOf(rows.features);
+  const pairs = takeOut(table, left, without);
+  const own = ownPair(pairs);
+  if (own) return refusal('collinearity', sayPair(own));
   const told = withoutTime(table, Float64Array.from(rows.duration));
   left.push(...told);
   if (table.size === 0)
-    return refuse('nothing is known of subscriptions that would tell them apart: import attributes, plans or prices');
+    return refusal(
+      'too-little-data',
+      'nothing is known of subscriptions that would tell them apart: import attributes, plans or prices',
+    );
   const encoding = learnEncoding(table, [...table.keys()]);
   const { names, features } = encodeFeatures(table, encoding);
+  report(0.1, 'fitting');
   const fitted = fitCox({
     duration: Float64Array.from(rows.duration),
     entry: Float64Array.from(rows.entry),
     eventObserved: rows.eventObserved,
     covariates: names.map((name, j) => ({ name, values: features[j]! })),
   });
-  if (!fitted.ok) return refuse(fitted.message);
-  if (!fitted.converged) return refuse(fitted.diagnostics.map(({ message }) => message).join('; '));
+  if (!fitted.ok) return refusal(fitted.reason === 'no-events' ? 'one-class' : 'no-convergence', fitted.message);
+  if (!fitted.converged) {
+    const said = fitted.diagnostics.map(({ message }) => message).join('; ');
+    return refusal(
+      'separation',
+      names.reduce((text, name) => text.replaceAll(name, columnOf(name)), said),
+    );
+  }
   const { coefficients, means, baseline, concordance, diagnostics } = fitted;
   const nothing = { n: 0, lost: 0 };
   return {
@@ -176,7 +245,7 @@ export function trainCox(
         featureSet: { ...FEATURE_SET },
         encoding,
         cox: { coefficients: coefficients.map(({ name, coef }) => ({ name, coef })), means, baseline },
-        followUpDays: rows.duration.reduce((most, each) => Math.max(most, each), 0),
+        followUpDays,
       },
       rows: { train: { n: rows.duration.length, lost: events }, calibrate: nothing, test: nothing },
       cutoffs: [day],
@@ -184,6 +253,7 @@ export function trainCox(
       naive: null,
       concordance,
       lambda: null,
+      path: [],
       diagnostics: [...leftOut(left), ...diagnostics],
     },
   };
@@ -231,6 +301,36 @@ function ranks(values: Float64Array): Float64Array {
     from = to;
   }
   return out;
+}
+
+/** Takes out what must not be known and, of the product's own features, what repeats an earlier column. @returns all pairs that say the same. */
+function takeOut(
+  table: Map<string, readonly string[] | Float64Array>,
+  left: { column: string; why: string }[],
+  without: readonly string[],
+): [string, string][] {
+  for (const column of without) if (table.delete(column)) left.push({ column, why: 'asked for' });
+  const pairs = samePairs(table);
+  const own = ownPair(pairs);
+  for (const pair of own ? [] : pairs) {
+    const [column, twin] = pair;
+    // Of a feature and an attribute the feature stays.
+    table.delete(column);
+    left.push({ column, why: `says the same as ${twin}` });
+  }
+  return pairs;
+}
+
+const sayPair = ([column, twin]: [string, string]): string =>
+  `${twin} and ${column} say exactly the same, so neither has an effect of its own; leave one out: --without ${column}`;
+
+/** An encoded column without its level: refusals are kept in the log, and a level may be somebody's. */
+const columnOf = (name: string): string => name.split('=')[0]!;
+
+function saySeparated(coefficients: readonly { name: string; standardised: number }[]): string {
+  const strongest = [...coefficients].sort((a, b) => Math.abs(b.standardised) - Math.abs(a.standardised)).slice(0, 3);
+  const names = [...new Set(strongest.map(({ name }) => columnOf(name)))];
+  return `the features tell who was lost from who stayed without a single error, foremost ${names.join(', ')}: either one of them knows the outcome (leave it out: --without NAME), or there are more columns than the rows can bear`;
 }
 
 const leftOut = (left: { column: string; why: string }[]): Diagnostic[] =>

@@ -78,13 +78,13 @@ export type FoldHandlers = {
   ): { customers: ParkedCustomer[]; total: number; events: number; dropped: number };
   /** What is parked of the messages from … to, as soon as the fold has read them. */
   parkedIn(from: number, to: number): Promise<Place[]>;
-  /** Which of these are. */
-  stillParked(places: Place[]): Place[];
+  /** Which of these are, as soon as the fold has read the log up to `seq`. */
+  stillParked(places: Place[], seq: number): Promise<Place[]>;
   dirtyRows(sinceSeq: number, limit: number): { rows: CustomerState; seq: number };
   /** These customers' rows as they stand; throws RangeError for a sid the log does not hold. */
   rowsOf(sids: Uint8Array[]): CustomerState;
-  /** The customers these sids belong to, once each, as rows. */
-  canonicalRowsOf(sids: Uint8Array[]): CustomerState;
+  /** The customers these sids belong to, once each, as rows, as soon as the fold has read the log up to `seq`. */
+  canonicalRowsOf(sids: Uint8Array[], seq: number): Promise<CustomerState>;
   /** Events applied of each life of a gateway (`gateway:epoch`), each number once. */
   appliedBy(): [writer: string, events: number][];
   digest(): { state: string; seq: number };

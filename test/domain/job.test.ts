@@ -53,6 +53,28 @@ describe('doing', () => {
       .thenRefused('other-attempt');
     given([requested]).when({ type: 'StartJob', attempt: 2, at: 2 }).thenRefused('other-attempt');
   });
+  test('a process that stops in good order gives its attempt back, once; who has ended or is another has nothing to give', () => {
+    const release = (attempt: number): JobCommand => ({ type: 'ReleaseJob', attempt, at: 3 });
+    const released: JobEvent = { type: 'job.released', data: { attempt: 1, at: 3 } };
+    given([requested, started(1)])
+      .when(release(1))
+      .then([released]);
+    given([requested, started(1), released])
+      .when(release(1))
+      .thenNothing();
+    given([requested, started(1), started(2)])
+      .when(release(1))
+      .thenRefused('other-attempt');
+    given([requested, started(1), succeeded])
+      .when(release(1))
+      .thenRefused('job-ended');
+    given([requested, started(1), released])
+      .when({ type: 'StartJob', attempt: 2, at: 2 })
+      .then([started(2)]);
+    const triesOf = (history: JobEvent[]) => history.reduce(job.evolve, job.initial)!.tries;
+    expect(triesOf([requested, started(1), released, started(2)])).toBe(1);
+    expect(triesOf([requested, started(1), started(2)])).toBe(2);
+  });
   test('steps stay finished through a new attempt', () => {
     given([requested, started(1)])
       .when({ type: 'FinishStep', attempt: 1, step: 'plan', output: A, at: 3 })

@@ -16,7 +16,7 @@ import type { PartConfig } from './part-process.ts';
 import { type Door, Producers } from './producers.ts';
 import { SOURCE, sentSale, shopOf } from './shop.ts';
 
-const PER_MESSAGE = 50;
+const PER_MESSAGE = 20;
 /** A point that has not come up by then: the process dies at a random moment instead. */
 const PATIENCE_MS = 1_500;
 const ROLES = Object.keys(POINTS) as Role[];
@@ -24,8 +24,8 @@ const ROLES = Object.keys(POINTS) as Role[];
 export const faultPoints: Fault = {
   name: 'fault-points',
   about: 'kill -9 of gateway, fold or tables, each a process of its own, at a random one of 22 named points',
-  full: settings(200, 2_000, 1),
-  quick: settings(9, 1_000, 1),
+  full: settings(200, 400, 1),
+  quick: settings(9, 400, 1),
   async run({ rounds, rate, seconds, seed }, progress) {
     await using opened = new AsyncDisposableStack();
     const engines = opened.adopt(await startTestEngines(), (each) => each.stop());
@@ -86,7 +86,7 @@ export const faultPoints: Fault = {
       await until(
         `${role} at ${target}`,
         async () => (role === 'gateway' ? (await log.last()) > target : (await part.position()) >= target),
-        60_000,
+        120_000,
       );
       lagMs.push(performance.now() - struck);
       progress(
@@ -96,10 +96,10 @@ export const faultPoints: Fault = {
 
     await producers.finish();
     const events = producers.handed * PER_MESSAGE;
-    await until('IN is empty', async () => (await log.messages('IN')).length === 0, 60_000);
+    await until('IN is empty', async () => (await log.messages('IN')).length === 0, 120_000);
     const last = await log.last();
     for (const role of ['fold', 'tables'] as const)
-      await until(`${role} at ${last}`, async () => (await parts.get(role)!.position()) >= last, 60_000);
+      await until(`${role} at ${last}`, async () => (await parts.get(role)!.position()) >= last, 120_000);
     progress(`judging ${events} events`);
     const tables = opened.adopt(new pg.Pool({ connectionString: engines.postgres.url, max: 2 }), (pool) => pool.end());
     const keyring = opened.use(await openKeyring({ url: engines.postgres.keyringUrl, kek, mayCreate: false }));

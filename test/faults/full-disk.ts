@@ -1,17 +1,8 @@
 // The disk of the log, or of the database, is full for a while. Both are put on small disks of their own, which takes root.
 import { execFileSync } from 'node:child_process';
-import {
-  chownSync,
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from 'node:fs';
+import { chownSync, closeSync, mkdirSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { killAll } from '../support/program.ts';
 import { type Fault, type Outcome, type Progress, type Settings, settings } from './fault.ts';
 import { ProgramShop, pause } from './program-shop.ts';
 import { strikes } from './strikes.ts';
@@ -19,7 +10,7 @@ import { strikes } from './strikes.ts';
 const SIZE_MB = { nats: 256, postgres: 512 } as const;
 
 function fill(file: string): void {
-  const fd = openSync(file, 'w');
+  const fd = openSync(file, 'a');
   const block = Buffer.alloc(65_536, 47);
   try {
     for (;;) writeSync(fd, block);
@@ -30,8 +21,8 @@ function fill(file: string): void {
   }
 }
 
-/** Puts what is in the folder on a disk of its own. */
-function mount(folder: string, megabytes: number): void {
+/** Puts what is in the folder on a disk of its own; answers how to take it away again. */
+function mount(folder: string, megabytes: number): () => void {
   const away = `${folder}.away`;
   const { uid, gid, mode } = statSync(folder);
   renameSync(folder, away);
@@ -47,13 +38,20 @@ function mount(folder: string, megabytes: number): void {
   chownSync(folder, uid, gid);
   execFileSync('cp', ['-a', `${away}/.`, folder]);
   rmSync(away, { recursive: true });
+  const unmount = () => {
+    process.off('exit', unmount);
+    killAll(); // While the engines can still be told by their working directory.
+    execFileSync('umount', ['--lazy', folder]);
+  };
+  process.once('exit', unmount);
+  return unmount;
 }
 
 async function full(disk: keyof typeof SIZE_MB, given: Settings, progress: Progress): Promise<Outcome> {
   await using shop = await ProgramShop.open({ name: `full-${disk}`, model: true });
   await shop.program.stop();
   const folder = join(shop.dataDir, disk);
-  mount(folder, SIZE_MB[disk]);
+  const unmount = mount(folder, SIZE_MB[disk]);
   try {
     await shop.restart();
     const ballast = join(folder, 'ballast');
@@ -73,7 +71,7 @@ async function full(disk: keyof typeof SIZE_MB, given: Settings, progress: Progr
     await shop.program.stop();
     return outcome;
   } finally {
-    if (existsSync(folder)) execFileSync('umount', ['--lazy', folder]);
+    unmount();
   }
 }
 

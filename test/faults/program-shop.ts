@@ -23,6 +23,12 @@ const PATIENCE_MS = 180_000;
 /** A prediction that takes longer counts as none. */
 const PREDICT_MS = 1_000;
 
+export interface Publisher {
+  url: string;
+  /** An nkey seed. */
+  creds: string;
+}
+
 export interface ShopOptions {
   name: string;
   shop?: Shop;
@@ -45,27 +51,30 @@ export class ProgramShop implements AsyncDisposable {
   readonly port: number;
   /** Sends events; outlives restarts. */
   readonly key: string;
+  /** What a publisher of the source connects with. */
+  readonly publisher: Publisher;
 
-  private constructor(program: Program, options: ShopOptions, port: number, key: string) {
+  private constructor(program: Program, options: ShopOptions, port: number, key: string, publisher: Publisher) {
     this.program = program;
     this.shop = options.shop ?? shopOf(5_000);
     this.perRequest = options.perRequest ?? PER_REQUEST;
     this.dataDir = program.served.dataDir;
     this.port = port;
     this.key = key;
+    this.publisher = publisher;
   }
 
   static async open(options: ShopOptions): Promise<ProgramShop> {
     const dataDir = options.dataDir ?? join(temporaryFolder(`fault-${options.name}`), 'main');
     const port = await freePort();
     const program = await serve(['--empty', '--data-dir', dataDir, '--port', String(port)]);
-    await program.json(['source', 'add', SOURCE]);
+    const { nats } = await program.json<{ nats: Publisher }>(['source', 'add', SOURCE]);
     const { key } = await program.json<{ key: string }>(['key', 'create', '--role', 'admin']);
     if (options.model) {
       const { bgnbd_params: bgNbd, gammagamma_params: gammaGamma } = golden<ClvGolden>('clv.json');
       await deploy(program, temporaryFolder('fault-model'), { bgNbd, gammaGamma });
     }
-    return new ProgramShop(program, options, port, key);
+    return new ProgramShop(program, options, port, key, nats);
   }
 
   /** One prediction. @returns the log position it was answered at, null when it was not answered as it should be. */

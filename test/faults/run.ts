@@ -99,4 +99,6 @@ async function main(): Promise<number> {
   return failed === 0 ? 0 : 1;
 }
 
+// Broken off: engines and disks are taken away on the way out.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 process.exit(await main());

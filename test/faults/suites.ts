@@ -46,6 +46,7 @@ const suite = (name: string, about: string, files: string[]): Fault => ({
 });
 
 export const poison = suite('poison', 'bad bytes, unknown types, what throws, 8 MB, endless loops', [
+  'test/e2e/poison.test.ts',
   'test/streams/gateway/outage.test.ts',
   'test/projections/memory/parked.test.ts',
 ]);

@@ -128,3 +128,39 @@ test('two processes on one log: each conflict is in the quarantine once, also wh
   });
   expect(rows.map(({ raw }) => JSON.parse(raw).number).reverse()).toEqual(found.map(({ number }) => number));
 });
+
+test('an erasure that rewrites the oldest rows, written last, makes none come twice, also after a restart', async () => {
+  const store = createMemoryStore();
+  const found: Conflict[] = [];
+  const quarantine = createQuarantine({ store, remove: async (seq) => store.lose('QUA', seq) });
+  const deps = {
+    conflicts: async (after: number, limit: number) => found.filter(({ number }) => number > after).slice(0, limit),
+    quarantine,
+    now: () => 1,
+    log: { warn: (_: object, message: string) => expect.fail(message) },
+  };
+  const add = (count: number) => {
+    for (let i = 0; i < count; i++) found.push(conflict(found.length + 1));
+  };
+  const erase = (number: number) => quarantine.erase(({ raw }) => JSON.parse(raw).number === number);
+  const numbers = async () => {
+    const { rows } = await quarantine.list({ reason: 'conflict', limit: 10_000 });
+    return rows.map(({ raw }): number => JSON.parse(raw).number).sort((a, b) => a - b);
+  };
+  const but = (...gone: number[]) => found.map(({ number }) => number).filter((each) => !gone.includes(each));
+  {
+    await using writer = await startConflictWriter(deps);
+    add(1_200);
+    await writer.settle();
+    // What stays of the first message stands behind all others now.
+    expect(await erase(7)).toBe(1);
+    add(3);
+    await writer.settle();
+    expect(await numbers()).toEqual(but(7));
+  }
+  expect(await erase(8)).toBe(1);
+  add(2);
+  await using again = await startConflictWriter(deps);
+  await again.settle();
+  expect(await numbers()).toEqual(but(7, 8));
+});

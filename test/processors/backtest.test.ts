@@ -10,14 +10,14 @@ import { UTC } from '#domain/time.ts';
 import { type Backtest, type BacktestPlan, backtest, type CutoffAnswer } from '#processors/backtest/backtest.ts';
 import { type ChurnMetrics, churnCutoff } from '#processors/backtest/churn-cutoff.ts';
 import { historyOf } from '#processors/backtest/holdout-rows.ts';
-import { knownLedgers } from '#processors/backtest/known-ledgers.ts';
 import { type ValueMetrics, valueCutoff } from '#processors/backtest/value-cutoff.ts';
+import { knownLedgers } from '#processors/training/known-ledgers.ts';
 import { ledgersOf } from '#processors/training/ledgers.ts';
 import type { CalibrationGolden } from '../domain/models/golden-suites.ts';
-import { DAY, event, order } from '../projections/memory/scenario.ts';
+import { createWriter, DAY, event, order, sidOf } from '../projections/memory/scenario.ts';
 import { expectGolden } from '../support/backtest-golden.ts';
-import { dayOf, fixture, golden } from '../support/histories.ts';
-import { type LogInMemory, logOf, logOfCsv } from '../support/log-store.ts';
+import { csvRows, dayOf, fixture, golden } from '../support/histories.ts';
+import { type LogInMemory, logOf, logOfCsv, storeOf } from '../support/log-store.ts';
 import { describeShared, sharedJson, sharedPath } from '../support/shared.ts';
 
 interface Run {
@@ -117,6 +117,26 @@ describe('the self-made shop', () => {
       expect(verdict.model.brier!).toBeLessThan(verdict.naive.brier!);
       expect(verdict.model).not.toHaveProperty('roc');
     }
+  });
+});
+
+describe('who was erased after the position of the job', () => {
+  const asked: Partial<Backtest>[] = [
+    { cutoffs: { days: [dayOf('2024-09-30')] }, horizonDays: 90, model: 'clv' },
+    { cutoffs: { count: 1 }, horizonDays: 90, model: { churn: DEFAULT_CHURN } },
+  ];
+  test.each(asked)('is in no fit and no verdict: $model', async (job) => {
+    const everybody = new Set(csvRows(fixture('clv_transactions.csv')).map(({ customer_id }) => customer_id!));
+    const sids = [...everybody].filter((_, n) => n % 20 === 0).map(sidOf);
+    const { store } = storeOf([...shop.messages, createWriter().fact({ type: 'customer.erased', sids, at: 1 })]);
+    const { seq, today } = shop;
+    const before = await run(shop, job);
+    const since = await run({ store, seq, today }, job);
+    // As if the erasure had been there from the start.
+    const within = await run({ store, seq: seq + 1, today }, job);
+    expect(since.answers).toEqual(within.answers);
+    for (const { answers } of [before, since]) expect(answers[0]).not.toHaveProperty('reason');
+    expect(since.answers).not.toEqual(before.answers);
   });
 });
 

@@ -6,11 +6,20 @@ import { ok, refuse } from '#domain/result.ts';
 import { sha256 } from '#ops/artefacts.ts';
 import type { JobRun, JobWork } from '#processors/jobs/kind.ts';
 import { startJobs } from '#processors/jobs/runner.ts';
+import { StoreUnavailable } from '#streams/event-store.ts';
 import { createMemoryStore, type MemoryStore } from '#streams/memory/store.ts';
 
 function createPlace() {
   const kept = new Map<string, string>();
-  const store = createMemoryStore();
+  const memory = createMemoryStore();
+  let cut = false;
+  const store: MemoryStore = {
+    ...memory,
+    async append(...asked) {
+      if (cut) throw new StoreUnavailable('gone');
+      return memory.append(...asked);
+    },
+  };
   const logged: string[] = [];
   const artefacts = {
     async put(value: unknown) {
@@ -25,7 +34,11 @@ function createPlace() {
   const note = (_fields: object, message: string) => void logged.push(message);
   const start = (...kinds: JobWork[]) =>
     startJobs({ store, kinds, artefacts, now: () => ++clock, log: { info: note, warn: note } });
-  return { store, start, logged };
+  /** What a process that is killed would still say is not heard. */
+  const kill = (is: boolean) => {
+    cut = is;
+  };
+  return { store, start, logged, kill };
 }
 const messages = (store: MemoryStore) => store.lastSequence('CTL');
 
@@ -143,21 +156,40 @@ describe('a process that ends', () => {
     expect(await jobs.result(id)).toEqual([{ step: 'one' }, { step: 'two' }, { step: 'three' }]);
   });
 
-  test('does so three times: then the job is said to have failed, until somebody asks for it again', async () => {
-    const { start } = createPlace();
+  test('by dying three times: then the job is said to have failed, until somebody asks for it again', async () => {
+    const { start, kill } = createPlace();
     const gate = gated(['one']);
     let id = '';
     for (let time = 0; time < 3; time++) {
+      kill(false);
       await using jobs = await start(gate.work);
       if (time === 0) id = asked(await jobs.request('gated', {}, null, 'ann')).id;
       await until(() => jobs.show(id)!.attempt === time + 1);
+      kill(true);
     }
+    kill(false);
     await using jobs = await start(gate.work);
     expect(jobs.show(id)).toMatchObject({ status: 'failed', failure: { reason: 'interrupted' }, attempt: 3 });
     gate.letThrough(1);
     expect(await jobs.retry(id, 'ann')).toMatchObject({ ok: true });
     await jobs.idle();
     expect(jobs.show(id)).toMatchObject({ status: 'succeeded', attempt: 4 });
+  });
+
+  test('in good order, however often, is no death: the job goes on after the fifth restart', async () => {
+    const { start } = createPlace();
+    const gate = gated(['one']);
+    let id = '';
+    for (let time = 0; time < 5; time++) {
+      await using jobs = await start(gate.work);
+      if (time === 0) id = asked(await jobs.request('gated', {}, null, 'ann')).id;
+      await until(() => jobs.show(id)!.attempt === time + 1);
+      expect(jobs.show(id)).toMatchObject({ status: 'running', tries: 1 });
+    }
+    gate.letThrough(1);
+    await using jobs = await start(gate.work);
+    await jobs.idle();
+    expect(jobs.show(id)).toMatchObject({ status: 'succeeded', attempt: 6 });
   });
 });
 

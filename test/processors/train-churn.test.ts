@@ -5,7 +5,9 @@ import { DEFAULT_CONTRACTUAL } from '#domain/churn-definition.ts';
 import type { FeatureRow } from '#domain/churn-features.ts';
 import { predictFromFeatures } from '#domain/models/churn-model.ts';
 import { createRandom } from '#domain/numerics/random.ts';
+import type { Result } from '#domain/result.ts';
 import type { ChurnRows, SurvivalRows } from '#processors/training/churn-rows.ts';
+import type { Refusal } from '#processors/training/refusal.ts';
 import { partOf, trainCox, trainLogistic } from '#processors/training/train-churn.ts';
 
 const sidOf = (n: number): string => createHash('sha256').update(`customer ${n}`).digest('hex').slice(0, 32);
@@ -40,8 +42,8 @@ function simulated(customers: number, days: readonly number[], seed = 47): Churn
     }
   return rows;
 }
-const trained = <T>(answer: { ok: true; value: T } | { ok: false; reason: string }): T => {
-  if (!answer.ok) throw new Error(answer.reason);
+const trained = <T>(answer: Result<T, Refusal>): T => {
+  if (!answer.ok) throw new Error(answer.reason.message);
   return answer.value;
 };
 const reordered = (rows: ChurnRows, seed: number): ChurnRows => {
@@ -131,11 +133,60 @@ describe('the classifier', () => {
   test('refuses too few customers, one outcome alone, and no rows at all, saying which part lacks what', () => {
     const refused = (given: ChurnRows) => {
       const no = trainLogistic(DEFAULT_CONTRACTUAL, given);
-      return no.ok ? 'trained' : no.reason;
+      return no.ok ? 'trained' : `${no.reason.code}: ${no.reason.message}`;
     };
-    expect(refused(simulated(60, [100]))).toMatch(/^the \w+ rows hold \d+ lost and \d+ kept customers; at least 25/);
-    expect(refused({ ...rows, label: rows.label.map(() => 1) })).toMatch(/^the train rows hold \d+ lost and 0 kept/);
-    expect(refused({ features: [], label: [], day: [], customer: [] })).toMatch(/no customer was eligible/);
+    const few = refused(simulated(60, [100]));
+    expect(few).toMatch(/^too-little-data: the \w+ rows hold \d+ lost and \d+ kept customers; at least 25/);
+    const [, lost, missing] = /hold (\d+) lost.* (\d+) lost (?:and \d+ kept )?are missing/.exec(few)!;
+    expect(Number(lost) + Number(missing)).toBe(25);
+    expect(refused({ ...rows, label: rows.label.map(() => 1) })).toMatch(
+      /^one-class: the train rows hold \d+ lost and 0 kept .* 25 kept are missing/,
+    );
+    expect(refused({ features: [], label: [], day: [], customer: [] })).toMatch(
+      /^too-little-data: no customer was eligible/,
+    );
+  });
+
+  test('refuses a column that knows the outcome, naming it without its values', () => {
+    const knows = rows.features.map((row, i) => ({ ...row, 'attribute:reason': rows.label[i] === 1 ? 'moved' : 'no' }));
+    const no = trainLogistic(DEFAULT_CONTRACTUAL, { ...rows, features: knows });
+    expect(no).toMatchObject({ ok: false, reason: { code: 'separation' } });
+    expect(!no.ok && no.reason.message).toMatch(/foremost attribute:reason, .*--without NAME/);
+    expect(!no.ok && no.reason.message).not.toMatch(/moved/);
+    const without = trained(
+      trainLogistic(DEFAULT_CONTRACTUAL, { ...rows, features: knows }, { without: ['attribute:reason'] }),
+    );
+    expect(without.model.logistic).toEqual(answer.model.logistic);
+  });
+
+  test('refuses two attributes that say the same, naming the pair; leaves out one of its own that repeats another', () => {
+    const twice = rows.features.map((row) => ({
+      ...row,
+      'attribute:euro': Number(row.subscription_tenure_days) * 3 + (row.plan === 'monthly' ? 1 : 0),
+      'attribute:cent': Number(row.subscription_tenure_days) * 300 + (row.plan === 'monthly' ? 100 : 0) + 7,
+    }));
+    const no = trainLogistic(DEFAULT_CONTRACTUAL, { ...rows, features: twice });
+    expect(no).toMatchObject({
+      ok: false,
+      reason: {
+        code: 'collinearity',
+        message: expect.stringMatching(/^attribute:euro and attribute:cent say exactly the same/),
+      },
+    });
+    const own = rows.features.map((row) => ({ ...row, 'attribute:tenure': Number(row.subscription_tenure_days) / 7 }));
+    const kept = trained(trainLogistic(DEFAULT_CONTRACTUAL, { ...rows, features: own }));
+    expect(kept.model.logistic).toEqual(answer.model.logistic);
+    expect(kept.diagnostics[0]!.message).toContain('attribute:tenure (says the same as subscription_tenure_days)');
+  });
+
+  test('another seed judges on others; the losses along the path are those the penalty was chosen by', () => {
+    const other = trained(trainLogistic(DEFAULT_CONTRACTUAL, rows, { seed: 1 }));
+    expect(other.metrics).not.toEqual(answer.metrics);
+    const moved = Array.from({ length: 3_000 }, (_, n) => sidOf(n)).filter((sid) => partOf(sid) !== partOf(sid, 1));
+    expect(moved.length).toBeGreaterThan(1_000);
+    const least = answer.path.reduce((best, each) => (each.loss < best.loss ? each : best));
+    expect(least.lambda).toBe(answer.lambda);
+    expect(answer.path).toHaveLength(20);
   });
 });
 
@@ -185,9 +236,20 @@ describe('Cox', () => {
   test('refuses too few ends, and contracts that nothing tells apart', () => {
     const some = contracts(400);
     const none = trainCox(DEFAULT_CONTRACTUAL, { ...some, eventObserved: some.eventObserved.map(() => 0) }, 400);
-    expect(none).toEqual({ ok: false, reason: '0 subscriptions have ended; at least 25 are needed' });
+    expect(none).toEqual({
+      ok: false,
+      reason: {
+        code: 'too-little-data',
+        message: '0 subscriptions have ended; at least 25 are needed, 25 more',
+      },
+    });
     const bare = trainCox(DEFAULT_CONTRACTUAL, { ...some, features: some.features.map(() => ({ plan: 'pro' })) }, 400);
-    expect(bare).toMatchObject({ ok: false, reason: expect.stringContaining('nothing is known of subscriptions') });
+    expect(bare).toMatchObject({
+      ok: false,
+      reason: { message: expect.stringContaining('nothing is known of subscriptions') },
+    });
+    const far = trainCox({ ...DEFAULT_CONTRACTUAL, horizonDays: 400 }, some, 400);
+    expect(far).toMatchObject({ ok: false, reason: { code: 'horizon-too-long' } });
     // Only what counts time is known: the same.
     const counted = some.features.map((_, i) => ({ 'attribute:logins': some.duration[i]! * 2 }));
     expect(trainCox(DEFAULT_CONTRACTUAL, { ...some, features: counted }, 400).ok).toBe(false);

@@ -11,6 +11,7 @@ import { createLedger } from '#projections/memory/ledger.ts';
 import { applyRead, readRecorded } from '#projections/memory/replay-parked.ts';
 import { startProjector } from '#projections/projector.ts';
 import { digestOfLedgers } from '#projections/transactions-digest.ts';
+import type { Recorded } from '#streams/event-store.ts';
 import { createMemoryStore } from '#streams/memory/store.ts';
 import { startTestEngines, type TestEngines } from '../support/engines.ts';
 import { createWriter, order, sidOf } from './memory/scenario.ts';
@@ -36,13 +37,17 @@ function log() {
   ];
 }
 
-test('leaves no row in the tables, agrees with the ledger all the time, and after the fix and a replay holds what it always should have', async () => {
+function breakAtPoison() {
   const put = EntryStore.prototype.putDocument;
-  const broken = vi.spyOn(EntryStore.prototype, 'putDocument').mockImplementation(function (this: EntryStore, ...args) {
+  return vi.spyOn(EntryStore.prototype, 'putDocument').mockImplementation(function (this: EntryStore, ...args) {
     const code = put.apply(this, args);
     if (args[6] === POISON) throw new TypeError('a mistake of this program');
     return code;
   });
+}
+
+test('leaves no row in the tables, agrees with the ledger all the time, and after the fix and a replay holds what it always should have', async () => {
+  const broken = breakAtPoison();
   const dir = mkdtempSync(join(tmpdir(), 'axiom47-parked-tables-'));
   const store = createMemoryStore();
   const append = async (bytes: Uint8Array, subject = 'evt.0.main') => (await store.append(subject, bytes)).seq;
@@ -119,6 +124,95 @@ test('leaves no row in the tables, agrees with the ledger all the time, and afte
     expect((await stored()).map(({ minor }) => minor)).toContain(String(POISON));
   } finally {
     await pool.end();
+    await handlers.stop();
+    rmSync(dir, { recursive: true, force: true });
+  }
+});
+
+test('of a message that can be read at last, an event the ledger still refuses is noted by its own place, and comes in when that is mended', async () => {
+  const broken = breakAtPoison();
+  const dir = mkdtempSync(join(tmpdir(), 'axiom47-parked-rest-'));
+  const kept = createMemoryStore();
+  let readable = false;
+  const seen = (record: Recorded): Recorded =>
+    readable || record.seq !== 2 ? record : { ...record, bytes: Uint8Array.of(0xc1) };
+  const store: typeof kept = {
+    ...kept,
+    async *read(...args) {
+      for await (const record of kept.read(...args)) yield seen(record);
+    },
+    async *follow(...args) {
+      for await (const batch of kept.follow(...args)) yield batch.map(seen);
+    },
+  };
+  for (const bytes of log()) await store.append('evt.0.main', bytes);
+  const { handlers } = await startFold({
+    store,
+    snapshotDir: dir,
+    ledger: { maxCustomers: 1 << 10 },
+    log: { info: () => undefined, warn: () => undefined },
+    say: () => undefined,
+  });
+  const url = await createDatabase(engines, 'parked_rest');
+  const minors = async () =>
+    (await withClient(url, (client) => rowsOf(client, 'transactions', 'minor', 'minor'))).map(({ minor }) => minor);
+  const places = () => withClient(url, (client) => rowsOf(client, 'parked', 'seq', 'seq, index'));
+  const replay = async () =>
+    (await store.append('evt.all.main', createWriter().fact({ type: 'dead-letters.replayed', by: 'request' }))).seq;
+  try {
+    await using projector = startProjector({
+      databaseUrl: url,
+      store,
+      fold: { dirtyRows: async (since, limit) => handlers.dirtyRows(since, limit) },
+      parked: handlers,
+      log: keepLog().log,
+      lingerMs: 1,
+    });
+    await projector.waitFor(3);
+    expect(await places()).toEqual([{ seq: '2', index: -1 }]);
+
+    readable = true;
+    await projector.waitFor(await replay());
+    expect(await minors()).toEqual(['100', '200', '400', '500', '600']);
+    expect(await places()).toEqual([{ seq: '2', index: 0 }]);
+
+    broken.mockRestore();
+    await projector.waitFor(await replay());
+    expect(await minors()).toEqual(['100', '200', '400', '500', '600', String(POISON)]);
+    expect(await places()).toEqual([]);
+    expect((await projector.digest()).transactions).toBe(
+      digestOfLedgers(people.map((id) => handlers.entries(sidOf(id))!)),
+    );
+  } finally {
+    await handlers.stop();
+    rmSync(dir, { recursive: true, force: true });
+  }
+});
+
+test('a fold that was started again is asked about the tables when it has read as far as they have', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'axiom47-parked-behind-'));
+  const store = createMemoryStore();
+  for (const bytes of log()) await store.append('evt.0.main', bytes);
+  const { handlers } = await startFold({
+    store,
+    snapshotDir: dir,
+    ledger: { maxCustomers: 1 << 10 },
+    log: { info: () => undefined, warn: () => undefined },
+    say: () => undefined,
+  });
+  try {
+    await handlers.waitFor(3);
+    const answered: string[] = [];
+    const asked = [
+      handlers.stillParked([[2, 0]], 4).then((places) => answered.push(`${places.length} parked`)),
+      handlers.canonicalRowsOf([sidOf('ann')], 4).then(({ orders }) => answered.push(`${orders[0]} orders`)),
+    ];
+    await handlers.waitFor(3);
+    expect(answered).toEqual([]);
+    await store.append('evt.0.main', createWriter('g2').pack([order('ann', '7', 4, 700)]));
+    await Promise.all(asked);
+    expect(answered.sort()).toEqual(['0 parked', '4 orders']);
+  } finally {
     await handlers.stop();
     rmSync(dir, { recursive: true, force: true });
   }

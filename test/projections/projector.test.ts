@@ -1,10 +1,11 @@
 // The projector among failures: nothing is lost, nothing is counted twice, and only one writes.
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Fact, StoredEvent } from '#domain/envelope.ts';
 import { openTables } from '#projections/catalogue.ts';
 import { type ProjectorOptions, startProjector } from '#projections/projector.ts';
 import { erasedTotals } from '#projections/stats.ts';
+import { StoreUnavailable } from '#streams/event-store.ts';
 import { createMemoryStore } from '#streams/memory/store.ts';
 import { startTestEngines, type TestEngines } from '../support/engines.ts';
 import { createDatabase, DAY, event, keepLog, logOf, type Message, rowsOf, sid, withClient } from './support.ts';
@@ -106,6 +107,56 @@ test('PostgreSQL away: it waits, says why, and loses nothing', async () => {
     expect(await projector.counts()).toMatchObject({ orders: 3 });
   } finally {
     await own.stop();
+  }
+});
+
+test('a log that goes away while a commit waits for PostgreSQL ends nothing: it is followed again', async () => {
+  const url = await createDatabase(engines, 'both_away');
+  const store = await logOf([[event({ sid: sid(1) })]]);
+  const locked = Promise.withResolvers<void>();
+  const asked = Promise.withResolvers<void>();
+  const away = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<void>();
+  let follows = 0;
+  /** The first time, one batch and then, when it is told to, no connection. */
+  async function* follow(...[stream, options]: Parameters<typeof store.follow>) {
+    if (follows++ > 0) return yield* store.follow(stream, options);
+    await locked.promise;
+    for await (const batch of store.follow(stream, options)) {
+      yield batch;
+      break;
+    }
+    asked.resolve();
+    await away.promise;
+    ended.resolve();
+    throw new StoreUnavailable('no connection');
+  }
+  const unheard: unknown[] = [];
+  const note = (reason: unknown) => void unheard.push(reason);
+  process.on('unhandledRejection', note);
+  try {
+    const { log, lines } = keepLog();
+    await using projector = start(url, { store: { ...store, follow }, batchEvents: 1, log });
+    await projector.waitFor(0);
+    await withClient(url, async (client) => {
+      await client.query('begin; lock table rm.transactions in share row exclusive mode');
+      locked.resolve();
+      await asked.promise;
+      away.resolve();
+      await ended.promise;
+      // Rejections that nobody handles are told after the turn they come in.
+      for (let turn = 0; turn < 3; turn++) await nextTurn();
+      expect(projector.position().events).toBe(0);
+      await client.query('rollback');
+    });
+    await logOf([[event({ sid: sid(2) })]], store);
+    await projector.waitFor(2);
+    expect(await projector.counts()).toMatchObject({ orders: 2 });
+    expect(follows).toBe(2);
+    expect(lines.map(({ message }) => message)).toContain('log unavailable, trying again');
+    expect(unheard).toEqual([]);
+  } finally {
+    process.off('unhandledRejection', note);
   }
 });
 

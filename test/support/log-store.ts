@@ -1,6 +1,7 @@
 // A log in memory, made of readable events: what a replay reads.
 import type { StoredEvent } from '#domain/envelope.ts';
 import type { EventStore } from '#streams/event-store.ts';
+import { decodeMessage } from '#streams/pack.ts';
 import { createWriter, order } from '../projections/memory/scenario.ts';
 import { csvRows, dayOf } from './histories.ts';
 
@@ -17,7 +18,7 @@ export interface Batch {
 }
 
 /** A log of batches, each taken in at its moment; a backfill's events were known when they happened (facts §4). */
-export function logOf(batches: readonly Batch[]): LogInMemory {
+export function logOf(batches: readonly Batch[]): ReturnType<typeof storeOf> {
   const writer = createWriter();
   const messages: Uint8Array[] = [];
   batches.forEach(({ ingestedAt, events, backfill }, i) => {
@@ -39,13 +40,26 @@ export function logOf(batches: readonly Batch[]): LogInMemory {
     for (let at = 0; at < events.length; at += PACK)
       messages.push(writer.pack(events.slice(at, at + PACK).map((each) => ({ ...each, run }))));
   });
+  return storeOf(messages);
+}
+
+/** A log of these messages. */
+export function storeOf(messages: readonly Uint8Array[]): LogInMemory & { messages: readonly Uint8Array[] } {
+  const subjectOf = (bytes: Uint8Array) => (decodeMessage(bytes).kind === 'fact' ? 'evt.all.main' : 'evt.0.main');
   const store = {
-    async *read(_stream: string, { from = 1, to = messages.length }: { from?: number; to?: number } = {}) {
-      for (let seq = from; seq <= to; seq++)
-        yield { seq, subject: 'evt.0.main', at: 0, bytes: messages[seq - 1]!, id: null };
+    lastSequence: async () => messages.length,
+    async *read(
+      _stream: string,
+      { from = 1, to = messages.length, subject }: { from?: number; to?: number; subject?: string } = {},
+    ) {
+      for (let seq = from; seq <= to; seq++) {
+        const bytes = messages[seq - 1]!;
+        if (subject === 'evt.all.*' && subjectOf(bytes) !== 'evt.all.main') continue;
+        yield { seq, subject: 'evt.0.main', at: 0, bytes, id: null };
+      }
     },
   } as unknown as LogInMemory['store'];
-  return { store, seq: messages.length };
+  return { store, seq: messages.length, messages };
 }
 const PACK = 500;
 
@@ -53,7 +67,7 @@ const PACK = 500;
 export function logOfCsv(
   path: string,
   names: { customer: string; date: string; amount?: string },
-): LogInMemory & { today: number } {
+): ReturnType<typeof storeOf> & { today: number } {
   const events = csvRows(path).map((row, i) =>
     order(
       row[names.customer]!,

@@ -92,6 +92,11 @@ export async function openEventIndex(options: EventIndexOptions): Promise<EventI
     const opened: Segment[] = [];
     try {
       if (manifest.format !== 1) throw new RangeError(`its format is ${manifest.format}, not 1`);
+      // Emptied, and nothing written since.
+      if (manifest.to === 0) {
+        zone = manifest.zone;
+        return;
+      }
       if ((await options.messageSha256(manifest.to)) !== manifest.messageSha256)
         throw new RangeError('the log holds another message at its end');
       for (const file of manifest.segments) opened.push(openSegment(dir, file));

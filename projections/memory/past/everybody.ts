@@ -45,7 +45,7 @@ export async function everybodyAt(
   let turn = performance.now();
   if (seq > began)
     for await (const record of store.read('EVT', { from: began + 1, to: seq })) {
-      const read = readRecorded(store, record);
+      const read = readRecorded(store, record, wanted);
       applyRead(ledger, record, read instanceof Promise ? await read : read);
       if ((ledger.recorder?.size ?? 0) > 1 << 14) hand();
       // Whoever else works on this thread goes on being answered.
@@ -80,6 +80,11 @@ async function fromSnapshot(
         sha256 = hash('sha256', bytes, 'hex');
       if (sha256 !== entry.messageSha256) throw new RangeError('the log holds another message at its position');
       const restored = ledgerOf(snapshotDir, entry, ledger);
+      // The manifest, which chose it, is under no hash; the file is.
+      if (bounds.knownUpTo !== undefined && !(restored.lastKnownAt <= bounds.knownUpTo))
+        throw new RangeError('it holds what was known later than its manifest says');
+      if ((restored.options.zone?.version ?? 0) !== bounds.zone)
+        throw new RangeError('its days are of another zone than its manifest says');
       if (restored.parked.total > 0) continue; // folded in its place, what is parked may be applied today
       return restored;
     } catch (error) {

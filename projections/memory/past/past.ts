@@ -2,7 +2,6 @@
 // positions: some customers from the index, everybody from the nearest snapshot. While the index is not whole, everybody is folded for anybody.
 import { hash } from 'node:crypto';
 import type { EventStore } from '#streams/event-store.ts';
-import { decodeFact } from '#streams/pack.ts';
 import { type Columns, openColumns } from '../columns.ts';
 import { dayOfEvent, LATEST_AT, type Ledger, type LedgerOptions } from '../ledger.ts';
 import { readRecorded } from '../replay-parked.ts';
@@ -11,7 +10,8 @@ import { trainingStatistics } from '../training-statistics.ts';
 import { customersAt, IndexWrong, zoneOf } from './customers.ts';
 import { type EventIndex, openEventIndex } from './event-index.ts';
 import { everybodyAt } from './everybody.ts';
-import type { Beginning, PastCustomers, PastHandlers, PastStatus } from './protocol.ts';
+import { createFolds } from './folds.ts';
+import type { Beginning, PastCustomers, PastHandlers } from './protocol.ts';
 import type { Chunk } from './recorder.ts';
 import { summaryOf } from './summary.ts';
 
@@ -32,10 +32,6 @@ export interface Past {
   flush(): Promise<void>;
 }
 
-/** Subjects of what concerns every customer. */
-const FACTS = 'evt.all.*';
-/** How long a fold of everybody stays at hand after it was last asked for. */
-const KEEP_MS = 60_000;
 const ARRIVES_MS = 1_000;
 
 export async function startPast(deps: PastDeps): Promise<Past> {
@@ -65,9 +61,8 @@ export async function startPast(deps: PastDeps): Promise<Past> {
   /** It could not be made: nothing is remembered any more. */
   let broken = false;
   let awaited: { seq: number; resolve: () => void }[] = [];
-  let folding: PastStatus['folding'] = null;
-  let kept: { seq: number; from: number; forgotTo: number; ledger: Promise<Ledger>; timer: NodeJS.Timeout } | null =
-    null;
+  const folds = createFolds({ store, snapshotDir: deps.snapshotDir, ledger: options, log });
+  const { everybody } = folds;
 
   /** Fills what is missing between the index and what the fold tells, from a fold of our own. */
   async function make(): Promise<void> {
@@ -140,50 +135,6 @@ export async function startPast(deps: PastDeps): Promise<Past> {
     }
   }
 
-  async function everybody(seq: number): Promise<{ ledger: Ledger; from: number }> {
-    if (kept?.seq !== seq) {
-      clearTimeout(kept?.timer);
-      const mine = {
-        seq,
-        from: 0,
-        forgotTo: seq,
-        timer: setTimeout(() => {
-          if (kept === mine) kept = null;
-        }, KEEP_MS).unref(),
-        ledger: everybodyAt(store, seq, {
-          ledger: options,
-          snapshotDir: deps.snapshotDir,
-          log,
-          progress(position, from) {
-            mine.from = from;
-            folding = { from, seq: position, to: seq };
-          },
-          began: (from) => {
-            mine.from = from;
-          },
-        }).finally(() => {
-          folding = null;
-        }),
-      };
-      mine.ledger.catch(() => {
-        if (kept === mine) kept = null;
-      });
-      kept = mine;
-    }
-    const mine = kept!;
-    mine.timer.refresh();
-    const ledger = await mine.ledger;
-    // Who was erased since has no past either (facts §8).
-    const to = await last();
-    for await (const record of store.read('EVT', { from: mine.forgotTo + 1, to, subject: FACTS })) {
-      const message = decodeFact(record);
-      if (message.kind === 'fact' && message.fact.type === 'customer.erased') ledger.forget(message.fact.sids);
-    }
-    mine.forgotTo = Math.max(mine.forgotTo, to);
-    ledger.flushColumns();
-    return { ledger, from: mine.from };
-  }
-
   const answer = (ledger: Ledger, sids: Uint8Array[], moneyOf: number): PastCustomers => ({
     customers: sids.map((sid) => {
       const entries = ledger.entries(sid);
@@ -201,7 +152,7 @@ export async function startPast(deps: PastDeps): Promise<Past> {
     let { clockAt, clockDay } = step;
     const between = Array.from({ length: seq - step.seq }, (_, i) => step.seq + 1 + i);
     for (const record of await store.get('EVT', between)) {
-      const message = await readRecorded(store, record);
+      const message = await readRecorded(store, record, { stuck });
       if (message?.kind !== 'pack') continue;
       for (let i = 0; i < message.pack.count; i++) {
         const at = message.pack.at(i);
@@ -252,11 +203,11 @@ export async function startPast(deps: PastDeps): Promise<Past> {
       postings: index.postings,
       segments: index.segments,
       bytes: index.bytes,
-      folding,
+      folding: folds.folding(),
     }),
     async stop() {
       stopped = true;
-      clearTimeout(kept?.timer);
+      await folds.stop();
       await making;
       await index.flush().catch(() => {}); // said in the log
       await index[Symbol.asyncDispose]();

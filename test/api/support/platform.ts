@@ -32,6 +32,7 @@ import { DAY_MS, dayOf, UTC } from '#domain/time.ts';
 import { createJobKinds, type JobOfKind } from '#ops/jobs/catalogue.ts';
 import { openExports } from '#ops/jobs/score-files.ts';
 import type { Objects } from '#ops/objects.ts';
+import { createRegistry } from '#ops/registry.ts';
 import { backtest } from '#processors/backtest/backtest.ts';
 import { startJobs } from '#processors/jobs/runner.ts';
 import { scoreBase } from '#processors/scoring/score-base.ts';
@@ -43,6 +44,7 @@ import { createMemoryStore } from '#streams/memory/store.ts';
 import { decodeMessage, encodeFact, PackWriter } from '#streams/pack.ts';
 import type { QuarantinedRow } from '#streams/quarantine.ts';
 import { storedEvent } from '#test/support/stored-event.ts';
+import { trainingOn } from '#test/support/training.ts';
 import { createFakeAccessStore } from './fake-access.ts';
 
 /** Fader, Hardie & Lee (2005), CDNOW, weeks; Fader & Hardie's Gamma-Gamma note, same data. */
@@ -252,13 +254,42 @@ export async function createPlatform(
 
   const exportsFolder = mkdtempSync(join(tmpdir(), 'axiom47-exports-'));
   exportFolders.push(exportsFolder);
+  const results = new Map<string, unknown>();
+  const artefacts = {
+    async put(value: unknown) {
+      const text = canonicalJson(value);
+      const digest = createHash('sha256').update(text).digest('hex');
+      results.set(digest, JSON.parse(text));
+      return digest;
+    },
+    bring: async () => 0,
+    get: (digest: string) => results.get(digest) as Record<string, unknown>,
+  };
+  const control = createMemoryStore();
   const jobKinds = createJobKinds({
     nats: { servers: [] },
-    pool: { backtest: (_nats, job, judged, report) => backtest(evt, job, report, new Set(judged)) },
+    pool: {
+      backtest: (_nats, job, judged, report) => backtest(evt, job, report, new Set(judged)),
+      ...trainingOn(evt),
+    },
+    checks: trainingOn(evt),
+    registry: createRegistry({
+      store: control,
+      artefacts,
+      appendFact: async (each) => fact(each),
+      applied: async () => undefined,
+      deployments: () => [],
+      now: () => clock.now,
+    }),
     present: () => ({ seq: messages.length, day: ledger.clockDay, offsets: UTC }),
     definitions: () => ledger.workspace.facts.churn.map(({ definition }) => definition),
     reportingCurrency: 'EUR',
+    stuck: () => new Map(),
     snapshotDir: null,
+    rowsDir: mkdtempSync(join(tmpdir(), 'axiom47-rows-')),
+    generated: null,
+    codeVersion: 'test',
+    now: () => clock.now,
     scoring: {
       nats: { servers: [] },
       pool: { scoreBase: (_nats, work, say) => (options.scoring?.(scoreBase) ?? scoreBase)(evt, work, say) },
@@ -281,19 +312,8 @@ export async function createPlatform(
       snapshotDir: null,
     },
   });
-  const results = new Map<string, unknown>();
-  const artefacts = {
-    async put(value: unknown) {
-      const text = canonicalJson(value);
-      const digest = createHash('sha256').update(text).digest('hex');
-      results.set(digest, JSON.parse(text));
-      return digest;
-    },
-    bring: async () => 0,
-    get: (digest: string) => results.get(digest),
-  };
   const jobs: Awaited<ReturnType<typeof startJobs>> = await startJobs({
-    store: createMemoryStore(),
+    store: control,
     kinds: [...jobKinds, ...(options.kinds ?? [])],
     artefacts,
     now: () => clock.now,
@@ -344,7 +364,6 @@ export async function createPlatform(
         ok: true,
         value: { seq: fact({ type: 'churn.defined', ctlSequence: messages.length + 1, ...definition }) },
       }),
-      train: async () => ({ ok: false, message: 'training is not part of this platform' }),
     },
     jobs,
     jobKinds: [...jobKinds, ...(options.kinds ?? [])],

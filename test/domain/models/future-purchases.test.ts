@@ -7,6 +7,7 @@ import {
   countQuantiles,
   expectedFuture,
   nowhere,
+  type ParetoPosterior,
   posterior,
   probabilityOfNoPurchase,
   probabilityOfPurchase,
@@ -20,7 +21,7 @@ import { expectClose } from '../../support/close.ts';
 const [a, b] = [0.793, 2.426 + 3];
 const alive = bgNbd.posterior({ r: 0.243, alpha: 4.414, a, b: 2.426 }, 3, 20, 30);
 const geometric = posterior(alive.logOddsDead, alive.shape, alive.rate, a, b);
-const pareto = paretoNbd.posterior({ r: 0.55, alpha: 10.58, s: 0.61, beta: 11.67 }, 3, 20, 30);
+const pareto = paretoNbd.posterior({ r: 0.55, alpha: 10.58, s: 0.61, beta: 11.67 }, 3, 20, 30) as ParetoPosterior;
 
 /** E of an alive customer by summing the chance of each purchase: P(N ≥ n) for n = 1, 2, … */
 function byTails(shape: number, rate: number, a: number, b: number, t: number): number {
@@ -69,11 +70,32 @@ describe('the expectation', () => {
     for (const t of [3, 1e6]) expectClose(expectedFuture(fleeting, t), 1 - (5 / (5 + t)) ** 2, 1e-11);
   });
 
+  test('Pareto/NBD: r·β/α·(1 − (β/(β + t))^(s − 1))/(s − 1) for the living, and the mean of the counts', () => {
+    const { shape, rate, s, beta, pAlive } = pareto;
+    for (const t of [3, 40]) {
+      const closed = ((pAlive * shape * beta) / rate / (s - 1)) * (1 - (beta / (beta + t)) ** (s - 1));
+      expectClose(expectedFuture(pareto, t), closed, 1e-12);
+      const pmf = wholeCountPmf(pareto, t, 1e-15)!;
+      expectClose(
+        pmf.reduce((sum, mass) => sum + mass, 0),
+        1,
+        1e-12,
+      );
+      expectClose(
+        pmf.reduce((sum, mass, n) => sum + n * mass, 0),
+        closed,
+        1e-10,
+      );
+      expectClose(countPmf(pareto, t, 2)[2], pmf[2]!, 1e-14);
+    }
+  });
+
   test('nothing within no time; no answer to a horizon that is none, nor from nowhere', () => {
     for (const state of [geometric, pareto]) {
       expect(expectedFuture(state, 0)).toBe(0);
       for (const t of [-1, Number.NaN, Number.POSITIVE_INFINITY]) expect(expectedFuture(state, t)).toBeNaN();
     }
+    expect(expectedFuture(posterior(1e4, 3, 5, 1, 2), 0)).toBe(0);
     expect(expectedFuture(nowhere, 0)).toBeNaN();
     expect(expectedFuture(nowhere, 3)).toBeNaN();
     expect(expectedFuture({ ...geometric, rate: 0 }, 3)).toBeNaN();
@@ -168,6 +190,8 @@ describe('counts', () => {
     });
     expect(countQuantiles(geometric, 50, [0, 1, -0.1, 1.1, Number.NaN])).toEqual([null, null, null, null, null]);
     expect(countQuantiles(posterior(Number.NEGATIVE_INFINITY, 5, 1e-6, 1, 100), 50, [0.5])).toEqual([null]);
+    // Beyond what the law was written out to, the last count.
+    expect(countQuantiles(geometric, 50, [1 - 2 ** -53])).toEqual([pmf.length - 1]);
     // Exactly at a step: the count that reaches it.
     expect(countQuantiles(posterior(Number.NEGATIVE_INFINITY, 1, 1, 1e-12, 1), 1, [0.5])).toEqual([0]);
   });

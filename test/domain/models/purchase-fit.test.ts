@@ -91,35 +91,76 @@ describe('refused', () => {
     expect(fitted([...good(29), [1, 4, 20, 6]]).n).toBe(35);
   });
 
-  test('a likelihood without a top: no convergence, with the steps and what was seen', () => {
-    const found = fitPurchases(
+  /** A made-up likelihood of two parameters, from starts of its own. */
+  const fitOf = (likelihood: (theta: readonly number[]) => Evaluation, starts: number[][], n = 40) =>
+    fitPurchases(
       {
-        model: 'endless',
+        model: 'made-up',
         names: ['r', 'alpha'],
-        times: ['alpha'],
+        times: [],
         box: { lower: [-50, -50], upper: [50, 50] },
-        // Rises for ever along a ridge whose curvature points the wrong way.
-        likelihood: () => endless,
-        starts: () => [
-          [1, 1],
-          [2, 2],
-        ],
+        likelihood: () => likelihood,
+        starts: () => starts.map((start) => start.map(Math.exp)),
       },
-      compress(summaryOf(good(40))),
+      compress(summaryOf(good(n))),
       'week',
     );
-    expect(found).toMatchObject({ ok: false, model: 'endless', reason: 'no-convergence', n: 40 });
+  const DOWN = [
+    [-1, 0],
+    [0, -1],
+  ];
+
+  test('a likelihood without a top: no convergence, with the steps and what was seen', () => {
+    // The gradient lies: no step ever rises.
+    const endless = (): Evaluation => ({ value: -1, gradient: [2, -3], hessian: DOWN });
+    const found = fitOf(endless, [
+      [1, 1],
+      [2, 2],
+    ]);
+    expect(found).toMatchObject({ ok: false, model: 'made-up', reason: 'no-convergence', n: 40, gradientNorm: 3 });
     if (found.ok) throw new Error('fitted');
     expect(found.message).toMatch(/no maximum found in \d+ steps: the likelihood has no clear top/);
-    expect(found.gradientNorm).toBe(3);
+    const few = fitOf(endless, [[1, 1]], 12);
+    expect(few.ok ? '' : few.message).toContain('steps: 12 customers: expect wide uncertainty');
   });
-  const endless = (): Evaluation => ({
-    value: -1,
-    gradient: [2, -3],
-    hessian: [
-      [-1, 0],
-      [0, -1],
-    ],
+
+  test('of several starts the first that converges is taken; where none does, the highest', () => {
+    // Two hills in x: at −2 (value −1) and at 2 (value 0).
+    const hills = ([x = 0, y = 0]: readonly number[]): Evaluation => {
+      const [top, height] = x < 0 ? [-2, -1] : [2, 0];
+      return { value: height - 0.5 * ((x - top) ** 2 + y * y), gradient: [top - x, -y], hessian: DOWN };
+    };
+    const first = fitOf(hills, [
+      [-1.5, 0],
+      [1.5, 0],
+    ]);
+    if (!first.ok) throw new Error(first.message);
+    expectClose(first.params.r, Math.exp(-2), 1e-12);
+    // Stuck at x < 0, where the gradient lies; the hill is at 2.
+    const stuck = (at: readonly number[]): Evaluation =>
+      at[0]! < 0 ? { value: -9 - Math.abs(at[0]! + 3), gradient: [1, 0], hessian: DOWN } : hills(at);
+    const second = fitOf(stuck, [
+      [-3, 0],
+      [1.5, 0],
+    ]);
+    if (!second.ok) throw new Error(second.message);
+    expectClose(second.params.r, Math.exp(2), 1e-12);
+    const cliffs = ([x = 0]: readonly number[]): Evaluation => ({
+      value: -Math.abs(Math.round(x) - 1) - 10 * Math.abs(x - Math.round(x)),
+      gradient: [Math.round(x) === 1 ? 0.25 : 4, 0],
+      hessian: DOWN,
+    });
+    for (const starts of [
+      [3, 1, 5],
+      [1, 3, 5],
+      [5, 3, 1],
+    ])
+      expect(
+        fitOf(
+          cliffs,
+          starts.map((x) => [x, 0]),
+        ),
+      ).toMatchObject({ ok: false, gradientNorm: 0.25 });
   });
 });
 

@@ -143,6 +143,39 @@ describe('Newton in a box', () => {
     expect(found.at[1]).toBe(-10);
   });
 
+  test('the same at the upper face', () => {
+    const coupled = [
+      [1, -0.99],
+      [-0.99, 1],
+    ];
+    const found = maximise(quadratic([10.5, 11.5], coupled), [10, 0], wide);
+    expect(found).toMatchObject({ converged: true, atBound: [0, 1] });
+    expect(found.at[0]).toBeCloseTo(9.015, 12);
+    expect(found.at[1]).toBe(10);
+  });
+
+  test('a step that meets a bound is shortened as a whole, so that coupled coordinates keep their direction', () => {
+    const uncoupled = [
+      [1, 0],
+      [0, 1],
+    ];
+    for (const sign of [1, -1]) {
+      const seen: number[][] = [];
+      // From (9, 0) the step is (2, 1); the bound of x allows half of it.
+      maximise(quadratic([11 * sign, sign], uncoupled, seen), [9 * sign, 0], wide);
+      expect(seen[1]).toEqual([10 * sign, 0.5 * sign]);
+    }
+  });
+
+  test('runs out of steps exactly when it was told to', () => {
+    const f = ([x = 0]: readonly number[]) => ({
+      value: -Math.cosh(x - 300),
+      gradient: [-Math.sinh(x - 300)],
+      hessian: [[-Math.cosh(x - 300)]],
+    });
+    expect(maximise(f, [0], { lower: [-1000], upper: [1000] }, 5).iterations).toBe(5);
+  });
+
   test('curvature that points the wrong way is damped until the step climbs', () => {
     // Two hills of −(x² − 4)²/16 with a dip between them; y bends normally.
     const found = maximise(

@@ -81,7 +81,7 @@ test.each([
   [['quarantine', 'list', '--limit', '0'], '--limit 0: a whole number from 1 to 500'],
   [['quarantine', 'list', '--limit', '501'], '--limit 501: a whole number from 1 to 500'],
   [['dead-letters', 'list', '--limit', '0'], '--limit 0: a whole number from 1 to 500'],
-  [['dead-letters', 'show'], 'dead-letters list, dead-letters show SEQ, or dead-letters replay'],
+  [['dead-letters', 'show'], 'dead-letters list, dead-letters show SEQ[/INDEX], or dead-letters replay'],
   [['dead-letters', 'show', 'x'], 'x: a log position, as `axiom47 dead-letters list` shows them'],
   [['dead-letters', 'show', '9999'], 'nothing waits for position 9999; `axiom47 dead-letters list` shows what does'],
   [['late', '--limit', '21'], '--limit 21: a whole number from 1 to 20'],
@@ -147,11 +147,18 @@ test('who is parked and what a late order has changed, in words', async () => {
   const shown = await axiom47('late', '--limit', '1');
   expect(shown.stdout).toMatch(new RegExp(`${late} +late-1 +order\\.placed +2026-05-10 +10 +0\\.\\d{4} → 0\\.\\d{4}`));
 
-  const seq = platform.orders([{ customer: 'parked-1', day: '2026-05-21', amount: 20 }], null, 9);
+  const unknown = ['parked-1', 'parked-2'].map((customer) => ({ customer, day: '2026-05-21', amount: 20 }));
+  const seq = platform.orders(unknown, null, 9);
   expect((await axiom47('dead-letters', 'list')).stdout).toMatch(
-    new RegExp(`1 parked, 1 events wait\\n\\n.*\\n.*${seq} +parked-1 +unknown`, 's'),
+    new RegExp(`2 parked, 2 events wait\\n\\n.*\\n.*${seq}/0 +parked-1 +unknown`, 's'),
   );
+  const show = async (place: string) => (await axiom47('dead-letters', 'show', place)).stdout;
+  expect([await show(String(seq)), await show(`${seq}/1`)]).toEqual([
+    expect.stringContaining('parked-1: unknown'),
+    expect.stringContaining('parked-2: unknown'),
+  ]);
+  expect(await refused('dead-letters', 'show', `${seq}/2`)).toContain(`nothing waits for position ${seq}/2`);
   expect((await axiom47('dead-letters', 'show', String(seq))).stdout).toContain('start that version');
   const replay = await axiom47('dead-letters', 'replay');
-  expect([replay.code, replay.stdout]).toEqual([1, expect.stringContaining('1 of 1 customers still parked')]);
+  expect([replay.code, replay.stdout]).toEqual([1, expect.stringContaining('2 of 2 customers still parked')]);
 });

@@ -181,6 +181,25 @@ test('an index of another log is not used', async () => {
   expect(index.to).toBe(0);
 });
 
+test('an index that was emptied is found empty, of its zone, and not taken for a damaged one', async () => {
+  const store = createMemoryStore();
+  await store.append('evt.0.main', createWriter().pack([order('ann', 'a', 1, 1)]));
+  const dir = newDir();
+  {
+    await using index = await open(store, dir);
+    await indexed(store, index);
+    await index.flush();
+    await index.reset(3);
+  }
+  const warned: string[] = [];
+  await using index = await openEventIndex({
+    dir,
+    log: { info() {}, warn: (_, message) => void warned.push(message) },
+    messageSha256: async (seq) => expect.fail(`asked for message ${seq}`),
+  });
+  expect([index.to, index.zone, warned]).toEqual([0, 3, []]);
+});
+
 test('what the disk refused is written, in order, when it takes it again', async () => {
   const store = createMemoryStore();
   const writer = createWriter();

@@ -1,5 +1,5 @@
 // The ladder of snapshots: bounded, denser towards the end; and a fold from one of them is the fold from the beginning, or is not made from it.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -86,4 +86,60 @@ test('a fold from a snapshot is that from the beginning; under a bound of known_
   expect(await fold(30, dir, known[20]! - 1)).toEqual({ ...(await fold(30, null, known[20]! - 1)), from: 0 });
   expect((await fold(30, dir, known[20]! - 1)).events).toBe(57);
   expect(snapshotsWithin(dir, { seq: 30, zone: 4 })).toEqual([]);
+});
+
+test('a manifest that says something else than its files is not believed', async () => {
+  const newDir = () => {
+    const dir = mkdtempSync(join(tmpdir(), 'axiom47-ladder-'));
+    dirs.push(dir);
+    return dir;
+  };
+  const change = (dir: string, said: Partial<SnapshotEntry>) => {
+    const file = join(dir, 'MANIFEST.json');
+    const manifest = JSON.parse(readFileSync(file, 'utf8')) as { current: SnapshotEntry };
+    Object.assign(manifest.current, said);
+    writeFileSync(file, JSON.stringify(manifest));
+  };
+  const store = createMemoryStore();
+  const writer = createWriter();
+  const options = { maxCustomers: 1 << 10 };
+  const zoned = { ...options, zone: { version: 3, offsets: [[0, 300]] as [number, number][] } };
+  const [plain, anew] = [newDir(), newDir()];
+  const ledgers = [createLedger(options), createLedger(zoned)] as const;
+  const snapshots = [openSnapshots(plain, silent), openSnapshots(anew, silent)] as const;
+  const known: number[] = [0];
+  for (let seq = 1; seq <= 20; seq++) {
+    writer.ingestedAt += 1_000;
+    known.push(writer.ingestedAt);
+    // Late in the evening: another day in the other zone.
+    const bytes = writer.pack([
+      order('ann', `${seq}`, seq, seq, { dateOnly: false, at: (seq + 1) * 86_400_000 - 1, zoneVersion: 0 }),
+    ]);
+    await store.append('evt.0.main', bytes);
+    for (const [i, ledger] of ledgers.entries()) {
+      ledger.applyMessage(seq, decodeMessage(bytes));
+      if (seq % 10 === 0) await snapshots[i]!.save(ledger, bytes);
+    }
+  }
+  const fold = async (snapshotDir: string | null, knownUpTo?: number) => {
+    let from = -1;
+    const said: string[] = [];
+    const then = await everybodyAt(store, 20, {
+      ledger: { ...options, ...(knownUpTo !== undefined && { knownUpTo }) },
+      snapshotDir,
+      log: { info() {}, warn: (fields) => void said.push((fields as { reason: string }).reason) },
+      began: (position) => {
+        from = position;
+      },
+    });
+    return { from, state: new StateDigest(then).value(), said };
+  };
+  change(plain, { lastKnownAt: known[1]! });
+  const late = await fold(plain, known[15]);
+  expect(late).toMatchObject({ from: 10, said: [expect.stringContaining('known later')] });
+  expect(late.state).toBe((await fold(null, known[15])).state);
+  change(anew, { zone: 0 });
+  const elsewhere = await fold(anew);
+  expect(elsewhere).toMatchObject({ from: 0, said: [expect.stringContaining('another zone')] });
+  expect(elsewhere.state).toBe((await fold(null)).state);
 });

@@ -189,3 +189,40 @@ test('the clock of an earlier position is that of the fold, between two steps of
   }
   await running.stop();
 });
+
+test('everybody at many positions at once: one fold at a time, askers of one position share it, and who comes after too many is told to come again', async () => {
+  const { store, writer, append } = logs();
+  for (let n = 0; n < 8; n++) await append(writer.pack([order(`c${n}`, `${n}`, n, 100)]));
+  let folds = 0;
+  let [now, most] = [0, 0];
+  const gate = Promise.withResolvers<void>();
+  async function* read(...asked: Parameters<typeof store.read>) {
+    // Facts alone are no fold.
+    if (asked[1]?.subject !== undefined) return yield* store.read(...asked);
+    folds++;
+    most = Math.max(most, ++now);
+    try {
+      await gate.promise;
+      yield* store.read(...asked);
+    } finally {
+      now--;
+    }
+  }
+  const dir = newDir();
+  const log = { info() {}, warn() {} };
+  const { handlers } = await startPast({
+    ...{ store: { ...store, read }, snapshotDir: dir, indexDir: join(dir, 'events'), ledger, log },
+  });
+  const ask = (seq: number) => handlers.summary(seq, null);
+  const asked = [1, 2, 3, 3, 4, 5].map(ask);
+  // Without an index, one customer's past is a fold of everybody, too.
+  const refused = [ask(6), handlers.customers([sidOf('c1')], 7)];
+  for (const each of refused) await expect(each).rejects.toMatchObject({ code: 'past-busy' });
+  gate.resolve();
+  expect((await Promise.all(asked)).map(({ customers }) => customers)).toEqual([1, 2, 3, 3, 4, 5]);
+  expect([folds, most]).toEqual([5, 1]);
+  // The last one is at hand; another is folded anew.
+  expect([(await ask(5)).customers, folds]).toEqual([5, 5]);
+  expect([(await ask(6)).customers, folds]).toEqual([6, 6]);
+  await handlers.stop();
+});

@@ -1,0 +1,171 @@
+// From the log to the rows a model is trained on: the log folded as it was known at each cut-off, or the population's statistics.
+import { type ChurnDefinition, lastSettledDay } from '#domain/churn-definition.ts';
+import { featureRow } from '#domain/churn-features.ts';
+import type { LeftOut } from '#domain/left-out.ts';
+import { dateOf } from '#domain/models/cutoffs.ts';
+import { ok, type Result } from '#domain/result.ts';
+import { DAY_MS, type Offsets, offsetAt } from '#domain/time.ts';
+import type { Ledger } from '#projections/memory/ledger.ts';
+import { erasedSince } from '#projections/memory/past/erased-since.ts';
+import { everybodyAt } from '#projections/memory/past/everybody.ts';
+import { trainingStatistics } from '#projections/memory/training-statistics.ts';
+import type { EventStore } from '#streams/event-store.ts';
+import {
+  type ChurnRows,
+  type CutoffRows,
+  type Ledgers,
+  rowsOfCutoffs,
+  type SurvivalRows,
+  survivalRows,
+} from './churn-rows.ts';
+import type { ClvTrainingData } from './fit-clv.ts';
+import { knownLedgers } from './known-ledgers.ts';
+import { ledgersOf } from './ledgers.ts';
+import type { TrainingPlan, TrainingProgress } from './plan.ts';
+import { type Refusal, refusal } from './refusal.ts';
+
+export type TrainingRows = {
+  /** Events of the log they were made of. */
+  events: number;
+} & (
+  | { kind: 'churn-logistic'; rows: ChurnRows; cutoffs: CutoffRows[] }
+  | { kind: 'churn-cox'; rows: SurvivalRows }
+  | { kind: 'clv'; data: ClvTrainingData; firstDay: number | null; excluded: LeftOut }
+);
+
+export type TrainingLog = Pick<EventStore, 'read' | 'lastSequence'>;
+
+/** Everybody as the log has them now: what labels are read from. */
+export interface Settled {
+  ledger: Ledger;
+  ledgers: Ledgers;
+  /** Of the first purchase, or the first subscription of a contractual definition; null without any. */
+  firstDay: number | null;
+  latenessDays: number;
+}
+
+const LATENESS_DAYS = 7;
+/** Ledgers that are held in memory at once, besides that of today. */
+const AT_ONCE = 4;
+const EVERY = 500;
+/** A snapshot that cannot be used costs time only, and whoever keeps it says so. */
+const silent = { info: () => undefined, warn: () => undefined };
+
+/** Refuses a horizon that the data do not span, and the absence of any subscription or purchase. */
+export async function trainingRows(
+  store: TrainingLog,
+  plan: TrainingPlan,
+  report: TrainingProgress,
+): Promise<Result<TrainingRows, Refusal>> {
+  const settled = await settledAt(store, plan, report);
+  const { events } = settled.ledger;
+  if (plan.kind === 'clv') {
+    const { histories, spend, evidence, firstDay, excluded } = trainingStatistics(settled.ledger, plan.today);
+    return ok({ kind: 'clv', data: { histories, spend, evidence }, firstDay, excluded, events });
+  }
+  const days = cutoffDays(plan, settled);
+  if (!days.ok) return days;
+  if (plan.kind === 'churn-cox')
+    return ok({ kind: 'churn-cox', rows: survivalRows(plan.definition, plan.today, settled.ledgers), events });
+  const { rows, cutoffs } = await learningRows(store, plan, settled, days.value, report);
+  return ok({ kind: 'churn-logistic', rows, cutoffs, events });
+}
+
+export async function settledAt(store: TrainingLog, plan: TrainingPlan, report: TrainingProgress): Promise<Settled> {
+  const ledger = await everybodyAt(store, plan.seq, {
+    ledger: plan.ledger,
+    snapshotDir: plan.snapshotDir,
+    log: silent,
+    progress: (position) => report.progress(position, plan.seq, 'reading the log'),
+  });
+  // The plan's position may be of long ago: whoever was erased since is in no fit (facts §8).
+  ledger.forget(await erasedSince(store, plan.seq, await store.lastSequence('EVT')));
+  ledger.flushColumns();
+  const ledgers = ledgersOf(ledger);
+  return {
+    ledger,
+    ledgers,
+    firstDay: firstDayOf(plan.definition, ledgers),
+    latenessDays: plan.latenessDays ?? latenessOf(ledger),
+  };
+}
+
+function firstDayOf({ kind }: ChurnDefinition, ledgers: Ledgers): number | null {
+  let first = Number.POSITIVE_INFINITY;
+  for (const { orders, subscriptions } of ledgers.customers())
+    for (const { day } of kind === 'contractual' ? subscriptions : orders) first = Math.min(first, day);
+  return first === Number.POSITIVE_INFINITY ? null : first;
+}
+
+/** Cut-offs of a classifier, latest first: settled, one horizon apart, none before anything was known. A Cox model has none. */
+export function cutoffDays(
+  { kind, definition, cutoffs, today }: TrainingPlan,
+  { firstDay, latenessDays }: Settled,
+): Result<number[], Refusal> {
+  if (firstDay === null)
+    return refusal(
+      'too-little-data',
+      definition.kind === 'contractual'
+        ? 'there are no subscriptions; import them (--kind subscription)'
+        : 'there are no purchases to learn from; import orders',
+    );
+  if (kind !== 'churn-logistic') return ok([]);
+  const last = lastSettledDay(definition, today, latenessDays);
+  if (last <= firstDay)
+    return refusal(
+      'horizon-too-long',
+      `a horizon of ${definition.horizonDays} days is longer than the data allow: they span ${today - firstDay} days (${dateOf(firstDay)} to ${dateOf(today)})${latenessDays + definition.graceDays > 0 ? `, of which ${latenessDays + definition.graceDays} are kept for what comes late and for grace` : ''}; ${Math.max(0, today - firstDay - latenessDays - definition.graceDays - 1)} days at most, or import a longer history`,
+    );
+  const days = Array.from({ length: cutoffs }, (_, i) => last - i * definition.horizonDays);
+  return ok(days.filter((day) => day >= firstDay));
+}
+
+/** Rows at each cut-off, as it was known then. @param rowOf what may be known; none of it is needed to count. */
+export async function learningRows(
+  store: TrainingLog,
+  plan: TrainingPlan,
+  { ledger, ledgers }: Settled,
+  days: readonly number[],
+  report: TrainingProgress,
+  rowOf: typeof featureRow = featureRow,
+): Promise<{ rows: ChurnRows; cutoffs: CutoffRows[] }> {
+  const known = new Map<number, Ledgers>();
+  // Whoever was there then is there now.
+  const options = { ...plan.ledger, maxCustomers: Math.max(1 << 10, ledger.rows.count + 1) };
+  const walks = Math.ceil(days.length / AT_ONCE);
+  const knownOn = async (day: number): Promise<Ledgers> => {
+    if (!known.has(day)) {
+      known.clear();
+      const from = days.indexOf(day);
+      const group = days.slice(from, from + AT_ONCE);
+      const walk = Math.floor(from / AT_ONCE);
+      let told = 0;
+      const passed = (position: number) => {
+        if (position < told + EVERY) return;
+        told = position;
+        report.progress(walk * plan.seq + position, walks * plan.seq, 'reading the log as it was known then');
+      };
+      const instants = group.map((each) => endOf(each, plan.offsets));
+      const ledgersThen = await knownLedgers(store, plan.seq, instants, options, passed);
+      group.forEach((each, i) => void known.set(each, ledgersOf(ledgersThen[i]!)));
+    }
+    report.log(`rows of ${dateOf(day)}`);
+    return known.get(day)!;
+  };
+  const cutoffs: CutoffRows[] = [];
+  const rows = await rowsOfCutoffs(plan.definition, days, knownOn, ledgers, {
+    rowOf,
+    counted: (cutoff) => void cutoffs.push(cutoff),
+  });
+  return { rows, cutoffs };
+}
+
+/** Days in which late events may still arrive: none where everything came from files. */
+export const latenessOf = (ledger: Ledger): number =>
+  ledger.runs.list().some(({ run, acceptedEvents }) => run === '' && acceptedEvents > 0) ? LATENESS_DAYS : 0;
+
+/** The last millisecond of a local day. */
+export const endOf = (day: number, offsets: Offsets): number => {
+  const at = (day + 1) * DAY_MS - 1;
+  return at - offsetAt(at, offsets) * 60_000;
+};
