@@ -17,7 +17,7 @@ import type { CustomerSort } from '#projections/customer-profile.ts';
 import type { Columns } from '#projections/memory/columns.ts';
 import type { History } from '#projections/memory/history.ts';
 import type { LateEvent } from '#projections/memory/late.ts';
-import type { ParkedCustomer } from '#projections/memory/parked-lists.ts';
+import type { ParkedCustomer, Place } from '#projections/memory/parked-lists.ts';
 import type { PastStatus, PastSummary } from '#projections/memory/past/protocol.ts';
 import type { RunStats } from '#projections/memory/runs.ts';
 import type { ChurnInForce, WorkspaceFacts } from '#projections/memory/workspace.ts';
@@ -188,7 +188,7 @@ export interface FoldCalls {
   runStats(run: string): Promise<RunStats | null>;
   position(): Promise<{ clockDay: number; priorDay: number | null; parked: number }>;
   /** Live events that changed a past day (projections/memory/late.ts). */
-  late(limit: number, before: number): Promise<{ events: LateEvent[]; total: number }>;
+  late(limit: number, before: Place): Promise<{ events: LateEvent[]; total: number }>;
   /** Customers whose events wait behind one that could not be applied (projections/memory/parked-lists.ts). */
   parkedCustomers(
     limit: number,

@@ -42,6 +42,7 @@ import { openExports } from './jobs/score-files.ts';
 import { startLedgers } from './ledgers.ts';
 import { checkListen, closeable, listen, listenMetrics } from './listen.ts';
 import { openS3 } from './objects.ts';
+import { ownWorkspace } from './own-workspace.ts';
 import { packageVersion, projectRoot } from './project.ts';
 import { createRebuild } from './rebuild.ts';
 import { createRefold } from './refold.ts';
@@ -202,14 +203,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     ),
   );
 
-  if (fresh) {
-    await gateway.calls.appendFact({
-      type: 'workspace.created',
-      workspaceId: dir.workspace.workspaceId,
-      name: dir.workspace.name,
-      ...workspace,
-    });
-  }
+  const { workspaceId, name } = dir.workspace;
+  await ownWorkspace({
+    store,
+    fold: fold.calls,
+    fact: { type: 'workspace.created', workspaceId, name, ...workspace },
+    header: { tenant: TENANT, gateway: GATEWAY, epoch: (await gateway.calls.status()).epoch, ingestedAt: now },
+  });
   if (facts.zoneVersion === 0)
     await fold.calls.waitFor(
       await gateway.calls.appendFact({
@@ -338,7 +338,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     }),
   );
 
-  opening.use(letters.follow((limit, after) => fold.calls.parkedCustomers(limit, after)));
+  opening.use(letters.follow(fold.calls));
 
   metrics.gauge(
     'axiom47_parked_customers',

@@ -8,6 +8,7 @@ import { connectNats, type NatsOptions } from '#streams/jetstream/connection.ts'
 import { silent } from '#streams/jetstream/link.ts';
 import { createJetStreamStore } from '#streams/jetstream/store.ts';
 import { type Backtest, backtest, type CutoffAnswer } from './backtest/backtest.ts';
+import { stepBack } from './modest.ts';
 import { type ChurnColumnsRequest, churnColumn } from './scoring/churn-columns.ts';
 import { type ScoreBase, type ScoredPart, scoreBase } from './scoring/score-base.ts';
 import { type ScoreHorizons, type ScoreInput, scoreColumns } from './scoring/score-columns.ts';
@@ -81,6 +82,7 @@ const telling = (port: MessagePort) => {
 
 /** Nothing is learned from a log that was tampered with. */
 async function withLog<T>(options: NatsOptions, work: (log: TrainingLog) => Promise<T>): Promise<T> {
+  stepBack();
   const nats = await connectNats(options, { name: 'axiom47 training' });
   try {
     return await work(sealedStore(createJetStreamStore(nats), silent));
@@ -100,6 +102,7 @@ async function rowsFromLog({ nats, plan, file, report }: Extract<PoolTask, { kin
 }
 
 function trainFromRows({ plan, file, digest, report }: Extract<PoolTask, { kind: 'train-model' }>) {
+  stepBack();
   const told = telling(report);
   const rows = readRows(file, digest);
   const trained = rows && trainModel(rows, plan, told);
@@ -108,6 +111,7 @@ function trainFromRows({ plan, file, digest, report }: Extract<PoolTask, { kind:
 }
 
 async function backtestFromLog({ nats: options, job, judged, report }: Extract<PoolTask, { kind: 'backtest' }>) {
+  stepBack();
   const nats = await connectNats(options, { name: 'axiom47 backtest' });
   const say = (message: WorkMessage) => report.postMessage(message);
   try {

@@ -85,10 +85,7 @@ export function trainLogistic(
 ): Result<ChurnTraining<ChurnLogistic>, Refusal> {
   const { cutoffs, parts, counts } = divide(rows, seed);
   if (cutoffs.length === 0)
-    return refusal(
-      'too-little-data',
-      'no customer was eligible at any cut-off whose labels have settled, or all of them had the same end',
-    );
+    return refusal('too-little-data', 'no customer was eligible at any cut-off whose labels have settled');
   for (const part of PARTS) {
     const { n, lost } = counts[part];
     const kept = n - lost;

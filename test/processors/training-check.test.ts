@@ -121,6 +121,26 @@ test('a horizon longer than the data: the checklist says how far, the training r
   expect((await found(buyers, longest)).of('history, against the horizon')[2]).toBe(0);
 });
 
+test('everybody lost at every cut-off: one class, with the counts', async () => {
+  const log = logOf([
+    {
+      ingestedAt: 0,
+      backfill: true,
+      events: [order('ann', 'a', 0, 1000), order('bob', 'b', 3, 1000), order('late', 'l', 100, 1000)],
+    },
+  ]);
+  const plan = planOf(log, 100);
+  const rows = await trainingRows(log.store, plan, quiet);
+  if (!rows.ok) throw new Error(rows.reason.message);
+  expect(trainModel(rows.value, plan, quiet)).toMatchObject({
+    ok: false,
+    reason: {
+      code: 'one-class',
+      message: expect.stringContaining('2 of 2 lost after 1970-03-12, 2 of 2 lost after 1970-02-10'),
+    },
+  });
+});
+
 test('subscriptions: ends are counted, who never had one is left out', async () => {
   const mark = (id: string, type: 'subscription.started' | 'subscription.cancelled', day: number) =>
     event(id, { type, day, at: day * DAY });
