@@ -10,6 +10,7 @@ import { createJetStreamStore } from '#streams/jetstream/store.ts';
 import { type Backtest, backtest, type CutoffAnswer } from './backtest/backtest.ts';
 import { stepBack } from './modest.ts';
 import { type ChurnColumnsRequest, churnColumn } from './scoring/churn-columns.ts';
+import { type ScoreBase, type ScoredPart, scoreBase } from './scoring/score-base.ts';
 import { type ScoreHorizons, type ScoreInput, scoreColumns } from './scoring/score-columns.ts';
 import { type ClvTrainingData, fitClv } from './training/fit-clv.ts';
 import type { LogisticSumsRequest } from './training/fit-logistic.ts';
@@ -31,12 +32,14 @@ export type PoolTask =
   | { kind: 'training-rows'; nats: NatsOptions; plan: TrainingPlan; file: string; report: MessagePort }
   | { kind: 'train-model'; plan: TrainingPlan; file: string; digest: string; report: MessagePort }
   | { kind: 'backtest'; nats: NatsOptions; job: Backtest; judged: readonly number[]; report: MessagePort }
+  | { kind: 'score-base'; nats: NatsOptions; work: ScoreBase; report: MessagePort }
   | { kind: 'logistic-sums'; request: LogisticSumsRequest };
 /** What long work says while it runs. */
 export type WorkMessage =
   | { kind: 'progress'; done: number; total: number; note: string }
   | { kind: 'log'; text: string }
   | { kind: 'judged'; answer: CutoffAnswer }
+  | { kind: 'part'; part: ScoredPart }
   | { kind: 'end' };
 
 export default function run(task: PoolTask): unknown {
@@ -59,6 +62,8 @@ export default function run(task: PoolTask): unknown {
       return trainFromRows(task);
     case 'backtest':
       return backtestFromLog(task);
+    case 'score-base':
+      return scoreFromLog(task);
     case 'logistic-sums':
       return chunkSums(task.request.rows, task.request.pass, task.request.from, task.request.to);
   }
@@ -124,6 +129,22 @@ async function backtestFromLog({ nats: options, job, judged, report }: Extract<P
     // An answer overtakes messages: whoever listens waits for this one.
     say({ kind: 'end' });
     return plan;
+  } finally {
+    await nats.close();
+  }
+}
+
+async function scoreFromLog({ nats: options, work, report }: Extract<PoolTask, { kind: 'score-base' }>) {
+  const nats = await connectNats(options, { name: 'axiom47 scoring' });
+  const told = telling(report);
+  try {
+    // Nobody is scored by a log that was tampered with.
+    const totals = await scoreBase(sealedStore(createJetStreamStore(nats), silent), work, {
+      progress: told.progress,
+      part: (part) => report.postMessage({ kind: 'part', part } satisfies WorkMessage, [part.bytes.buffer]),
+    });
+    told.end();
+    return totals;
   } finally {
     await nats.close();
   }
