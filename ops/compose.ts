@@ -40,6 +40,7 @@ import { createJobKinds } from './jobs/catalogue.ts';
 import { startLedgers } from './ledgers.ts';
 import { checkListen, closeable, listen, listenMetrics } from './listen.ts';
 import { openS3 } from './objects.ts';
+import { ownWorkspace } from './own-workspace.ts';
 import { packageVersion, projectRoot } from './project.ts';
 import { createRebuild } from './rebuild.ts';
 import { createRefold } from './refold.ts';
@@ -200,14 +201,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     ),
   );
 
-  if (fresh) {
-    await gateway.calls.appendFact({
-      type: 'workspace.created',
-      workspaceId: dir.workspace.workspaceId,
-      name: dir.workspace.name,
-      ...workspace,
-    });
-  }
+  const { workspaceId, name } = dir.workspace;
+  await ownWorkspace({
+    store,
+    fold: fold.calls,
+    fact: { type: 'workspace.created', workspaceId, name, ...workspace },
+    header: { tenant: TENANT, gateway: GATEWAY, epoch: (await gateway.calls.status()).epoch, ingestedAt: now },
+  });
   if (facts.zoneVersion === 0)
     await fold.calls.waitFor(
       await gateway.calls.appendFact({
@@ -368,6 +368,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     present: serving.present,
     definitions: serving.definitions,
     reportingCurrency: workspace.reportingCurrency,
+    stuck: letters.stuck,
     snapshotDir: dir.folders.snapshots,
     rowsDir: join(dir.folders.snapshots, 'training'),
     generated: seeding?.generated ?? null,

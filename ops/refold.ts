@@ -25,7 +25,8 @@ export function createRefold(
   stuck: () => ReadonlyMap<string, number> = () => NONE,
 ): Refold {
   async function walk(stops: readonly number[], visit: Visit, zone?: Zone): Promise<Ledger> {
-    const ledger = createLedger({ reportingCurrency, stuck: stuck(), ...(zone === undefined ? {} : { zone }) });
+    const known = stuck();
+    const ledger = createLedger({ reportingCurrency, stuck: known, ...(zone === undefined ? {} : { zone }) });
     let next = 0;
     const arrive = () => {
       for (; next < stops.length && stops[next]! <= ledger.position; next++) {
@@ -39,7 +40,7 @@ export function createRefold(
     if (last > 0)
       for await (const record of store.read('EVT', { from: 1, to: last })) {
         try {
-          applyRead(ledger, record, await readRecorded(store, record));
+          applyRead(ledger, record, await readRecorded(store, record, { stuck: known }));
         } catch (error) {
           if (!(error instanceof ZoneChanged)) throw error;
           // What was before this place has been seen as it was then; the rest is seen in the zone it is in from here on.

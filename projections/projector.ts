@@ -12,7 +12,7 @@ import { grantViews } from './identified-views.ts';
 import type { Zone } from './memory/ledger.ts';
 import { WHOLE_MESSAGE } from './memory/parked.ts';
 import type { Place } from './memory/parked-lists.ts';
-import { replayOf } from './memory/replay-parked.ts';
+import { refuseForAll, replayOf } from './memory/replay-parked.ts';
 import { rezonedAfter } from './memory/rezoned.ts';
 import { emptyForZone } from './migrate.ts';
 import { mergeReleased, type ParkedState } from './parked.ts';
@@ -151,8 +151,10 @@ export function startProjector(options: ProjectorOptions): Projector {
   async function take(record: Recorded, parked: readonly Place[]): Promise<void> {
     const { seq } = record;
     const places = parked.length === 0 ? parked : parked.filter(([at]) => at === seq);
-    if (places.some(([, index]) => index === WHOLE_MESSAGE)) batch.park(seq, places);
-    else {
+    if (places.some(([, index]) => index === WHOLE_MESSAGE)) {
+      refuseForAll(record);
+      batch.park(seq, places);
+    } else {
       const message = decodeMessage(record.bytes);
       // Before its position is committed: rows the replay has changed count as changed there.
       if (replayOf(message) !== null) await release(seq);

@@ -20,6 +20,8 @@ export interface BacktestDeps {
   present: () => { seq: number; day: number; offsets: Offsets };
   definitions: () => ChurnDefinition[];
   reportingCurrency: string;
+  /** Events the fold did not come back from, by place: nor would another. */
+  stuck: () => ReadonlyMap<string, number>;
   /** Of the fold. */
   snapshotDir: string | null;
 }
@@ -98,6 +100,7 @@ export const backtestJob = ({
   present,
   definitions,
   reportingCurrency,
+  stuck,
   snapshotDir,
 }: BacktestDeps): JobOfKind => ({
   name: 'backtest',
@@ -132,7 +135,7 @@ export const backtestJob = ({
         seq: position.seq,
         today: position.today,
         offsets: position.offsets,
-        ledger: { reportingCurrency },
+        ledger: { reportingCurrency, stuck: stuck() },
         snapshotDir,
       },
       [...judged.keys()],

@@ -28,6 +28,8 @@ export interface TrainDeps {
   present: () => { seq: number; day: number; offsets: Offsets };
   definitions: () => ChurnDefinition[];
   reportingCurrency: string;
+  /** Events the fold did not come back from, by place: nor would another. */
+  stuck: () => ReadonlyMap<string, number>;
   /** Of the fold. */
   snapshotDir: string | null;
   /** Where rows wait between two steps. */
@@ -168,7 +170,7 @@ async function positionOf(job: JobRun, deps: TrainDeps): Promise<Position> {
 function planOf(
   params: Params,
   { seq, today, offsets, definitions }: Position,
-  { reportingCurrency, snapshotDir }: TrainDeps,
+  { reportingCurrency, stuck, snapshotDir }: TrainDeps,
 ): Result<TrainingPlan, Refusal> {
   const kind = params.definition ?? (params.kind === 'churn-cox' ? 'contractual' : 'non-contractual');
   const inForce = definitions.find((each) => each.kind === kind) ?? (kind === 'contractual' ? null : DEFAULT_CHURN);
@@ -193,7 +195,7 @@ function planOf(
     seq,
     today,
     offsets,
-    ledger: { reportingCurrency },
+    ledger: { reportingCurrency, stuck: stuck() },
     snapshotDir,
   });
 }

@@ -21,7 +21,7 @@ export async function knownLedgers(
   const ledgers = instants.map((knownUpTo) => createLedger({ ...wanted, knownUpTo }));
   if (seq > 0 && ledgers.length > 0)
     for await (const record of store.read('EVT', { from: 1, to: seq })) {
-      const read = readRecorded(store, record);
+      const read = readRecorded(store, record, options);
       const message = read instanceof Promise ? await read : read;
       for (const ledger of ledgers) applyRead(ledger, record, message);
       passed(record.seq);

@@ -2,8 +2,9 @@
 import { hash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EventStore } from '#streams/event-store.ts';
+import type { LogMessage } from '#streams/pack.ts';
 import { DirtyRows, stateOfRows } from './dirty-rows.ts';
-import { createLedger, type Ledger, type LedgerOptions, placeText } from './ledger.ts';
+import { createLedger, type Ledger, type LedgerOptions } from './ledger.ts';
 import { parkedCustomers, placesIn, placesOf } from './parked-lists.ts';
 import type { PastFeed } from './past/feed.ts';
 import { Recorder } from './past/recorder.ts';
@@ -13,7 +14,7 @@ import { rezonedAfter } from './rezoned.ts';
 import { openSnapshots, type SnapshotEntry, type SnapshotLog } from './snapshot.ts';
 import { portableDigest, StateDigest } from './state-digest.ts';
 import { trainingStatistics } from './training-statistics.ts';
-import { AT_COLUMNS, READING, WATCH, WATCH_BYTES, watchMessage, watchNothing } from './watch.ts';
+import { AT_COLUMNS, WATCH, WATCH_BYTES, watchMessage, watchNothing } from './watch.ts';
 
 export interface FoldDeps {
   store: Pick<EventStore, 'follow' | 'read' | 'lastSequence'>;
@@ -69,6 +70,8 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
   let saidAt = 0;
   let parked = ledger.parked.total;
   let saving: Promise<SnapshotEntry | null> = Promise.resolve(null);
+  /** What is parked is being applied; until it is taken out of the list, a snapshot would hold it twice. */
+  let replaying = false;
 
   const position = (): FoldPosition => ({
     seq: ledger.position,
@@ -88,15 +91,36 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
     failure,
   });
 
+  /** Before anybody is answered: columns are of everything up to the position. */
+  function writeColumns(): void {
+    watch[WATCH.index] = AT_COLUMNS;
+    ledger.flushColumns();
+    watchNothing(watch);
+  }
+
+  /** A message that has to be fetched again: others are answered meanwhile. */
+  async function whenRead(seq: number, read: Promise<LogMessage | null>): Promise<LogMessage | null> {
+    writeColumns();
+    const message = await read;
+    watchMessage(watch, seq);
+    return message;
+  }
+
   /** Before the fact that asks for it is applied: rows count as changed at its position. */
   async function replay(seq: number, onRequest: boolean): Promise<void> {
     // What the fold did not come back from is tried once more when somebody asks for it after that.
     for (const [place, end] of stuck) if (onRequest && end < seq) stuck.delete(place);
+    writeColumns();
+    replaying = true;
     // These are of earlier places, which have been told of already; when that holds no more, it is all told again.
     ledger.recorder = null;
-    const replayed = await replayParked(store, ledger, (at) =>
-      at === null ? watchNothing(watch) : watchMessage(watch, at),
+    const replayed = await replayParked(
+      store,
+      ledger,
+      (at) => (at === null ? watchNothing(watch) : watchMessage(watch, at)),
+      stopping.signal,
     );
+    replaying = false;
     ledger.recorder = recorder;
     if (replayed > 0) {
       recorder?.take();
@@ -112,7 +136,9 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
   const save = (): Promise<SnapshotEntry | null> => {
     workedMs = 0;
     // The index is on the disk before the snapshot is named, so that a start finds in it what it will not fold again.
-    const attempt = saving.then(() => snapshots.save(ledger, lastMessage, past?.flush().catch(notWritten)));
+    const attempt = saving.then(() =>
+      replaying ? null : snapshots.save(ledger, lastMessage, past?.flush().catch(notWritten)),
+    );
     saving = attempt.catch((error: Error) => {
       log.warn(
         { seq: ledger.position, reason: error.message },
@@ -138,9 +164,8 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
       let facts = false;
       for (const record of batch) {
         watchMessage(watch, record.seq);
-        // Not even read, when it was not come back from: parked as a whole.
-        const read = stuck.size > 0 && stuck.has(placeText(record.seq, READING)) ? null : readRecorded(store, record);
-        const message = read instanceof Promise ? await read : read;
+        const read = readRecorded(store, record, { stuck, signal });
+        const message = read instanceof Promise ? await whenRead(record.seq, read) : read;
         const asked = replayOf(message);
         if (asked !== null) await replay(record.seq, asked.by === 'request');
         applyRead(ledger, record, message);
@@ -148,9 +173,7 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
         facts ||=
           message?.kind === 'fact' && /^(workspace|currency|clock|zone|ledger|fx|churn)\./.test(message.fact.type);
       }
-      watch[WATCH.index] = AT_COLUMNS;
-      ledger.flushColumns();
-      watchNothing(watch);
+      writeColumns();
       const chunk = recorder?.take() ?? null;
       if (chunk !== null) past?.add(chunk);
       const now = performance.now();
@@ -185,6 +208,8 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
   const done = run().then(
     () => ended(new Error('the fold has stopped')),
     (error: Error & { code?: string }) => {
+      // Stopped while it waited for a server that is away.
+      if (stopping.signal.aborted && error.name === 'AbortError') return ended(new Error('the fold has stopped'));
       failure = { code: error.code ?? 'fold-failed', message: error.message };
       ended(error);
       say({ event: 'failed', ...failure });

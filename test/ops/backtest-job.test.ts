@@ -15,6 +15,9 @@ const answer = (day: number, differing = 0): CutoffAnswer => ({
   metrics: METRICS,
 });
 
+/** What the fold did not come back from. */
+const STUCK = new Map([['7/1', 9]]);
+
 /** A pool that answers what it is told, and remembers what it was asked. */
 function place(answers: CutoffAnswer[]) {
   const asked: { job: Backtest; judged: readonly number[] }[] = [];
@@ -31,6 +34,7 @@ function place(answers: CutoffAnswer[]) {
     present: () => ({ ...now }),
     definitions: () => [DEFAULT_CONTRACTUAL],
     reportingCurrency: 'EUR',
+    stuck: () => STUCK,
     snapshotDir: null,
   };
   const steps = new Map<string, unknown>();
@@ -61,6 +65,10 @@ test('a later attempt asks at the position of the first, without the cut-offs th
     [10, 500, []],
     [10, 500, [100]],
   ]);
+  expect(
+    asked.map(({ job }) => job.ledger.stuck),
+    'nor would a thread of the pool',
+  ).toEqual([STUCK, STUCK]);
   expect(first).toMatchObject({
     ok: true,
     value: { asOf: { seq: 10, at: '1971-05-16' }, leakage: { checked: 200, differing: 0 } },

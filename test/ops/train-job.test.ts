@@ -21,6 +21,9 @@ const folder = mkdtempSync(join(tmpdir(), 'axiom47-train-job-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const log = { info: () => undefined, warn: () => undefined };
 
+/** What the fold did not come back from: somewhere else. */
+const STUCK = new Map([['1/999999', 1]]);
+
 async function place(given: Partial<TrainDeps> = {}, definitions: ChurnDefinition[] = []) {
   const kept = new Map<string, string>();
   const artefacts = {
@@ -45,6 +48,7 @@ async function place(given: Partial<TrainDeps> = {}, definitions: ChurnDefinitio
   });
   const pool = trainingOn(shop.store);
   const done: string[] = [];
+  const stuck: unknown[] = [];
   const now = { seq: shop.seq, day: shop.today, offsets: UTC };
   const rowsDir = mkdtempSync(join(folder, 'rows-'));
   const deps: TrainDeps = {
@@ -52,6 +56,7 @@ async function place(given: Partial<TrainDeps> = {}, definitions: ChurnDefinitio
     pool: {
       trainingRows: (...asked) => {
         done.push('rows');
+        stuck.push(asked[1].ledger.stuck);
         return pool.trainingRows(...asked);
       },
       trainModel: (...asked) => {
@@ -64,6 +69,7 @@ async function place(given: Partial<TrainDeps> = {}, definitions: ChurnDefinitio
     present: () => ({ ...now }),
     definitions: () => definitions,
     reportingCurrency: 'EUR',
+    stuck: () => STUCK,
     snapshotDir: null,
     rowsDir,
     generated: null,
@@ -87,14 +93,15 @@ async function place(given: Partial<TrainDeps> = {}, definitions: ChurnDefinitio
     if (job.status !== 'succeeded') throw new Error(JSON.stringify(job.failure));
     return (await jobs.result(id)) as TrainResult;
   };
-  return { jobs, kind, registry, now, done, rowsDir, request, ended, resultOf, pool };
+  return { jobs, kind, registry, now, done, stuck, rowsDir, request, ended, resultOf, pool };
 }
 
 test.each([{ kind: 'churn-logistic', cutoffs: 2 }, { kind: 'clv' }])(
   '%j: the same log asked again is the same bytes and the same version',
   async (params) => {
-    const { request, resultOf, registry } = await place();
+    const { request, resultOf, registry, stuck } = await place();
     const first = await resultOf(await request(params));
+    expect(stuck, 'a thread of the pool would not come back from it either').toEqual([STUCK]);
     const again = await resultOf(await request(params));
     expect(again).toEqual(first);
     expect(first).toMatchObject({

@@ -45,7 +45,7 @@ export async function everybodyAt(
   let turn = performance.now();
   if (seq > began)
     for await (const record of store.read('EVT', { from: began + 1, to: seq })) {
-      const read = readRecorded(store, record);
+      const read = readRecorded(store, record, wanted);
       applyRead(ledger, record, read instanceof Promise ? await read : read);
       if ((ledger.recorder?.size ?? 0) > 1 << 14) hand();
       // Whoever else works on this thread goes on being answered.

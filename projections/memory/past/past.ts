@@ -152,7 +152,7 @@ export async function startPast(deps: PastDeps): Promise<Past> {
     let { clockAt, clockDay } = step;
     const between = Array.from({ length: seq - step.seq }, (_, i) => step.seq + 1 + i);
     for (const record of await store.get('EVT', between)) {
-      const message = await readRecorded(store, record);
+      const message = await readRecorded(store, record, { stuck });
       if (message?.kind !== 'pack') continue;
       for (let i = 0; i < message.pack.count; i++) {
         const at = message.pack.at(i);

@@ -263,6 +263,7 @@ export async function createPlatform(
     present: () => ({ seq: messages.length, day: ledger.clockDay, offsets: UTC }),
     definitions: () => ledger.workspace.facts.churn.map(({ definition }) => definition),
     reportingCurrency: 'EUR',
+    stuck: () => new Map(),
     snapshotDir: null,
     rowsDir: mkdtempSync(join(tmpdir(), 'axiom47-rows-')),
     generated: null,

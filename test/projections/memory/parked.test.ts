@@ -5,12 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { createRefold } from '#ops/refold.ts';
 import { COLUMN_FLAG } from '#projections/memory/columns.ts';
 import { EntryStore } from '#projections/memory/entry-store.ts';
 import { type FoldDeps, startFold } from '#projections/memory/fold.ts';
 import { createLedger } from '#projections/memory/ledger.ts';
 import { replayParked } from '#projections/memory/replay-parked.ts';
 import { StateDigest } from '#projections/memory/state-digest.ts';
+import { StoreUnavailable } from '#streams/event-store.ts';
 import { createMemoryStore } from '#streams/memory/store.ts';
 import { activity, apply, createWriter, hex, sidOf, order as someOrder, refund as someRefund } from './scenario.ts';
 
@@ -47,17 +49,17 @@ function messages(schemaVersion: number): Uint8Array[] {
 const replayed = (log: Uint8Array[]) => [...log, createWriter().fact(replayFact)];
 const CLEAN = () => new StateDigest(apply(createLedger({ maxCustomers: 1 << 10 }), messages(1))).value();
 
+const depsOf = (store: FoldDeps['store'], options: Partial<FoldDeps['ledger']> = {}): FoldDeps => ({
+  store,
+  snapshotDir: dir,
+  ledger: { maxCustomers: 1 << 10, ...options },
+  log: { info: (_, message) => void said.push(message), warn: (_, message) => void said.push(message) },
+  say: () => undefined,
+});
 async function fold(log: Uint8Array[], options: Partial<FoldDeps['ledger']> = {}) {
   const store = createMemoryStore();
   for (const bytes of log) await store.append('evt.0.main', bytes);
-  const deps: FoldDeps = {
-    store,
-    snapshotDir: dir,
-    ledger: { maxCustomers: 1 << 10, ...options },
-    log: { info: (_, message) => void said.push(message), warn: (_, message) => void said.push(message) },
-    say: () => undefined,
-  };
-  const started = await startFold(deps);
+  const started = await startFold(depsOf(store, options));
   await started.handlers.waitFor(log.length);
   return started;
 }
@@ -301,6 +303,112 @@ test('what the fold did not come back from is parked without a try, until a repl
   expect(later.handlers.position()).toMatchObject({ parked: 0 });
   expect(later.handlers.digest().state).toBe(CLEAN());
   await later.handlers.stop();
+});
+
+test('a fact for all customers that the fold did not come back from is nothing to go on behind either', async () => {
+  const store = createMemoryStore();
+  await store.append('evt.0.main', messages(1)[0]!);
+  await store.append('evt.all.main', createWriter().fact({ type: 'clock.set', mode: 'log' }));
+  const started = await startFold(depsOf(store, { stuck: new Map([['2/-1', 2]]) }));
+  await expect(started.done).rejects.toThrow(
+    /^EVT 2 .*a fact for all customers cannot be read \(the program did not come/,
+  );
+  expect(started.handlers.position()).toMatchObject({ seq: 1, parked: 0, failure: { code: 'log-unreadable' } });
+  await started.handlers.stop();
+  await expect(
+    createRefold(store, 'EUR', () => new Map([['2/-1', 2]])).walk([2], () => undefined),
+    'nor does a fold of the past pass it over',
+  ).rejects.toThrow(/did not come back/);
+});
+
+describe('while a message is fetched again', () => {
+  /** The store whose single messages come when the test says so; or not at all. */
+  function slowStore() {
+    const store = createMemoryStore();
+    const asked = Promise.withResolvers<void>();
+    const gate = { waits: [] as (() => void)[], closed: true, failures: 0, asked: asked.promise };
+    const slow: typeof store = {
+      ...store,
+      async *read(stream, range) {
+        if (range?.from !== undefined && range.from === range.to) {
+          asked.resolve();
+          if (gate.closed) await new Promise<void>((resolve) => void gate.waits.push(resolve));
+          if (gate.failures-- > 0) throw new StoreUnavailable('nobody answers');
+        }
+        yield* store.read(stream, range);
+      },
+    };
+    const open = () => {
+      gate.closed = false;
+      for (const go of gate.waits) go();
+    };
+    return { store: slow, gate, open };
+  }
+  const ordersNow = ({ handlers }: Awaited<ReturnType<typeof startFold>>, id: string) =>
+    handlers.rowsOf([sidOf(id)]).orders[0];
+
+  test('what came before it in the batch is in the columns already', async () => {
+    const { store, gate, open } = slowStore();
+    await store.append('evt.0.main', messages(1)[0]!);
+    await store.append('evt.0.main', Uint8Array.of(0xc1));
+    const started = await startFold(depsOf(store));
+    await gate.asked;
+    expect(started.handlers.dirtyRows(0, 10).seq).toBe(1);
+    expect(ordersNow(started, 'ann')).toBe(1);
+    open();
+    await started.handlers.waitFor(2);
+    await started.handlers.stop();
+  });
+
+  test('of a replay too, whatever has been applied by then; no snapshot is taken of half of it; an outage is waited for', async () => {
+    const { store, gate, open } = slowStore();
+    const broken = vi.spyOn(EntryStore.prototype, 'putDocument').mockImplementation(() => {
+      throw new TypeError('a mistake of this program');
+    });
+    const writer = createWriter();
+    await store.append('evt.0.main', writer.pack([order('ann', '1', 1, 100)]));
+    await store.append('evt.0.main', writer.pack([order('bob', '2', 2, 100)]));
+    gate.closed = false;
+    const started = await startFold(depsOf(store));
+    await started.handlers.waitFor(2);
+    expect(started.handlers.position()).toMatchObject({ parked: 2 });
+    broken.mockRestore();
+    const read = store.read.bind(store);
+    const second = Promise.withResolvers<void>();
+    vi.spyOn(store, 'read').mockImplementation((stream, range) => {
+      if (range?.from === 2) {
+        gate.closed = true;
+        gate.failures = 2;
+        second.resolve();
+      }
+      return read(stream, range);
+    });
+    // Of one batch.
+    const cy = store.append('evt.0.main', writer.pack([order('cy', '3', 3, 100)]));
+    await Promise.all([cy, store.append('evt.all.main', writer.fact(replayFact))]);
+    await second.promise;
+    expect(['ann', 'bob', 'cy'].map((id) => ordersNow(started, id))).toEqual([1, 0, 1]);
+    expect(await started.handlers.snapshot()).toBeNull();
+    vi.mocked(store.read).mockRestore();
+    open();
+    await started.handlers.waitFor(4);
+    expect(started.handlers.position()).toMatchObject({ parked: 0, failure: null });
+    expect(['ann', 'bob', 'cy'].map((id) => ordersNow(started, id))).toEqual([1, 1, 1]);
+    await started.handlers.stop();
+  });
+
+  test('a fold that is stopped does not wait for the server', async () => {
+    const { store, gate, open } = slowStore();
+    gate.failures = Number.POSITIVE_INFINITY;
+    open();
+    await store.append('evt.0.main', messages(1)[0]!);
+    await store.append('evt.0.main', Uint8Array.of(0xc1));
+    const started = await startFold(depsOf(store));
+    await gate.asked;
+    await started.handlers.stop();
+    await started.done;
+    expect(started.handlers.position()).toMatchObject({ seq: 1, failure: null });
+  });
 });
 
 test('a fact of a later version is kept in mind: the next start folds the log again', async () => {
