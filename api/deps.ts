@@ -1,6 +1,7 @@
 // Everything the API needs from the rest of the platform, as narrow interfaces: the composition root hands over the real ones, tests hand
 // over objects in memory. Nothing here is opened, started or closed by the API.
 
+import type { Readable } from 'node:stream';
 import type { z } from 'zod';
 import type { Permission } from '#domain/access.ts';
 import type { ChurnDefinition } from '#domain/churn-definition.ts';
@@ -14,8 +15,9 @@ import type { Result } from '#domain/result.ts';
 import type { Offsets } from '#domain/time.ts';
 import type { CustomerSort } from '#projections/customer-profile.ts';
 import type { Columns } from '#projections/memory/columns.ts';
+import type { History } from '#projections/memory/history.ts';
 import type { LateEvent } from '#projections/memory/late.ts';
-import type { ParkedCustomer } from '#projections/memory/parked-lists.ts';
+import type { ParkedCustomer, Place } from '#projections/memory/parked-lists.ts';
 import type { PastStatus, PastSummary } from '#projections/memory/past/protocol.ts';
 import type { RunStats } from '#projections/memory/runs.ts';
 import type { ChurnInForce, WorkspaceFacts } from '#projections/memory/workspace.ts';
@@ -27,7 +29,6 @@ import type { Remote } from '#streams/rpc.ts';
 import type { Examples } from './examples.ts';
 import type { Limit } from './limiter.ts';
 import type { Metrics } from './metrics.ts';
-import type { History } from './predict/history.ts';
 
 export interface Log {
   info(fields: object, message: string): void;
@@ -187,7 +188,7 @@ export interface FoldCalls {
   runStats(run: string): Promise<RunStats | null>;
   position(): Promise<{ clockDay: number; priorDay: number | null; parked: number }>;
   /** Live events that changed a past day (projections/memory/late.ts). */
-  late(limit: number, before: number): Promise<{ events: LateEvent[]; total: number }>;
+  late(limit: number, before: Place): Promise<{ events: LateEvent[]; total: number }>;
   /** Customers whose events wait behind one that could not be applied (projections/memory/parked-lists.ts). */
   parkedCustomers(
     limit: number,
@@ -379,6 +380,17 @@ export interface JobKind {
   atOnce?(
     params: Readonly<Record<string, unknown>>,
   ): Promise<Result<unknown, { code: string; message: string }> | null>;
+  /** The file a result speaks of; null: it has none. */
+  file?(result: unknown): JobFile | null;
+}
+/** Lines that begin with who they are about: `ref` (api/job-file.ts). */
+export interface JobFile {
+  name: string;
+  format: 'csv' | 'ndjson';
+  /** To be handed out by customer_id. */
+  identified: boolean;
+  /** Gzip; null: it is gone. */
+  open(): Promise<Readable | null>;
 }
 
 export interface JobView extends Job {

@@ -16,6 +16,8 @@ export interface Client {
   url: string;
   /** Answers parsed JSON; throws ApiError with the problem's own words. */
   call<T>(method: string, path: string, body?: unknown): Promise<T>;
+  /** A file's bytes, unpacked, piece by piece. */
+  read(path: string): Promise<AsyncIterable<Uint8Array>>;
   /** Posts bytes (msgpack). */
   send<T>(path: string, body: Uint8Array, contentType: string): Promise<T>;
 }
@@ -35,20 +37,26 @@ export class ApiError extends Error {
 }
 
 export function createClient(url: string, token: string): Client {
+  const ask = async (
+    method: string,
+    path: string,
+    body: BodyInit | null,
+    headers: Record<string, string>,
+  ): Promise<Response> => {
+    try {
+      const all = { authorization: `Bearer ${token}`, accept: 'application/json', ...headers };
+      return await fetch(new URL(path, url), { method, headers: all, body });
+    } catch (cause) {
+      throw new Error(`the server at ${url} does not answer (${causeOf(cause)}); is it still running?`, { cause });
+    }
+  };
   const request = async <T>(
     method: string,
     path: string,
     body: BodyInit | null,
     contentType: string | null,
   ): Promise<T> => {
-    const headers: Record<string, string> = { authorization: `Bearer ${token}`, accept: 'application/json' };
-    if (contentType) headers['content-type'] = contentType;
-    let response: Response;
-    try {
-      response = await fetch(new URL(path, url), { method, headers, body });
-    } catch (cause) {
-      throw new Error(`the server at ${url} does not answer (${causeOf(cause)}); is it still running?`, { cause });
-    }
+    const response = await ask(method, path, body, contentType ? { 'content-type': contentType } : {});
     const text = await response.text();
     let parsed: unknown;
     try {
@@ -68,6 +76,12 @@ export function createClient(url: string, token: string): Client {
         body === undefined ? null : JSON.stringify(body),
         body === undefined ? null : 'application/json',
       ),
+    async read(path) {
+      const response = await ask('GET', path, null, { accept: '*/*' });
+      if (!response.ok || response.body === null)
+        throw new ApiError(response.status, (await response.json()) as Record<string, unknown>);
+      return response.body;
+    },
     send: (path, body, contentType) => request('POST', path, body as Uint8Array<ArrayBuffer>, contentType),
   };
 }

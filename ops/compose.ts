@@ -7,6 +7,7 @@ import { createApp } from '#api/app.ts';
 import { DEFAULT_LIMITS, type Deps } from '#api/deps.ts';
 import { createHttpServer } from '#api/hot.ts';
 import { createMetrics } from '#api/metrics.ts';
+import { present, resolveAsOf } from '#api/predict/as-of.ts';
 import { createTables } from '#api/tables.ts';
 import { DEFAULT_BURN_IN_DAYS } from '#domain/coverage.ts';
 import { startJobs } from '#processors/jobs/runner.ts';
@@ -37,6 +38,7 @@ import { playDemo } from './demo/play.ts';
 import { DEMO_SOURCE, seedDemo } from './demo/seed.ts';
 import { startEngines } from './engines/supervisor.ts';
 import { createJobKinds } from './jobs/catalogue.ts';
+import { openExports } from './jobs/score-files.ts';
 import { startLedgers } from './ledgers.ts';
 import { checkListen, closeable, listen, listenMetrics } from './listen.ts';
 import { openS3 } from './objects.ts';
@@ -224,7 +226,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     await fold.calls.waitFor(seq);
     await serving.refresh();
   };
-  const artefacts = openArtefacts(dir.folders.artefacts, config.s3 ? openS3(config.s3) : null);
+  const objects = config.s3 ? openS3(config.s3) : null;
+  const artefacts = openArtefacts(dir.folders.artefacts, objects);
   const brought = await artefacts.bring((await fold.calls.deployments()).map(({ digest }) => digest));
   if (brought > 0) log.warn({ artefacts: brought }, 'artefacts were missing here and came from the object store');
   const registry = createRegistry({
@@ -335,7 +338,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     }),
   );
 
-  opening.use(letters.follow((limit, after) => fold.calls.parkedCustomers(limit, after)));
+  opening.use(letters.follow(fold.calls));
 
   metrics.gauge(
     'axiom47_parked_customers',
@@ -359,10 +362,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     () => agreement.report().mismatches_found,
   );
 
+  const signingKey = Buffer.from(dir.secret('instance.key'), 'base64');
+  // A thread of its own, and only while there is work: those that serve are not waited for, and cancelling may end it at once.
+  const jobPool = opening.use(createPool(1, 0));
   const jobKinds = createJobKinds({
     nats: engines.nats.options,
-    // A thread of its own, and only while there is work: those that serve are not waited for, and cancelling may end it at once.
-    pool: opening.use(createPool(1, 0)),
+    pool: jobPool,
     checks: opening.use(createPool(1, 0)),
     registry,
     present: serving.present,
@@ -374,12 +379,35 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     generated: seeding?.generated ?? null,
     codeVersion: packageVersion,
     now: Date.now,
+    scoring: {
+      nats: engines.nats.options,
+      pool: jobPool,
+      async moment(asOf) {
+        columns.refresh();
+        const [clock, wall] = [serving.clock(), Date.now()];
+        const here = present(columns.state(), clock, wall);
+        const clockAtSeq = (seq: number) => serving.ledgers.clockAt(seq);
+        return asOf === undefined ? here : await resolveAsOf(asOf, here, { clock, wall, clockAtSeq });
+      },
+      models: serving.models,
+      churnModels: serving.churnModels,
+      churnDefinitions: serving.churnDefinitions,
+      registry,
+      customers: () => columns.rows(),
+      signingKey,
+      exports: openExports(dir.folders.exports, objects),
+      jobs: () => jobs,
+      ledger: () => ({ reportingCurrency: currency, stuck: letters.stuck() }),
+      snapshotDir: dir.folders.snapshots,
+    },
   });
-  const jobs = opening.use(await startJobs({ store, kinds: jobKinds, artefacts, now: Date.now, log }));
+  const jobs: Awaited<ReturnType<typeof startJobs>> = opening.use(
+    await startJobs({ store, kinds: jobKinds, artefacts, now: Date.now, log }),
+  );
 
   const deps: Deps = {
     access,
-    signingKey: Buffer.from(dir.secret('instance.key'), 'base64'),
+    signingKey,
     localToken: token,
     publicUrl: config.publicUrl ?? null,
     log,

@@ -58,7 +58,7 @@ export class DataDirError extends Error {
   }
 }
 
-const FOLDERS = ['secrets', 'nats', 'postgres', 'snapshots', 'artefacts', 'logs'] as const;
+const FOLDERS = ['secrets', 'nats', 'postgres', 'snapshots', 'artefacts', 'exports', 'logs'] as const;
 
 export type DataDir = AsyncDisposable & {
   readonly path: string;

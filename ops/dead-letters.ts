@@ -10,7 +10,6 @@ import { type EventStore, StoreUnavailable } from '#streams/event-store.ts';
 
 const PROCESSOR = 'ledger';
 const EVERY_MS = 1_000;
-const PAGE = 1_000;
 /** Letters a message: some hundred bytes each. */
 const LETTERS = 1_000;
 
@@ -18,7 +17,12 @@ export interface DeadLetters extends FoldGuard {
   /** Customers (and messages of unknown ones) that are parked, as last written. */
   parked(): number;
   /** Writes what the ledger parks and releases from now on. */
-  follow(parked: (limit: number, after: number) => Promise<{ customers: ParkedCustomer[]; total: number }>): Following;
+  follow(fold: ParkedList): Following;
+}
+/** Of the fold thread: to group and sort what is parked takes it a while, so it is asked only when that has changed. */
+export interface ParkedList {
+  parkedVersion(): Promise<string>;
+  parkedCustomers(limit: number, after: number): Promise<{ customers: ParkedCustomer[] }>;
 }
 export interface Following extends AsyncDisposable {
   /** Writes what is new now. */
@@ -70,17 +74,17 @@ export async function openDeadLetters(options: {
     parked: () => open.size,
     stuck: () =>
       new Map([...tries].flatMap(([place, { count, end }]) => (count >= TRIES ? [[place, end] as const] : []))),
-    follow(parked) {
+    follow(fold) {
+      let written: string | null = null;
       let running: Promise<void> | null = null;
       let failing = false;
       async function round(): Promise<void> {
+        const version = await fold.parkedVersion();
+        if (version === written) return;
         const present = new Map<string, { letter: Letter; sid: Uint8Array | null }>();
-        for (let after = 0, total = 1; after < total; after += PAGE) {
-          const page = await parked(PAGE, after);
-          total = page.total;
-          for (const { seq, index, reason, detail, sid } of page.customers)
-            present.set(placeText(seq, index), { letter: { kind: 'parked', seq, index, reason, detail }, sid });
-        }
+        const { customers } = await fold.parkedCustomers(Number.MAX_SAFE_INTEGER, 0);
+        for (const { seq, index, reason, detail, sid } of customers)
+          present.set(placeText(seq, index), { letter: { kind: 'parked', seq, index, reason, detail }, sid });
         const fresh = [...present].filter(([place]) => !open.has(place)).map(([, one]) => one);
         for (const [subject, group] of Map.groupBy(fresh, ({ sid }) =>
           letterSubject(PROCESSOR, sid === null ? null : sid[0]! & 63),
@@ -94,6 +98,7 @@ export async function openDeadLetters(options: {
           letterSubject(PROCESSOR, null),
           gone.map((letter) => ({ ...letter, kind: 'released' })),
         );
+        written = version;
       }
       const settle = (): Promise<void> => {
         running ??= round()

@@ -3,7 +3,6 @@
 import type { ClockInfo, Deployment, FitRequest, Ledgers, ServingChurnModel, ServingModel } from '#api/deps.ts';
 import { viewOf } from '#api/ledgers.ts';
 import { inForceOf, logNow } from '#api/predict/as-of.ts';
-import { scaleOf } from '#api/predict/history.ts';
 import { CHURN_KINDS, type ChurnDefinition } from '#domain/churn-definition.ts';
 import { gapWarning } from '#domain/clock.ts';
 import { type Rates, ratesOf } from '#domain/rates.ts';
@@ -12,6 +11,7 @@ import type { Pool } from '#processors/pool.ts';
 import { createChurnScorer } from '#processors/scoring/churn-scorer.ts';
 import { createScorer } from '#processors/scoring/scorer.ts';
 import { type Columns, createCustomerColumns } from '#projections/memory/columns.ts';
+import { scaleOf } from '#projections/memory/history.ts';
 import type { PastHandlers } from '#projections/memory/past/protocol.ts';
 import type { FoldHandlers, FoldMessage } from '#projections/memory/protocol.ts';
 import { type ChurnInForce, hasContracts, type WorkspaceFacts } from '#projections/memory/workspace.ts';

@@ -1,6 +1,5 @@
 // Scores of the table computed again: one walk through the log that stops at every position a score was made at, and the scorer's own steps there.
 import type { ServingChurnModel, ServingModel, StoredScoresReport } from '#api/deps.ts';
-import { scaleOf } from '#api/predict/history.ts';
 import type { ChurnDefinition } from '#domain/churn-definition.ts';
 import { dayOf } from '#domain/time.ts';
 import { churnScore } from '#processors/scoring/churn-columns.ts';
@@ -8,6 +7,7 @@ import { type ScoreColumns, scoreColumns } from '#processors/scoring/score-colum
 import { SCORE_HORIZONS, scoreInput } from '#processors/scoring/scorer.ts';
 import { sidBytes, type Tables } from '#projections/catalogue.ts';
 import { stateOfRows } from '#projections/memory/dirty-rows.ts';
+import { scaleOf } from '#projections/memory/history.ts';
 import type { Ledger } from '#projections/memory/ledger.ts';
 import { COLUMN_FLAG } from '#projections/memory/row-layout.ts';
 import { hasContracts } from '#projections/memory/workspace.ts';

@@ -8,6 +8,7 @@ import type { Result } from '#domain/result.ts';
 import type { NatsOptions } from '#streams/jetstream/connection.ts';
 import type { Backtest, BacktestPlan, BacktestProgress } from './backtest/backtest.ts';
 import type { ChurnColumn, ChurnColumnsRequest } from './scoring/churn-columns.ts';
+import type { ScoreBase, ScoreProgress, ScoreTotals } from './scoring/score-base.ts';
 import type { ScoreColumns, ScoreHorizons, ScoreInput } from './scoring/score-columns.ts';
 import type { ClvTraining, ClvTrainingData } from './training/fit-clv.ts';
 import type { LogisticSumsRequest } from './training/fit-logistic.ts';
@@ -53,6 +54,8 @@ export interface Pool extends AsyncDisposable {
     report: BacktestProgress,
     signal: AbortSignal,
   ): Promise<Result<BacktestPlan, string>>;
+  /** The whole base at a position, over the log, on a connection of its own.  @param signal ends the thread at once. */
+  scoreBase(nats: NatsOptions, work: ScoreBase, say: ScoreProgress, signal: AbortSignal): Promise<ScoreTotals>;
   /** Sums over some chunks of rows; the columns should lie in shared memory. */
   logisticSums(request: LogisticSumsRequest): Promise<Float64Array>;
   readonly threads: number;
@@ -74,7 +77,7 @@ export function createPool(threads = 2, warm = 1): Pool {
   /** A task that speaks while it runs. */
   async function heard(
     task: (port: MessagePort) => PoolTask,
-    report: Partial<BacktestProgress & TrainingProgress>,
+    report: Partial<BacktestProgress & TrainingProgress & ScoreProgress>,
     signal: AbortSignal,
   ) {
     const { port1, port2 } = new MessageChannel();
@@ -82,6 +85,7 @@ export function createPool(threads = 2, warm = 1): Pool {
     port1.on('message', (message: WorkMessage) => {
       if (message.kind === 'end') ended.resolve();
       else if (message.kind === 'judged') report.judged?.(message.answer);
+      else if (message.kind === 'part') report.part?.(message.part);
       else if (message.kind === 'log') report.log?.(message.text);
       else report.progress?.(message.done, message.total, message.note);
     });
@@ -106,6 +110,8 @@ export function createPool(threads = 2, warm = 1): Pool {
       heard((port) => ({ kind: 'train-model', plan, file, digest, report: port }), report, signal),
     backtest: (nats, job, judged, report, signal) =>
       heard((port) => ({ kind: 'backtest', nats, job, judged, report: port }), report, signal),
+    scoreBase: (nats, work, say, signal) =>
+      heard((port) => ({ kind: 'score-base', nats, work, report: port }), say, signal),
     logisticSums: (request) => run({ kind: 'logistic-sums', request }),
     threads,
     get queued() {

@@ -8,7 +8,9 @@ import { connectNats, type NatsOptions } from '#streams/jetstream/connection.ts'
 import { silent } from '#streams/jetstream/link.ts';
 import { createJetStreamStore } from '#streams/jetstream/store.ts';
 import { type Backtest, backtest, type CutoffAnswer } from './backtest/backtest.ts';
+import { stepBack } from './modest.ts';
 import { type ChurnColumnsRequest, churnColumn } from './scoring/churn-columns.ts';
+import { type ScoreBase, type ScoredPart, scoreBase } from './scoring/score-base.ts';
 import { type ScoreHorizons, type ScoreInput, scoreColumns } from './scoring/score-columns.ts';
 import { type ClvTrainingData, fitClv } from './training/fit-clv.ts';
 import type { LogisticSumsRequest } from './training/fit-logistic.ts';
@@ -30,12 +32,14 @@ export type PoolTask =
   | { kind: 'training-rows'; nats: NatsOptions; plan: TrainingPlan; file: string; report: MessagePort }
   | { kind: 'train-model'; plan: TrainingPlan; file: string; digest: string; report: MessagePort }
   | { kind: 'backtest'; nats: NatsOptions; job: Backtest; judged: readonly number[]; report: MessagePort }
+  | { kind: 'score-base'; nats: NatsOptions; work: ScoreBase; report: MessagePort }
   | { kind: 'logistic-sums'; request: LogisticSumsRequest };
 /** What long work says while it runs. */
 export type WorkMessage =
   | { kind: 'progress'; done: number; total: number; note: string }
   | { kind: 'log'; text: string }
   | { kind: 'judged'; answer: CutoffAnswer }
+  | { kind: 'part'; part: ScoredPart }
   | { kind: 'end' };
 
 export default function run(task: PoolTask): unknown {
@@ -58,6 +62,8 @@ export default function run(task: PoolTask): unknown {
       return trainFromRows(task);
     case 'backtest':
       return backtestFromLog(task);
+    case 'score-base':
+      return scoreFromLog(task);
     case 'logistic-sums':
       return chunkSums(task.request.rows, task.request.pass, task.request.from, task.request.to);
   }
@@ -76,6 +82,7 @@ const telling = (port: MessagePort) => {
 
 /** Nothing is learned from a log that was tampered with. */
 async function withLog<T>(options: NatsOptions, work: (log: TrainingLog) => Promise<T>): Promise<T> {
+  stepBack();
   const nats = await connectNats(options, { name: 'axiom47 training' });
   try {
     return await work(sealedStore(createJetStreamStore(nats), silent));
@@ -95,6 +102,7 @@ async function rowsFromLog({ nats, plan, file, report }: Extract<PoolTask, { kin
 }
 
 function trainFromRows({ plan, file, digest, report }: Extract<PoolTask, { kind: 'train-model' }>) {
+  stepBack();
   const told = telling(report);
   const rows = readRows(file, digest);
   const trained = rows && trainModel(rows, plan, told);
@@ -103,6 +111,7 @@ function trainFromRows({ plan, file, digest, report }: Extract<PoolTask, { kind:
 }
 
 async function backtestFromLog({ nats: options, job, judged, report }: Extract<PoolTask, { kind: 'backtest' }>) {
+  stepBack();
   const nats = await connectNats(options, { name: 'axiom47 backtest' });
   const say = (message: WorkMessage) => report.postMessage(message);
   try {
@@ -120,6 +129,22 @@ async function backtestFromLog({ nats: options, job, judged, report }: Extract<P
     // An answer overtakes messages: whoever listens waits for this one.
     say({ kind: 'end' });
     return plan;
+  } finally {
+    await nats.close();
+  }
+}
+
+async function scoreFromLog({ nats: options, work, report }: Extract<PoolTask, { kind: 'score-base' }>) {
+  const nats = await connectNats(options, { name: 'axiom47 scoring' });
+  const told = telling(report);
+  try {
+    // Nobody is scored by a log that was tampered with.
+    const totals = await scoreBase(sealedStore(createJetStreamStore(nats), silent), work, {
+      progress: told.progress,
+      part: (part) => report.postMessage({ kind: 'part', part } satisfies WorkMessage, [part.bytes.buffer]),
+    });
+    told.end();
+    return totals;
   } finally {
     await nats.close();
   }

@@ -4,11 +4,11 @@ import { type CustomerEntries, compareText } from '#domain/ledger.ts';
 import { predictChurn } from '#domain/models/clv-model.ts';
 import { formatMinor } from '#domain/money.ts';
 import { subscriptionIntervals } from '#domain/subscriptions.ts';
+import { hasBought, netOf, scaleOf, toCustomer } from '#projections/memory/history.ts';
 import type { LedgerView } from '../deps.ts';
 import { Problem } from '../problem.ts';
 import { dayText, type Moment } from './as-of.ts';
 import type { ChurnPredictions } from './churn.ts';
-import { hasBought, netOf, scaleOf, toCustomer } from './history.ts';
 import { type Coordinate, orProblem, type Predictions, type Subject } from './service.ts';
 
 const MAX_POINTS = 200;

@@ -3,12 +3,12 @@
 import { CLV_COLUMNS } from '#domain/models/clv-columns.ts';
 import { dayOf } from '#domain/time.ts';
 import { COLUMN_FLAG } from '#projections/memory/columns.ts';
+import { emptyHistory } from '#projections/memory/history.ts';
+import { createScoreIds, type ScoreQuestion } from '#streams/keyring/score-id.ts';
 import type { Deps } from '../deps.ts';
 import { Problem } from '../problem.ts';
-import { createScoreIds, type ScoreQuestion } from '../score-id.ts';
 import { isoOf, type Moment } from './as-of.ts';
 import { type ChurnPredictions, createChurnPredictions } from './churn.ts';
-import { emptyHistory } from './history.ts';
 import { orProblem, type Predictions } from './service.ts';
 
 export const VERDICTS = [

@@ -14,12 +14,21 @@ import {
 import { naiveValue } from '#domain/models/naive-value.ts';
 import { churnInterval, clvInterval, type Interval } from '#domain/models/parameter-uncertainty.ts';
 import { COLUMN_FLAG } from '#projections/memory/columns.ts';
+import {
+  emptyHistory,
+  type History,
+  hasBought,
+  isErased,
+  isParked,
+  scaleOf,
+  toCustomer,
+  UNSEEN,
+} from '#projections/memory/history.ts';
+import { createScoreIds, type ScoreQuestion } from '#streams/keyring/score-id.ts';
 import type { ClockInfo, Deps, LedgerView, ServingModel } from '../deps.ts';
 import { Problem } from '../problem.ts';
 import type { AsOfInput } from '../schemas.ts';
-import { createScoreIds, type ScoreQuestion } from '../score-id.ts';
 import { dayText, inForceOf, type Moment, present, resolveAsOf } from './as-of.ts';
-import { emptyHistory, type History, hasBought, isErased, isParked, scaleOf, toCustomer, UNSEEN } from './history.ts';
 import { fromTransactions, type Transaction } from './transactions.ts';
 
 export const DEFAULT_HORIZON_DAYS = DEFAULT_CHURN.horizonDays;

@@ -3,9 +3,9 @@
 import type { CustomerHistory } from '#domain/models/clv-model.ts';
 import { amountOfNumber, amountOfText, exponentOf, parseCurrency } from '#domain/money.ts';
 import type { Offsets } from '#domain/time.ts';
+import { UNSEEN } from '#projections/memory/history.ts';
 import { Problem } from '../problem.ts';
 import { parseInstant } from './as-of.ts';
-import { UNSEEN } from './history.ts';
 
 export interface Transaction {
   at: string | number;

@@ -2,10 +2,10 @@
 import { z } from '@hono/zod-openapi';
 import { type ClvModel, expectedOfNewCustomer } from '#domain/models/clv-model.ts';
 import { type Birth, expectedCumulative } from '#domain/models/tracking.ts';
+import { emptyHistory, type History, hasBought, isErased, isLinked } from '#projections/memory/history.ts';
 import type { Deps } from '../deps.ts';
 import type { LiveFeed } from '../live.ts';
 import { dayText } from '../predict/as-of.ts';
-import { emptyHistory, type History, hasBought, isErased, isLinked } from '../predict/history.ts';
 import type { Predictions } from '../predict/service.ts';
 import { DEFAULT_HORIZON_DAYS, orProblem } from '../predict/service.ts';
 import { Problem } from '../problem.ts';

@@ -2,6 +2,7 @@
 import { z } from '@hono/zod-openapi';
 import { JOB_FAILURES, JOB_STATUSES } from '#domain/job.ts';
 import type { Deps, JobKind, JobView } from '../deps.ts';
+import { type JobFileDeps, readJobFile } from '../job-file.ts';
 import { Problem } from '../problem.ts';
 import { createRouter, route } from '../route.ts';
 import { jsonAnswer, jsonBody } from '../schemas.ts';
@@ -57,15 +58,19 @@ export const shown = (job: JobView): z.infer<typeof JobAnswer> => ({
 });
 const hasEnded = ({ status }: Pick<JobView, 'status'>): boolean => status !== 'queued' && status !== 'running';
 
-export function jobRoutes({ jobs, jobKinds, now }: Pick<Deps, 'jobs' | 'jobKinds' | 'now'>, streams: EventStreams) {
+export function jobRoutes(
+  { jobs, jobKinds, now, ...readers }: Pick<Deps, 'jobs' | 'jobKinds' | 'now'> & JobFileDeps,
+  streams: EventStreams,
+) {
   const jobOf = (id: string): JobView => {
     const found = jobs.show(id);
     if (!found) throw new Problem('not-found', `there is no job ${id}; GET /api/jobs lists them`);
     return found;
   };
-  /** Whoever may ask for a kind may also end it and ask again. */
+  const kindOf = ({ kind }: JobView) => jobKinds.find(({ name }) => name === kind);
+  /** Whoever may ask for a job may also end it, ask again, and have its file. */
   const mayAsk = (job: JobView, permissions: ReadonlySet<string>): void => {
-    const kind = jobKinds.find(({ name }) => name === job.kind);
+    const kind = kindOf(job);
     for (const needed of [kind?.permission, kind?.alsoNeeds?.(job.params)])
       if (needed && !permissions.has(needed))
         throw new Problem('forbidden', `this job of kind ${job.kind} needs the permission ${needed}`);
@@ -129,6 +134,30 @@ export function jobRoutes({ jobs, jobKinds, now }: Pick<Deps, 'jobs' | 'jobKinds
           listen: (listener) => jobs.listen((changed) => changed === id && listener(message(id))),
           isLast: ({ data }) => hasEnded(data as JobView),
         });
+      },
+    )
+    .openapi(
+      route({
+        method: 'get',
+        path: '/api/jobs/{id}/result',
+        permission: 'score:read',
+        tags: ['jobs'],
+        summary: 'The file a job has put out; gzip where it is accepted. Whoever was erased since is not in it',
+        request: { params: JobId },
+        responses: { 200: { description: 'text/csv or application/x-ndjson, as the job was asked for' } },
+      }),
+      async (c) => {
+        const job = jobOf(c.req.valid('param').id);
+        mayAsk(job, c.var.principal.permissions);
+        if (job.status !== 'succeeded')
+          throw new Problem(
+            'not-found',
+            `job ${job.id} has no file (it ${job.status === 'failed' ? 'has' : 'is'} ${job.status})`,
+          );
+        const file = kindOf(job)?.file?.(await jobs.result(job.id)) ?? null;
+        if (file === null)
+          throw new Problem('not-found', `job ${job.id} has put out no file; its result is in GET /api/jobs/${job.id}`);
+        return await readJobFile(c, file, readers);
       },
     )
     .openapi(

@@ -1,5 +1,6 @@
 // Late events, and what each has changed: the same moment asked about with the log as it was before its message and with it (facts §4).
 import { z } from '@hono/zod-openapi';
+import type { Place } from '#projections/memory/parked-lists.ts';
 import { nameAll, SID_REF, sidOfRef } from '../customers.ts';
 import type { Deps, LedgerView } from '../deps.ts';
 import { dayText, type Moment } from '../predict/as-of.ts';
@@ -28,6 +29,13 @@ const Side = z.object({
   clv_mean: z.number().nullable(),
   not_applicable: z.string().nullable(),
 });
+
+/** SEQ, or SEQ/INDEX: one message may hold several. */
+const PLACE = /^([1-9]\d{0,14})(?:\/(\d{1,9}))?$/;
+const placeOf = (text: string | undefined): Place => {
+  const [, seq, index] = (text === undefined ? null : PLACE.exec(text)) ?? [];
+  return [Number(seq ?? Number.MAX_SAFE_INTEGER), Number(index ?? 0)];
+};
 
 export function lateRoutes(deps: Deps, predictions: Predictions) {
   const churn = createChurnPredictions(deps, predictions);
@@ -64,17 +72,26 @@ export function lateRoutes(deps: Deps, predictions: Predictions) {
         permission: 'customer:read',
         tags: ['customers'],
         summary: 'Live events that changed a past day, newest first: the last thousand of them',
-        request: { query: z.strictObject({ limit: PageLimit, before: z.coerce.number().int().min(1).optional() }) },
+        request: {
+          query: z.strictObject({
+            limit: PageLimit,
+            before: z.string().regex(PLACE, 'the `next` of the page before').optional(),
+          }),
+        },
         responses: {
           200: jsonAnswer(
             'The events',
-            z.object({ items: z.array(Event), next: z.number().nullable(), total: z.number() }),
+            z.object({
+              items: z.array(Event),
+              next: z.string().nullable().describe('`before` of the next page: log position and place in its message'),
+              total: z.number(),
+            }),
           ),
         },
       }),
       async (c) => {
         const { limit, before } = c.req.valid('query');
-        const { events, total } = await deps.fold.late(limit, before ?? Number.MAX_SAFE_INTEGER);
+        const { events, total } = await deps.fold.late(limit, placeOf(before));
         const names = await nameAll(
           deps.keyring,
           c.var.principal.role,
@@ -84,7 +101,8 @@ export function lateRoutes(deps: Deps, predictions: Predictions) {
           ...names[i]!,
           ...{ seq, type, day: dayText(day), days_late: daysLate },
         }));
-        return c.json({ items, next: items.length === limit ? items.at(-1)!.seq : null, total }, 200);
+        const last = events.length === limit ? events.at(-1)! : null;
+        return c.json({ items, next: last && `${last.seq}/${last.index}`, total }, 200);
       },
     )
     .openapi(

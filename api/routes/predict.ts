@@ -8,11 +8,11 @@ import {
   LONGEST_HORIZON_DAYS,
 } from '#domain/models/clv-model.ts';
 import { splitValue, valueFactors } from '#domain/models/explanation/value-split.ts';
+import { UNSEEN } from '#projections/memory/history.ts';
 import type { Deps } from '../deps.ts';
 import { CHURN, CLV } from '../examples.ts';
 import type { Moment } from '../predict/as-of.ts';
 import { createChurnPredictions } from '../predict/churn.ts';
-import { UNSEEN } from '../predict/history.ts';
 import { clvMany } from '../predict/many.ts';
 import { orProblem, type Predictions, type Question, type Subject } from '../predict/service.ts';
 import { Problem } from '../problem.ts';

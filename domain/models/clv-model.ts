@@ -211,44 +211,72 @@ export interface ClvPrediction {
 
 const CLV_LEVELS: readonly number[] = [0.05, 0.5, 0.95];
 
-/** Lifetime value of one customer over the horizon; refuses with the guard's reason. Cost about 20 µs with three quantiles. */
-export function predictClv(
+/** What needs no distribution. */
+export type ClvExpectation = Omit<ClvPrediction, 'quantiles' | 'pZeroSpend'>;
+
+/** Horizon in months and days, as whoever asks has it. */
+function clvHorizon({ months, horizonDays }: ClvOptions): { months: number; days: number } {
+  const inMonths = horizonDays === undefined ? (months ?? 12) : horizonDays / DAYS_PER_MONTH;
+  return { months: inMonths, days: horizonDays ?? inMonths * DAYS_PER_MONTH };
+}
+
+/**
+ * The closed-form part of `predictClv`, digit for digit, without quantiles: for whole bases. Cost about 1 µs over twelve months. A horizon
+ * over which the distribution has too many counts to be written out has an expectation still, so that is no refusal here.
+ */
+export function expectClv(
   model: ClvModel,
   customer: CustomerHistory,
-  { months, horizonDays, discountMonthly = 0.01, discounting = 'month-end', levels = CLV_LEVELS }: ClvOptions = {},
-): Result<ClvPrediction, Refusal> {
+  options: ClvOptions = {},
+): Result<ClvExpectation, Refusal> {
+  const { discountMonthly = 0.01, discounting = 'month-end' } = options;
   const perUnit = DAYS_PER_UNIT[model.unit];
-  const inMonths = horizonDays === undefined ? (months ?? 12) : horizonDays / DAYS_PER_MONTH;
-  const days = horizonDays ?? inMonths * DAYS_PER_MONTH;
+  const { months, days } = clvHorizon(options);
   const guard = applicable(model, customer, days, 'clv');
   if (!guard.ok) return { ok: false, reason: guard };
   if (!(discountMonthly > -1 && discountMonthly < Number.POSITIVE_INFINITY))
     return refused('out-of-range', `discountMonthly: ${discountMonthly} is not a finite rate above −1`);
   const state = posteriorOf(model, customer);
-  const gammaGamma = model.gammaGamma!;
   const t = days / perUnit;
   const moneyCount = moneyDays(customer);
-  const meanSpend = moneyCount > 0 ? customer.monetaryValue! : 0;
-  const distribution = spendDistribution(state, t, gammaGamma, moneyCount, meanSpend);
-  if (distribution === undefined)
-    return refused(
-      'out-of-range',
-      `about ${Math.round((state.shape * t) / state.rate)} purchases in the horizon; check the model's unit (${model.unit})`,
-    );
-  const perPurchase = expectedSpend(gammaGamma, moneyCount, meanSpend)!;
+  const perPurchase = expectedSpend(model.gammaGamma!, moneyCount, moneyCount > 0 ? customer.monetaryValue! : 0)!;
   const purchases = future.expectedFuture(state, t);
   return ok({
     clvMean: perPurchase * discountedPurchases(state, t, DAYS_PER_MONTH / perUnit, discountMonthly, discounting),
-    quantiles: levels.map((level) => distribution.quantile(level)),
-    pZeroSpend: distribution.pZero,
     expectedPurchases: purchases,
     expectedSpendPerPurchase: perPurchase,
     expectedSpend: perPurchase * purchases,
     pAlive: state.pAlive,
     horizonDays: days,
-    months: inMonths,
+    months,
     discountMonthly,
     discounting,
+  });
+}
+
+/** Lifetime value of one customer over the horizon; refuses with the guard's reason. Cost about 20 µs with three quantiles. */
+export function predictClv(
+  model: ClvModel,
+  customer: CustomerHistory,
+  options: ClvOptions = {},
+): Result<ClvPrediction, Refusal> {
+  const expected = expectClv(model, customer, options);
+  if (!expected.ok) return expected;
+  const state = posteriorOf(model, customer);
+  const t = expected.value.horizonDays / DAYS_PER_UNIT[model.unit];
+  const moneyCount = moneyDays(customer);
+  const meanSpend = moneyCount > 0 ? customer.monetaryValue! : 0;
+  const distribution = spendDistribution(state, t, model.gammaGamma!, moneyCount, meanSpend);
+  if (distribution === undefined)
+    return refused(
+      'out-of-range',
+      `about ${Math.round((state.shape * t) / state.rate)} purchases in the horizon; check the model's unit (${model.unit})`,
+    );
+  const { levels = CLV_LEVELS } = options;
+  return ok({
+    ...expected.value,
+    quantiles: levels.map((level) => distribution.quantile(level)),
+    pZeroSpend: distribution.pZero,
   });
 }
 

@@ -22,6 +22,7 @@ import { rebuild } from './rebuild.ts';
 import { replay } from './replay.ts';
 import { restore } from './restore.ts';
 import { rfm } from './rfm.ts';
+import { score } from './score.ts';
 import { serve } from './serve.ts';
 import { source } from './source.ts';
 import { train } from './train.ts';
@@ -44,6 +45,7 @@ export const catalogue: readonly Command[] = [
   model,
   train,
   backtest,
+  score,
   churn,
   source,
   workspace,

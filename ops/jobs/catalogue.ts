@@ -3,10 +3,15 @@
 import type { JobKind } from '#api/deps.ts';
 import type { JobWork } from '#processors/jobs/kind.ts';
 import { type BacktestDeps, backtestJob } from './backtest.ts';
+import { type ScoreDeps, scoreJob } from './score.ts';
 import { type TrainDeps, trainJob } from './train.ts';
 
 /** What is asked over HTTP, and the work. */
 export type JobOfKind = JobKind & JobWork;
-export type JobDeps = BacktestDeps & TrainDeps;
+export type JobDeps = BacktestDeps & TrainDeps & { scoring: ScoreDeps };
 
-export const createJobKinds = (deps: JobDeps): JobOfKind[] => [backtestJob(deps), trainJob(deps)];
+export const createJobKinds = (deps: JobDeps): JobOfKind[] => [
+  backtestJob(deps),
+  trainJob(deps),
+  scoreJob(deps.scoring),
+];

@@ -87,7 +87,7 @@ export function trainLogistic(
   if (cutoffs.length === 0)
     return refusal(
       'too-little-data',
-      'no customer was eligible at any cut-off whose labels have settled, or all of them had the same end',
+      'no customer was eligible, as far as was known then, at any cut-off whose labels have settled; events sent live are known from their arrival on, those of an imported file from when they happened',
     );
   for (const part of PARTS) {
     const { n, lost } = counts[part];

@@ -2,8 +2,10 @@
 import { leftOutNotes } from '#domain/left-out.ts';
 import type { ChurnModel } from '#domain/models/churn-model.ts';
 import type { ClvModel } from '#domain/models/clv-model.ts';
+import { dateOf } from '#domain/models/cutoffs.ts';
 import type { Diagnostic } from '#domain/models/fit.ts';
 import { ok, type Result } from '#domain/result.ts';
+import type { CutoffRows } from './churn-rows.ts';
 import { fitClv } from './fit-clv.ts';
 import type { TrainingPlan, TrainingProgress } from './plan.ts';
 import { type Refusal, refusal } from './refusal.ts';
@@ -28,6 +30,12 @@ export function trainModel(
 ): Result<TrainedModel, Refusal> {
   const report = (share: number, note: string) => progress(share, 1, note);
   if (rows.kind === 'clv') return trainClv(rows, plan, report);
+  if (
+    rows.kind === 'churn-logistic' &&
+    rows.rows.label.length === 0 &&
+    rows.cutoffs.some(({ eligible }) => eligible > 0)
+  )
+    return refusal('one-class', sayOneClass(rows.cutoffs));
   const trained =
     rows.kind === 'churn-cox'
       ? trainCox(plan.definition, rows.rows, plan.today, { without: plan.without, report })
@@ -42,6 +50,13 @@ export function trainModel(
     refused: null,
     fromDay: rest.cutoffs[0] ?? null,
   });
+}
+
+function sayOneClass(cutoffs: readonly CutoffRows[]): string {
+  const said = cutoffs
+    .filter(({ eligible }) => eligible > 0)
+    .map(({ day, eligible, lost }) => `${lost} of ${eligible} lost after ${dateOf(day)}`);
+  return `there is nothing to tell apart: ${said.join(', ')}; another horizon, or data in which some were lost and some stayed`;
 }
 
 function trainClv(

@@ -150,6 +150,10 @@ async function ofChurn(
     : { rows: { features: [], label: [], day: [], customer: [] }, cutoffs: [] };
   const { counts } = divide(rows, plan.seed);
   const last = days.ok ? (days.value[0] ?? today) : today;
+  const excluded = excludedOn(last, settled, definition, everybody, (each) => isEligible(definition, each, last));
+  const counted = excluded.reduce((sum, { customers }) => sum + customers, cutoffs[0]?.eligible ?? 0);
+  if (cutoffs.length > 0)
+    excluded.push({ reason: `known only after ${dateOf(last)}`, customers: everybody.length - counted });
   return {
     cutoffs: cutoffs.map(({ day, eligible, lost, used }) => ({
       at: dateOf(day),
@@ -158,7 +162,7 @@ async function ofChurn(
       kept: eligible - lost,
       used,
     })),
-    excluded: excludedOn(last, settled, definition, everybody, (each) => isEligible(definition, each, last)),
+    excluded,
     checklist: [
       history,
       ...PARTS.flatMap((part) => [

@@ -27,12 +27,34 @@ export class Counters {
   /** Next number by `gateway:epoch`, one a partition (numbers reach 2^32). */
   readonly #next = new Map<string, Float64Array>();
   #holes: Hole[] = [];
-
   /**
-   * The numbers expected next from the pack's writer; checked against the whole pack before anything is applied.
-   * @param unread a message before it is parked unread: what is missing was in there, and is kept in mind until it is read.
+   * Messages nobody could read, by position; of each the partitions in which a writer has been heard of since. What was in it is missing at the
+   * first number after it, and is kept in mind until it is read; what is missing at a later one was not in it.
    */
-  open(seq: number, pack: PackView, unread = false): Float64Array {
+  #unread = new Map<number, Map<string, Set<number>>>();
+
+  /** The message at this position cannot be read. */
+  unread(seq: number): void {
+    this.#unread.set(seq, new Map());
+  }
+  /** It was, and its events have been given to `fill`. */
+  read(seq: number): void {
+    this.#unread.delete(seq);
+  }
+
+  /** Is this the first number of the writer and the partition after a message nobody could read? Asked of each number, in order. */
+  #behindUnread(writer: string, partition: number): boolean {
+    let first = false;
+    for (const heard of this.#unread.values()) {
+      const partitions = heard.get(writer) ?? new Set();
+      first ||= !partitions.has(partition);
+      heard.set(writer, partitions.add(partition));
+    }
+    return first;
+  }
+
+  /** The numbers expected next from the pack's writer; checked against the whole pack before anything is applied. */
+  open(seq: number, pack: PackView): Float64Array {
     const writer = `${pack.header.gateway}:${pack.header.epoch}`;
     let next = this.#next.get(writer);
     if (!next) {
@@ -43,6 +65,7 @@ export class Counters {
     for (let row = 0; row < pack.count; row++) {
       const partition = pack.sidWord(row, 0) & (PARTITIONS - 1);
       const counter = pack.counter(row);
+      const unread = this.#unread.size > 0 && this.#behindUnread(writer, partition);
       if (counter > ahead[partition]!) {
         if (!unread) throw new CounterGap(seq, writer, partition, ahead[partition]!, counter);
         this.#holes.push({ writer, partition, from: ahead[partition]!, to: counter });
@@ -88,10 +111,20 @@ export class Counters {
     ]);
   }
 
-  save(): { next: [string, number[]][]; holes: Hole[] } {
-    return { next: [...this.#next].map(([writer, next]) => [writer, [...next]]), holes: this.#holes };
+  save(): {
+    next: [string, number[]][];
+    holes: Hole[];
+    unread: { seq: number; heard: [writer: string, partitions: number[]][] }[];
+  } {
+    const unread = [...this.#unread].map(([seq, heard]) => ({
+      seq,
+      heard: [...heard].map(([writer, partitions]): [string, number[]] => [writer, [...partitions]]),
+    }));
+    return { next: [...this.#next].map(([writer, next]) => [writer, [...next]]), holes: this.#holes, unread };
   }
-  restore({ next, holes }: ReturnType<Counters['save']>): void {
+  restore({ next, holes, unread }: ReturnType<Counters['save']>): void {
+    for (const { seq, heard } of unread)
+      this.#unread.set(seq, new Map(heard.map(([writer, partitions]) => [writer, new Set(partitions)])));
     for (const [writer, numbers] of next) this.#next.set(writer, Float64Array.from(numbers));
     this.#holes = holes;
   }

@@ -1,5 +1,5 @@
 // The loop of the fold thread, without the thread: restore, follow the log, flush, tell who waits, save. worker.ts gives it its connections.
-import { hash } from 'node:crypto';
+import { hash, randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EventStore } from '#streams/event-store.ts';
 import type { LogMessage } from '#streams/pack.ts';
@@ -72,6 +72,7 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
   let saving: Promise<SnapshotEntry | null> = Promise.resolve(null);
   /** What is parked is being applied; until it is taken out of the list, a snapshot would hold it twice. */
   let replaying = false;
+  const life = randomUUID();
 
   const position = (): FoldPosition => ({
     seq: ledger.position,
@@ -234,6 +235,7 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
     runs: () => ledger.runs.list(),
     conflicts: (after, limit) => ledger.conflicts.after(after, limit),
     late: (limit, before) => ({ events: ledger.late.list(ledger.rows, limit, before), total: ledger.late.total }),
+    parkedVersion: () => `${life}/${ledger.parked.changes}`,
     parkedCustomers: (limit, after) => {
       const all = parkedCustomers(ledger);
       const customers = all.slice(after, after + limit);

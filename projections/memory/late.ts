@@ -1,6 +1,8 @@
 // Events that changed a past day: live ones whose day lies before the log's own day when they came. Answers given meanwhile did not know them; what
 // each has changed is asked of the log, before and after it (api/routes/late.ts). Files of history say that they are that, and are not late.
 import { EVENT_TYPES } from '#domain/envelope.ts';
+import type { Place } from './parked-lists.ts';
+import { MARK, WORD } from './row-layout.ts';
 import type { RowTable } from './rows.ts';
 
 export interface LateEvent {
@@ -19,6 +21,10 @@ export interface LateEvent {
 /** The last of them; further ones are counted. */
 const KEPT = 1_000;
 const NUMBERS = 6;
+/** The row of one that is forgotten. */
+const NOBODY = -1;
+
+const byPlace = (a: Place, b: Place): number => a[0] - b[0] || a[1] - b[1];
 
 /** Integers in a ring: a shop that sends its history through the live door makes one of each event. */
 export class Late {
@@ -35,11 +41,10 @@ export class Late {
     this.#ring[b + 5] = daysLate;
   }
 
-  /** Newest first, of those before position `before`. */
-  list(rows: RowTable, limit: number, before: number): LateEvent[] {
+  /** By place, the last first, of those before the place `before`; nobody who is erased. */
+  list(rows: RowTable, limit: number, before: Place): LateEvent[] {
     const found: LateEvent[] = [];
-    for (let n = this.total - 1; n >= Math.max(0, this.total - KEPT) && found.length < limit; n--) {
-      const b = (n % KEPT) * NUMBERS;
+    for (let b = 0; b < Math.min(this.total, KEPT) * NUMBERS; b += NUMBERS) {
       const [seq, index, row, typeCode, day, daysLate] = this.#ring.subarray(b, b + NUMBERS) as unknown as [
         number,
         number,
@@ -48,10 +53,23 @@ export class Late {
         number,
         number,
       ];
-      const sid = rows.sid(rows.canonical(row));
-      if (seq < before) found.push({ seq, index, sid, type: EVENT_TYPES[typeCode - 1]!, day, daysLate });
+      if (row === NOBODY || byPlace([seq, index], before) >= 0) continue;
+      const canonical = rows.canonical(row);
+      if ((rows.get(canonical, WORD.marks) & MARK.erased) !== 0) continue;
+      found.push({ seq, index, sid: rows.sid(canonical), type: EVENT_TYPES[typeCode - 1]!, day, daysLate });
     }
-    return found;
+    // A message that was read late has been added behind those it stands before.
+    return found.sort((a, b) => byPlace([b.seq, b.index], [a.seq, a.index])).slice(0, limit);
+  }
+
+  /** Nothing of an erased customer is kept, here and in what is saved; they stay in the total. */
+  forgetErased(rows: RowTable): void {
+    for (let b = 0; b < Math.min(this.total, KEPT) * NUMBERS; b += NUMBERS) {
+      const row = this.#ring[b + 2]!;
+      if (row === NOBODY || (rows.get(rows.canonical(row), WORD.marks) & MARK.erased) === 0) continue;
+      this.#ring.fill(0, b, b + NUMBERS);
+      this.#ring[b + 2] = NOBODY;
+    }
   }
 
   save(): { total: number; ring: number[] } {

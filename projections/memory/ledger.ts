@@ -150,6 +150,7 @@ export class Ledger {
   parkMessage(seq: number, detail: string, tries: number): void {
     if (seq !== this.position + 1) throw new SequenceGap('EVT', this.position + 1, seq);
     this.parked.add({ seq, index: WHOLE_MESSAGE, sid: NO_SID, reason: 'unreadable', detail, tries }, null);
+    this.counters.unread(seq);
     this.position = seq;
     this.recorder?.message(seq, 0, this.clockAt, this.clockDay);
   }
@@ -255,6 +256,7 @@ export class Ledger {
         this.recorder?.about(row);
         eraseRow(this.store, row, this.#hooks);
       }
+    if (fact.type === 'customer.erased') this.late.forgetErased(this.rows);
     if (fact.type !== 'customer.linked' && fact.type !== 'customer.erased')
       this.recorder?.fact(seq, fact, header.ingestedAt);
     if (header.ingestedAt > this.lastKnownAt) this.lastKnownAt = header.ingestedAt;
@@ -297,7 +299,7 @@ export class Ledger {
   }
 
   #applyPack(seq: number, pack: PackView): void {
-    const next = this.counters.open(seq, pack, this.parked.unreadable > 0);
+    const next = this.counters.open(seq, pack);
     const { rows, runs } = this;
     const known = this.options.knownUpTo;
     let run: string | null = null;
@@ -418,6 +420,7 @@ export class Ledger {
           this.#applyOne(pack, i, row, pack.at(i), this.runs.of(pack.run(i)));
           this.columns.mark(this.rows.canonical(row), this.position + 1);
         } else this.repeated++;
+      this.counters.read(event.seq);
       return true;
     }
     const i = event.index;

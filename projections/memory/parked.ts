@@ -35,8 +35,10 @@ export class Parked {
   #dropped = 0;
   /** Rows of parked customers. */
   #rows = new Set<number>();
-  /** Messages that could not be read, still parked. */
-  unreadable = 0;
+  /** Of dropped events, by the row it had then: a sid each, whose customer stays held until the log is folded again. */
+  #ofDropped = new Map<number, Uint8Array>();
+  /** Grows when what others wait for has changed: not when one more waits. */
+  changes = 0;
 
   get total(): number {
     return this.#list.length + this.#dropped;
@@ -60,10 +62,14 @@ export class Parked {
 
   /** @param row whose customer is parked with it; null: nobody's. */
   add(event: ParkedEvent, row: number | null): void {
-    if (this.#list.length < KEPT) this.#list.push(event);
-    else this.#dropped++;
+    // Behind one that was dropped there may be none: what is left of the list is applied in the log's order.
+    if (this.#dropped === 0 && this.#list.length < KEPT) this.#list.push(event);
+    else {
+      this.#dropped++;
+      if (row !== null && !this.#ofDropped.has(row)) this.#ofDropped.set(row, event.sid);
+    }
     if (row !== null) this.#rows.add(row);
-    if (event.reason === 'unreadable') this.unreadable++;
+    if (event.reason !== 'waiting') this.changes++;
   }
 
   /** Whoever has no parked event any more is let go. @param rowOf canonical row of a sid. @returns rows that were held before and are not now. */
@@ -77,8 +83,8 @@ export class Parked {
   /** Anew whose rows are held: after a link the parked ones of a customer stand under another row. */
   locate(rowOf: (sid: Uint8Array) => number): void {
     const ofCustomers = this.#list.filter(({ index, reason }) => index !== WHOLE_MESSAGE && reason !== 'fact');
-    this.#rows = new Set(ofCustomers.map(({ sid }) => rowOf(sid)));
-    this.unreadable = this.#list.filter(({ reason }) => reason === 'unreadable').length;
+    this.#rows = new Set([...ofCustomers.map(({ sid }) => sid), ...this.#ofDropped.values()].map(rowOf));
+    this.changes++;
   }
 
   save(): { list: ParkedEvent[]; dropped: number } {

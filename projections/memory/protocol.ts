@@ -69,13 +69,15 @@ export type FoldHandlers = {
   runs(): RunStats[];
   /** Conflicts after number `after` (facts §2), oldest first, for the quarantine. */
   conflicts(after: number, limit: number): Conflict[];
-  /** Newest first, of those before a position (late.ts); `total` of all that ever came. */
-  late(limit: number, before: number): { events: LateEvent[]; total: number };
+  /** Newest first, of those before a place (late.ts); `total` of all that ever came. */
+  late(limit: number, before: Place): { events: LateEvent[]; total: number };
   /** In the order of what they wait for: `limit` from place `after` on, of `total`. */
   parkedCustomers(
     limit: number,
     after: number,
   ): { customers: ParkedCustomer[]; total: number; events: number; dropped: number };
+  /** Another answer than before: others are parked, or wait for something else; so does every thread give another. */
+  parkedVersion(): string;
   /** What is parked of the messages from … to, as soon as the fold has read them. */
   parkedIn(from: number, to: number): Promise<Place[]>;
   /** Which of these are, as soon as the fold has read the log up to `seq`. */

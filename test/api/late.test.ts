@@ -88,7 +88,7 @@ test('what is on time, a duplicate or history is not late; a page goes on where 
   await platform.as('admin', 'POST', '/api/events', [{ ...row, id: 'late-1' }]);
   platform.orders([order]);
   platform.orders([{ customer: 'c-1', day: '2025-01-11', amount: 20 }]);
-  const page = await get<{ items: { seq: number; day: string }[]; next: number | null; total: number }>(
+  const page = await get<{ items: { seq: number; day: string }[]; next: string | null; total: number }>(
     '/api/late?limit=1',
   );
   expect([page.total, page.items.map(({ day }) => day)]).toEqual([2, ['2025-01-05']]);
@@ -97,5 +97,26 @@ test('what is on time, a duplicate or history is not late; a page goes on where 
   const restored = createLedger({ maxCustomers: 1 << 10 }).late;
   restored.restore(platform.ledger.late.save());
   const { rows } = platform.ledger;
-  expect(restored.list(rows, 10, 1e9)).toEqual(platform.ledger.late.list(rows, 10, 1e9));
+  expect(restored.list(rows, 10, [1e9, 0])).toEqual(platform.ledger.late.list(rows, 10, [1e9, 0]));
+});
+
+test('two of one message are two pages, and an erased customer is on none, nor in a snapshot', async () => {
+  platform.orders([{ customer: 'c-1', day: '2025-01-10', amount: 20 }]);
+  const seq = platform.orders([
+    { customer: 'c-1', day: '2025-01-02', amount: 20 },
+    { customer: 'c-2', day: '2025-01-03', amount: 20 },
+  ]);
+  const days = async (query: string) =>
+    (await get<{ items: { day: string }[] }>(`/api/late?${query}`)).items.map(({ day }) => day);
+  const { next } = await get<{ next: string }>('/api/late?limit=1');
+  expect(next).toBe(`${seq}/1`);
+  expect([await days('limit=1'), await days(`limit=1&before=${next}`), await days(`before=${seq}/0`)]).toEqual([
+    ['2025-01-03'],
+    ['2025-01-02'],
+    [],
+  ]);
+  platform.fact({ type: 'customer.erased', sids: [platform.sidOf('c-2')], at: 1 });
+  expect(await days('limit=10')).toEqual(['2025-01-02']);
+  const { ring } = platform.ledger.late.save();
+  expect(ring.slice(6)).toEqual([0, 0, -1, 0, 0, 0]);
 });

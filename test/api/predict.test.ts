@@ -2,9 +2,9 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createPredictions } from '#api/predict/service.ts';
 import { COLUMNS_TYPE } from '#api/routes/batch.ts';
-import { createScoreIds } from '#api/score-id.ts';
 import { predictChurn, predictClv } from '#domain/models/clv-model.ts';
 import { parseClvModel } from '#domain/models/clv-model-file.ts';
+import { createScoreIds } from '#streams/keyring/score-id.ts';
 import { CDNOW_COVARIANCE, CDNOW_MODEL, createPlatform, dayNumber, type Platform } from './support/platform.ts';
 
 let platform: Platform;

@@ -1,8 +1,8 @@
 // A score id is the whole question: computed again it gives the same bits, and nobody else can make one.
 import fc from 'fast-check';
 import { beforeEach, expect, test } from 'vitest';
-import { createScoreIds, type ScoreCoordinates } from '#api/score-id.ts';
 import { createMac } from '#streams/keyring/hmac.ts';
+import { createScoreIds, type ScoreCoordinates } from '#streams/keyring/score-id.ts';
 import { createPlatform, type Platform } from './support/platform.ts';
 
 interface Replay {

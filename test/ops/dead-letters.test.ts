@@ -21,16 +21,22 @@ test('each is parked once and released once, by partition, whoever follows; no s
   const store = createMemoryStore();
   let customers = [parkedAt(5, 3), parkedAt(7, 3), parkedAt(6, null)];
   const open = () => openDeadLetters({ store, version: '1', now: () => 47, log: silent });
-  const parked = async (limit: number, after: number) => ({
-    customers: customers.slice(after, after + limit),
-    total: customers.length,
-  });
+  let listed = 0;
+  let version = 1;
+  const parked = {
+    parkedVersion: async () => String(version),
+    async parkedCustomers(limit: number, after: number) {
+      listed++;
+      return { customers: customers.slice(after, after + limit) };
+    },
+  };
   for (let start = 0; start < 2; start++) {
     const letters = await open();
     await using following = letters.follow(parked);
     await following.settle();
     await following.settle();
     expect(letters.parked()).toBe(3);
+    expect(listed, 'once, as nothing has changed').toBe(start + 1);
   }
   const places = (list: Letters[]) =>
     list.flatMap(({ letters }) => letters.map(({ kind, seq, index }) => `${kind} ${seq}/${index}`));
@@ -44,7 +50,11 @@ test('each is parked once and released once, by partition, whoever follows; no s
   await using following = letters.follow(parked);
   await following.settle();
   expect(letters.parked()).toBe(1);
-  expect(places((await all(store)).slice(2)).sort()).toEqual(['released 5/0', 'released 6/-1']);
+  customers = [];
+  version++;
+  await following.settle();
+  expect(letters.parked(), 'listed again when it has').toBe(0);
+  expect(places((await all(store)).slice(2)).sort()).toEqual(['released 5/0', 'released 6/-1', 'released 7/0']);
 });
 
 test('three tries of one version are enough for it, also after a restart; another version has its own', async () => {
@@ -63,7 +73,10 @@ test('three tries of one version are enough for it, also after a restart; anothe
 
   // Parked, then applied after all: the next hang at the same place is the first again.
   let customers: ParkedCustomer[] = [{ ...parkedAt(9, 1), index: 4, reason: 'stuck' }];
-  await using following = again.follow(async () => ({ customers, total: customers.length }));
+  await using following = again.follow({
+    parkedVersion: async () => String(customers.length),
+    parkedCustomers: async () => ({ customers }),
+  });
   await following.settle();
   customers = [];
   await following.settle();

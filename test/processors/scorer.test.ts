@@ -1,12 +1,12 @@
 // The scores table says what the API says: the same guard, the same digits, for every kind of customer.
 import { expect, test } from 'vitest';
-import { toCustomer } from '#api/predict/history.ts';
 import type { Fact } from '#domain/envelope.ts';
 import { type ClvModel, predictChurn, predictClv } from '#domain/models/clv-model.ts';
 import { scoreColumns } from '#processors/scoring/score-columns.ts';
 import { createScorer, SCORE_HORIZONS } from '#processors/scoring/scorer.ts';
 import { createCustomerColumns, openColumns } from '#projections/memory/columns.ts';
 import { DirtyRows } from '#projections/memory/dirty-rows.ts';
+import { toCustomer } from '#projections/memory/history.ts';
 import { createLedger } from '#projections/memory/ledger.ts';
 import type { ScoreBatch } from '#projections/scores.ts';
 import { apply, createWriter, order, sidOf } from '../projections/memory/scenario.ts';

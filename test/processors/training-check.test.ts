@@ -107,6 +107,14 @@ test('who was erased after the position of the plan is in no fit, as if the log 
   }
 });
 
+test('what was sent live only later was not known at the cut-off, and is counted as that', async () => {
+  const late = logOf([{ ingestedAt: 99 * DAY, events: [order('ann', 'a', 0, 1000), order('bob', 'b', 3, 1000)] }]);
+  const plan = planOf(late, 100, { latenessDays: 0, cutoffs: 1 });
+  const { check } = await found(late, plan);
+  expect(check.cutoffs).toEqual([{ at: '1970-03-12', eligible: 0, lost: 0, kept: 0, used: false }]);
+  expect(check.excluded).toEqual([{ reason: 'known only after 1970-03-12', customers: 2 }]);
+});
+
 test('a horizon longer than the data: the checklist says how far, the training refuses by name', async () => {
   const plan = planOf(buyers, 100, { definition: { ...DEFAULT_CHURN, horizonDays: 120 } });
   const { check, of } = await found(buyers, plan);
@@ -119,6 +127,26 @@ test('a horizon longer than the data: the checklist says how far, the training r
   const longest = { ...plan, definition: { ...plan.definition, horizonDays: 99 } };
   expect((await trainingRows(buyers.store, longest, quiet)).ok).toBe(true);
   expect((await found(buyers, longest)).of('history, against the horizon')[2]).toBe(0);
+});
+
+test('everybody lost at every cut-off: one class, with the counts', async () => {
+  const log = logOf([
+    {
+      ingestedAt: 0,
+      backfill: true,
+      events: [order('ann', 'a', 0, 1000), order('bob', 'b', 3, 1000), order('late', 'l', 100, 1000)],
+    },
+  ]);
+  const plan = planOf(log, 100);
+  const rows = await trainingRows(log.store, plan, quiet);
+  if (!rows.ok) throw new Error(rows.reason.message);
+  expect(trainModel(rows.value, plan, quiet)).toMatchObject({
+    ok: false,
+    reason: {
+      code: 'one-class',
+      message: expect.stringContaining('2 of 2 lost after 1970-03-12, 2 of 2 lost after 1970-02-10'),
+    },
+  });
 });
 
 test('subscriptions: ends are counted, who never had one is left out', async () => {

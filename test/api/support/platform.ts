@@ -1,7 +1,7 @@
 // The API over a real fold in memory: events go through the real parsers, packs and ledger; only the engines, the keyring and the worker
 // threads are replaced by maps and direct calls.
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { unpack } from 'msgpackr';
@@ -17,6 +17,7 @@ import {
 } from '#api/deps.ts';
 import { viewOf } from '#api/ledgers.ts';
 import { createMetrics } from '#api/metrics.ts';
+import { present, resolveAsOf } from '#api/predict/as-of.ts';
 import type { Role } from '#domain/access.ts';
 import { parseBatch } from '#domain/adapters/doors.ts';
 import { canonicalJson } from '#domain/canonical-json.ts';
@@ -29,9 +30,12 @@ import { eventKeyMaterial, orderKeyMaterial } from '#domain/orders.ts';
 import { createPolicyState, DEFAULT_POLICY } from '#domain/policy.ts';
 import { DAY_MS, dayOf, UTC } from '#domain/time.ts';
 import { createJobKinds, type JobOfKind } from '#ops/jobs/catalogue.ts';
+import { openExports } from '#ops/jobs/score-files.ts';
+import type { Objects } from '#ops/objects.ts';
 import { createRegistry } from '#ops/registry.ts';
 import { backtest } from '#processors/backtest/backtest.ts';
 import { startJobs } from '#processors/jobs/runner.ts';
+import { scoreBase } from '#processors/scoring/score-base.ts';
 import { createCustomerColumns, openColumns } from '#projections/memory/columns.ts';
 import { createLedger, type Ledger } from '#projections/memory/ledger.ts';
 import { parkedCustomers } from '#projections/memory/parked-lists.ts';
@@ -64,6 +68,10 @@ export const CDNOW_COVARIANCE: ClvCovariance = {
     [-0.049747, 0.017153, 0.07252],
   ],
 };
+const exportFolders: string[] = [];
+process.once('exit', () => {
+  for (const folder of exportFolders) rmSync(folder, { recursive: true, force: true });
+});
 export const NOW = Date.parse('2026-06-01T12:00:00Z');
 export const LOCAL_TOKEN = 'local-token-of-this-start';
 
@@ -91,7 +99,18 @@ const AGREED: LedgersReport = {
 };
 
 export async function createPlatform(
-  options: { demo?: boolean; limits?: Deps['limits']; deps?: Partial<Deps>; kinds?: JobOfKind[] } = {},
+  options: {
+    demo?: boolean;
+    limits?: Deps['limits'];
+    deps?: Partial<Deps>;
+    kinds?: JobOfKind[];
+    /** In the place of an object store. */
+    objects?: Objects;
+    /** What the jobs take for the number of customers: parts of a file follow it. */
+    customers?: number;
+    /** Around the scoring of a base, for jobs that are cut short. */
+    scoring?: (score: typeof scoreBase) => typeof scoreBase;
+  } = {},
 ) {
   const messages: Uint8Array[] = [];
   const ledger = createLedger({ maxCustomers: 100_000 });
@@ -233,6 +252,8 @@ export async function createPlatform(
   const log = (level: string) => (fields: object, message: string) =>
     logged.push(JSON.stringify({ level, message, ...fields }));
 
+  const exportsFolder = mkdtempSync(join(tmpdir(), 'axiom47-exports-'));
+  exportFolders.push(exportsFolder);
   const results = new Map<string, unknown>();
   const artefacts = {
     async put(value: unknown) {
@@ -269,8 +290,29 @@ export async function createPlatform(
     generated: null,
     codeVersion: 'test',
     now: () => clock.now,
+    scoring: {
+      nats: { servers: [] },
+      pool: { scoreBase: (_nats, work, say) => (options.scoring?.(scoreBase) ?? scoreBase)(evt, work, say) },
+      async moment(asOf) {
+        const here = present(deps.columns.state(), clockInfo, clock.now);
+        const clockAtSeq = (seq: number) => deps.ledgers.clockAt(seq);
+        return asOf === undefined
+          ? here
+          : await resolveAsOf(asOf, here, { clock: clockInfo, wall: clock.now, clockAtSeq });
+      },
+      models: () => serving,
+      churnModels: () => churnModels,
+      churnDefinitions: () => ledger.workspace.facts.churn,
+      registry: { show: (id) => deps.models.show(id) },
+      customers: () => options.customers ?? ids.size,
+      signingKey: sha('signing key', 32),
+      exports: openExports(exportsFolder, options.objects ?? null),
+      jobs: () => jobs,
+      ledger: () => ({ reportingCurrency: 'EUR', maxCustomers: 1 << 13 }),
+      snapshotDir: null,
+    },
   });
-  const jobs = await startJobs({
+  const jobs: Awaited<ReturnType<typeof startJobs>> = await startJobs({
     store: control,
     kinds: [...jobKinds, ...(options.kinds ?? [])],
     artefacts,
@@ -542,6 +584,7 @@ export async function createPlatform(
     clock,
     facts,
     logged,
+    exportsFolder,
     orders,
     sidOf,
     fact,

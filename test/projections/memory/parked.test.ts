@@ -10,6 +10,7 @@ import { COLUMN_FLAG } from '#projections/memory/columns.ts';
 import { EntryStore } from '#projections/memory/entry-store.ts';
 import { type FoldDeps, startFold } from '#projections/memory/fold.ts';
 import { createLedger } from '#projections/memory/ledger.ts';
+import { Parked, type ParkedEvent } from '#projections/memory/parked.ts';
 import { replayParked } from '#projections/memory/replay-parked.ts';
 import { StateDigest } from '#projections/memory/state-digest.ts';
 import { StoreUnavailable } from '#streams/event-store.ts';
@@ -285,6 +286,43 @@ describe('a message that cannot be read', () => {
     await expect(started.done).rejects.toThrow(/are missing/);
     await started.handlers.stop();
   });
+});
+
+test('a message nobody could read excuses what is missing right behind it, and nothing missing later', async () => {
+  const writer = createWriter();
+  const packs = [1, 2, 3, 4, 5].map((n) => writer.pack([order('ann', String(n), n, 100)]));
+  const store = createMemoryStore();
+  for (const bytes of [packs[0]!, Uint8Array.of(0xc1), packs[2]!]) await store.append('evt.0.main', bytes);
+  const first = await startFold(depsOf(store));
+  await first.handlers.waitFor(3);
+  await first.handlers.stop();
+  // Also by a ledger that is restored.
+  await store.append('evt.0.main', packs[4]!);
+  const again = await startFold(depsOf(store));
+  expect(said).toContain('snapshot restored');
+  await expect(again.done).rejects.toThrow(/EVT 4: events 3 to 3 .* are missing/);
+  await again.handlers.stop();
+});
+
+test('customers of events whose places are not kept any more stay held when everything that is listed is applied', () => {
+  const parked = new Parked();
+  const at = (seq: number, row: number): ParkedEvent => ({
+    ...{ seq, index: 0, sid: new Uint8Array(16).fill(row), reason: 'waiting', detail: '', tries: 0 },
+  });
+  for (let seq = 1; seq <= 100_000; seq++) parked.add(at(seq, 1), 1);
+  parked.add(at(100_001, 1), 1);
+  parked.add(at(100_002, 2), 2);
+  const all = new Set(parked.list());
+  expect([all.size, parked.dropped, parked.customers]).toEqual([100_000, 2, 2]);
+  // Customer 2 was linked meanwhile and stands under row 3.
+  const rowOf = (sid: Uint8Array) => (sid[0] === 2 ? 3 : sid[0]!);
+  expect(parked.remove(all, rowOf)).toEqual([2]);
+  expect([1, 2, 3].map((row) => parked.holds(row))).toEqual([true, false, true]);
+  parked.add(at(100_003, 1), 1);
+  expect(
+    [parked.list().length, parked.total],
+    'behind a dropped one nothing is listed, or it would be applied first',
+  ).toEqual([0, 3]);
 });
 
 test('what the fold did not come back from is parked without a try, until a replay is asked for', async () => {

@@ -2,7 +2,7 @@
 // to the last bit (architecture "Small decisions"). HMAC-SHA-256 under the workspace's signing key, 12 bytes of it.
 import { timingSafeEqual } from 'node:crypto';
 import { ok, type Result, refuse } from '#domain/result.ts';
-import { createMac } from '#streams/keyring/hmac.ts';
+import { createMac } from './hmac.ts';
 
 /** What was asked: the horizon in the unit it was asked in, because 12 months and their days differ in the last bit of `months`. */
 export type ScoreQuestion =

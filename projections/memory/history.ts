@@ -4,7 +4,7 @@ import { NO_DAY } from '#domain/documents.ts';
 import type { CustomerFeatures } from '#domain/features.ts';
 import type { CustomerHistory } from '#domain/models/clv-model.ts';
 import { exponentOf } from '#domain/money.ts';
-import { COLUMN_FLAG, type CustomerColumns, createCustomerColumns } from '#projections/memory/columns.ts';
+import { COLUMN_FLAG, type CustomerColumns, createCustomerColumns } from './columns.ts';
 
 export type History = CustomerColumns;
 export const emptyHistory = (): History => ({

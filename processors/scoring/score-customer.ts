@@ -1,0 +1,195 @@
+// One customer by the models in force, churn and value together, as /api/predict/churn and /api/predict/clv answer them digit for digit: the classifier
+// of the customer's definition over its own horizon, else Cox, else the model of purchases; value by the model of purchases.
+import { type ChurnDefinition, DEFAULT_CHURN, definitionOf } from '#domain/churn-definition.ts';
+import type { CustomerEntries } from '#domain/ledger.ts';
+import { type ChurnModel, predictChurnBy } from '#domain/models/churn-model.ts';
+import {
+  type ChurnBand,
+  type ClvModel,
+  type ClvOptions,
+  churnBand,
+  expectClv,
+  predictChurn,
+  predictClv,
+} from '#domain/models/clv-model.ts';
+import { churnInterval } from '#domain/models/parameter-uncertainty.ts';
+import type { Rates } from '#domain/rates.ts';
+import { COLUMN_FLAG } from '#projections/memory/columns.ts';
+import { type History, toCustomer } from '#projections/memory/history.ts';
+
+export interface PlannedModel<Model> {
+  id: string;
+  /** SHA-256 of the artefact, hex. */
+  digest: string;
+  model: Model;
+}
+
+/** Who answers what. */
+export interface ScorePlan {
+  clv: PlannedModel<ClvModel> | null;
+  /** At most one a way of answering and a kind of definition. */
+  churn: readonly PlannedModel<ChurnModel>[];
+  definitions: readonly ChurnDefinition[];
+}
+
+export interface ScoreAsked {
+  /** Of churn; null = that of the customer's definition. */
+  horizonDays: number | null;
+  /** Of value. */
+  value: Pick<ClvOptions, 'months' | 'horizonDays'>;
+  discountMonthly: number;
+  /** Also exact quantiles of spend, some 20 µs a customer. */
+  quantiles: boolean;
+}
+
+/** A customer on a day: `entries` are asked for only where a model reads them. */
+export interface CustomerOnDay {
+  history: History;
+  entries: () => CustomerEntries;
+  day: number;
+  rates: Rates;
+  /** Minor units in one major unit of the reporting currency. */
+  scale: number;
+}
+
+/** null: not answered, `reason` says why; what a model does not say is null too. Money in major units of the reporting currency. */
+export interface CustomerScore {
+  pChurn: number | null;
+  pAlive: number | null;
+  /** 95 % interval of pChurn from the parameters. */
+  lower: number | null;
+  upper: number | null;
+  horizonDays: number | null;
+  band: ChurnBand | null;
+  churnModel: Omit<PlannedModel<unknown>, 'model'> | null;
+  clvMean: number | null;
+  clvP05: number | null;
+  clvP50: number | null;
+  clvP95: number | null;
+  /** Over the horizon of value. */
+  expectedPurchases: number | null;
+  /** Why there is no churn; why there is no value. */
+  reason: string | null;
+  valueReason: string | null;
+}
+
+const UNANSWERED: CustomerScore = {
+  pChurn: null,
+  pAlive: null,
+  lower: null,
+  upper: null,
+  horizonDays: null,
+  band: null,
+  churnModel: null,
+  clvMean: null,
+  clvP05: null,
+  clvP50: null,
+  clvP95: null,
+  expectedPurchases: null,
+  reason: null,
+  valueReason: null,
+};
+const finite = (...values: (number | null)[]): boolean =>
+  values.every((value) => value === null || Number.isFinite(value));
+
+export function scoreCustomer(plan: ScorePlan, asked: ScoreAsked, customer: CustomerOnDay): CustomerScore {
+  const score = { ...UNANSWERED };
+  const { history, day, scale } = customer;
+  const contracts = plan.definitions.some(({ kind }) => kind === 'contractual');
+  const bought = toCustomer(history, day, scale, contracts);
+  scoreChurn(plan, asked, customer, bought, score);
+  if (plan.clv === null) {
+    score.valueReason = 'no-model';
+    return score;
+  }
+  const { model } = plan.clv;
+  const options = { ...asked.value, discountMonthly: asked.discountMonthly };
+  if (!asked.quantiles) {
+    const value = expectClv(model, bought, options);
+    if (!value.ok) score.valueReason = value.reason.reason;
+    else if (!finite(value.value.clvMean, value.value.expectedPurchases)) score.valueReason = 'out-of-range';
+    else {
+      score.clvMean = value.value.clvMean;
+      score.expectedPurchases = value.value.expectedPurchases;
+    }
+    return score;
+  }
+  const value = predictClv(model, bought, options);
+  if (!value.ok) {
+    score.valueReason = value.reason.reason;
+    return score;
+  }
+  const { clvMean, expectedPurchases, quantiles } = value.value;
+  const [p05, p50, p95] = quantiles as [number, number, number];
+  if (!finite(clvMean, expectedPurchases, p05, p50, p95)) {
+    score.valueReason = 'out-of-range';
+    return score;
+  }
+  score.clvMean = clvMean;
+  score.expectedPurchases = expectedPurchases;
+  score.clvP05 = p05;
+  score.clvP50 = p50;
+  score.clvP95 = p95;
+  return score;
+}
+
+function scoreChurn(
+  plan: ScorePlan,
+  { horizonDays }: ScoreAsked,
+  { history, entries, day, rates }: CustomerOnDay,
+  bought: ReturnType<typeof toCustomer>,
+  score: CustomerScore,
+): void {
+  const reads = plan.churn.length > 0 || plan.definitions.some(({ kind }) => kind === 'contractual');
+  const definition = reads
+    ? definitionOf(plan.definitions, entries(), day)
+    : (plan.definitions.find(({ kind }) => kind === 'non-contractual') ?? DEFAULT_CHURN);
+  const of = (name: ChurnModel['model']) =>
+    plan.churn.find(({ model }) => model.model === name && model.definition.kind === definition.kind);
+  const classifier = of('churn-logistic');
+  const own = horizonDays === null || horizonDays === classifier?.model.definition.horizonDays;
+  const chosen = classifier && own ? classifier : of('churn-cox');
+  if (chosen) {
+    const context = { rates, leftTruncated: (history.flags & COLUMN_FLAG.leftTruncated) !== 0 };
+    const answer = predictChurnBy(chosen.model, entries(), day, context, horizonDays);
+    if (!answer.ok) score.reason = answer.reason.reason;
+    else {
+      const { pChurn, horizonDays: days } = answer.value;
+      put(score, chosen, {
+        pChurn,
+        pAlive: null,
+        lower: null,
+        upper: null,
+        horizonDays: days,
+        band: churnBand(pChurn),
+      });
+    }
+    return;
+  }
+  if (plan.clv === null || definition.kind === 'contractual') {
+    score.reason = classifier ? 'horizon-not-served' : 'no-model';
+    return;
+  }
+  const answer = predictChurn(plan.clv.model, bought, horizonDays ?? definition.horizonDays);
+  if (!answer.ok) {
+    score.reason = answer.reason.reason;
+    return;
+  }
+  const interval = churnInterval(plan.clv.model, bought, answer.value);
+  const { pChurn, pAlive, band, horizonDays: days } = answer.value;
+  const [lower, upper] = [interval?.lower ?? null, interval?.upper ?? null];
+  put(score, plan.clv, { pChurn, pAlive, lower, upper, horizonDays: days, band });
+}
+
+function put(
+  score: CustomerScore,
+  { id, digest }: PlannedModel<unknown>,
+  answer: Pick<CustomerScore, 'pChurn' | 'pAlive' | 'lower' | 'upper' | 'horizonDays' | 'band'>,
+): void {
+  if (!finite(answer.pChurn, answer.pAlive, answer.lower, answer.upper)) {
+    score.reason = 'out-of-range';
+    return;
+  }
+  Object.assign(score, answer);
+  score.churnModel = { id, digest };
+}

@@ -1,0 +1,95 @@
+// Scores as lines of a file. Who somebody is never stands in it: `ref` does, and names are put in when it is read out (api/score-download.ts), so that an
+// erasure reaches files that were written before it.
+import type { ScoreCoordinates } from '#streams/keyring/score-id.ts';
+import type { CustomerScore, ScoreAsked } from './score-customer.ts';
+
+export const SCORE_FORMATS = ['csv', 'ndjson'] as const;
+export type ScoreFormat = (typeof SCORE_FORMATS)[number];
+
+/** What every line of a file shares. */
+export interface ScoreMoment {
+  seq: number;
+  /** ms */
+  at: number;
+  clock: 'log' | 'wall';
+}
+
+const COLUMNS = [
+  'p_churn',
+  'p_alive',
+  'lower',
+  'upper',
+  'horizon_days',
+  'band',
+  'clv_mean',
+  'clv_p05',
+  'clv_p50',
+  'clv_p95',
+  'expected_purchases',
+  'basis',
+  'model',
+  'clv_model',
+  'as_of_seq',
+  'as_of_at',
+  'not_scored',
+  'no_value',
+  'score_id',
+  'clv_score_id',
+] as const;
+
+/** The first line of a CSV; NDJSON has none. */
+export const headOf = (format: ScoreFormat): string => (format === 'csv' ? `ref,${COLUMNS.join(',')}\n` : '');
+
+/**
+ * @returns a function of one customer's sid and score: a line with its end. Numbers stand in the shortest form that reads back to the same
+ * double; what is not known is empty in CSV and null in NDJSON.
+ */
+export function createLines(
+  format: ScoreFormat,
+  moment: ScoreMoment,
+  asked: ScoreAsked,
+  clv: { id: string; digest: string } | null,
+  sign: (score: ScoreCoordinates) => string,
+): (sid: Uint8Array, sidHex: string, score: CustomerScore) => string {
+  const asOf = new Date(moment.at).toISOString();
+  const { discountMonthly } = asked;
+  const { horizonDays, months = 12 } = asked.value;
+  const worth = horizonDays === undefined ? { months, discountMonthly } : { horizonDays, discountMonthly };
+  const clvQuestion = { kind: 'clv', ...worth } as const;
+  return (sid, sidHex, score) => {
+    const { pChurn, churnModel, clvMean } = score;
+    const at = { sid, ...moment };
+    const days = score.horizonDays;
+    const values: (string | number | null)[] = [
+      pChurn,
+      score.pAlive,
+      score.lower,
+      score.upper,
+      days,
+      score.band,
+      clvMean,
+      score.clvP05,
+      score.clvP50,
+      score.clvP95,
+      score.expectedPurchases,
+      'history',
+      churnModel?.id ?? null,
+      clvMean === null ? null : clv!.id,
+      moment.seq,
+      asOf,
+      score.reason,
+      score.valueReason,
+      churnModel && days !== null
+        ? sign({ ...at, digest: churnModel.digest, question: { kind: 'churn', horizonDays: days } })
+        : null,
+      clvMean === null ? null : sign({ ...at, digest: clv!.digest, question: clvQuestion }),
+    ];
+    if (format === 'csv') return `sid:${sidHex},${values.join(',')}\n`;
+    let line = `{"ref":"sid:${sidHex}"`;
+    for (let i = 0; i < COLUMNS.length; i++) {
+      const value = values[i]!;
+      line += `,"${COLUMNS[i]}":${typeof value === 'string' ? JSON.stringify(value) : value}`;
+    }
+    return `${line}}\n`;
+  };
+}
