@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { serve } from '@hono/node-server';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createPlatform, NOW, type Platform } from '#test/api/support/platform.ts';
 import { type Ended, run } from '#test/support/program.ts';
 
@@ -146,6 +146,15 @@ test('who is parked and what a late order has changed, in words', async () => {
   const late = platform.orders([{ customer: 'late-1', day: '2026-05-10', amount: 20 }]);
   const shown = await axiom47('late', '--limit', '1');
   expect(shown.stdout).toMatch(new RegExp(`${late} +late-1 +order\\.placed +2026-05-10 +10 +0\\.\\d{4} → 0\\.\\d{4}`));
+
+  // Erased between the list and the question what it has changed.
+  const { past } = platform.deps.ledgers;
+  const erased = vi.spyOn(platform.deps.ledgers, 'past').mockImplementation(async (...asked) => {
+    const views = await past(...asked);
+    return views.map((view) => view && { ...view, entries: { ...view.entries, erased: true } });
+  });
+  expect((await axiom47('late')).stdout).toMatch(new RegExp(`${late} +\\(erased\\) +order\\.placed`));
+  erased.mockRestore();
 
   const unknown = ['parked-1', 'parked-2'].map((customer) => ({ customer, day: '2026-05-21', amount: 20 }));
   const seq = platform.orders(unknown, null, 9);
