@@ -221,7 +221,7 @@ function clvHorizon({ months, horizonDays }: ClvOptions): { months: number; days
 }
 
 /**
- * The closed-form part of `predictClv`, digit for digit, without quantiles: for whole bases. Cost about 1 µs over twelve months. A horizon
+ * The closed-form part of `predictClv`, digit for digit, without quantiles: for whole bases. Cost about 4 µs over twelve months. A horizon
  * over which the distribution has too many counts to be written out has an expectation still, so that is no refusal here.
  */
 export function expectClv(

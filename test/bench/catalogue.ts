@@ -12,6 +12,7 @@ import { benchmarks as models } from './models.ts';
 import { benchmarks as past } from './past.ts';
 import { benchmarks as program } from './program.ts';
 import { benchmarks as replay } from './replay.ts';
+import { benchmarks as score } from './score.ts';
 import { benchmarks as serving } from './serving.ts';
 import { benchmarks as sketches } from './sketches.ts';
 import { benchmarks as tables } from './tables.ts';
@@ -27,6 +28,7 @@ export const catalogue: Readonly<Record<string, readonly Benchmark[]>> = {
   fold,
   past,
   tables,
+  score,
   serving,
   program: [...program, ...lag],
 };
