@@ -216,6 +216,8 @@ export function openTables(
   });
   // A connection lost while idle: the pool replaces it, the next query reports what is still wrong.
   pool.on('error', () => undefined);
+  // Lost between two statements of a transaction: the next statement fails and tells. Unheard, it would end the process.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
   return { db, pool, [Symbol.asyncDispose]: () => db.destroy() };
 }

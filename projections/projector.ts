@@ -328,11 +328,24 @@ export function startProjector(options: ProjectorOptions): Projector {
     }
   }
 
+  /** Tables that gave up because the log was away at their start would stand still until the next one. */
+  async function onceTheLogAnswers(work: () => Promise<void>): Promise<void> {
+    for (;;) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!(error instanceof StoreUnavailable) || stopping.signal.aborted) throw error;
+        log('warn', { error: error.message }, 'log unavailable, trying again');
+        await sleep(SYNC_PAUSE_MS);
+      }
+    }
+  }
+
   async function run(): Promise<void> {
     const at = await writer.open();
     Object.assign(position, { events: at.events, customers: at.customers });
     await writer.read((client) => checkWorkspace(client, store));
-    if (keeps('events')) await alignZone();
+    if (keeps('events')) await onceTheLogAnswers(alignZone);
     const { keyringUrl } = options;
     if (keyringUrl !== undefined) await writer.read((client) => grantViews(client, { keyringUrl, log }));
     filling = options.shadow !== undefined && (await writer.read(isFilling));

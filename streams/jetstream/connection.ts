@@ -38,6 +38,8 @@ export function connectNats(options: NatsOptions, settings: ConnectSettings = {}
     timeout: settings.timeoutMs ?? 5_000,
     reconnect: settings.reconnect ?? true,
     maxReconnectAttempts: -1,
+    // By default a client gives up for good when its log-in fails twice in a row, also by a server too busy to hear it in time.
+    ignoreAuthErrorAbort: true,
     reconnectTimeWait: 250,
     reconnectJitter: 50,
     pingInterval: 20_000,

@@ -21,6 +21,7 @@ const PATIENCE_MS = 120_000;
 const PUBLISHER = {
   timeout: 20_000,
   maxReconnectAttempts: -1,
+  ignoreAuthErrorAbort: true,
   reconnectTimeWait: 250,
   reconnectJitter: 5_000,
   noAsyncTraces: true,

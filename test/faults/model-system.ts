@@ -189,8 +189,10 @@ export class System implements AsyncDisposable {
   }
 
   /** Another writer takes the tables over; the one before is left where it is, in the middle of whatever it does. */
-  crashTables(): void {
+  async crashTables(): Promise<void> {
     if (this.#projector === null) return;
+    // Not before it has taken them: the dead take nothing over.
+    await this.#projector.waitFor(0);
     this.#fenced.push(this.#projector);
     this.#openTables();
   }

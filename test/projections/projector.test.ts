@@ -160,6 +160,34 @@ test('a log that goes away while a commit waits for PostgreSQL ends nothing: it 
   }
 });
 
+test('a connection lost between two statements of a reader’s transaction ends that transaction and nothing else', async () => {
+  const url = await createDatabase(engines, 'reader');
+  await using tables = openTables(url);
+  const client = await tables.pool.connect();
+  await client.query('begin');
+  const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
+  const lost = new Promise((resolve) => client.once('end', resolve));
+  await withClient(url, (other) => other.query('select pg_terminate_backend($1)', [rows[0]!.pid]));
+  await lost; // Unheard, its error would end the process, and with it this run.
+  await expect(client.query('select 1')).rejects.toThrow();
+  client.release(true);
+  expect((await tables.pool.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
+});
+
+test('a log that is away while the projector starts is waited for', async () => {
+  const url = await createDatabase(engines, 'start');
+  const store = await logOf([[event({ sid: sid(1) })]]);
+  let asked = 0;
+  const lastSequence: typeof store.lastSequence = async (...args) => {
+    if (++asked <= 2) throw new StoreUnavailable('EVT: not connected to nats-server');
+    return store.lastSequence(...args);
+  };
+  await using projector = start(url, { store: { ...store, lastSequence } });
+  await projector.waitFor(1);
+  expect(asked).toBe(3);
+  expect(projector.status()).toMatchObject({ events: 1, failure: null });
+});
+
 test('tables that come back older (a crash before the disk, a failover) are filled on from where they stand', async () => {
   const url = await createDatabase(engines, 'rewound');
   const store = await logOf([[event({ sid: sid(1) })], [event({ sid: sid(2) })]]);
