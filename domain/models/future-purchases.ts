@@ -106,10 +106,10 @@ function expectedBySeries(shape: number, rate: number, a: number, b: number, t: 
   return largest < KEEPS_DIGITS * value ? value : Number.NaN;
 }
 
-/** E = ∫ Beta(p; a, b)·(1 − (1 + p·t/α)^−r)/p dp over the logit of p, for an alive customer. */
+/** E = ∫ Beta(p; a, b)·(1 − (1 + p·t/α)^−r)/p dp over the logit of p, around that law's mode and as wide as it is, for an alive customer. */
 function expectedByQuadrature(shape: number, rate: number, a: number, b: number, t: number): number {
   const norm = lnBeta(a, b);
-  const integral = integrateLine((logit) => {
+  const integrand = (logit: number): number => {
     const lnP = logit > 0 ? -Math.log1p(Math.exp(-logit)) : logit - Math.log1p(Math.exp(logit));
     const lnQ = lnP - logit;
     const density = Math.exp(a * lnP + b * lnQ - norm);
@@ -117,8 +117,8 @@ function expectedByQuadrature(shape: number, rate: number, a: number, b: number,
     const p = Math.exp(lnP);
     const bought = -Math.expm1(-shape * Math.log1p((p * t) / rate));
     return density * (p < 1e-300 ? (shape * t) / rate : bought / p);
-  });
-  return integral;
+  };
+  return integrateLine(integrand, Math.log(a / b), Math.sqrt(1 / a + 1 / b));
 }
 
 /**

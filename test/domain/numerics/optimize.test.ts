@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { lnBeta } from '#domain/numerics/beta.ts';
 import { cholesky, choleskyInverse, choleskySolve } from '#domain/numerics/cholesky.ts';
 import { maximise } from '#domain/numerics/newton.ts';
 import { integrateLine } from '#domain/numerics/quadrature.ts';
@@ -302,4 +303,22 @@ test('the double-exponential rule integrates sharp, wide and one-sided decay: âˆ
     );
     expectClose(found, beta, 1e-13, `B(${a}, ${b})`);
   }
+});
+
+test('a peak that is narrow, and rounded as a sum of large terms is, takes a few thousand evaluations and no more', () => {
+  // The mean a/(a + b) of Beta(a, b), over the logit, for shapes that a fit at its bounds gives.
+  const [a, b] = [179_803.66, 1e6];
+  const norm = lnBeta(a, b);
+  let evaluations = 0;
+  const mean = integrateLine(
+    (logit) => {
+      evaluations++;
+      const lnP = logit > 0 ? -Math.log1p(Math.exp(-logit)) : logit - Math.log1p(Math.exp(logit));
+      return Math.exp(a * lnP + b * (lnP - logit) - norm + lnP);
+    },
+    Math.log(a / b),
+    Math.sqrt(1 / a + 1 / b),
+  );
+  expectClose(mean, a / (a + b), 1e-9, 'the mean');
+  expect(evaluations).toBeLessThan(10_000);
 });
