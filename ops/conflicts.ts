@@ -42,7 +42,8 @@ export async function startConflictWriter(deps: ConflictDeps): Promise<ConflictW
       try {
         for (const group of stretchesOf(found)) {
           const { source, run } = group[0]!;
-          seq = await deps.quarantine.putNext({ at: deps.now(), source, run, rows: group.map(rowOf) }, seq);
+          const rows = group.filter(({ sid }) => sid !== '').map(rowOf);
+          if (rows.length > 0) seq = await deps.quarantine.putNext({ at: deps.now(), source, run, rows }, seq);
           last = group.at(-1)!.number;
         }
       } catch (error) {

@@ -12,6 +12,7 @@ export interface Conflict {
   source: string;
   producerNumber: number;
   lines: number;
+  /** Hex; '' once the customer is erased, and then nothing of the content is here either. */
   sid: string;
   key: string;
   kind: 'order' | 'refund';
@@ -58,6 +59,16 @@ export class Conflicts {
     const [first] = this.#list;
     if (first && first.number <= after) this.#list.splice(0, after - first.number + 1);
     return this.#list.slice(0, limit);
+  }
+
+  /** Numbers stay, so that who counts them misses none. @param sids hex, all those of one customer. */
+  forget(sids: ReadonlySet<string>): void {
+    this.#list = this.#list.map((each) =>
+      sids.has(each.sid) ? { ...each, sid: '', key: '', day: 0, minor: null, currency: null } : each,
+    );
+  }
+  get isEmpty(): boolean {
+    return this.#list.length === 0;
   }
 
   save(): { total: number; list: Conflict[] } {

@@ -11,6 +11,8 @@ export interface IdentityHooks {
   changed(row: number): void;
   /** An entry that is about to go because its customer is erased. */
   erased(pool: RecordPool, record: number): void;
+  /** Everybody linked into this row is one erased customer now. */
+  emptied(canonical: number): void;
   /** Number of customers, and of erased ones, by this much. */
   customers(difference: number, erased: number): void;
 }
@@ -70,6 +72,7 @@ function empty(store: EntryStore, canonical: number, hooks: IdentityHooks): void
   const marks = store.rows.get(canonical, WORD.marks);
   store.rows.set(canonical, WORD.marks, (marks & ~SOURCE_MARKS) | MARK.erased);
   store.removeAll(canonical, hooks.erased);
+  hooks.emptied(canonical);
 }
 
 function smaller(a: Uint8Array, b: Uint8Array): boolean {

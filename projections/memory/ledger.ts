@@ -10,7 +10,7 @@ import { ColumnWriter } from './column-writer.ts';
 import { Conflicts } from './conflicts.ts';
 import { Counters } from './counters.ts';
 import { SourceCoverage } from './coverage.ts';
-import { entriesOfRow } from './entries.ts';
+import { entriesOfRow, hex, members } from './entries.ts';
 import { EntryStore } from './entry-store.ts';
 import { ErasedTotals } from './erased-totals.ts';
 import { EventRules } from './event-rules.ts';
@@ -136,6 +136,12 @@ export class Ledger {
     this.#hooks = {
       changed: (row) => this.columns.mark(row, this.#rules.seq),
       erased: (pool, record) => this.erasedTotals.add(this.store, pool, record),
+      emptied: (canonical) => {
+        if (!this.conflicts.isEmpty)
+          this.conflicts.forget(
+            new Set([canonical, ...members(this.store, canonical)].map((row) => hex(this.rows.sid(row)))),
+          );
+      },
       customers: (difference, erased) => {
         this.customers += difference;
         this.erasedTotals.customers += erased;

@@ -15,7 +15,21 @@ test('every benchmark is listed once, under its group', async () => {
   expect(code).toBe(0);
   const list = JSON.parse(out) as { group: string; name: string; about: string }[];
   expect([...new Set(list.map((each) => each.group))]).toEqual([
-    ...['models', 'sketches', 'calibration', 'input', 'log', 'gateway', 'fold', 'tables', 'serving', 'program'],
+    ...[
+      'models',
+      'sketches',
+      'calibration',
+      'input',
+      'log',
+      'gateway',
+      'replay',
+      'fold',
+      'past',
+      'tables',
+      'score',
+      'serving',
+      'program',
+    ],
   ]);
   expect(new Set(list.map((each) => each.name)).size).toBe(list.length);
   for (const { group, name, about } of list) {

@@ -5,7 +5,7 @@ import type { Conflict } from '#projections/memory/conflicts.ts';
 import { createLedger } from '#projections/memory/ledger.ts';
 import { createMemoryStore } from '#streams/memory/store.ts';
 import { createQuarantine, type QuarantinedRow } from '#streams/quarantine.ts';
-import { apply, createWriter, order } from '#test/projections/memory/scenario.ts';
+import { apply, createWriter, order, sidOf } from '#test/projections/memory/scenario.ts';
 
 const conflict = (number: number): Conflict => ({
   number,
@@ -163,4 +163,30 @@ test('an erasure that rewrites the oldest rows, written last, makes none come tw
   await using again = await startConflictWriter(deps);
   await again.settle();
   expect(await numbers()).toEqual(but(7, 8));
+});
+
+test('whoever is erased leaves no conflict behind, by none of their ids, also for a writer that comes later; the others are listed', async () => {
+  const writer = createWriter();
+  const ledger = createLedger({ maxCustomers: 1 << 10 });
+  const twice = (id: string, key: string) => [order(id, key, 1, 100), order(id, key, 1, 200)];
+  apply(ledger, [
+    writer.pack([...twice('ann', '1'), ...twice('bob', '2'), ...twice('anon', '3'), ...twice('eve', '4')]),
+  ]);
+  apply(ledger, [
+    writer.fact({ type: 'customer.linked', anonymous: sidOf('anon'), known: sidOf('ann') }),
+    writer.fact({ type: 'customer.erased', sids: [sidOf('ann')], at: 1 }),
+  ]);
+  const kept = JSON.stringify(ledger.conflicts.save());
+  for (const id of ['ann', 'anon']) expect(kept).not.toContain(Buffer.from(sidOf(id)).toString('hex'));
+  expect(kept).toContain(Buffer.from(sidOf('bob')).toString('hex'));
+  const quarantine = createQuarantine({ store: createMemoryStore(), remove: async () => undefined });
+  await using conflicts = await startConflictWriter({
+    conflicts: async (after, limit) => ledger.conflicts.after(after, limit),
+    quarantine,
+    now: () => 1,
+    log: { warn: (_: object, message: string) => expect.fail(message) },
+  });
+  await conflicts.settle();
+  const { rows } = await quarantine.list({ reason: 'conflict', limit: 100 });
+  expect(rows.map(({ raw }) => JSON.parse(raw).number)).toEqual([4, 2]);
 });
