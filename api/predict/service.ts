@@ -115,7 +115,7 @@ export function createPredictions(deps: Deps) {
     if (found) return found;
     throw new Problem(
       'no-model',
-      'import orders (a model is fitted when there are ten customers), or `axiom47 model import FILE && axiom47 model deploy ID`',
+      'purchases are needed: import orders (a model is fitted from ten customers on), or `axiom47 model import FILE`; one that was fitted but not put in force is in `axiom47 model list`, `axiom47 model deploy ID --yes` puts it there',
     );
   }
 

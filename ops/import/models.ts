@@ -47,7 +47,7 @@ async function trainSubscriptions(client: Client, { snapshot }: ImportMapping, i
     const horizon_days = snapshot?.withinDays ?? DEFAULT_CONTRACTUAL.horizonDays;
     await client.call('PUT', '/api/churn-definitions/contractual', { horizon_days });
     io.stderr(
-      `churn of subscribers: every subscription has ended within ${horizon_days} days (axiom47 churn define contractual)\n`,
+      `a subscriber counts as lost when every subscription has ended within ${horizon_days} days (another rule: axiom47 churn define contractual)\n`,
     );
   }
   for (const kind of ['churn-logistic', 'churn-cox']) {

@@ -91,7 +91,7 @@ export async function positionOf(
   }
   if (clv === null && churn.size === 0)
     return refuse(
-      `no model is in force at position ${seq}: import orders (a model is fitted when there are ten customers), or \`axiom47 model import FILE && axiom47 model deploy ID\``,
+      `no model is in force at position ${seq}: purchases are needed: import orders (a model is fitted from ten customers on), or \`axiom47 model import FILE\`; one that was fitted but not put in force is in \`axiom47 model list\`, \`axiom47 model deploy ID --yes\` puts it there`,
     );
   const ref = ({ id, digest }: ModelRef): ModelRef => ({ id, digest });
   return ok({

@@ -122,10 +122,11 @@ export function createScoreLoop<Model extends { id: string }>(deps: ScoreLoopDep
         const { day, at, mode } = deps.clock();
         const { sids, horizonDays, columns, refused: none } = await deps.score(inForce, rows, { seq, day });
         for (const [reason, n] of Object.entries(none)) refused[reason] = (refused[reason] ?? 0) + n;
+        // Before their memory is handed over.
+        written += sids.length / 16;
         if (sids.length > 0)
           await deps.writeScores({ modelId: inForce.id, horizonDays, seq, at, clock: mode, sids, ...columns });
         done += count;
-        written += sids.length / 16;
       }
       const complete = seq <= since || count < deps.chunk;
       since = Math.max(since, seq);
