@@ -458,7 +458,7 @@ test('without a model every prediction says what to do', async () => {
   expect(await answer.json()).toMatchObject({
     reason: 'no-model',
     detail: expect.stringMatching(
-      /^import orders .*ten customers.*`axiom47 model import FILE && axiom47 model deploy ID`$/,
+      /import orders .*ten customers.*`axiom47 model import FILE`.*not put in force.*`axiom47 model deploy ID --yes`/,
     ),
   });
 });
