@@ -7,7 +7,9 @@ import { expect, test } from 'vitest';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const node = process.features.typescript ? process.execPath : join(root, 'node_modules', '.bin', 'node');
 
-test.skipIf(process.platform !== 'linux')('the calling thread alone has a lower priority, once', () => {
+const linux = process.platform === 'linux';
+const why = linux ? '' : ' [skipped: only Linux has a priority for each thread]';
+test.skipIf(!linux)(`the calling thread alone has a lower priority, once${why}`, () => {
   const inside = `
     const { parentPort } = require('node:worker_threads');
     const { getPriority } = require('node:os');
