@@ -6,6 +6,7 @@ import { DAY_MS } from '#domain/time.ts';
 import type { Conflict } from '#projections/memory/conflicts.ts';
 import { VersionConflict } from '#streams/event-store.ts';
 import type { Quarantine } from '#streams/quarantine.ts';
+import { type Rounds, startRounds } from './rounds.ts';
 
 export interface ConflictDeps {
   conflicts(after: number, limit: number): Promise<Conflict[]>;
@@ -18,16 +19,8 @@ const REASON = 'conflict';
 const PAGE = 1_000;
 const EVERY_MS = 1_000;
 
-export interface ConflictWriter extends AsyncDisposable {
-  /** Writes what is new now. */
-  settle(): Promise<void>;
-}
-
-export async function startConflictWriter(deps: ConflictDeps): Promise<ConflictWriter> {
+export async function startConflictWriter(deps: ConflictDeps): Promise<Rounds> {
   let { last, seq } = await head(deps.quarantine);
-  let running: Promise<void> | null = null;
-  let stopped = false;
-  let failing = false;
 
   async function round(): Promise<void> {
     for (;;) {
@@ -55,32 +48,9 @@ export async function startConflictWriter(deps: ConflictDeps): Promise<ConflictW
       }
     }
   }
-  const settle = (): Promise<void> => {
-    running ??= round()
-      .then(() => {
-        failing = false;
-      })
-      .finally(() => {
-        running = null;
-      });
-    return running;
-  };
-  const timer = setInterval(() => {
-    if (stopped) return;
-    settle().catch((error: unknown) => {
-      // Tried again every second; said once.
-      if (!failing) deps.log.warn({ error: String(error) }, 'conflicts are not in the quarantine yet');
-      failing = true;
-    });
-  }, EVERY_MS);
-  return {
-    settle,
-    async [Symbol.asyncDispose]() {
-      stopped = true;
-      clearInterval(timer);
-      await running?.catch(() => undefined);
-    },
-  };
+  return startRounds(round, EVERY_MS, (error) =>
+    deps.log.warn({ error: String(error) }, 'conflicts are not in the quarantine yet'),
+  );
 }
 
 /** The content that was refused is not in the log in a readable form: what is known of it is said, under the order's hash. */

@@ -7,6 +7,7 @@ import { TRIES } from '#projections/memory/parked.ts';
 import type { ParkedCustomer } from '#projections/memory/parked-lists.ts';
 import { appendLetters, type Letter, letterSubject, readLetters } from '#streams/dead-letters.ts';
 import { type EventStore, StoreUnavailable } from '#streams/event-store.ts';
+import { startRounds } from './rounds.ts';
 
 const PROCESSOR = 'ledger';
 const EVERY_MS = 1_000;
@@ -76,8 +77,6 @@ export async function openDeadLetters(options: {
       new Map([...tries].flatMap(([place, { count, end }]) => (count >= TRIES ? [[place, end] as const] : []))),
     follow(fold) {
       let written: string | null = null;
-      let running: Promise<void> | null = null;
-      let failing = false;
       async function round(): Promise<void> {
         const version = await fold.parkedVersion();
         if (version === written) return;
@@ -100,30 +99,9 @@ export async function openDeadLetters(options: {
         );
         written = version;
       }
-      const settle = (): Promise<void> => {
-        running ??= round()
-          .then(() => {
-            failing = false;
-          })
-          .finally(() => {
-            running = null;
-          });
-        return running;
-      };
-      const timer = setInterval(() => {
-        settle().catch((error: unknown) => {
-          // Tried again every second; said once.
-          if (!failing) log.warn({ error: String(error) }, 'dead letters are not written yet');
-          failing = true;
-        });
-      }, EVERY_MS);
-      return {
-        settle,
-        async [Symbol.asyncDispose]() {
-          clearInterval(timer);
-          await running?.catch(() => undefined);
-        },
-      };
+      return startRounds(round, EVERY_MS, (error) =>
+        log.warn({ error: String(error) }, 'dead letters are not written yet'),
+      );
     },
   };
 }
