@@ -317,3 +317,42 @@ test('a customer with a higher linear predictor is never more likely to stay', (
     ),
   );
 });
+
+describe('the chance to stay further, given that one stayed so far', () => {
+  const model = fitted(base);
+  const uncertainty = baselineUncertainty(base, model);
+  const x = [40, 1, 0];
+  const { time, cumulativeHazard } = model.baseline[0]!;
+  const t = time[5]!;
+
+  test('before the first event nothing has been survived; up to it and for the impossible nothing is uncertain', () => {
+    expect(time[0]).toBeGreaterThan(0);
+    expect(survival(model, x, t, time[0]! / 2)).toBe(survival(model, x, t));
+    expect(survivalWithLimits(model, uncertainty, x, t, { alive: time[0]! / 2 })).toEqual(
+      survivalWithLimits(model, uncertainty, x, t),
+    );
+    const sure = { survival: 1, standardError: 0, lower: 1, upper: 1 };
+    expect(survivalWithLimits(model, uncertainty, x, time[0]! / 2)).toEqual(sure);
+    const direction = Math.sign(model.coefficients[1]!.coef!);
+    expect(survivalWithLimits(model, uncertainty, [40, -1e4 * direction, 0], t)).toEqual(sure);
+    expect(survivalWithLimits(model, uncertainty, [40, 1e4 * direction, 0], t)).toEqual({
+      survival: 0,
+      standardError: null,
+      lower: null,
+      upper: null,
+    });
+  });
+
+  test.each([0, 1, 3])('from event %i on, by increments written out', (from) => {
+    const { variance, drift } = uncertainty[0]!;
+    const hazard = cumulativeHazard[5]! - cumulativeHazard[from]!;
+    const q = model.means.map((mean, j) => (x[j]! - mean) * hazard - (drift[5]![j]! - drift[from]![j]!));
+    const quadratic = q.reduce((sum, a, j) => sum + a * dot(model.covariance[j]!, q), 0);
+    const ratio = Math.exp(linearPredictor(model, x));
+    const s = Math.exp(-hazard * ratio);
+    const ours = survivalWithLimits(model, uncertainty, x, t, { alive: time[from]! });
+    expect(ours.survival).toBeCloseTo(s, 13);
+    expect(ours.standardError).toBeCloseTo(s * ratio * Math.sqrt(variance[5]! - variance[from]! + quadratic), 13);
+    expect(ours.survival).toBeCloseTo(survival(model, x, t) / survival(model, x, time[from]!), 12);
+  });
+});
