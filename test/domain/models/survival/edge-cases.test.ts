@@ -227,6 +227,14 @@ describe('refusals name what is wrong', () => {
     expect(() =>
       proportionality(cox([0, 1, 2], [1, 1, 1], [1, 3, 2]), fitted(cox([0, 1, 2], [1, 1, 1], [1, 3, 2])), 'log'),
     ).toThrow('time 0');
+    // Nobody had the event at time 0: its logarithm is not asked for.
+    const censoredAt0 = cox([0, ...eight], [0, 1, 1, 0, 1, 1, 1, 0, 1], [7, 3, 1, 4, 1, 5, 9, 2, 6]);
+    expect(allFinite(proportionality(censoredAt0, fitted(censoredAt0), 'log'))).toBe(true);
+    expect(proportionality(columns, fitted(columns, 'exact'))).toEqual([]);
+    const ones = eight.map(() => 1);
+    const separated = cox(eight, ones, [...eight].reverse());
+    expect(proportionality(separated, fitted(separated))).toEqual([]);
+    expect(proportionality(cox(eight, ones, ones), fitted(cox(eight, ones, ones)))).toEqual([]);
     expect(() => survivalWithLimits(model, [], [1], 2, { stratum: 3 })).toThrow('stratum 3');
     expect(() => fitCox({ ...columns, strata: eight.map(() => 0.5) })).toThrow('row 1, column strata');
     expect(() => fitCox(cox(eight, eight, [1]))).toThrow();
