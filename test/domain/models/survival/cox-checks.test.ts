@@ -318,6 +318,34 @@ test('a customer with a higher linear predictor is never more likely to stay', (
   );
 });
 
+test('Schoenfeld residuals: by stratum and time, each event less the mean of its risk set; scaled by events times covariance', () => {
+  const model = fitted(late, 'breslow');
+  const beta = model.coefficients.map(({ coef }) => coef!);
+  const { row, time, stratum, residual, scaled } = schoenfeldResiduals(late, model);
+  const placeOf = (i: number) => late.strata![i]! * 1e6 + late.duration[i]!;
+  const events = [...late.duration.keys()].filter((i) => late.eventObserved[i] === 1);
+  expect([...row].map(placeOf)).toEqual(events.map(placeOf).sort((a, b) => a - b));
+  expect([...row].sort((a, b) => a - b)).toEqual(events);
+  expect([...time]).toEqual([...row].map((i) => late.duration[i]));
+  expect([...stratum]).toEqual([...row].map((i) => late.strata![i]));
+  row.forEach((event, k) => {
+    const under = [...late.duration.keys()].filter(
+      (i) =>
+        late.strata![i] === late.strata![event] &&
+        late.duration[i]! >= late.duration[event]! &&
+        late.entry![i]! < late.duration[event]!,
+    );
+    const risk = under.map((i) => late.weight![i]! * Math.exp(dot(rowAt(late, i), beta)));
+    const total = risk.reduce((sum, r) => sum + r, 0);
+    const own = beta.map(
+      (_, j) => rowAt(late, event)[j]! - under.reduce((sum, i, m) => sum + risk[m]! * rowAt(late, i)[j]!, 0) / total,
+    );
+    expect(worst(Array.from(residual[k]!), own, 1e-3)).toBeLessThan(1e-7);
+    const about = beta.map((b, j) => b + model.events * dot(model.covariance[j]!, own));
+    expect(worst(Array.from(scaled[k]!), about, 1e-3)).toBeLessThan(1e-6);
+  });
+});
+
 describe('the chance to stay further, given that one stayed so far', () => {
   const model = fitted(base);
   const uncertainty = baselineUncertainty(base, model);
