@@ -79,7 +79,10 @@ test('columns continued order by order have the bits of columns computed from al
         const [continued, anew] = [createLedger({ maxCustomers: 64 }), createLedger({ maxCustomers: 64 })];
         const writer = createWriter();
         let day = 100;
-        const steps = drawn.map(([one, kind], n): Step => ({ ...one, kind, n: n + 1, day: (day += one.days) }));
+        const steps = drawn.map(([one, kind], n): Step => {
+          day += one.days;
+          return { ...one, kind, n: n + 1, day };
+        });
         let seq = 0;
         const take = (bytes: Uint8Array) => {
           seq++;
