@@ -135,6 +135,7 @@ async function backtestFromLog({ nats: options, job, judged, report }: Extract<P
 }
 
 async function scoreFromLog({ nats: options, work, report }: Extract<PoolTask, { kind: 'score-base' }>) {
+  stepBack();
   const nats = await connectNats(options, { name: 'axiom47 scoring' });
   const told = telling(report);
   try {
