@@ -8,10 +8,11 @@ import type { Logger } from 'pino';
 import { connectNats, type NatsOptions } from '#streams/jetstream/connection.ts';
 import type { DataDir } from '../data-dir.ts';
 import { type Child, type EngineState, readLog, spawnChild, supervise } from './child.ts';
-import { replaceFile } from './durable-file.ts';
+import { keepFile } from './durable-file.ts';
 import { EngineError, reasonOf } from './engine-error.ts';
 import { type NatsBinary, noteIfOld, resolveNatsServer } from './nats-binary.ts';
 import { openExternalNats, SYSTEM_INBOX } from './nats-external.ts';
+import { natsMemory } from './nats-memory.ts';
 import { createSourceUser, deleteSourceUser, readSourceUsers, renderUsers } from './nats-users.ts';
 import { choosePort, rememberPort } from './ports.ts';
 import { endProcesses, processesIn } from './processes.ts';
@@ -80,7 +81,7 @@ async function startEmbedded(
     const text =
       renderConfig({ port, serverName, maxFileBytes: Math.floor(blocks * bsize * 0.9) }) +
       renderUsers(systemKey, readSourceUsers(sourcesFile));
-    replaceFile(join(home, 'server.conf'), text, 0o600);
+    keepFile(join(home, 'server.conf'), text, 0o600);
   };
   const start = async (): Promise<Child> => {
     writeConfig();
@@ -198,7 +199,7 @@ function spawnServer(binary: NatsBinary, dataDir: DataDir): Promise<Child> {
     // The store is "." so that it, and the process found by its working directory, follow a data directory that is moved.
     cwd: dataDir.folders.nats,
     // Quoted: the server parses the value as configuration, where "//" would begin a comment.
-    env: { AXIOM47_JETSTREAM_KEY: `"${dataDir.secret('jetstream.key')}"` },
+    env: { ...natsMemory(), AXIOM47_JETSTREAM_KEY: `"${dataDir.secret('jetstream.key')}"` },
     logFile: join(dataDir.folders.logs, 'nats.log'),
     stopSteps: STOP_STEPS,
   });
