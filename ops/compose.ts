@@ -404,6 +404,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     scoring: {
       nats: engines.nats.options,
       pool: jobPool,
+      packRows: pool.packRows,
       async moment(asOf) {
         columns.refresh();
         const [clock, wall] = [serving.clock(), Date.now()];
