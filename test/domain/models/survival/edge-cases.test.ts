@@ -287,6 +287,7 @@ describe('refusals name what is wrong', () => {
   test('of restricted means', () => {
     const curve = fitCurve(one);
     expect(() => restrictedMean(curve, 0)).toThrow('tau 0');
+    expect(() => restrictedMean(curve, Infinity)).toThrow('tau Infinity');
     expect(restrictedMeanDifference(fitCurve(rows([1, 2], [0, 0])), fitCurve(rows([1, 2], [0, 0])), 2)).toEqual({
       difference: 0,
       standardError: 0,
