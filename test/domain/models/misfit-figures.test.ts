@@ -1,7 +1,7 @@
 // The figures behind the findings about a fit, by hand.
 import { describe, expect, test } from 'vitest';
 import { models } from '#domain/models/catalogue.ts';
-import { expectedOfNewCustomer } from '#domain/models/clv-model.ts';
+import { type ClvModel, expectedOfNewCustomer } from '#domain/models/clv-model.ts';
 import type { CompressedSummary } from '#domain/models/compress.ts';
 import { holdoutTotals, splitDay } from '#domain/models/holdout.ts';
 import { checkFit, type FittedPurchases } from '#domain/models/misfit.ts';
@@ -78,7 +78,7 @@ describe('tracking', () => {
       const fitted = models[name].fitCompressed(summary, 'week');
       if (!fitted.ok) throw new Error(fitted.message);
       const part = { 'bg-nbd': 'bgNbd', 'mbg-nbd': 'mbgNbd', 'pareto-nbd': 'paretoNbd' }[name];
-      const clv = { model: 'clv', unit: 'week', [part]: fitted.params } as Parameters<typeof expectedOfNewCustomer>[0];
+      const clv = { model: 'clv', unit: 'week', [part]: fitted.params } as unknown as ClvModel;
       const expected = rows.reduce((sum, [, , T]) => sum + 2 * expectedOfNewCustomer(clv, T * 7), 0);
       const { checks, diagnostics } = checkFit(fitted as FittedPurchases, summary, null);
       expect(checks.tracking.expected / expected).toBeCloseTo(1, 10);

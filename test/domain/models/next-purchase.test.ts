@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import * as bgNbd from '#domain/models/bg-nbd.ts';
 import { daysOf, parseDuration } from '#domain/models/duration.ts';
-import { probabilityOfPurchase } from '#domain/models/future-purchases.ts';
+import { type ParetoPosterior, probabilityOfPurchase } from '#domain/models/future-purchases.ts';
 import { discountedPurchases } from '#domain/models/lifetime-value.ts';
 import * as mbgNbd from '#domain/models/mbg-nbd.ts';
 import { naiveValue } from '#domain/models/naive-value.ts';
@@ -74,7 +74,7 @@ describe('the next purchase', () => {
     const regular = paretoNbd.posterior({ r: 6, alpha: 10, s: 2, beta: 30 }, 9, 38, 40);
 
     /** P(≤ t) by Simpson's rule over ln(1 + t/α), straight from the density while alive. */
-    function within({ pAlive, shape, rate, s, beta }: typeof fresh, t: number): number {
+    function within({ pAlive, shape, rate, s, beta }: ParetoPosterior, t: number): number {
       const n = 20_000;
       const h = Math.log1p(t / rate) / n;
       const f = (u: number) => {
@@ -91,7 +91,7 @@ describe('the next purchase', () => {
         const { pEver, quantile } = nextPurchase(state);
         for (const share of [1e-3, 0.1, 0.5, 0.9, 0.99]) {
           const t = quantile(share * pEver)!;
-          expectClose(within(state, t), share * pEver, 1e-8, `${share}`);
+          expectClose(within(state as ParetoPosterior, t), share * pEver, 1e-8, `${share}`);
         }
         if (state === fresh) expect(quantile(0.99 * pEver)).toBeGreaterThan(2 * state.rate);
         expect([0, -1, Number.NaN, pEver, 1].map(quantile)).toEqual([null, null, null, null, null]);
