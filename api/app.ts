@@ -17,6 +17,7 @@ import { batchRoutes } from './routes/batch.ts';
 import { churnRoutes } from './routes/churn.ts';
 import { customerRoutes } from './routes/customers.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
+import { deploymentRoutes } from './routes/deployments.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
 import { homeRoutes } from './routes/home.ts';
@@ -120,6 +121,7 @@ export function createApp(deps: Deps) {
     .route('/', customerRoutes(deps, predictions))
     .route('/', lateRoutes(deps, predictions))
     .route('/', modelRoutes(deps, predictions))
+    .route('/', deploymentRoutes(deps))
     .route('/', churnRoutes(deps, predictions))
     .route('/', sourceRoutes(deps))
     .route('/', quarantineRoutes(deps))

@@ -8,6 +8,7 @@ import { connectNats, type NatsOptions } from '#streams/jetstream/connection.ts'
 import { silent } from '#streams/jetstream/link.ts';
 import { createJetStreamStore } from '#streams/jetstream/store.ts';
 import { type Backtest, backtest, type CutoffAnswer } from './backtest/backtest.ts';
+import { type ComparisonRequest, compareOn } from './deployment/compare-on.ts';
 import { stepBack } from './modest.ts';
 import { type ChurnColumnsRequest, churnColumn } from './scoring/churn-columns.ts';
 import { type ScoreBase, type ScoredPart, scoreBase } from './scoring/score-base.ts';
@@ -27,6 +28,7 @@ export type PoolTask =
   | { kind: 'score'; model: ClvModel; input: ScoreInput; horizons: ScoreHorizons }
   | { kind: 'score-churn'; request: ChurnColumnsRequest }
   | { kind: 'clv-columns'; request: ClvColumnsRequest }
+  | { kind: 'compare-versions'; request: ComparisonRequest }
   /** `nats` may hold a secret: never log it. */
   | { kind: 'training-check'; nats: NatsOptions; plan: TrainingPlan }
   | { kind: 'training-rows'; nats: NatsOptions; plan: TrainingPlan; file: string; report: MessagePort }
@@ -54,6 +56,8 @@ export default function run(task: PoolTask): unknown {
       return churnColumn(task.request);
     case 'clv-columns':
       return clvColumns(task.request);
+    case 'compare-versions':
+      return compareOn(task.request);
     case 'training-check':
       return withLog(task.nats, (log) => checkTraining(log, task.plan, quiet));
     case 'training-rows':
