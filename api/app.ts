@@ -18,6 +18,7 @@ import { churnRoutes } from './routes/churn.ts';
 import { customerRoutes } from './routes/customers.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { deploymentRoutes } from './routes/deployments.ts';
+import { evaluationRoutes } from './routes/evaluations.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
 import { homeRoutes } from './routes/home.ts';
@@ -120,6 +121,8 @@ export function createApp(deps: Deps) {
     .route('/', batchRoutes(deps, predictions))
     .route('/', customerRoutes(deps, predictions))
     .route('/', lateRoutes(deps, predictions))
+    // Before those of one model: a model named compare has no page.
+    .route('/', evaluationRoutes(deps))
     .route('/', modelRoutes(deps, predictions))
     .route('/', deploymentRoutes(deps))
     .route('/', churnRoutes(deps, predictions))

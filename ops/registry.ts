@@ -118,7 +118,7 @@ export function createRegistry(deps: RegistryDeps): Registry {
     const registeredAt = new Map<number, number>();
     for (const { event, at } of records)
       if (event.type === 'model.registered') registeredAt.set(event.data.version, at);
-    return state.versions.map(({ version, kind, digest }) => ({
+    return state.versions.map(({ version, kind, digest, window }) => ({
       id: modelId(name, version),
       version,
       kind,
@@ -129,6 +129,7 @@ export function createRegistry(deps: RegistryDeps): Registry {
       stage: stageOf(state, version),
       percent: state.canary?.version === version ? state.canary.percent : null,
       aliases: aliasesFor(state, version),
+      window,
     }));
   }
 

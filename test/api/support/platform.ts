@@ -32,6 +32,7 @@ import { DAY_MS, dayOf, UTC } from '#domain/time.ts';
 import { createDeployments } from '#ops/deployments.ts';
 import { createJobKinds, type JobOfKind } from '#ops/jobs/catalogue.ts';
 import { openExports } from '#ops/jobs/score-files.ts';
+import { modelCard } from '#ops/model-card.ts';
 import type { Objects } from '#ops/objects.ts';
 import { createRegistry } from '#ops/registry.ts';
 import { backtest } from '#processors/backtest/backtest.ts';
@@ -417,6 +418,7 @@ export async function createPlatform(
           .slice(0, limit)
           .map(([customerId, sid]) => ({ customerId, sid })),
     },
+    modelCard,
     models: {
       list: async () => [...models.values()],
       show: async (id) => models.get(id) ?? null,

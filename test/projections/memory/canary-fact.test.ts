@@ -20,7 +20,8 @@ const canaried = (ctlSequence: number, version: number, percent: number): Fact =
   version,
   percent,
 });
-const GOLDEN = '3gAGoXYBpnRlbmFudKRtYWlup2dhdGV3YXmiZzGlZXBvY2gBomF0y0J6MYXFAAAApGZhY3TeAAikdHlwZa5tb2RlbC5jYW5hcmllZKtjdGxTZXF1ZW5jZQyka2luZKNjbHalbW9kZWypY2x2X21vZGVspmRpZ2VzdKJhYqJhdMtCejGFxQAAAKd2ZXJzaW9uAqdwZXJjZW50y0ApAAAAAAAA';
+const GOLDEN =
+  '3gAGoXYBpnRlbmFudKRtYWlup2dhdGV3YXmiZzGlZXBvY2gBomF0y0J6MYXFAAAApGZhY3TeAAikdHlwZa5tb2RlbC5jYW5hcmllZKtjdGxTZXF1ZW5jZQyka2luZKNjbHalbW9kZWypY2x2X21vZGVspmRpZ2VzdKJhYqJhdMtCejGFxQAAAKd2ZXJzaW9uAqdwZXJjZW50y0ApAAAAAAAA';
 
 test('golden bytes of the first version read as the fact they were, and are written so', () => {
   const bytes = Uint8Array.from(Buffer.from(GOLDEN, 'base64'));
