@@ -39,8 +39,8 @@ export function resolveReference(reference: string, models: ReadonlyMap<string, 
   if (!model || rest.length > 0)
     return refuse(
       models.size === 0
-        ? `there is no model ${reference}, nor any other yet; \`axiom47 model import FILE\` or an import of purchases brings one`
-        : `there is no model ${reference}; there ${models.size === 1 ? 'is' : 'are'} ${[...models.keys()].join(', ')}, each as NAME@VERSION or NAME@ALIAS`,
+        ? `there is no model ${reference}, nor any other yet (\`axiom47 model list\` shows them); \`axiom47 model import FILE\` brings one`
+        : `there is no model ${reference}; there ${models.size === 1 ? 'is' : 'are'} ${[...models.keys()].join(', ')}, each as NAME@VERSION or NAME@ALIAS (\`axiom47 model list\` shows them all)`,
     );
   const alias = ALIASES.find((each) => each === token);
   if (alias) {
@@ -51,7 +51,7 @@ export function resolveReference(reference: string, models: ReadonlyMap<string, 
   if (model.versions[version - 1]) return ok({ name, version });
   const { length } = model.versions;
   return refuse(
-    `there is no model ${reference}; ${name} has version${length === 1 ? ' 1' : `s 1 to ${length}`}, and the aliases ${ALIASES.join(', ')}`,
+    `there is no model ${reference}; ${name} has version${length === 1 ? ' 1' : `s 1 to ${length}`}, and the aliases ${ALIASES.join(', ')} (\`axiom47 model list\` shows them all)`,
   );
 }
 
