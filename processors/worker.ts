@@ -15,6 +15,7 @@ import { stepBack } from './modest.ts';
 import { type ChurnColumnsRequest, churnColumn } from './scoring/churn-columns.ts';
 import { type ScoreBase, type ScoredPart, scoreBase } from './scoring/score-base.ts';
 import { type ScoreHorizons, type ScoreInput, scoreColumns } from './scoring/score-columns.ts';
+import { packRows } from './scoring/score-parquet.ts';
 import { type ClvTrainingData, fitClv } from './training/fit-clv.ts';
 import type { LogisticSumsRequest } from './training/fit-logistic.ts';
 import { fitPurchases, type PurchaseModelName } from './training/fit-purchases.ts';
@@ -38,6 +39,7 @@ export type PoolTask =
   | { kind: 'backtest'; nats: NatsOptions; job: Backtest; judged: readonly number[]; report: MessagePort }
   | { kind: 'evaluate'; nats: NatsOptions; plan: EvaluationPlan; report: MessagePort }
   | { kind: 'score-base'; nats: NatsOptions; work: ScoreBase; report: MessagePort }
+  | { kind: 'pack-rows'; text: string; identified: boolean }
   | { kind: 'logistic-sums'; request: LogisticSumsRequest };
 /** What long work says while it runs. */
 export type WorkMessage =
@@ -73,6 +75,8 @@ export default function run(task: PoolTask): unknown {
       return evaluateFromLog(task);
     case 'score-base':
       return scoreFromLog(task);
+    case 'pack-rows':
+      return packRows(task.text, task.identified);
     case 'logistic-sums':
       return chunkSums(task.request.rows, task.request.pass, task.request.from, task.request.to);
   }
@@ -151,6 +155,7 @@ async function backtestFromLog({ nats: options, job, judged, report }: Extract<P
 }
 
 async function scoreFromLog({ nats: options, work, report }: Extract<PoolTask, { kind: 'score-base' }>) {
+  stepBack();
   const nats = await connectNats(options, { name: 'axiom47 scoring' });
   const told = telling(report);
   try {

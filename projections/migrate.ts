@@ -9,7 +9,8 @@ import { clockAndZone } from './migrations/0003-clock-and-zone.ts';
 import { erasedDocuments } from './migrations/0004-erased-documents.ts';
 import { parkedEvents } from './migrations/0005-parked.ts';
 import { applied } from './migrations/0006-applied.ts';
-import { canaries } from './migrations/0007-canaries.ts';
+import { roomForChanges } from './migrations/0007-room-for-changes.ts';
+import { canaries } from './migrations/0008-canaries.ts';
 
 /** A released entry is never edited and never removed. */
 const migrations: readonly (readonly [name: string, sql: string])[] = [
@@ -19,7 +20,8 @@ const migrations: readonly (readonly [name: string, sql: string])[] = [
   ['0004-erased-documents', erasedDocuments],
   ['0005-parked', parkedEvents],
   ['0006-applied', applied],
-  ['0007-canaries', canaries],
+  ['0007-room-for-changes', roomForChanges],
+  ['0008-canaries', canaries],
 ];
 const ADVISORY_LOCK = 4_700_001;
 
