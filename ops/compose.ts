@@ -165,7 +165,6 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 
   progress('starting nats-server and PostgreSQL …');
   const engines = opening.use(await startEngines(config, dir, log));
-  engined.resolve(engines);
   const nc = await engines.nats.connect('axiom47 main');
   opening.defer(() => nc.close());
   opening.use(past);
@@ -173,6 +172,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const store = createJetStreamStore(nc, { log });
   const kek = Buffer.from(dir.secret('kek.key'), 'base64');
   await ensureTopology(nc, { log });
+  // Now there is a log that threads can ask about.
+  engined.resolve(engines);
   const mayCreate = (await store.lastSequence('EVT')) === 0;
   const keyring = opening.use(
     await openKeyring({ url: engines.postgres.keyringUrl, kek, mayCreate, name: 'axiom47 main' }),
