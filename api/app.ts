@@ -20,6 +20,7 @@ import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { deploymentRoutes } from './routes/deployments.ts';
 import { evaluationRoutes } from './routes/evaluations.ts';
 import { eventRoutes } from './routes/events.ts';
+import { featureRoutes } from './routes/features.ts';
 import { healthRoutes } from './routes/health.ts';
 import { homeRoutes } from './routes/home.ts';
 import { importRoutes } from './routes/imports.ts';
@@ -125,6 +126,7 @@ export function createApp(deps: Deps) {
     .route('/', evaluationRoutes(deps))
     .route('/', modelRoutes(deps, predictions))
     .route('/', deploymentRoutes(deps))
+    .route('/', featureRoutes(deps))
     .route('/', churnRoutes(deps, predictions))
     .route('/', sourceRoutes(deps))
     .route('/', quarantineRoutes(deps))

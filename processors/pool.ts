@@ -10,6 +10,7 @@ import type { NatsOptions } from '#streams/jetstream/connection.ts';
 import type { Backtest, BacktestPlan, BacktestProgress } from './backtest/backtest.ts';
 import type { ComparisonRequest } from './deployment/compare-on.ts';
 import type { Evaluation } from './evaluation/evaluate.ts';
+import type { FeatureReport, FeatureReportPlan } from './evaluation/feature-report.ts';
 import type { EvaluationPlan } from './evaluation/plan.ts';
 import type { ChurnColumn, ChurnColumnsRequest } from './scoring/churn-columns.ts';
 import type { ScoreBase, ScoreProgress, ScoreTotals } from './scoring/score-base.ts';
@@ -67,6 +68,13 @@ export interface Pool extends AsyncDisposable {
     report: TrainingProgress,
     signal: AbortSignal,
   ): Promise<Result<Evaluation, Refusal>>;
+  /** A set of features over the base, on a connection of its own.  @param signal ends the thread at once. */
+  featureReport(
+    nats: NatsOptions,
+    plan: FeatureReportPlan,
+    report: TrainingProgress,
+    signal: AbortSignal,
+  ): Promise<FeatureReport>;
   /** The whole base at a position, over the log, on a connection of its own.  @param signal ends the thread at once. */
   scoreBase(nats: NatsOptions, work: ScoreBase, say: ScoreProgress, signal: AbortSignal): Promise<ScoreTotals>;
   /** A row group of a Parquet file from lines of scores. */
@@ -128,6 +136,8 @@ export function createPool(threads = 2, warm = 1): Pool {
       heard((port) => ({ kind: 'backtest', nats, job, judged, report: port }), report, signal),
     evaluate: (nats, plan, report, signal) =>
       heard((port) => ({ kind: 'evaluate', nats, plan, report: port }), report, signal),
+    featureReport: (nats, plan, report, signal) =>
+      heard((port) => ({ kind: 'feature-report', nats, plan, report: port }), report, signal),
     scoreBase: (nats, work, say, signal) =>
       heard((port) => ({ kind: 'score-base', nats, work, report: port }), say, signal),
     packRows: (text, identified) => run({ kind: 'pack-rows', text, identified }),
