@@ -17,6 +17,7 @@ import { batchRoutes } from './routes/batch.ts';
 import { churnRoutes } from './routes/churn.ts';
 import { customerRoutes } from './routes/customers.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
+import { evaluationRoutes } from './routes/evaluations.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
 import { homeRoutes } from './routes/home.ts';
@@ -119,6 +120,8 @@ export function createApp(deps: Deps) {
     .route('/', batchRoutes(deps, predictions))
     .route('/', customerRoutes(deps, predictions))
     .route('/', lateRoutes(deps, predictions))
+    // Before those of one model: a model named compare has no page.
+    .route('/', evaluationRoutes(deps))
     .route('/', modelRoutes(deps, predictions))
     .route('/', churnRoutes(deps, predictions))
     .route('/', sourceRoutes(deps))

@@ -29,6 +29,7 @@ import type { Remote } from '#streams/rpc.ts';
 import type { Examples } from './examples.ts';
 import type { Limit } from './limiter.ts';
 import type { Metrics } from './metrics.ts';
+import type { ModelFacts } from './model-facts.ts';
 
 export interface Log {
   info(fields: object, message: string): void;
@@ -130,7 +131,15 @@ export interface ModelSummary {
   /** Sequence from which it was last put in force; null when it never was. */
   deployedSeq: number | null;
   inForce: boolean;
+  /** The log as it stood when it was made, customers' days; null or absent: made outside. */
+  window?: { seq: number; at: number; fromDay: number | null; toDay: number | null } | null;
 }
+/** Markdown, and the SVG figures it names. */
+export interface ModelCard {
+  markdown: string;
+  figures: { name: string; svg: string }[];
+}
+
 /** CTL aggregates of models and their artefacts (streams/control.ts). */
 export interface ModelRegistry {
   list(): Promise<ModelSummary[]>;
@@ -467,6 +476,8 @@ export interface Deps extends AccessDeps {
   tables: Tables;
   keyring: KeyringCalls;
   models: ModelRegistry;
+  /** @param evaluations newest first. */
+  modelCard: (facts: ModelFacts, evaluations: readonly Record<string, unknown>[]) => ModelCard;
   sources: Sources;
   /** Everything that is parked, tried again; answers when the ledger has done so. */
   replayParked: () => Promise<{ seq: number }>;

@@ -25,6 +25,7 @@ const table = {
   'version-conflict': [409, 'Somebody else changed it meanwhile'],
   'email-taken': [409, 'There is an account with this address'],
   'already-set-up': [409, 'An Administrator exists already'],
+  'artefact-damaged': [409, 'The stored artefact was changed or is gone'],
   'job-ended': [409, 'The job has ended'],
   'job-not-ended': [409, 'The job has not ended'],
   'too-large': [413, 'The body is too large'],

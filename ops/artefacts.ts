@@ -16,6 +16,11 @@ export interface Artefacts {
   get(digest: string): Record<string, unknown>;
 }
 
+/** Missing, or other bytes than those that were stored. */
+class ArtefactDamaged extends Error {
+  readonly code = 'artefact-damaged';
+}
+
 export const sha256 = (text: string | Uint8Array): string => createHash('sha256').update(text).digest('hex');
 
 const keyOf = (digest: string): string => `artefacts/${digest}.json`;
@@ -52,7 +57,7 @@ export function openArtefacts(folder: string, objects: Objects | null = null): A
       try {
         text = readFileSync(fileOf(digest), 'utf8');
       } catch (cause) {
-        throw new Error(
+        throw new ArtefactDamaged(
           `artefact ${digest.slice(0, 12)}… is missing from ${folder}; restore the folder from a backup`,
           {
             cause,
@@ -60,7 +65,9 @@ export function openArtefacts(folder: string, objects: Objects | null = null): A
         );
       }
       if (sha256(text) !== digest)
-        throw new Error(`artefact ${digest.slice(0, 12)}… in ${folder} was changed; restore it from a backup`);
+        throw new ArtefactDamaged(
+          `artefact ${digest.slice(0, 12)}… in ${folder} was changed; restore it from a backup`,
+        );
       return JSON.parse(text) as Record<string, unknown>;
     },
   };

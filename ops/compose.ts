@@ -41,6 +41,7 @@ import { createJobKinds } from './jobs/catalogue.ts';
 import { openExports } from './jobs/score-files.ts';
 import { startLedgers } from './ledgers.ts';
 import { checkListen, closeable, listen, listenMetrics } from './listen.ts';
+import { modelCard } from './model-card.ts';
 import { openS3 } from './objects.ts';
 import { ownWorkspace } from './own-workspace.ts';
 import { packageVersion, projectRoot } from './project.ts';
@@ -435,6 +436,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     tables: createTables(tables.db, (seq) => projector.calls.waitFor(seq)),
     keyring,
     models: registry,
+    modelCard,
     sources,
     quarantine,
     replayParked: () => replayParked('request'),

@@ -58,6 +58,7 @@ export function createRegistry(deps: RegistryDeps): Registry {
       createdAt: registeredAt[version.version - 1] ?? 0,
       deployedSeq: deployed.findLast((each) => each.version === version.version)?.seq ?? null,
       inForce: last?.version === version.version,
+      window: version.window,
     }));
   }
 

@@ -7,6 +7,8 @@ import type { ClvModel } from '#domain/models/clv-model.ts';
 import type { Result } from '#domain/result.ts';
 import type { NatsOptions } from '#streams/jetstream/connection.ts';
 import type { Backtest, BacktestPlan, BacktestProgress } from './backtest/backtest.ts';
+import type { Evaluation } from './evaluation/evaluate.ts';
+import type { EvaluationPlan } from './evaluation/plan.ts';
 import type { ChurnColumn, ChurnColumnsRequest } from './scoring/churn-columns.ts';
 import type { ScoreBase, ScoreProgress, ScoreTotals } from './scoring/score-base.ts';
 import type { ScoreColumns, ScoreHorizons, ScoreInput } from './scoring/score-columns.ts';
@@ -54,6 +56,13 @@ export interface Pool extends AsyncDisposable {
     report: BacktestProgress,
     signal: AbortSignal,
   ): Promise<Result<BacktestPlan, string>>;
+  /** Versions against what came, over the log, on a connection of its own.  @param signal ends the thread at once. */
+  evaluate(
+    nats: NatsOptions,
+    plan: EvaluationPlan,
+    report: TrainingProgress,
+    signal: AbortSignal,
+  ): Promise<Result<Evaluation, Refusal>>;
   /** The whole base at a position, over the log, on a connection of its own.  @param signal ends the thread at once. */
   scoreBase(nats: NatsOptions, work: ScoreBase, say: ScoreProgress, signal: AbortSignal): Promise<ScoreTotals>;
   /** Sums over some chunks of rows; the columns should lie in shared memory. */
@@ -110,6 +119,8 @@ export function createPool(threads = 2, warm = 1): Pool {
       heard((port) => ({ kind: 'train-model', plan, file, digest, report: port }), report, signal),
     backtest: (nats, job, judged, report, signal) =>
       heard((port) => ({ kind: 'backtest', nats, job, judged, report: port }), report, signal),
+    evaluate: (nats, plan, report, signal) =>
+      heard((port) => ({ kind: 'evaluate', nats, plan, report: port }), report, signal),
     scoreBase: (nats, work, say, signal) =>
       heard((port) => ({ kind: 'score-base', nats, work, report: port }), say, signal),
     logisticSums: (request) => run({ kind: 'logistic-sums', request }),

@@ -8,6 +8,8 @@ import { connectNats, type NatsOptions } from '#streams/jetstream/connection.ts'
 import { silent } from '#streams/jetstream/link.ts';
 import { createJetStreamStore } from '#streams/jetstream/store.ts';
 import { type Backtest, backtest, type CutoffAnswer } from './backtest/backtest.ts';
+import { evaluate } from './evaluation/evaluate.ts';
+import type { EvaluationPlan } from './evaluation/plan.ts';
 import { stepBack } from './modest.ts';
 import { type ChurnColumnsRequest, churnColumn } from './scoring/churn-columns.ts';
 import { type ScoreBase, type ScoredPart, scoreBase } from './scoring/score-base.ts';
@@ -32,6 +34,7 @@ export type PoolTask =
   | { kind: 'training-rows'; nats: NatsOptions; plan: TrainingPlan; file: string; report: MessagePort }
   | { kind: 'train-model'; plan: TrainingPlan; file: string; digest: string; report: MessagePort }
   | { kind: 'backtest'; nats: NatsOptions; job: Backtest; judged: readonly number[]; report: MessagePort }
+  | { kind: 'evaluate'; nats: NatsOptions; plan: EvaluationPlan; report: MessagePort }
   | { kind: 'score-base'; nats: NatsOptions; work: ScoreBase; report: MessagePort }
   | { kind: 'logistic-sums'; request: LogisticSumsRequest };
 /** What long work says while it runs. */
@@ -62,6 +65,8 @@ export default function run(task: PoolTask): unknown {
       return trainFromRows(task);
     case 'backtest':
       return backtestFromLog(task);
+    case 'evaluate':
+      return evaluateFromLog(task);
     case 'score-base':
       return scoreFromLog(task);
     case 'logistic-sums':
@@ -108,6 +113,13 @@ function trainFromRows({ plan, file, digest, report }: Extract<PoolTask, { kind:
   const trained = rows && trainModel(rows, plan, told);
   told.end();
   return trained;
+}
+
+async function evaluateFromLog({ nats, plan, report }: Extract<PoolTask, { kind: 'evaluate' }>) {
+  const told = telling(report);
+  const evaluated = await withLog(nats, (log) => evaluate(log, plan, told));
+  told.end();
+  return evaluated;
 }
 
 async function backtestFromLog({ nats: options, job, judged, report }: Extract<PoolTask, { kind: 'backtest' }>) {

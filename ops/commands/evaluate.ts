@@ -4,18 +4,21 @@ import { readTable } from '../table.ts';
 import { type Command, UsageError } from './command.ts';
 import { evaluateForecast } from './evaluate-forecast.ts';
 import { type EvaluateInput, groupColumn, numberOption } from './evaluate-input.ts';
+import { asksModel, evaluateModel, evaluateModelHelp, evaluateModelNote } from './evaluate-model.ts';
 import { evaluateScore } from './evaluate-score.ts';
 import { asksSurvival, evaluateSurvival, evaluateSurvivalHelp, evaluateSurvivalNote } from './evaluate-survival.ts';
 
 export const evaluate: Command = {
   name: 'evaluate',
-  summary: 'measure a score or a forecast in a file: AUC, Brier, calibration, profit, errors; compare two',
+  summary:
+    'measure versions of a model against what came, or a score or a forecast in a file: AUC, Brier, calibration, profit, errors; compare two',
   help: `axiom47 evaluate --data FILE --label COL[=VALUE] --score COL [--weight COL] [--group COL] [--threshold P]
                  [--offer-cost C --offer-benefit B] [--compare COL] [--segment COL] [--svg FILE] [--json]
 axiom47 evaluate --kind forecast --data FILE --actual COL --forecast COL [--weight COL] [--group COL] [--naive COL]
                  [--lower COL --upper COL --level 0.9] [--quantile COL=LEVEL …] [--cdf-below COL --cdf COL] [--train FILE --season N]
                  [--compare COL] [--json]
 ${evaluateSurvivalHelp}
+${evaluateModelHelp}
 
 One row per case. A score in [0, 1] is measured as a probability too; any other only by how it ranks. What is not defined is null, with why.
 
@@ -35,13 +38,17 @@ One row per case. A score in [0, 1] is measured as a probability too; any other 
 
 ${evaluateSurvivalNote}
 
+${evaluateModelNote}
+
 Examples:
+  axiom47 evaluate --model churn_model@1 --model churn_model@2 --offer-cost 4 --offer-benefit 60
   axiom47 evaluate --data scored.csv --label churned --score p_churn --group customer_id --offer-cost 4 --offer-benefit 60
   axiom47 evaluate --data scored.csv --label churned --score p_old --compare p_new --group customer_id --json
   axiom47 evaluate --kind forecast --data values.csv --actual spend --forecast clv --lower p05 --upper p95 --level 0.9
   axiom47 evaluate --kind survival --data scored.csv --duration months --event ended --score risk --times 6,12 --survival 12=s12`,
 
   async run(argv, io) {
+    if (asksModel(argv)) return evaluateModel(argv, io);
     if (asksSurvival(argv)) return evaluateSurvival(argv, io);
     const { values } = parseArgs({
       args: argv,

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { ApiError, type Client, dataDirOf, withServer } from '../client.ts';
 import { type Command, UsageError } from './command.ts';
+import { isLook, look, lookHelp } from './model-look.ts';
 import { parseCommand, print, table } from './options.ts';
 
 interface Model {
@@ -45,11 +46,12 @@ async function refusedFor(client: Client, id: string): Promise<{ code: string; m
 
 export const model: Command = {
   name: 'model',
-  summary: 'import a parameter file, deploy a version, list',
+  summary: 'import a parameter file, deploy a version, list; compare versions, write a card, export an artefact',
   help: `
 axiom47 model import FILE [FILE…] [--data-dir DIR] [--json]
 axiom47 model deploy ID [--yes]
 axiom47 model list
+${lookHelp}
 
 A file is what \`fit --json\` prints, or {"model": "clv", "unit": "week", "bgNbd": {"r", "alpha", "a", "b"}, "gammaGamma": {"p", "q", "v"}};
 several files (a purchase model and a money model) make one CLV model. The same file again is the same version.
@@ -58,6 +60,7 @@ A model that was not put in force by itself, because the data do not buy as it a
 Example: axiom47 model import bg-nbd.json gamma-gamma.json && axiom47 model deploy clv_model@1
 `,
   async run(argv, io) {
+    if (isLook(argv.find((word) => !word.startsWith('-')))) return look(argv, io);
     const { values, positionals } = parseCommand(argv, { yes: { type: 'boolean' } });
     const [verb, ...rest] = positionals;
     const files = verb === 'import' ? rest.map(readModelFile) : [];

@@ -9,6 +9,8 @@ export const DEMO = {
   /** Monday 2025-05-05, the first day of the shop. */
   start: Date.UTC(2025, 4, 5),
   weeks: 78,
+  /** The last weeks come as they would through the live door; all before is brought as history. */
+  liveWeeks: 4,
   /** Weeks simulated beyond the log: what came next, kept apart from it. */
   futureWeeks: 26,
   /** Customers arrive over the first 52 weeks. */
@@ -17,6 +19,8 @@ export const DEMO = {
   bgNbd: { r: 0.62, alpha: 5.4, a: 0.85, b: 2.9 },
   gammaGamma: { p: 5.1, q: 3.6, v: 24 },
   refundShare: 0.03,
+  /** Half the refunds are of at most so much of the order: anything up to all of it would make net money another law than Gamma-Gamma's. */
+  refundedPart: 0.3,
   duplicateShare: 0.02,
   lateShare: 0.04,
 } as const;
@@ -76,10 +80,10 @@ function visits(random: Random, birth: number, end: number, horizon: number): { 
 }
 
 /**
- * All events in the order in which they arrive (late and repeated ones included), and the truth behind them.
- * `events` ends with the log; `future` is what the customers did in the weeks after it, in time order.
+ * All events in the order in which they arrive (late and repeated ones included), and the truth behind them: `history` up to the last weeks, `recent`
+ * from there to the end of the log, and `future`, what the customers did in the weeks after it, in time order.
  */
-export function generateDemo(): { events: DemoEvent[]; future: DemoEvent[]; truth: DemoTruth } {
+export function generateDemo(): { history: DemoEvent[]; recent: DemoEvent[]; future: DemoEvent[]; truth: DemoTruth } {
   const random = createRandom(DEMO.seed);
   const end = DEMO.start + DEMO.weeks * WEEK;
   const horizon = end + DEMO.futureWeeks * WEEK;
@@ -110,7 +114,8 @@ export function generateDemo(): { events: DemoEvent[]; future: DemoEvent[]; trut
       emit(visit.at, event);
       if (random.uniform() < DEMO.refundShare) {
         const at = visit.at + (1 + random.below(20)) * DAY;
-        const part = random.uniform() < 0.5 ? visit.minor : Math.max(1, Math.round(visit.minor * random.uniform()));
+        const whole = random.uniform() < 0.5;
+        const part = whole ? visit.minor : Math.max(1, Math.round(DEMO.refundedPart * visit.minor * random.uniform()));
         emit(at, {
           id: `refunded-${order}`,
           type: 'order.refunded',
@@ -145,13 +150,16 @@ export function generateDemo(): { events: DemoEvent[]; future: DemoEvent[]; trut
 
   arriving.sort((x, y) => x.arrival - y.arrival || (x.event.id < y.event.id ? -1 : x.event.id > y.event.id ? 1 : 0));
   future.sort((x, y) => x.at - y.at || (x.event.id < y.event.id ? -1 : x.event.id > y.event.id ? 1 : 0));
+  const liveFrom = end - DEMO.liveWeeks * WEEK;
+  const recent = arriving.findIndex(({ arrival }) => arrival >= liveFrom);
   let total = 0;
   const cumulativeRepeats = Array.from(perWeek, (repeats) => {
     total += repeats;
     return total;
   });
   return {
-    events: arriving.map((entry) => entry.event),
+    history: arriving.slice(0, recent).map((entry) => entry.event),
+    recent: arriving.slice(recent).map((entry) => entry.event),
     future: future.map((entry) => entry.event),
     truth: {
       seed: DEMO.seed,

@@ -77,14 +77,34 @@ export type Supervised = {
   stop(): Promise<void>;
 };
 
+/** An engine that answered for so long was well: its death is no sign that the next start fails. */
+const WELL_MS = 1_000;
+const FIRST_DELAY_MS = 200;
+const LONGEST_DELAY_MS = 5_000;
+
 /**
- * Keeps one server running: `start` spawns it and resolves when it answers. When it dies it is started again, at once, then after 0.2 s,
- * doubling to 5 s while it keeps failing. The first start's failure is the caller's; later ones are logged and tried again.
+ * How long to wait before the next start: not at all behind an engine that was well; behind one that never answered, or died as soon as it did,
+ * 0.2 s, doubling to 5 s.
+ * @param lastMs what was waited before the start that ended now. @param answeredMs how long it had answered; null: it never did.
+ */
+export const delayBefore = (lastMs: number, answeredMs: number | null): number =>
+  answeredMs !== null && answeredMs >= WELL_MS ? 0 : Math.min(Math.max(lastMs * 2, FIRST_DELAY_MS), LONGEST_DELAY_MS);
+
+type Clock = { now(): number; wait(ms: number, signal: AbortSignal): Promise<void> };
+const clockOfTheMachine: Clock = {
+  now: () => performance.now(),
+  wait: (ms, signal) => sleep(ms, undefined, { signal }),
+};
+
+/**
+ * Keeps one server running: `start` spawns it and resolves when it answers. When it dies it is started again, at once if it was well, else after
+ * `delayBefore`. The first start's failure is the caller's; later ones are logged and tried again.
  */
 export async function supervise(
   start: () => Promise<Child>,
   log: Logger,
   onState: (state: EngineState) => void,
+  clock: Clock = clockOfTheMachine,
 ): Promise<Supervised> {
   let state: EngineState = 'starting';
   const stopping = new AbortController();
@@ -99,21 +119,20 @@ export async function supervise(
   const keepRunning = async () => {
     for (let delayMs = 0; ; ) {
       if (child !== undefined) {
-        const up = performance.now();
+        const since = clock.now();
         const exit = await child.exited;
         const pid = child.pid;
         child = undefined;
         if (stopping.signal.aborted) return;
         enter('down');
-        log.error({ pid, ...exit }, 'engine died, starting it again');
-        if (performance.now() - up > 30_000) delayMs = 0;
+        delayMs = delayBefore(delayMs, clock.now() - since);
+        log.error({ pid, ...exit, delayMs }, 'engine died, starting it again');
       }
       try {
-        await sleep(delayMs, undefined, { signal: stopping.signal });
+        await clock.wait(delayMs, stopping.signal);
       } catch {
         return; // stop() was called: nothing is running.
       }
-      delayMs = Math.min(Math.max(delayMs * 2, 200), 5_000);
       try {
         enter('starting');
         child = await start();
@@ -123,6 +142,7 @@ export async function supervise(
       } catch (error) {
         if (stopping.signal.aborted) return;
         enter('down');
+        delayMs = delayBefore(delayMs, null);
         log.error({ reason: reasonOf(error), retryMs: delayMs }, 'engine did not start');
       }
     }

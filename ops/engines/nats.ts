@@ -12,6 +12,7 @@ import { replaceFile } from './durable-file.ts';
 import { EngineError, reasonOf } from './engine-error.ts';
 import { type NatsBinary, noteIfOld, resolveNatsServer } from './nats-binary.ts';
 import { openExternalNats, SYSTEM_INBOX } from './nats-external.ts';
+import { natsMemory } from './nats-memory.ts';
 import { createSourceUser, deleteSourceUser, readSourceUsers, renderUsers } from './nats-users.ts';
 import { choosePort, rememberPort } from './ports.ts';
 import { endProcesses, processesIn } from './processes.ts';
@@ -198,7 +199,7 @@ function spawnServer(binary: NatsBinary, dataDir: DataDir): Promise<Child> {
     // The store is "." so that it, and the process found by its working directory, follow a data directory that is moved.
     cwd: dataDir.folders.nats,
     // Quoted: the server parses the value as configuration, where "//" would begin a comment.
-    env: { AXIOM47_JETSTREAM_KEY: `"${dataDir.secret('jetstream.key')}"` },
+    env: { ...natsMemory(), AXIOM47_JETSTREAM_KEY: `"${dataDir.secret('jetstream.key')}"` },
     logFile: join(dataDir.folders.logs, 'nats.log'),
     stopSteps: STOP_STEPS,
   });

@@ -3,15 +3,17 @@
 import type { JobKind } from '#api/deps.ts';
 import type { JobWork } from '#processors/jobs/kind.ts';
 import { type BacktestDeps, backtestJob } from './backtest.ts';
+import { type EvaluateDeps, evaluateJob } from './evaluate.ts';
 import { type ScoreDeps, scoreJob } from './score.ts';
 import { type TrainDeps, trainJob } from './train.ts';
 
 /** What is asked over HTTP, and the work. */
 export type JobOfKind = JobKind & JobWork;
-export type JobDeps = BacktestDeps & TrainDeps & { scoring: ScoreDeps };
+export type JobDeps = BacktestDeps & TrainDeps & EvaluateDeps & { scoring: ScoreDeps };
 
 export const createJobKinds = (deps: JobDeps): JobOfKind[] => [
   backtestJob(deps),
   trainJob(deps),
+  evaluateJob(deps),
   scoreJob(deps.scoring),
 ];

@@ -178,62 +178,71 @@ export interface SpendVerdict {
   n: number;
 }
 
-/** Undiscounted spend over the horizon, its p05–p95 and its distribution. Null with why when the model says nothing of money. */
-export function judgeSpend(
+/** What a model says of the spend of the customers it is judged by, beside what came. */
+export interface SpendColumns {
+  /** Positions in the rows. */
+  row: number[];
+  actual: Float64Array;
+  forecast: Float64Array;
+  naive: Float64Array;
+  quantiles: { level: number; value: Float64Array }[];
+  /** P(S < actual) and P(S ≤ actual). */
+  pit: PitColumns;
+}
+
+/** Null with why when the model says nothing of money; models of one kind draw the same customers for one seed. */
+export function spendColumns(
   rows: HoldoutRows,
   model: ClvModel,
   horizonDays: number,
   seed: number,
-): { value: SpendVerdict } | { value: null; reason: string } {
+): { value: SpendColumns } | { value: null; reason: string } {
   const { gammaGamma } = model;
   if (gammaGamma === undefined) return { value: null, reason: 'no money model could be fitted at this cut-off' };
   const judged = rows.history.flatMap((history, i) => (history.withoutRate || Number.isNaN(rows.spend[i]!) ? [] : [i]));
   const t = horizonDays / (model.unit === 'week' ? 7 : 1);
-  const columns: { actual: number; mean: number; naive: number; quantiles: number[]; below: number; upTo: number }[] =
-    [];
-  for (const at of sampleOf(judged.length, SAMPLE, seed)) {
-    const i = judged[at]!;
+  const row = sampleOf(judged.length, SAMPLE, seed).map((at) => judged[at]!);
+  if (row.length === 0) return { value: null, reason: 'nobody has money in the reporting currency' };
+  const column = () => new Float64Array(row.length);
+  const columns: SpendColumns = {
+    row,
+    actual: column(),
+    forecast: column(),
+    naive: column(),
+    quantiles: LEVELS.map((level) => ({ level, value: column() })),
+    pit: { below: column(), upTo: column() },
+  };
+  for (const [k, i] of row.entries()) {
     const history = rows.history[i]!;
     const said = predictClv(model, history, { horizonDays, discountMonthly: 0, levels: LEVELS });
     if (!said.ok) return { value: null, reason: said.reason.message };
     const actual = rows.spend[i]!;
     const count = moneyDays(history);
-    const law = spendDistribution(
-      posteriorOf(model, history),
-      t,
-      gammaGamma,
-      count,
-      count > 0 ? history.monetaryValue! : 0,
-    )!;
+    const mean = count > 0 ? history.monetaryValue! : 0;
+    const law = spendDistribution(posteriorOf(model, history), t, gammaGamma, count, mean)!;
     const upTo = Math.min(1, law.cdf(actual));
-    columns.push({
-      actual,
-      mean: said.value.expectedSpend,
-      naive: naiveValue(history, horizonDays).expectedSpend,
-      quantiles: said.value.quantiles,
-      below: actual > 0 ? upTo : 0,
-      upTo,
+    columns.actual[k] = actual;
+    columns.forecast[k] = said.value.expectedSpend;
+    columns.naive[k] = naiveValue(history, horizonDays).expectedSpend;
+    columns.quantiles.forEach(({ value }, level) => {
+      value[k] = said.value.quantiles[level]!;
     });
+    columns.pit.below[k] = actual > 0 ? upTo : 0;
+    columns.pit.upTo[k] = upTo;
   }
-  if (columns.length === 0) return { value: null, reason: 'nobody has money in the reporting currency' };
-  const of = (value: (column: (typeof columns)[number]) => number) => Float64Array.from(columns, value);
-  const [actual, forecast, naive] = [of((c) => c.actual), of((c) => c.mean), of((c) => c.naive)];
-  const quantiles = LEVELS.map((level, k) => ({ level, value: of((c) => c.quantiles[k]!) }));
-  const interval = { lower: quantiles[0]!.value, upper: quantiles[2]!.value, level: 0.9 };
+  return { value: columns };
+}
+
+/** Undiscounted spend over the horizon, its p05–p95 and its distribution. */
+export function judgeSpend({ actual, forecast, naive, quantiles, pit }: SpendColumns, seed: number): SpendVerdict {
+  const interval = { lower: quantiles[0]!.value, upper: quantiles.at(-1)!.value, level: 0.9 };
+  const everybody = Array.from(actual, (_, i) => i);
   return {
-    value: {
-      model: forecastMetrics({ actual, forecast, naive, interval, quantiles }),
-      naive: forecastMetrics({ actual, forecast: naive, naive }),
-      againstNaive: paired(
-        columns.map((_, i) => i),
-        actual,
-        naive,
-        forecast,
-        seed,
-      ),
-      pit: pitOf({ below: of((c) => c.below), upTo: of((c) => c.upTo) }, seed),
-      n: columns.length,
-    },
+    model: forecastMetrics({ actual, forecast, naive, interval, quantiles }),
+    naive: forecastMetrics({ actual, forecast: naive, naive }),
+    againstNaive: paired(everybody, actual, naive, forecast, seed),
+    pit: pitOf(pit, seed),
+    n: actual.length,
   };
 }
 

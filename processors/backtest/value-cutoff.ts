@@ -21,6 +21,7 @@ import {
   judgeSpend,
   type PurchaseVerdict,
   type SpendVerdict,
+  spendColumns,
 } from './judge-value.ts';
 import { type Leakage, probeLeakage } from './leakage.ts';
 
@@ -99,7 +100,7 @@ export function valueCutoff(
   const forecasts = Object.fromEntries(
     models.map(([name, model]) => [name, forecastOf(model, rows.history, horizonDays)]),
   );
-  const spend = judgeSpend(rows, served.model, horizonDays, seed);
+  const spend = spendColumns(rows, served.model, horizonDays, seed);
   const { tracking, why } = track(rows, models, served.name, day, horizonDays);
   return ok({
     day,
@@ -111,7 +112,7 @@ export function valueCutoff(
       customers: rows.sid.length,
       leftOut: rows.leftOut,
       purchases: judgePurchases(rows, forecasts, served, horizonDays, seed),
-      spend: spend.value,
+      spend: spend.value && judgeSpend(spend.value, seed),
       churn: judgeChurn(
         rows.purchases.map((n) => (n === 0 ? 1 : 0)),
         forecasts[served.name]!.pChurn,
@@ -143,7 +144,7 @@ function checkPopulation(rows: HoldoutRows, { frequency, weight }: { frequency: 
 }
 
 /** Share of those known a horizon before the cut-off who bought nothing in it; null when nobody was. */
-function lostBefore({ history }: HoldoutRows, horizonDays: number): number | null {
+export function lostBefore({ history }: HoldoutRows, horizonDays: number): number | null {
   const there = history.filter(({ T }) => T >= horizonDays);
   return there.length === 0 ? null : there.filter(({ T, recency }) => T - recency >= horizonDays).length / there.length;
 }
@@ -163,7 +164,7 @@ function remembered(of: (length: number) => number): (length: number) => number 
   };
 }
 
-function track(
+export function track(
   rows: HoldoutRows,
   models: readonly [string, ClvModel][],
   served: string,

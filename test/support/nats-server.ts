@@ -1,4 +1,4 @@
-// A nats-server of the test's own: fsync at every message, as the embedded one; killed and started again at will.
+// A nats-server of the test's own: fsync at every message and memory as the embedded one; killed and started again at will.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/nats-core';
+import { natsMemory } from '#ops/engines/nats-memory.ts';
 import { connectNats } from '#streams/jetstream/connection.ts';
 
 const program = () =>
@@ -55,7 +56,10 @@ export async function startNatsServer(
   let child: ChildProcess | null = null;
 
   const start = async () => {
-    child = spawn(program(), ['-c', config, '-l', join(directory, 'log')], { stdio: 'ignore' });
+    child = spawn(program(), ['-c', config, '-l', join(directory, 'log')], {
+      env: { ...process.env, ...natsMemory() },
+      stdio: 'ignore',
+    });
     for (let attempt = 0; ; attempt++) {
       try {
         const nc = await connectNats({ servers: [url] }, { reconnect: false, timeoutMs: 1_000 });

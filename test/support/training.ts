@@ -1,5 +1,6 @@
 // The pool's trainings on the caller's thread: over any log, with the rows in a file as they are there.
 import { ok } from '#domain/result.ts';
+import { evaluate } from '#processors/evaluation/evaluate.ts';
 import type { Pool } from '#processors/pool.ts';
 import { readRows, writeRows } from '#processors/training/rows-file.ts';
 import { trainModel } from '#processors/training/train-model.ts';
@@ -8,7 +9,9 @@ import { type TrainingLog, trainingRows } from '#processors/training/training-ro
 
 const quiet = { progress: () => undefined, log: () => undefined };
 
-export const trainingOn = (store: TrainingLog): Pick<Pool, 'trainingRows' | 'trainModel' | 'checkTraining'> => ({
+export const trainingOn = (
+  store: TrainingLog,
+): Pick<Pool, 'trainingRows' | 'trainModel' | 'checkTraining' | 'evaluate'> => ({
   async trainingRows(_nats, plan, file, report) {
     const rows = await trainingRows(store, plan, report);
     return rows.ok ? ok({ digest: writeRows(file, rows.value), events: rows.value.events }) : rows;
@@ -17,5 +20,6 @@ export const trainingOn = (store: TrainingLog): Pick<Pool, 'trainingRows' | 'tra
     const rows = readRows(file, digest);
     return rows && trainModel(rows, plan, report);
   },
+  evaluate: (_nats, plan, report) => evaluate(store, plan, report),
   checkTraining: (_nats, plan) => checkTraining(store, plan, quiet),
 });

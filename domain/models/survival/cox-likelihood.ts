@@ -26,41 +26,38 @@ export function risks({ n, p, x, weight }: Design, beta: ArrayLike<number>): { e
 
 /** Goes through the risk sets from the last time to the first, in every stratum anew. `mean` is reused from call to call. */
 export function walkRiskSets(design: Design, risk: Float64Array, ties: Ties, visit: Visit): void {
-  const { n, p, x, weight, event, blockStart, blockStratum, deaths, byEntry, entry, blockTime } = design;
+  const { p, x, weight, event, blockStart, blockStratum, deaths, byEntry, entry, blockTime } = design;
   const s1 = new Float64Array(p);
   const d1 = new Float64Array(p);
   const mean = new Float64Array(p);
   let s0 = 0;
-  let under = 0;
   let left = 0;
   for (let block = 0; block < deaths.length; block++) {
     const start = blockStart[block]!;
     const end = blockStart[block + 1]!;
     if (block > 0 && blockStratum[block] !== blockStratum[block - 1]) {
       s0 = 0;
-      under = 0;
       left = start;
       s1.fill(0);
+    }
+    if (byEntry !== undefined) {
+      const time = blockTime[block]!;
+      for (; left < start && entry![byEntry[left]!]! >= time; left++) {
+        const i = byEntry[left]!;
+        const r = risk[i]!;
+        s0 -= r;
+        for (let j = 0, k = i * p; j < p; j++) s1[j]! -= r * x[k + j]!;
+      }
+      // Nobody of the later ones was at risk any more: neither is what rounding left of them.
+      if (left === start) {
+        s0 = 0;
+        s1.fill(0);
+      }
     }
     for (let i = start; i < end; i++) {
       const r = risk[i]!;
       s0 += r;
       for (let j = 0, k = i * p; j < p; j++) s1[j]! += r * x[k + j]!;
-    }
-    under += end - start;
-    if (byEntry !== undefined) {
-      const time = blockTime[block]!;
-      for (; left < n && left < end && entry![byEntry[left]!]! >= time; left++) {
-        const i = byEntry[left]!;
-        const r = risk[i]!;
-        s0 -= r;
-        for (let j = 0, k = i * p; j < p; j++) s1[j]! -= r * x[k + j]!;
-        under -= 1;
-      }
-      if (under === 0) {
-        s0 = 0;
-        s1.fill(0);
-      }
     }
     const d = deaths[block]!;
     if (d === 0) continue;

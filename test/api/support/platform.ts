@@ -31,6 +31,7 @@ import { createPolicyState, DEFAULT_POLICY } from '#domain/policy.ts';
 import { DAY_MS, dayOf, UTC } from '#domain/time.ts';
 import { createJobKinds, type JobOfKind } from '#ops/jobs/catalogue.ts';
 import { openExports } from '#ops/jobs/score-files.ts';
+import { modelCard } from '#ops/model-card.ts';
 import type { Objects } from '#ops/objects.ts';
 import { createRegistry } from '#ops/registry.ts';
 import { backtest } from '#processors/backtest/backtest.ts';
@@ -406,6 +407,7 @@ export async function createPlatform(
           .slice(0, limit)
           .map(([customerId, sid]) => ({ customerId, sid })),
     },
+    modelCard,
     models: {
       list: async () => [...models.values()],
       show: async (id) => models.get(id) ?? null,

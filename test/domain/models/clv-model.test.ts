@@ -6,7 +6,10 @@ import {
   type ClvModel,
   type CustomerHistory,
   churnBand,
+  expectClv,
+  expectedOfNewCustomer,
   LONGEST_HORIZON_DAYS,
+  moneyDays,
   posteriorOf,
   predictChurn,
   predictClv,
@@ -68,6 +71,8 @@ describe('applicable', () => {
     [{ withoutRate: true }, 90, 'clv', 'without-rate'],
     [{ monetaryValue: -1 }, 90, 'clv', 'invalid-history'],
     [{ moneyDays: 3 }, 90, 'clv', 'invalid-history'],
+    [{ moneyDays: -1 }, 90, 'clv', 'invalid-history'],
+    [{ monetaryValue: Number.POSITIVE_INFINITY }, 90, 'clv', 'invalid-history'],
   ] as const)('%j over %d days for %s: %s', (change, days, wanted, reason) => {
     const answer = applicable(model, { ...customer, ...change }, days, wanted);
     expect(answer).toMatchObject({ ok: false, reason });
@@ -150,6 +155,44 @@ describe('predictions', () => {
       ok: false,
       reason: { reason: 'out-of-range' },
     });
+  });
+
+  test('a horizon of exactly ten years is the longest; a discount that is not a finite rate is refused', () => {
+    expect(applicable(model, customer, LONGEST_HORIZON_DAYS)).toEqual({ ok: true });
+    for (const discountMonthly of [Number.POSITIVE_INFINITY, -1, Number.NaN])
+      expect(expectClv(model, customer, { discountMonthly })).toMatchObject({ reason: { reason: 'out-of-range' } });
+    expect(expectClv(model, customer, { discountMonthly: -0.5 }).ok).toBe(true);
+  });
+
+  test('days and months are one horizon: 4.345 weeks a month', () => {
+    const inDays = expectClv(model, customer, { horizonDays: 60.83 });
+    const inMonths = expectClv(model, customer, { months: 2 });
+    expect(inDays).toMatchObject({ ok: true, value: { months: 2, horizonDays: 60.83 } });
+    expect(inMonths).toMatchObject({ ok: true, value: { months: 2 } });
+    if (inMonths.ok) expect(inMonths.value.horizonDays).toBeCloseTo(60.83, 12);
+  });
+
+  test('money of no amount is no money: such a customer spends as the population does', () => {
+    expect(moneyDays({ ...customer, monetaryValue: 0 })).toBe(0);
+    expect(moneyDays({ frequency: 2, recency: 1, T: 2 })).toBe(0);
+    expect(moneyDays({ ...customer, moneyDays: 1 })).toBe(1);
+    expect(moneyDays(customer)).toBe(2);
+  });
+
+  test('a customer met today buys as a gamma-distributed rate says: BG/NBD over the first weeks, by its series', () => {
+    // E[X(t)] = (a + b − 1)/(a − 1)·(1 − (α/(α + t))^r ₂F₁(r, b; a + b − 1; t/(α + t))), Fader, Hardie & Lee (2005), eq. (9).
+    const { r, alpha, a, b } = bgNbd;
+    const t = 60 / 7;
+    const z = t / (alpha + t);
+    let [term, sum] = [1, 1];
+    for (let k = 0; term > 1e-17; k++) {
+      term *= (((r + k) * (b + k)) / (a + b - 1 + k) / (k + 1)) * z;
+      sum += term;
+    }
+    const expected = ((a + b - 1) / (a - 1)) * (1 - (alpha / (alpha + t)) ** r * sum);
+    expectClose(expectedOfNewCustomer(model, 60), expected, 1e-10, 'weeks');
+    const daily: ClvModel = { model: 'clv', unit: 'day', bgNbd: { ...bgNbd, alpha: alpha * 7 } };
+    expectClose(expectedOfNewCustomer(daily, 60), expected, 1e-10, 'days');
   });
 
   test('bands are at 15, 35 and 60 per cent', () => {

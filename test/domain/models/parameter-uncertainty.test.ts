@@ -96,6 +96,40 @@ describe.each(Object.keys(KINDS) as (keyof typeof KINDS)[])('%s', (name) => {
     }
   });
 
+  test('value: the interval is that of differences of the prediction by all seven parameters, and each part is in it', () => {
+    const quadratic = (g: readonly number[], covariance: readonly (readonly number[])[]) =>
+      g.reduce((sum, a, i) => sum + g.reduce((inner, b, j) => inner + a * b * covariance[i]![j]!, 0), 0);
+    const asked = { months: 6, discountMonthly: 0.02, levels: [] };
+    for (const customer of customers) {
+      const ln = (at: ClvModel) => Math.log(answered(predictClv(at, customer, asked)).clvMean);
+      const difference = (count: number, change: (factors: number[]) => ClvModel) =>
+        Array.from({ length: count }, (_, i) => {
+          const at = (by: number) => ln(change(Array.from({ length: count }, (_, j) => (i === j ? Math.exp(by) : 1))));
+          return (at(1e-4) - at(-1e-4)) / 2e-4;
+        });
+      const ofPurchases = quadratic(
+        difference(4, (factors) => changed(factors)),
+        model.covariance!.purchases!,
+      );
+      const ofMoney = quadratic(
+        difference(3, (factors) => changed([1, 1, 1, 1], factors)),
+        model.covariance!.money!,
+      );
+      const value = answered(predictClv(model, customer, asked));
+      const { lower, upper } = clvInterval(model, customer, value)!;
+      const what = `x = ${customer.frequency}`;
+      expectClose(Math.log(upper / lower), 2 * 1.959963984540054 * Math.sqrt(ofPurchases + ofMoney), 1e-4, what);
+      expectClose(Math.sqrt(upper * lower), value.clvMean, 1e-12, what);
+      const parts = [{ purchases: model.covariance!.purchases! }, { money: model.covariance!.money! }];
+      for (const covariance of parts) expect(clvInterval({ ...model, covariance }, customer, value)).toBeNull();
+      // A thousand times the uncertainty of money, so that its part is what is seen.
+      const money = model.covariance!.money!.map((row) => row.map((each) => 1e3 * each));
+      const wide = clvInterval({ ...model, covariance: { ...model.covariance!, money } }, customer, value)!;
+      const expected = 2 * 1.959963984540054 * Math.sqrt(ofPurchases + 1e3 * ofMoney);
+      expectClose(Math.log(wide.upper / wide.lower), expected, 1e-4, what);
+    }
+  });
+
   test('both intervals hold 95 % of the predictions of 2,000 parameters drawn from the normal of the fit (seeded)', () => {
     const random = createRandom(3);
     const draw = (covariance: number[][]) => {

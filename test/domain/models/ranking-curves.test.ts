@@ -84,6 +84,30 @@ test('a thinned curve of 100,000 scores has about as many points as asked, and l
   expect(furthest).toBeLessThan(0.02);
 });
 
+test.each([
+  {
+    what: 'steps up and to the right',
+    events: [1, 1, 0, 1, 0, 0],
+    others: [0, 0, 1, 0, 1, 1],
+    kept: [null, 5, 4, 3, 1],
+  },
+  { what: 'a slope of 1', events: [1, 1, 1], others: [1, 1, 1], kept: [null, 4] },
+  { what: 'a slope of 2 and one of 1/2', events: [2, 4, 1, 3], others: [1, 2, 2, 6], kept: [null, 5, 3] },
+  { what: 'slopes that turn at every score', events: [3, 2, 1], others: [1, 2, 3], kept: [null, 6, 5, 4] },
+])('only corners are drawn: $what', ({ events, others, kept }) => {
+  // Two rows a score, from 6 downwards: the events with their weight, the others with theirs.
+  const rows = scoredRows({
+    label: Float64Array.from({ length: 2 * events.length }, (_, i) => (i + 1) % 2),
+    score: Float64Array.from({ length: 2 * events.length }, (_, i) => 6 - Math.floor(i / 2)),
+    weight: Float64Array.from(events.flatMap((p, i) => [p, others[i]!])),
+  });
+  expect(rocCurve(rows).value!.points.map(({ threshold }) => threshold)).toEqual(kept);
+  // As many as asked are not too many; one less leaves nobody and everybody.
+  expect(rocCurve(rows, kept.length).value!.points).toHaveLength(kept.length);
+  const ends = rocCurve(rows, 1).value!.points.map(({ threshold }) => threshold);
+  expect([ends[0], ends.at(-1)]).toEqual([null, kept.at(-1)]);
+});
+
 test('precision and recall by counting; their steps add up to average precision when no run is straight', () => {
   fc.assert(
     fc.property(cases, (columns) => {
@@ -123,7 +147,9 @@ describe('gain', () => {
       return { s, y: same.reduce((a, b) => a + b, 0) / same.length };
     }).sort((a, b) => b.s - a.s);
     const events = label.reduce((a, b) => a + b, 0);
-    gains.forEach(({ captured, lift, share, rate }, k) => {
+    gains.forEach(({ captured, lift, share, rate, threshold }, k) => {
+      expect(share).toBeCloseTo((k + 1) / 10, 15);
+      expect(threshold).toBe(expected[30 * (k + 1) - 1]!.s);
       const sum = (from: number, to: number) => expected.slice(from, to).reduce((all, { y }) => all + y, 0);
       expect(captured).toBeCloseTo(sum(0, 30 * (k + 1)) / events, 12);
       expect(lift).toBeCloseTo(captured / share, 12);
@@ -177,9 +203,41 @@ describe('profit', () => {
     expect(breakEven).toBe(0.3);
     expect(Math.abs(best.threshold! - 0.3)).toBeLessThan(0.03);
   });
-  test('refuses what is no offer', () => {
+  test('among many scores the best cut is drawn too, in its place, once', () => {
+    const random = createRandom(11);
+    const label = Float64Array.from({ length: 2_000 }, () => (random.uniform() < 0.3 ? 1 : 0));
+    const rows = scoredRows({ label, score: label.map((y) => y + random.normal()) });
+    const best = [1, 1.5, 2, 3, 4, 6].map((benefit) => {
+      const found = profitCurve(rows, { cost: 1, benefit }, 10).value!;
+      const { points } = found;
+      expect(points).toContainEqual(found.best);
+      expect(points.map(({ share }) => share)).toEqual(
+        [...new Set(points.map(({ share }) => share))].sort((a, b) => a - b),
+      );
+      expect(points.length).toBeLessThanOrEqual(14);
+      for (const { share, threshold } of points)
+        expect(share * 2_000).toBeCloseTo(
+          threshold === null ? 0 : rows.score.reduce((n, each) => n + (each >= threshold ? 1 : 0), 0),
+          9,
+        );
+      return found.best.share;
+    });
+    expect(new Set(best).size).toBeGreaterThan(3);
+  });
+  test('the first of several best cuts is taken, and one that thinning kept stands there once', () => {
+    const rows = scoredRows({ label: Float64Array.of(1, 0, 0), score: Float64Array.of(3, 2, 1) });
+    const free = profitCurve(rows, { cost: 0, benefit: 5 }).value!;
+    expect(free.best).toMatchObject({ threshold: 3, profit: 5 });
+    expect(free.points.map(({ threshold }) => threshold)).toEqual([null, 3, 1]);
+  });
+  test('refuses what is no offer, and rows that count nothing', () => {
+    const none = scoredRows({ label: Float64Array.of(1), score: Float64Array.of(1), weight: Float64Array.of(0) });
+    expect(profitCurve(none, { cost: 1, benefit: 2 })).toEqual({ value: null, reason: 'no rows with weight' });
+    expect(gainTable(none).value).toBeNull();
+    expect(precisionRecallCurve(none).value).toBeNull();
     const rows = scoredRows({ label: Float64Array.of(1), score: Float64Array.of(1) });
     expect(() => profitCurve(rows, { cost: -1, benefit: 2 })).toThrow(/cost -1/);
+    expect(() => profitCurve(rows, { cost: 1, benefit: Infinity })).toThrow(/benefit Infinity/);
     expect(profitCurve(rows, { cost: 2, benefit: 1 }).value!.best).toEqual({ threshold: null, share: 0, profit: 0 });
     expect(profitCurve(rows, { cost: 2, benefit: 0 }).value!.breakEven).toBeNull();
   });

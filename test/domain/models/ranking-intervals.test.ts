@@ -1,6 +1,6 @@
 // Intervals of AUC and average precision against their definitions computed naively, against each other, and against repeated sampling.
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { averagePrecisionInterval, clusteredAucInterval, groupBy } from '#domain/models/ranking-intervals.ts';
 import { aucInterval, averagePrecision } from '#domain/models/ranking-metrics.ts';
 import { type ScoredRows, scoredRows } from '#domain/models/scored-rows.ts';
@@ -190,4 +190,67 @@ test('what has no width or too few groups is null with the reason', () => {
   expect(clusteredAucInterval(rowsOf(one), groupsOf(one)).reason).toMatch(/more than one group/);
   expect(averagePrecisionInterval(rowsOf(one), groupsOf(one)).reason).toMatch(/more than one/);
   expect(() => clusteredAucInterval(rowsOf(perfect), groupBy(['a']))).toThrow(/1 groups for 4 rows/);
+});
+
+describe('where an interval has no width, or no ground', () => {
+  const label = Float64Array.of(0, 1, 0, 1, 1, 0, 1, 0);
+  const score = Float64Array.of(1, 2, 3, 4, 5, 6, 7, 8);
+  const group = Uint32Array.of(0, 0, 1, 1, 2, 2, 3, 3);
+  const rows = scoredRows({ label, score });
+
+  test('the ends of average precision are those of its log-odds', () => {
+    const { standardError, lower, upper } = averagePrecisionInterval(rows).value!;
+    const theta = averagePrecision(rows).value!.averagePrecision;
+    const logit = (p: number) => Math.log(p / (1 - p));
+    const reach = (1.959963984540054 * standardError) / (theta * (1 - theta));
+    expect(logit(lower)).toBeCloseTo(logit(theta) - reach, 12);
+    expect(logit(upper)).toBeCloseTo(logit(theta) + reach, 12);
+  });
+
+  test('rows that count nothing change nothing, wherever they stand and whoever they belong to', () => {
+    const withNothing = scoredRows({
+      label: Float64Array.of(...label, 1, 0, 1),
+      score: Float64Array.of(...score, 9, 0, 4.5),
+      weight: Float64Array.of(...label.map(() => 1), 0, 0, 0),
+    });
+    const grouping = { group, groups: 4 };
+    const more = { group: Uint32Array.of(...group, 4, 5, 6), groups: 7 };
+    expect(averagePrecisionInterval(withNothing)).toEqual(averagePrecisionInterval(rows));
+    expect(averagePrecisionInterval(withNothing, more)).toEqual(averagePrecisionInterval(rows, grouping));
+    expect(clusteredAucInterval(withNothing, more)).toEqual(clusteredAucInterval(rows, grouping));
+  });
+
+  test.each([
+    { what: 'one class', label: [1, 1, 1], score: [1, 2, 3], group: [0, 1, 2] },
+    { what: 'one group with an event', label: [1, 1, 0, 0], score: [1, 3, 2, 4], group: [0, 0, 1, 2] },
+    { what: 'one group with an other', label: [1, 1, 0, 0], score: [1, 3, 2, 4], group: [0, 1, 2, 2] },
+    { what: 'perfect separation', label: [0, 0, 1, 1], score: [1, 2, 3, 4], group: [0, 1, 2, 3] },
+  ])('AUC: $what', ({ label, score, group }) => {
+    const given = scoredRows({ label: Float64Array.from(label), score: Float64Array.from(score) });
+    const found = clusteredAucInterval(given, { group: Uint32Array.from(group), groups: 4 });
+    expect(found.value).toBeNull();
+    expect(found.reason).not.toBe('');
+  });
+
+  test.each([
+    { what: 'no events', label: [0, 0], score: [1, 2], group: [0, 1], reason: /event/ },
+    {
+      what: 'every event before every other',
+      label: [0, 0, 1, 1],
+      score: [1, 2, 3, 4],
+      group: [0, 1, 2, 3],
+      reason: /no width/,
+    },
+    { what: 'one group', label: [0, 1, 0, 1], score: [1, 2, 3, 4], group: [0, 0, 0, 0], reason: /more than one/ },
+  ])('average precision: $what', ({ label, score, group, reason }) => {
+    const given = scoredRows({ label: Float64Array.from(label), score: Float64Array.from(score) });
+    const found = averagePrecisionInterval(given, { group: Uint32Array.from(group), groups: 4 });
+    expect(found).toEqual({ value: null, reason: expect.stringMatching(reason) });
+  });
+
+  test('a group is told for every row, or it is refused', () => {
+    const short = { group: group.slice(1), groups: 4 };
+    expect(() => averagePrecisionInterval(rows, short)).toThrow('7 groups for 8 rows');
+    expect(() => clusteredAucInterval(rows, short)).toThrow('7 groups for 8 rows');
+  });
 });

@@ -141,6 +141,14 @@ describe('the Aalen–Johansen estimate', () => {
     const curves = fitIncidence(columns, 2);
     expect(closeTo(curves.causes[0]!.incidence, [0.25, 0.25, 0.25, 0.75])).toBe(true);
     expect([incidenceAt(curves, 1, 0.5), incidenceAt(curves, 2, 3.5)]).toEqual([0, 0.25]);
+    expect([incidenceAt(curves, 1, 1), incidenceAt(curves, 1, 4), incidenceAt(curves, 2, 2)]).toEqual([
+      0.25, 0.75, 0.25,
+    ]);
+    expect(curves.causes.map(({ totalEvents }) => totalEvents)).toEqual([2, 1]);
+    // Limits on the log-log scale: I^exp(±z·se/(I·ln I)), as for a survival curve.
+    const { incidence, standardError, lower, upper } = curves.causes[0]!;
+    const reach = (1.959963984540054 * standardError[0]!) / (incidence[0]! * Math.log(incidence[0]!));
+    expect(closeTo([lower[0]!, upper[0]!], [0.25 ** Math.exp(-reach), 0.25 ** Math.exp(reach)])).toBe(true);
     const groups = fitGroups(columns, 2, [0, 1, 0, 1], 3);
     expect(groups.map(({ n, time }) => [n, time.length])).toEqual([
       [2, 2],
@@ -154,6 +162,16 @@ describe('the Aalen–Johansen estimate', () => {
     expect([...causes[0]!.incidence, ...causes[0]!.standardError, ...causes[0]!.upper]).toEqual([0, 0, 0, 0, 0, 0]);
     expect(Array.from(survival)).toEqual([1, 1]);
     expect(Array.from(fitIncidence({ duration: Float64Array.of(5), cause: [2] }, 2).causes[1]!.incidence)).toEqual([1]);
-    expect(() => fitIncidence({ duration: Float64Array.of(1, 2), cause: [1, 3] }, 2)).toThrow('row 2, column cause');
+    for (const cause of [3, -1, 0.5])
+      expect(() => fitIncidence({ duration: Float64Array.of(1, 2), cause: [1, cause] }, 2)).toThrow(
+        'row 2, column cause',
+      );
+    for (const causes of [0, -1, 1.5])
+      expect(() => fitIncidence({ duration: Float64Array.of(1, 2), cause: [0, 0] }, causes)).toThrow(
+        `${causes} causes`,
+      );
+    expect(() => fitIncidence({ duration: Float64Array.of(1, -2), cause: [1, 1] }, 2)).toThrow(
+      'row 2, column duration',
+    );
   });
 });

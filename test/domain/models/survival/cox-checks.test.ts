@@ -317,3 +317,70 @@ test('a customer with a higher linear predictor is never more likely to stay', (
     ),
   );
 });
+
+test('Schoenfeld residuals: by stratum and time, each event less the mean of its risk set; scaled by events times covariance', () => {
+  const model = fitted(late, 'breslow');
+  const beta = model.coefficients.map(({ coef }) => coef!);
+  const { row, time, stratum, residual, scaled } = schoenfeldResiduals(late, model);
+  const placeOf = (i: number) => late.strata![i]! * 1e6 + late.duration[i]!;
+  const events = [...late.duration.keys()].filter((i) => late.eventObserved[i] === 1);
+  expect([...row].map(placeOf)).toEqual(events.map(placeOf).sort((a, b) => a - b));
+  expect([...row].sort((a, b) => a - b)).toEqual(events);
+  expect([...time]).toEqual([...row].map((i) => late.duration[i]));
+  expect([...stratum]).toEqual([...row].map((i) => late.strata![i]));
+  row.forEach((event, k) => {
+    const under = [...late.duration.keys()].filter(
+      (i) =>
+        late.strata![i] === late.strata![event] &&
+        late.duration[i]! >= late.duration[event]! &&
+        late.entry![i]! < late.duration[event]!,
+    );
+    const risk = under.map((i) => late.weight![i]! * Math.exp(dot(rowAt(late, i), beta)));
+    const total = risk.reduce((sum, r) => sum + r, 0);
+    const own = beta.map(
+      (_, j) => rowAt(late, event)[j]! - under.reduce((sum, i, m) => sum + risk[m]! * rowAt(late, i)[j]!, 0) / total,
+    );
+    expect(worst(Array.from(residual[k]!), own, 1e-3)).toBeLessThan(1e-7);
+    const about = beta.map((b, j) => b + model.events * dot(model.covariance[j]!, own));
+    expect(worst(Array.from(scaled[k]!), about, 1e-3)).toBeLessThan(1e-6);
+  });
+});
+
+describe('the chance to stay further, given that one stayed so far', () => {
+  const model = fitted(base);
+  const uncertainty = baselineUncertainty(base, model);
+  const x = [40, 1, 0];
+  const { time, cumulativeHazard } = model.baseline[0]!;
+  const t = time[5]!;
+
+  test('before the first event nothing has been survived; up to it and for the impossible nothing is uncertain', () => {
+    expect(time[0]).toBeGreaterThan(0);
+    expect(survival(model, x, t, time[0]! / 2)).toBe(survival(model, x, t));
+    expect(survivalWithLimits(model, uncertainty, x, t, { alive: time[0]! / 2 })).toEqual(
+      survivalWithLimits(model, uncertainty, x, t),
+    );
+    const sure = { survival: 1, standardError: 0, lower: 1, upper: 1 };
+    expect(survivalWithLimits(model, uncertainty, x, time[0]! / 2)).toEqual(sure);
+    const direction = Math.sign(model.coefficients[1]!.coef!);
+    expect(survivalWithLimits(model, uncertainty, [40, -1e4 * direction, 0], t)).toEqual(sure);
+    expect(survivalWithLimits(model, uncertainty, [40, 1e4 * direction, 0], t)).toEqual({
+      survival: 0,
+      standardError: null,
+      lower: null,
+      upper: null,
+    });
+  });
+
+  test.each([0, 1, 3])('from event %i on, by increments written out', (from) => {
+    const { variance, drift } = uncertainty[0]!;
+    const hazard = cumulativeHazard[5]! - cumulativeHazard[from]!;
+    const q = model.means.map((mean, j) => (x[j]! - mean) * hazard - (drift[5]![j]! - drift[from]![j]!));
+    const quadratic = q.reduce((sum, a, j) => sum + a * dot(model.covariance[j]!, q), 0);
+    const ratio = Math.exp(linearPredictor(model, x));
+    const s = Math.exp(-hazard * ratio);
+    const ours = survivalWithLimits(model, uncertainty, x, t, { alive: time[from]! });
+    expect(ours.survival).toBeCloseTo(s, 13);
+    expect(ours.standardError).toBeCloseTo(s * ratio * Math.sqrt(variance[5]! - variance[from]! + quadratic), 13);
+    expect(ours.survival).toBeCloseTo(survival(model, x, t) / survival(model, x, time[from]!), 12);
+  });
+});

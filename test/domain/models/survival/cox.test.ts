@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { concordance } from '#domain/models/survival/concordance.ts';
-import { type CoxModel, fit as fitCox, linearPredictor, type Ties } from '#domain/models/survival/cox.ts';
+import { type CoxModel, coefficient, fit as fitCox, linearPredictor, type Ties } from '#domain/models/survival/cox.ts';
 import type { CoxColumns } from '#domain/models/survival/cox-design.ts';
 import { proportionality, TRANSFORMS } from '#domain/models/survival/cox-proportionality.ts';
 import { residuals, robustCovariance } from '#domain/models/survival/cox-residuals.ts';
@@ -329,7 +329,8 @@ describe('edges', () => {
         times.map((t) => (t < 5 ? 1 : 0)),
       ),
     );
-    expect(model).toMatchObject({ converged: false, diagnostics: [{ code: 'monotone-likelihood' }] });
+    const found = { code: 'monotone-likelihood', message: expect.stringContaining('rises without end in x0: ') };
+    expect(model).toMatchObject({ converged: false, diagnostics: [found] });
     expect(JSON.stringify(model.coefficients[0])).toContain('"coef":1');
   });
 
@@ -346,6 +347,9 @@ describe('edges', () => {
     );
     expect(model.coefficients.map(({ coef }) => coef)).toEqual([alone.coefficients[0]!.coef, null, null]);
     expect(model.diagnostics.map(({ code }) => code)).toEqual(['collinear', 'constant']);
+    expect(model.diagnostics.map(({ message }) => message.split(' ')[0])).toEqual(['x1', 'x2']);
+    const nothing = { coef: null, se: null, z: null, p: null, hazardRatio: null, lower: null, upper: null };
+    expect(model.coefficients[1]).toEqual({ name: 'x1', ...nothing });
     expect(fitted(of(times, ones, ones)).coefficients[0]!.coef).toBeNull();
   });
 
@@ -358,6 +362,29 @@ describe('edges', () => {
       ),
     );
     expect(Object.values(model.coefficients[0]!)).not.toContain(Number.POSITIVE_INFINITY);
+  });
+
+  test('the limits of a hazard ratio are e^(coef ∓ 1.96 se); z and p are null where nothing varies from 0', () => {
+    const { coef, se, hazardRatio, lower, upper, z } = fitted(of(times, ones, x)).coefficients[0]!;
+    expect(se).toBeGreaterThan(0.05);
+    expect(hazardRatio).toBeCloseTo(Math.exp(coef!), 14);
+    expect(lower).toBeCloseTo(Math.exp(coef! - 1.959963984540054 * se!), 13);
+    expect(upper).toBeCloseTo(Math.exp(coef! + 1.959963984540054 * se!), 13);
+    expect(z).toBeCloseTo(coef! / se!, 14);
+    expect(coefficient('x', 0.5, 0)).toMatchObject({ z: null, p: null, hazardRatio: Math.exp(0.5) });
+  });
+
+  test('exact ties have the baseline hazard of Breslow at their own coefficients', () => {
+    const tied = of([1, 1, 1, 2, 2, 3, 3, 4], [1, 1, 0, 1, 1, 1, 0, 1], x);
+    const model = fitted(tied, 'exact');
+    const risk = x.map((value) => Math.exp(model.coefficients[0]!.coef! * (value - model.means[0]!)));
+    let sum = 0;
+    const hazard = [1, 2, 3, 4].map((t) => {
+      const under = risk.filter((_, i) => tied.duration[i]! >= t).reduce((a, b) => a + b, 0);
+      sum += tied.duration.reduce((d, time, i) => d + (time === t ? tied.eventObserved[i]! : 0), 0) / under;
+      return sum;
+    });
+    expect(worst([...model.baseline[0]!.cumulativeHazard], hazard)).toBeLessThan(1e-12);
   });
 
   test('exact ties refuse weights', () => {

@@ -227,9 +227,57 @@ describe('refusals name what is wrong', () => {
     expect(() =>
       proportionality(cox([0, 1, 2], [1, 1, 1], [1, 3, 2]), fitted(cox([0, 1, 2], [1, 1, 1], [1, 3, 2])), 'log'),
     ).toThrow('time 0');
+    // Nobody had the event at time 0: its logarithm is not asked for.
+    const censoredAt0 = cox([0, ...eight], [0, 1, 1, 0, 1, 1, 1, 0, 1], [7, 3, 1, 4, 1, 5, 9, 2, 6]);
+    expect(allFinite(proportionality(censoredAt0, fitted(censoredAt0), 'log'))).toBe(true);
+    expect(proportionality(columns, fitted(columns, 'exact'))).toEqual([]);
+    const ones = eight.map(() => 1);
+    const separated = cox(eight, ones, [...eight].reverse());
+    expect(proportionality(separated, fitted(separated))).toEqual([]);
+    expect(proportionality(cox(eight, ones, ones), fitted(cox(eight, ones, ones)))).toEqual([]);
     expect(() => survivalWithLimits(model, [], [1], 2, { stratum: 3 })).toThrow('stratum 3');
     expect(() => fitCox({ ...columns, strata: eight.map(() => 0.5) })).toThrow('row 1, column strata');
-    expect(() => fitCox(cox(eight, eight, [1]))).toThrow();
+    expect(() => fitCox(cox(eight, ones, [1]))).toThrow('column x0 differs in length');
+    expect(() => fitCox(cox(eight, ones, [1, 2, Number.NaN, 4, 5, 6, 7, 8]))).toThrow(
+      'row 3, column x0: must be a finite',
+    );
+    expect(() => fitCox(cox([1, 2, -3], [1, 1, 1], [1, 2, 3]))).toThrow('row 3');
+    expect(() => fitCox({ ...columns, strata: [0] })).toThrow('differ in length');
+    expect(() => fitCox({ ...columns, strata: eight.map((_, i) => (i === 4 ? -1 : 0)) })).toThrow(
+      'row 5, column strata',
+    );
+    expect(() => residuals({ ...columns, covariates: [] }, model)).toThrow('fitted to other columns');
+    // 0.1 has no double, so its mean is not quite it: a constant column all the same.
+    expect(
+      fitted(
+        cox(
+          eight,
+          ones,
+          eight.map(() => 0.1),
+        ),
+      ).diagnostics,
+    ).toMatchObject([{ code: 'constant' }]);
+    expect(
+      fitted(
+        cox(
+          eight,
+          ones,
+          eight.map((_, i) => 1e9 + 1e-3 * (i % 3)),
+        ),
+      ).coefficients[0]!.coef,
+    ).not.toBeNull();
+  });
+
+  test('strata nobody is in change nothing, with late entry too', () => {
+    const columns = {
+      ...cox(eight, [1, 1, 0, 1, 1, 1, 0, 1], [3, 1, 4, 1, 5, 9, 2, 6]),
+      entry: Float64Array.of(0, 0, 1, 2, 1, 3, 0, 5),
+    };
+    const dense = fitted({ ...columns, strata: [0, 1, 0, 1, 0, 1, 0, 1] });
+    const sparse = fitted({ ...columns, strata: [0, 3, 0, 3, 0, 3, 0, 3] });
+    expect(sparse.coefficients).toEqual(dense.coefficients);
+    expect(sparse.logLikelihood).toBe(dense.logLikelihood);
+    expect([0, 3].map((s) => sparse.baseline[s])).toEqual(dense.baseline);
   });
 
   test('of restricted means', () => {

@@ -15,11 +15,11 @@ const ALL: TimeWeights[] = [
 ];
 
 /** χ² of group 0 against the rest (1 degree of freedom), from every 2 × 2 table. */
-function naive(rows: readonly Row[], weights: TimeWeights): number | null {
+function naive(rows: readonly (Row & { entry?: number })[], weights: TimeWeights): number | null {
   const times = [...new Set(rows.filter(({ event }) => event === 1).map(({ time }) => time))].sort((a, b) => a - b);
   let [u, v, before, peto] = [0, 0, 1, 1];
   for (const time of times) {
-    const risk = rows.filter((row) => row.time >= time);
+    const risk = rows.filter((row) => row.time >= time && (row.entry ?? 0) < time);
     const dead = risk.filter((row) => row.time === time && row.event === 1);
     const [n, d] = [risk.length, dead.length];
     const n0 = risk.filter(({ group }) => group === 0).length;
@@ -68,6 +68,30 @@ describe('weighted log-rank tests', () => {
     },
   );
 
+  test.each(ALL.map((weights) => [JSON.stringify(weights), weights] as const))(
+    '%s with late entry: nobody is at risk before they came, nor at the very time they come',
+    (_, weights) => {
+      fc.assert(
+        fc.property(
+          someRows(2),
+          fc.array(fc.integer({ min: 0, max: 7 }), { minLength: 30, maxLength: 30 }),
+          (rows, late) => {
+            const given = rows.map((row, i) => ({ ...row, entry: Math.min(late[i]!, row.time - 1) }));
+            const ours = logRank(
+              { ...columnsOf(given), entry: Float64Array.from(given, ({ entry }) => entry) },
+              given.map(({ group }) => (group === 0 ? 0 : 1)),
+              2,
+              { weights },
+            );
+            const want = naive(given, weights);
+            if (want === null) expect(ours?.chiSquare ?? 0).toBeCloseTo(0, 9);
+            else expect(ours!.chiSquare).toBeCloseTo(want, 8);
+          },
+        ),
+      );
+    },
+  );
+
   const of = (rows: readonly Row[], weights: TimeWeights, strata?: number[]): LogRank | undefined =>
     logRank(
       columnsOf(rows),
@@ -105,5 +129,8 @@ describe('weighted log-rank tests', () => {
     expect(logRank(columns, [0, 1, 0], 2)).toBeUndefined();
     expect(logRank({ duration: Float64Array.of(3), eventObserved: [1] }, [0], 1)).toBeUndefined();
     expect(() => logRank(columns, [0, 1, 0], 2, { weights: { rho: -1 } })).toThrow('must be numbers ≥ 0');
+    expect(() => logRank(columns, [0, 1, 0], 2, { weights: { gamma: -1 } })).toThrow('must be numbers ≥ 0');
+    expect(() => logRank(columns, [0, 1, 0], 2, { weights: { rho: Infinity } })).toThrow('must be numbers ≥ 0');
+    expect(() => logRank({ ...columns, eventObserved: [1, 2, 1] }, [0, 1, 0], 2)).toThrow('row 2');
   });
 });

@@ -1,0 +1,230 @@
+// Lifetime values of several versions for the same customers, held against what they bought and spent: errors, order, distributions, tracking, by
+// frequency and by the quarter they came in; going on as before and the rival purchase models beside.
+import type { ClvModel } from '#domain/models/clv-model.ts';
+import { dateOf } from '#domain/models/cutoffs.ts';
+import { type ForecastMetrics, forecastMetrics } from '#domain/models/value-metrics.ts';
+import { ok, type Result } from '#domain/result.ts';
+import type { Ledger } from '#projections/memory/ledger.ts';
+import { trainingStatistics } from '#projections/memory/training-statistics.ts';
+import { type HoldoutRows, historyOf, holdoutRows } from '../backtest/holdout-rows.ts';
+import {
+  type ChurnVerdict,
+  type Forecast,
+  forecastOf,
+  judgeChurn,
+  judgePurchases,
+  judgeSpend,
+  type PurchaseVerdict,
+  type SpendColumns,
+  type SpendVerdict,
+  spendColumns,
+} from '../backtest/judge-value.ts';
+import { type Leakage, probeLeakage } from '../backtest/leakage.ts';
+import { lostBefore, type Tracking, track } from '../backtest/value-cutoff.ts';
+import type { Ledgers } from '../training/churn-rows.ts';
+import { fitClv, modelOf } from '../training/fit-clv.ts';
+import { ledgersOf } from '../training/ledgers.ts';
+import { type Refusal, refusal } from '../training/refusal.ts';
+import { type Pair, valuePairs } from './pairs.ts';
+import { type Basis, basisOf, type EvaluatedModel, type EvaluationPlan } from './plan.ts';
+
+export interface ValueSegment {
+  segment: string;
+  n: number;
+  /** Purchases, Σ. */
+  actual: number;
+  forecast: number;
+  mae: number | null;
+  totalError: number | null;
+}
+
+export interface ValueModelEvaluation {
+  id: string;
+  kind: string;
+  basis: Basis;
+  /** Of the purchase model that answered: the version's own, or refitted. */
+  params: Readonly<Record<string, number>>;
+  /** `served` is the version itself; the rivals and `naive` stand beside. */
+  purchases: PurchaseVerdict;
+  spend: SpendVerdict | null;
+  churn: ChurnVerdict;
+  tracking: Tracking;
+  segments: { by: string; segments: ValueSegment[] }[];
+  /** Why a part is null, by its name. */
+  undefined: Record<string, string>;
+}
+
+export interface ValueEvaluation {
+  question: 'value';
+  rows: { n: number; leftOut: HoldoutRows['leftOut'] };
+  leakage: Leakage;
+  models: ValueModelEvaluation[];
+  /** Fitted on what was known at the cut-off: purchases, and spend with Gamma-Gamma. */
+  rivals: { name: string; purchases: ForecastMetrics | null; spend: ForecastMetrics | null; reason?: string }[];
+  pairs: Pair[];
+}
+
+export function evaluateValue(
+  plan: EvaluationPlan,
+  day: number,
+  ledger: Ledger,
+  settled: Ledgers,
+): Result<ValueEvaluation, Refusal> {
+  const { horizonDays, seed } = plan;
+  const known = ledgersOf(ledger);
+  const rows = holdoutRows({ day, horizonDays, definitions: plan.definitions }, known, settled);
+  if (rows.sid.length === 0)
+    return refusal('too-little-data', 'no customer who can be judged was known at the cut-off');
+  const leakage = probeLeakage(historyOf, { sid: rows.sid, row: (i) => rows.history[i] }, day, known, settled, seed);
+  const rivals = rivalsAt(ledger, day);
+  const asked = plan.models.map((each) => usedAt(each, rivals, day));
+  const missing = asked.find((each) => !each.ok);
+  if (missing && !missing.ok) return refusal('too-little-data', missing.reason);
+  const used = asked.flatMap((each) => (each.ok ? [each.value] : []));
+  const beside = rivals.flatMap(({ name, model }): [string, Forecast][] =>
+    model === null ? [] : [[name, forecastOf(model, rows.history, horizonDays)]],
+  );
+  const forecasts = used.map(({ model }) => forecastOf(model, rows.history, horizonDays));
+  const spends = used.map(({ model }) => spendColumns(rows, model, horizonDays, seed));
+  const rate = lostBefore(rows, horizonDays);
+  const models = used.map(({ id, model, basis }, k): ValueModelEvaluation => {
+    const { tracking, why } = track(rows, [['served', model], ...curves(rivals)], 'served', day, horizonDays);
+    const spend = spends[k]!;
+    return {
+      id,
+      kind: 'clv',
+      basis,
+      params: { ...(model.bgNbd ?? model.mbgNbd ?? model.paretoNbd) },
+      purchases: judgePurchases(
+        rows,
+        { served: forecasts[k]!, ...Object.fromEntries(beside) },
+        { name: 'served', model },
+        horizonDays,
+        seed,
+      ),
+      spend: spend.value && judgeSpend(spend.value, seed),
+      churn: judgeChurn(
+        rows.purchases.map((n) => (n === 0 ? 1 : 0)),
+        forecasts[k]!.pChurn,
+        {
+          rate,
+          rule: 'days since the last purchase',
+          rank: Float64Array.from(rows.history, ({ T, recency }) => T - recency),
+        },
+        seed,
+      ),
+      tracking,
+      segments: [{ by: 'first purchase quarter', segments: byQuarter(rows, forecasts[k]!.expected) }],
+      undefined: {
+        ...(spend.value === null && { spend: spend.reason }),
+        ...(why !== null && { 'tracking.mase': why }),
+      },
+    };
+  });
+  return ok({
+    question: 'value',
+    rows: { n: rows.sid.length, leftOut: rows.leftOut },
+    leakage,
+    models,
+    rivals: rivals.map(({ name, model, reason }) => besideOf(name, model, reason, rows, horizonDays, seed)),
+    pairs: [
+      ...valuePairs(
+        rows.purchases,
+        used.map(({ id }, k) => ({ id, forecast: forecasts[k]!.expected, quantiles: [] })),
+        seed,
+        'mae',
+      ),
+      ...spendPairs(
+        used,
+        spends.map(({ value }) => value),
+        seed,
+      ),
+    ],
+  });
+}
+
+interface Used {
+  id: string;
+  model: ClvModel;
+  basis: Basis;
+}
+interface Rival {
+  name: string;
+  model: ClvModel | null;
+  reason: string;
+}
+
+function rivalsAt(ledger: Ledger, day: number): Rival[] {
+  const fitted = fitClv(trainingStatistics(ledger, day), 'week');
+  if (!fitted.ok) return [{ name: 'bg-nbd', model: null, reason: fitted.reason }];
+  const { bgNbd, mbgNbd, paretoNbd, gammaGamma } = fitted.value.fits;
+  return [bgNbd, mbgNbd, paretoNbd].map((fit) => ({
+    name: fit.model,
+    model: fit.ok ? modelOf(fit, gammaGamma, 'week') : null,
+    reason: fit.ok ? '' : fit.message,
+  }));
+}
+
+const curves = (rivals: readonly Rival[]) =>
+  rivals.flatMap(({ name, model }): [string, ClvModel][] => (model === null ? [] : [[name, model]]));
+
+/** The version itself, or its kind as it would have been fitted at the cut-off. */
+function usedAt(each: EvaluatedModel, rivals: readonly Rival[], day: number): Result<Used, string> {
+  const { id, model } = each;
+  if (model.model !== 'clv') throw new Error(`${id} is no value model`);
+  const basis = basisOf(each, day);
+  if (basis !== 'refitted') return ok({ id, model, basis });
+  const kind = model.bgNbd ? 'bg-nbd' : model.mbgNbd ? 'mbg-nbd' : 'pareto-nbd';
+  const rival = rivals.find(({ name }) => name === kind) ?? rivals[0]!;
+  return rival.model === null
+    ? { ok: false, reason: `${id} cannot be fitted to what was known at the cut-off: ${rival.reason}` }
+    : ok({ id, model: rival.model, basis });
+}
+
+function besideOf(
+  name: string,
+  model: ClvModel | null,
+  reason: string,
+  rows: HoldoutRows,
+  horizonDays: number,
+  seed: number,
+): ValueEvaluation['rivals'][number] {
+  if (model === null) return { name, purchases: null, spend: null, reason };
+  const { expected } = forecastOf(model, rows.history, horizonDays);
+  const spend = spendColumns(rows, model, horizonDays, seed);
+  return {
+    name,
+    purchases: forecastMetrics({ actual: rows.purchases, forecast: expected }),
+    spend: spend.value && judgeSpend(spend.value, seed).model,
+    ...(spend.value === null && { reason: spend.reason }),
+  };
+}
+
+/** By the quarter of the year of the first purchase. */
+function byQuarter(rows: HoldoutRows, forecast: Float64Array): ValueSegment[] {
+  const members = new Map<string, number[]>();
+  rows.history.forEach(({ firstDay }, i) => {
+    const [year, month] = dateOf(firstDay).split('-');
+    const name = `${year} Q${Math.ceil(Number(month) / 3)}`;
+    const known = members.get(name) ?? [];
+    known.push(i);
+    members.set(name, known);
+  });
+  return [...members.keys()].sort().map((segment): ValueSegment => {
+    const of = members.get(segment)!;
+    const pick = (column: Float64Array) => Float64Array.from(of, (i) => column[i]!);
+    const { actualTotal, forecastTotal, mae, totalError } = forecastMetrics({
+      actual: pick(rows.purchases),
+      forecast: pick(forecast),
+    });
+    return { segment, n: of.length, actual: actualTotal, forecast: forecastTotal, mae, totalError };
+  });
+}
+
+function spendPairs(used: readonly Used[], spends: readonly (SpendColumns | null)[], seed: number): Pair[] {
+  const columns = used.flatMap(({ id }, k) => {
+    const spend = spends[k];
+    return spend ? [{ id, forecast: spend.forecast, quantiles: spend.quantiles, actual: spend.actual }] : [];
+  });
+  return columns.length < 2 ? [] : valuePairs(columns[0]!.actual, columns, seed, 'maeSpend');
+}
