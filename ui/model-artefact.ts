@@ -88,32 +88,9 @@ export function rivalsOf(artefact: Artefact): { served: string; reason: string; 
     : null;
 }
 
-/** How a value model did on days it was not fitted to. */
-export function holdoutOf(artefact: Artefact): {
-  actual: number;
-  expected: number;
-  error: number;
-  naiveError: number | null;
-  fromDay: number;
-  toDay: number;
-} | null {
-  const told = object(object(artefact.checks)?.holdout);
-  const [actual, expected, error, fromDay, toDay] = ['actual', 'expected', 'error', 'fromDay', 'toDay'].map((name) =>
-    number(told?.[name]),
-  ) as (number | null)[];
-  return actual == null || expected == null || error == null || fromDay == null || toDay == null
-    ? null
-    : { actual, expected, error, naiveError: number(told?.naiveError), fromDay, toDay };
-}
-
 export interface Rows {
   n: number;
   lost: number;
 }
 export const rowsOf = (artefact: Artefact): Record<'train' | 'calibrate' | 'test', Rows> | null =>
   object(artefact.rows) as Record<'train' | 'calibrate' | 'test', Rows> | null;
-
-export function windowOf(artefact: Artefact): { events: number | null; fromDay: number | null; toDay: number | null } {
-  const told = object(artefact.window);
-  return { events: number(told?.events), fromDay: number(told?.fromDay), toDay: number(told?.toDay) };
-}

@@ -3,5 +3,4 @@ import { queryOptions } from '@tanstack/react-query';
 import { answer, api } from './client.ts';
 
 const models = () => answer(api.api.models.$get());
-export type ModelRow = Awaited<ReturnType<typeof models>>['items'][number];
 export const modelsQuery = queryOptions({ queryKey: ['models'], queryFn: models });

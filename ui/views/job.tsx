@@ -55,7 +55,7 @@ function Steps({ job }: { job: Job }) {
   const last = shown === job.attempts.at(-1);
   const runs = job.status === 'running' && last;
   // A training says `train_model: …`; others say what they do.
-  const note = job.progress?.note ?? 'begins';
+  const note = job.progress?.note ?? 'under way';
   const steps = shown
     ? stepsOf(
         shown,

@@ -28,7 +28,7 @@ export const shareOf = ({ done, total }: { done: number; total: number }): numbe
 /** Null progress is drawn as a track without a bar: it runs, and has not said how far it is. */
 export function ProgressBar({ job, wide = false }: { job: Pick<JobRow, 'progress'>; wide?: boolean }) {
   const share = job.progress && shareOf(job.progress);
-  const note = job.progress?.note ?? 'begins';
+  const note = job.progress?.note ?? 'under way';
   return (
     <span className={wide ? 'progress wide' : 'progress'}>
       <span

@@ -23,45 +23,47 @@ function BandsPanel({ result, currency }: { result: ScoreResult; currency: strin
       span="c7"
       className="snug"
     >
-      <table className="c">
-        <thead>
-          <tr>
-            <th scope="col">Band</th>
-            <th scope="col">
-              <span className="sr">Share</span>
-            </th>
-            <th scope="col" className="r">
-              Customers
-            </th>
-            <th scope="col" className="r">
-              Share
-            </th>
-            <th scope="col" className="r">
-              CLV{months ? `, ${months} months` : ''}, together
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {PLACES.filter((band) => result.bands[band]).map((band) => {
-            const { customers, clv } = result.bands[band]!;
-            return (
-              <tr key={band}>
-                <td>
-                  <Place at={band} />
-                </td>
-                <td className="sharecell">
-                  <span className="sharebar" aria-hidden="true">
-                    <i style={{ width: `${(100 * customers) / most}%` }} />
-                  </span>
-                </td>
-                <td className="r">{count(customers)}</td>
-                <td className="r">{percent(customers / result.customers)}</td>
-                <td className="r">{band === 'none' ? ABSENT : money(clv, currency, 'figure')}</td>
-              </tr>
-            );
-          })}
-        </tbody>
-      </table>
+      <div className="scroll">
+        <table className="c">
+          <thead>
+            <tr>
+              <th scope="col">Band</th>
+              <th scope="col">
+                <span className="sr">Share</span>
+              </th>
+              <th scope="col" className="r">
+                Customers
+              </th>
+              <th scope="col" className="r hide">
+                Share
+              </th>
+              <th scope="col" className="r">
+                CLV{months ? `, ${months} months` : ''}, together
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {PLACES.filter((band) => result.bands[band]).map((band) => {
+              const { customers, clv } = result.bands[band]!;
+              return (
+                <tr key={band}>
+                  <td>
+                    <Place at={band} />
+                  </td>
+                  <td className="sharecell">
+                    <span className="sharebar" aria-hidden="true">
+                      <i style={{ width: `${(100 * customers) / most}%` }} />
+                    </span>
+                  </td>
+                  <td className="r">{count(customers)}</td>
+                  <td className="r hide">{percent(customers / result.customers)}</td>
+                  <td className="r">{band === 'none' ? ABSENT : money(clv, currency, 'figure')}</td>
+                </tr>
+              );
+            })}
+          </tbody>
+        </table>
+      </div>
       {Object.keys(result.not_scored).length > 0 && (
         <p className="lead gap">
           Without a score:{' '}

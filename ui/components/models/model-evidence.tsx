@@ -12,7 +12,7 @@ import {
 } from '../../model-artefact.ts';
 import { Panel } from '../panel.tsx';
 import { Note } from '../states.tsx';
-import { ReliabilityPanel } from './churn-charts.tsx';
+import { GainPanel, PrecisionRecallPanel, ReliabilityPanel, RocPanel } from './churn-charts.tsx';
 import { ChurnKpis } from './churn-figures.tsx';
 import { ParametersPanel, RivalsPanel } from './parameters-panel.tsx';
 
@@ -78,6 +78,9 @@ export function ModelEvidence({ artefact }: { artefact: Artefact }) {
             <ChurnKpis metrics={metrics} naive={naiveOf(artefact)} />
             <RowsPanel artefact={artefact} />
           </div>
+          <RocPanel metrics={metrics} />
+          <GainPanel metrics={metrics} />
+          <PrecisionRecallPanel metrics={metrics} />
         </div>
       )}
       {!metrics && (
