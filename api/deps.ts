@@ -394,8 +394,11 @@ export interface JobKind {
 }
 /** Lines that begin with who they are about: `ref` (api/job-file.ts). */
 export interface JobFile {
+  /** As it is handed out. */
   name: string;
   format: 'csv' | 'ndjson';
+  /** Handed out as something else that is made of its lines. */
+  as?: { type: string; of(lines: AsyncIterable<string>): AsyncIterable<Uint8Array> };
   /** To be handed out by customer_id. */
   identified: boolean;
   /** Gzip; null: it is gone. */

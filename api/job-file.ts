@@ -17,7 +17,7 @@ const TYPES = { csv: 'text/csv; charset=utf-8', ndjson: 'application/x-ndjson; c
 const NDJSON_REF = '{"ref":"';
 
 export async function readJobFile(c: Context<Env>, file: JobFile, deps: JobFileDeps): Promise<Response> {
-  const packed = /\bgzip\b/.test(c.req.header('accept-encoding') ?? '');
+  const packed = !file.as && /\bgzip\b/.test(c.req.header('accept-encoding') ?? '');
   const stored = await file.open();
   if (stored === null)
     throw new Problem(
@@ -25,7 +25,8 @@ export async function readJobFile(c: Context<Env>, file: JobFile, deps: JobFileD
       `${file.name} is no longer in the folder exports; ask for it anew without its idempotency key`,
     );
   // A file that breaks off must not look whole: the connection breaks off too.
-  const lines = Streams.from(linesOf(stored, file, deps), { objectMode: false });
+  const named = linesOf(stored, file, deps);
+  const lines = Streams.from(file.as ? file.as.of(named) : named, { objectMode: false });
   const body = packed ? lines.pipe(createGzip({ level: zlib.Z_BEST_SPEED })) : lines;
   if (body !== lines) lines.on('error', (error) => body.destroy(error));
   body.on('error', (error: Error) =>
@@ -33,8 +34,8 @@ export async function readJobFile(c: Context<Env>, file: JobFile, deps: JobFileD
   );
   body.on('close', () => stored.destroy());
   return c.body(Streams.toWeb(body) as ReadableStream, 200, {
-    'content-type': TYPES[file.format],
-    'content-disposition': `attachment; filename="${file.name.replace(/\.gz$/, '')}"`,
+    'content-type': file.as?.type ?? TYPES[file.format],
+    'content-disposition': `attachment; filename="${file.name}"`,
     'cache-control': 'no-store',
     vary: 'accept-encoding',
     ...(packed && { 'content-encoding': 'gzip' }),

@@ -33,10 +33,10 @@ import { createChurn } from './churn.ts';
 import type { Config } from './config.ts';
 import { startConflictWriter } from './conflicts.ts';
 import { openDataDir } from './data-dir.ts';
-import { openDeadLetters } from './dead-letters.ts';
+import { type DeadLetters, openDeadLetters } from './dead-letters.ts';
 import { playDemo } from './demo/play.ts';
 import { DEMO_SOURCE, seedDemo } from './demo/seed.ts';
-import { startEngines } from './engines/supervisor.ts';
+import { type Engines, startEngines } from './engines/supervisor.ts';
 import { createJobKinds } from './jobs/catalogue.ts';
 import { openExports } from './jobs/score-files.ts';
 import { startLedgers } from './ledgers.ts';
@@ -109,13 +109,68 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const dir = opening.use(
     await openDataDir(options.dataDir, options.create ? { create: true, name: options.create.name } : {}),
   );
+  const currency = (options.create?.currency ?? 'EUR').toUpperCase();
+  let hear: (message: FoldMessage) => void = () => undefined;
+  const foldFailed = new Promise<Error>((resolve) => {
+    hear = (message) =>
+      message.event === 'failed' && message.code !== 'zone-changed' && resolve(new Error(message.message));
+  });
+  // Side by side with the engines: threads load their code and the fold reads its snapshot, which is used when the log has been asked about it; the
+  // gateway loads the customers' ids, and its doors open when the log has told what they need.
+  const engined = Promise.withResolvers<Engines>();
+  const lettersOpened = Promise.withResolvers<DeadLetters>();
+  const doors = Promise.withResolvers<GatewayDoors>();
+  for (const { promise } of [engined, lettersOpened, doors]) Promise.resolve<unknown>(promise).catch(() => undefined);
+  const giveUp = async () => {
+    const error = new Error('the start was given up');
+    for (const { reject } of [engined, lettersOpened, doors, listening]) reject(error);
+    await Promise.allSettled([foldStarting, gatewayStarting]);
+  };
+  const natsOptions = engined.promise.then(({ nats }) => nats.options);
+  const folding = { snapshotDir: dir.folders.snapshots, ledger: { reportingCurrency: currency } };
+  // Before the fold, which tells it what it has applied to its very end.
+  // Not before the present can be asked about: what it is told meanwhile waits.
+  const listening = Promise.withResolvers<void>();
+  const past = startPastThread(
+    listening.promise
+      .then(() => natsOptions)
+      .then((nats) => ({ nats, ...folding, indexDir: join(dir.folders.snapshots, 'events') })),
+    logOf(log),
+  );
+  const foldStarting = startGuardedFold(
+    { nats: natsOptions, ...folding },
+    { log: logOf(log), hear: (message) => hear(message), guard: lettersOpened.promise, past },
+  );
+  const gatewayStarting = startGatewayThread(
+    engined.promise.then(({ nats, postgres }) => ({
+      nats: nats.options,
+      keyringUrl: postgres.keyringUrl,
+      kek: Buffer.from(dir.secret('kek.key'), 'base64'),
+      gateway: GATEWAY,
+      tenant: TENANT,
+      lanes: LANES,
+      idIndexPath: join(dir.folders.snapshots, 'customer-ids.sealed'),
+      inDoor: true,
+    })),
+    doors.promise,
+    log,
+  );
+  // Whoever awaits them below has the reason.
+  for (const starting of [foldStarting, gatewayStarting, natsOptions])
+    Promise.resolve<unknown>(starting).catch(() => undefined);
+  opening.defer(giveUp); // for engines that do not start
+
   progress('starting nats-server and PostgreSQL …');
   const engines = opening.use(await startEngines(config, dir, log));
   const nc = await engines.nats.connect('axiom47 main');
   opening.defer(() => nc.close());
+  opening.use(past);
+  opening.defer(giveUp);
   const store = createJetStreamStore(nc, { log });
   const kek = Buffer.from(dir.secret('kek.key'), 'base64');
   await ensureTopology(nc, { log });
+  // Now there is a log that threads can ask about.
+  engined.resolve(engines);
   const mayCreate = (await store.lastSequence('EVT')) === 0;
   const keyring = opening.use(
     await openKeyring({ url: engines.postgres.keyringUrl, kek, mayCreate, name: 'axiom47 main' }),
@@ -123,48 +178,28 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const access = await createAccessStore(keyring.database);
 
   progress('reading the log …');
-  const currency = (options.create?.currency ?? 'EUR').toUpperCase();
-  let hear: (message: FoldMessage) => void = () => undefined;
-  const foldFailed = new Promise<Error>((resolve) => {
-    hear = (message) =>
-      message.event === 'failed' && message.code !== 'zone-changed' && resolve(new Error(message.message));
-  });
-  // Side by side: the fold reads the log while the gateway loads the customers' ids; its doors open when the log has told what they need.
-  const doors = Promise.withResolvers<GatewayDoors>();
-  const gatewayStarting = startGatewayThread(
+  const letters = await openDeadLetters({ store, version: packageVersion, now: Date.now, log });
+  lettersOpened.resolve(letters);
+  const fold = opening.use(await foldStarting);
+  const projectorStarting = startProjectorThread(
     {
       nats: engines.nats.options,
+      databaseUrl: engines.postgres.url,
       keyringUrl: engines.postgres.keyringUrl,
-      kek,
-      gateway: GATEWAY,
-      tenant: TENANT,
-      lanes: LANES,
-      idIndexPath: join(dir.folders.snapshots, 'customer-ids.sealed'),
-      inDoor: true,
+      fold: fold.connect(),
     },
-    doors.promise,
-    log,
+    logOf(log),
+    {
+      onFailure({ code, message }) {
+        if (code !== 'zone-changed') log.error({ code, reason: message }, 'read models stand still');
+      },
+    },
   );
-  gatewayStarting.catch(() => undefined); // Whoever awaits it below has the reason.
+  projectorStarting.catch(() => undefined); // Whoever awaits it below has the reason.
   opening.defer(async () => {
-    doors.reject(new Error('the start was given up'));
-    await gatewayStarting.catch(() => undefined);
+    const [started] = await Promise.allSettled([projectorStarting]);
+    if (started.status === 'fulfilled') await started.value[Symbol.asyncDispose]();
   });
-  const folding = { snapshotDir: dir.folders.snapshots, ledger: { reportingCurrency: currency } };
-  // Before the fold, which tells it what it has applied to its very end.
-  const past = opening.use(
-    startPastThread(
-      { nats: engines.nats.options, ...folding, indexDir: join(dir.folders.snapshots, 'events') },
-      logOf(log),
-    ),
-  );
-  const letters = await openDeadLetters({ store, version: packageVersion, now: Date.now, log });
-  const fold = opening.use(
-    await startGuardedFold(
-      { nats: engines.nats.options, ...folding },
-      { log: logOf(log), hear: (message) => hear(message), guard: letters, past },
-    ),
-  );
   await fold.calls.waitFor(await store.lastSequence('EVT'));
   const facts = await fold.calls.facts();
   const fresh = facts.workspaceId === null;
@@ -187,22 +222,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
         log,
       }),
     );
-  const projector = opening.use(
-    await startProjectorThread(
-      {
-        nats: engines.nats.options,
-        databaseUrl: engines.postgres.url,
-        keyringUrl: engines.postgres.keyringUrl,
-        fold: fold.connect(),
-      },
-      logOf(log),
-      {
-        onFailure({ code, message }) {
-          if (code !== 'zone-changed') log.error({ code, reason: message }, 'read models stand still');
-        },
-      },
-    ),
-  );
+
+  const projector = await projectorStarting;
 
   const { workspaceId, name } = dir.workspace;
   await ownWorkspace({
@@ -383,6 +404,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     scoring: {
       nats: engines.nats.options,
       pool: jobPool,
+      packRows: pool.packRows,
       async moment(asOf) {
         columns.refresh();
         const [clock, wall] = [serving.clock(), Date.now()];
@@ -505,6 +527,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const close = closeable(http);
   const url = await listen(http, config);
   opening.defer(close);
+  listening.resolve();
   const metricsServer = await listenMetrics(metrics, config.metricsPort);
   opening.defer(() => metricsServer.close());
   const metricsUrl = metricsServer.url;

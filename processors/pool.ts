@@ -8,10 +8,12 @@ import type { Result } from '#domain/result.ts';
 import type { NatsOptions } from '#streams/jetstream/connection.ts';
 import type { Backtest, BacktestPlan, BacktestProgress } from './backtest/backtest.ts';
 import type { Evaluation } from './evaluation/evaluate.ts';
+import type { FeatureReport, FeatureReportPlan } from './evaluation/feature-report.ts';
 import type { EvaluationPlan } from './evaluation/plan.ts';
 import type { ChurnColumn, ChurnColumnsRequest } from './scoring/churn-columns.ts';
 import type { ScoreBase, ScoreProgress, ScoreTotals } from './scoring/score-base.ts';
 import type { ScoreColumns, ScoreHorizons, ScoreInput } from './scoring/score-columns.ts';
+import type { PackedRows } from './scoring/score-parquet.ts';
 import type { ClvTraining, ClvTrainingData } from './training/fit-clv.ts';
 import type { LogisticSumsRequest } from './training/fit-logistic.ts';
 import type { CheckedFit, PurchaseModelName } from './training/fit-purchases.ts';
@@ -63,8 +65,17 @@ export interface Pool extends AsyncDisposable {
     report: TrainingProgress,
     signal: AbortSignal,
   ): Promise<Result<Evaluation, Refusal>>;
+  /** A set of features over the base, on a connection of its own.  @param signal ends the thread at once. */
+  featureReport(
+    nats: NatsOptions,
+    plan: FeatureReportPlan,
+    report: TrainingProgress,
+    signal: AbortSignal,
+  ): Promise<FeatureReport>;
   /** The whole base at a position, over the log, on a connection of its own.  @param signal ends the thread at once. */
   scoreBase(nats: NatsOptions, work: ScoreBase, say: ScoreProgress, signal: AbortSignal): Promise<ScoreTotals>;
+  /** A row group of a Parquet file from lines of scores. */
+  packRows(text: string, identified: boolean): Promise<PackedRows>;
   /** Sums over some chunks of rows; the columns should lie in shared memory. */
   logisticSums(request: LogisticSumsRequest): Promise<Float64Array>;
   readonly threads: number;
@@ -121,8 +132,11 @@ export function createPool(threads = 2, warm = 1): Pool {
       heard((port) => ({ kind: 'backtest', nats, job, judged, report: port }), report, signal),
     evaluate: (nats, plan, report, signal) =>
       heard((port) => ({ kind: 'evaluate', nats, plan, report: port }), report, signal),
+    featureReport: (nats, plan, report, signal) =>
+      heard((port) => ({ kind: 'feature-report', nats, plan, report: port }), report, signal),
     scoreBase: (nats, work, say, signal) =>
       heard((port) => ({ kind: 'score-base', nats, work, report: port }), say, signal),
+    packRows: (text, identified) => run({ kind: 'pack-rows', text, identified }),
     logisticSums: (request) => run({ kind: 'logistic-sums', request }),
     threads,
     get queued() {

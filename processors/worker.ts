@@ -9,11 +9,13 @@ import { silent } from '#streams/jetstream/link.ts';
 import { createJetStreamStore } from '#streams/jetstream/store.ts';
 import { type Backtest, backtest, type CutoffAnswer } from './backtest/backtest.ts';
 import { evaluate } from './evaluation/evaluate.ts';
+import { type FeatureReportPlan, featureReport } from './evaluation/feature-report.ts';
 import type { EvaluationPlan } from './evaluation/plan.ts';
 import { stepBack } from './modest.ts';
 import { type ChurnColumnsRequest, churnColumn } from './scoring/churn-columns.ts';
 import { type ScoreBase, type ScoredPart, scoreBase } from './scoring/score-base.ts';
 import { type ScoreHorizons, type ScoreInput, scoreColumns } from './scoring/score-columns.ts';
+import { packRows } from './scoring/score-parquet.ts';
 import { type ClvTrainingData, fitClv } from './training/fit-clv.ts';
 import type { LogisticSumsRequest } from './training/fit-logistic.ts';
 import { fitPurchases, type PurchaseModelName } from './training/fit-purchases.ts';
@@ -35,7 +37,9 @@ export type PoolTask =
   | { kind: 'train-model'; plan: TrainingPlan; file: string; digest: string; report: MessagePort }
   | { kind: 'backtest'; nats: NatsOptions; job: Backtest; judged: readonly number[]; report: MessagePort }
   | { kind: 'evaluate'; nats: NatsOptions; plan: EvaluationPlan; report: MessagePort }
+  | { kind: 'feature-report'; nats: NatsOptions; plan: FeatureReportPlan; report: MessagePort }
   | { kind: 'score-base'; nats: NatsOptions; work: ScoreBase; report: MessagePort }
+  | { kind: 'pack-rows'; text: string; identified: boolean }
   | { kind: 'logistic-sums'; request: LogisticSumsRequest };
 /** What long work says while it runs. */
 export type WorkMessage =
@@ -67,8 +71,12 @@ export default function run(task: PoolTask): unknown {
       return backtestFromLog(task);
     case 'evaluate':
       return evaluateFromLog(task);
+    case 'feature-report':
+      return reportFromLog(task);
     case 'score-base':
       return scoreFromLog(task);
+    case 'pack-rows':
+      return packRows(task.text, task.identified);
     case 'logistic-sums':
       return chunkSums(task.request.rows, task.request.pass, task.request.from, task.request.to);
   }
@@ -122,6 +130,13 @@ async function evaluateFromLog({ nats, plan, report }: Extract<PoolTask, { kind:
   return evaluated;
 }
 
+async function reportFromLog({ nats, plan, report }: Extract<PoolTask, { kind: 'feature-report' }>) {
+  const told = telling(report);
+  const found = await withLog(nats, (log) => featureReport(log, plan, told));
+  told.end();
+  return found;
+}
+
 async function backtestFromLog({ nats: options, job, judged, report }: Extract<PoolTask, { kind: 'backtest' }>) {
   stepBack();
   const nats = await connectNats(options, { name: 'axiom47 backtest' });
@@ -147,6 +162,7 @@ async function backtestFromLog({ nats: options, job, judged, report }: Extract<P
 }
 
 async function scoreFromLog({ nats: options, work, report }: Extract<PoolTask, { kind: 'score-base' }>) {
+  stepBack();
   const nats = await connectNats(options, { name: 'axiom47 scoring' });
   const told = telling(report);
   try {

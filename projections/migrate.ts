@@ -9,6 +9,7 @@ import { clockAndZone } from './migrations/0003-clock-and-zone.ts';
 import { erasedDocuments } from './migrations/0004-erased-documents.ts';
 import { parkedEvents } from './migrations/0005-parked.ts';
 import { applied } from './migrations/0006-applied.ts';
+import { roomForChanges } from './migrations/0007-room-for-changes.ts';
 
 /** A released entry is never edited and never removed. */
 const migrations: readonly (readonly [name: string, sql: string])[] = [
@@ -18,6 +19,7 @@ const migrations: readonly (readonly [name: string, sql: string])[] = [
   ['0004-erased-documents', erasedDocuments],
   ['0005-parked', parkedEvents],
   ['0006-applied', applied],
+  ['0007-room-for-changes', roomForChanges],
 ];
 const ADVISORY_LOCK = 4_700_001;
 

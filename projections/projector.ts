@@ -40,7 +40,7 @@ export interface ProjectorOptions {
   shadow?: readonly ProjectionName[];
   /** A transaction takes at least this many events when they are there … */
   batchEvents?: number;
-  /** … and waits this long for them. */
+  /** … and those that are there after this long, as soon as the one before is committed: the further behind, the bigger. */
   lingerMs?: number;
   now?: () => number;
   onProgress?: (position: Position) => void;
@@ -54,6 +54,8 @@ export interface Projector extends ProjectorHandlers, AsyncDisposable {
 
 const SYNC_ROWS = 10_000;
 const SYNC_PAUSE_MS = 250;
+/** Forty transactions a second at most: what a transaction costs beside its rows is then a few per cent of a core. */
+const LINGER_MS = 25;
 /** Expired partitions are dropped when this many have come together, or when there is nothing else to do. */
 const DROP_WHEN = 32;
 
@@ -62,7 +64,7 @@ export function startProjector(options: ProjectorOptions): Projector {
   const keeps = (name: ProjectionName) => options.shadow?.includes(name) ?? true;
   const fold = keeps('customers') ? options.fold : undefined;
   const batchEvents = options.batchEvents ?? 10_000;
-  const lingerMs = options.lingerMs ?? 200;
+  const lingerMs = options.lingerMs ?? LINGER_MS;
   const now = options.now ?? Date.now;
   const window = new EventWindow(options.windowDays ?? DEFAULT_WINDOW_DAYS);
   const stopping = new AbortController();
@@ -82,6 +84,7 @@ export function startProjector(options: ProjectorOptions): Projector {
   let batch = new Batch();
   let spare = new Batch();
   let committed: Promise<void> = Promise.resolve();
+  let committing = false;
   let deadline = 0;
   /** First day of the window, as committed. */
   let windowStart = Number.NEGATIVE_INFINITY;
@@ -97,6 +100,12 @@ export function startProjector(options: ProjectorOptions): Projector {
   aborted.catch(() => undefined); // whoever waits for the ledger meanwhile has it
   let hurry: () => void = () => undefined;
   let wakeSync: () => void = () => undefined;
+  /** Set when there may be changed customers, also while others are being written. */
+  let changedSince = false;
+  const wake = () => {
+    changedSince = true;
+    wakeSync();
+  };
 
   function moved(): void {
     if (!opened) return;
@@ -119,8 +128,11 @@ export function startProjector(options: ProjectorOptions): Projector {
     spare = full;
     batch.zone = full.zone;
     batch.windowStart = windowStart;
-    deadline = performance.now() + lingerMs;
-    committed = commit(full);
+    committing = true;
+    committed = commit(full).finally(() => {
+      committing = false;
+      hurry();
+    });
     committed.catch(() => undefined); // whoever flushes or waits next has it
   }
   async function commit(full: Batch): Promise<void> {
@@ -133,8 +145,8 @@ export function startProjector(options: ProjectorOptions): Projector {
     windowStart = start;
     full.clear();
     moved();
-    wakeSync();
-    if (window.expired(windowStart) >= DROP_WHEN) await dropExpired();
+    wake();
+    if (window.expired(windowStart) >= (batch.empty ? 1 : DROP_WHEN)) await dropExpired();
   }
   /** Everything taken so far is in the tables. */
   async function drain(): Promise<void> {
@@ -191,16 +203,18 @@ export function startProjector(options: ProjectorOptions): Projector {
     if (merged > 0) log('info', { events: merged }, 'events that were parked are in the tables now');
   }
 
-  /** The next messages, or undefined when those at hand have waited long enough. */
+  /** How long those at hand may still wait for company, ms; none while others are being committed: they are handed over after those. */
+  function patience(): number | null {
+    if (batch.empty || committing) return null;
+    return waiting.length > 0 ? 0 : Math.max(0, deadline - performance.now());
+  }
+  /** The next messages, or undefined when it is to be looked again whether those at hand have waited long enough. */
   async function nextOrLinger<T>(next: Promise<T>): Promise<T | undefined> {
-    if (batch.empty) {
-      await committed;
-      return next;
-    }
+    const ms = patience();
     let timer: NodeJS.Timeout | undefined;
     const lingered = new Promise<undefined>((resolve) => {
       hurry = () => resolve(undefined);
-      timer = setTimeout(hurry, waiting.length > 0 ? 0 : Math.max(0, deadline - performance.now()));
+      if (ms !== null) timer = setTimeout(hurry, ms);
     });
     try {
       return await Promise.race([next, lingered]);
@@ -251,12 +265,11 @@ export function startProjector(options: ProjectorOptions): Projector {
             await drain();
             return;
           }
+          // Before more is taken: also when there is always more.
+          if (patience() === 0) await flush();
+          if (!committing) await committed; // throws what it ended with
           const result = await nextOrLinger(next);
-          if (result === undefined) {
-            await drain();
-            if (window.expired(windowStart) > 0) await dropExpired();
-            continue;
-          }
+          if (result === undefined) continue;
           if (result.done) break;
           if (batch.empty) deadline = performance.now() + lingerMs;
           const [first, last] = [result.value[0], result.value.at(-1)];
@@ -290,6 +303,7 @@ export function startProjector(options: ProjectorOptions): Projector {
     let committed = position.customers;
     while (!stopping.signal.aborted && position.customers < until) {
       let count = 0;
+      changedSince = false;
       try {
         const answer = await fold.dirtyRows(position.customers, SYNC_ROWS);
         count = answer.rows.sids.length / 16;
@@ -316,7 +330,7 @@ export function startProjector(options: ProjectorOptions): Projector {
         if (stopping.signal.aborted || isFinal(error)) throw error;
         log('warn', { error: (error as Error).message }, 'state of the fold thread not read, trying again');
       }
-      if (count < SYNC_ROWS) {
+      if (count < SYNC_ROWS && !changedSince) {
         await new Promise<void>((resolve) => {
           const timer = setTimeout(resolve, SYNC_PAUSE_MS);
           wakeSync = () => {
@@ -413,7 +427,7 @@ export function startProjector(options: ProjectorOptions): Projector {
         if (stopping.signal.aborted) return reject(new WriterStopped());
         waiting.push({ seq, resolve, reject });
         hurry();
-        wakeSync();
+        wake();
         moved();
       }),
     finish,

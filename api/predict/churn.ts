@@ -1,7 +1,7 @@
 // Churn by the definition a customer belongs to: the classifier trained for it answers its own horizon; another horizon, and a customer without a
 // classifier, goes to the model of the same definition that answers any (BG/NBD, or Cox for contracts); else 422 (facts §9).
 import { type ChurnDefinition, DEFAULT_CHURN, definitionOf } from '#domain/churn-definition.ts';
-import { FEATURES, type FeatureValue, featureRow } from '#domain/churn-features.ts';
+import { CATALOGUE, type FeatureValue, featureRow } from '#domain/churn-features.ts';
 import {
   type ChurnAnswer,
   type ChurnContext,
@@ -40,7 +40,7 @@ const contextOf = (view: LedgerView, moment: Moment): ChurnContext => ({
 const AHEAD_DAYS = 365;
 /** Ledgers read from the fold at once: some tens of µs each, and the fold waits meanwhile. */
 const LEDGERS_AT_ONCE = 250;
-const UNITS = new Map(FEATURES.map(({ name, unit }) => [name, unit]));
+const UNITS = new Map(CATALOGUE.map(({ name, unit }) => [name, unit]));
 
 export function createChurnPredictions(deps: Deps, predictions: Predictions) {
   const { definitionsAt } = predictions;
@@ -210,8 +210,13 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
     /** What the model that answered read of the customer, beside each contribution. */
     valuesOf(moment: Moment, view: LedgerView, modelId: string, contributions: readonly Contribution[]) {
       const model = deps.deployedChurnModels().find(({ id }) => id === modelId)?.model;
-      const read = model?.model === 'churn-cox' ? startRow : featureRow;
-      const row = model ? read(view.entries, moment.day, contextOf(view, moment)) : {};
+      const known = contextOf(view, moment);
+      const row =
+        model === undefined
+          ? {}
+          : model.model === 'churn-cox'
+            ? startRow(view.entries, moment.day, known)
+            : featureRow(view.entries, moment.day, known, model.featureSet.version);
       return contributions.map((each) => ({
         ...each,
         value: row[each.feature] ?? null,

@@ -175,7 +175,11 @@ export function jobRoutes(
         tags: ['jobs'],
         summary: 'The file a job has put out; gzip where it is accepted. Whoever was erased since is not in it',
         request: { params: JobId },
-        responses: { 200: { description: 'text/csv or application/x-ndjson, as the job was asked for' } },
+        responses: {
+          200: {
+            description: 'text/csv, application/x-ndjson or application/vnd.apache.parquet, as the job was asked for',
+          },
+        },
       }),
       async (c) => {
         const job = jobOf(c.req.valid('param').id);

@@ -8,9 +8,10 @@ import { DAYS_PER_MONTH } from './duration.ts';
 import type { TimeUnit } from './fit.ts';
 import * as future from './future-purchases.ts';
 import { expectedSpend, type GammaGammaParams } from './gamma-gamma.ts';
-import { type Discounting, discountedPurchases } from './lifetime-value.ts';
+import { type Discounting, discountedPurchases, discountPeriods } from './lifetime-value.ts';
 import * as mbgNbd from './mbg-nbd.ts';
 import * as paretoNbd from './pareto-nbd.ts';
+import { createSharedExpectations, type SharedExpectations } from './shared-expectations.ts';
 import { spendDistribution } from './spend-distribution.ts';
 
 /** Covariance of the ln-parameters of each part, in the order of its parameters: what a fit's uncertainty is told by. */
@@ -163,6 +164,20 @@ export function predictChurn(
   customer: CustomerHistory,
   horizonDays: number,
 ): Result<ChurnPrediction, Refusal> {
+  const chance = chanceOfChurn(model, customer, horizonDays);
+  if (!chance.ok) return chance;
+  const t = horizonDays / DAYS_PER_UNIT[model.unit];
+  return ok({ ...chance.value, expectedPurchases: future.expectedFuture(posteriorOf(model, customer), t) });
+}
+
+/** What `predictChurn` answers, without the purchases expected. */
+export type ChurnChance = Omit<ChurnPrediction, 'expectedPurchases'>;
+
+export function chanceOfChurn(
+  model: ClvModel,
+  customer: CustomerHistory,
+  horizonDays: number,
+): Result<ChurnChance, Refusal> {
   const guard = applicable(model, customer, horizonDays, 'churn');
   if (!guard.ok) return { ok: false, reason: guard };
   const state = posteriorOf(model, customer);
@@ -173,7 +188,6 @@ export function predictChurn(
     pPurchase: future.probabilityOfPurchase(state, t),
     pAlive: state.pAlive,
     logOddsDead: Number.isFinite(state.logOddsDead) ? state.logOddsDead : null,
-    expectedPurchases: future.expectedFuture(state, t),
     horizonDays,
     band: churnBand(pChurn),
   });
@@ -220,14 +234,25 @@ function clvHorizon({ months, horizonDays }: ClvOptions): { months: number; days
   return { months: inMonths, days: horizonDays ?? inMonths * DAYS_PER_MONTH };
 }
 
+/** Of one model and question, for many customers: `expectClv` takes it. Null where the question has no answer. */
+export function sharedExpectations({ unit }: ClvModel, options: ClvOptions): SharedExpectations | null {
+  const { discountMonthly = 0.01, discounting = 'month-end' } = options;
+  const t = clvHorizon(options).days / DAYS_PER_UNIT[unit];
+  const periods = discountPeriods(t, DAYS_PER_MONTH / DAYS_PER_UNIT[unit], discountMonthly, discounting);
+  return periods && createSharedExpectations(t, periods);
+}
+
 /**
- * The closed-form part of `predictClv`, digit for digit, without quantiles: for whole bases. Cost about 4 µs over twelve months. A horizon
- * over which the distribution has too many counts to be written out has an expectation still, so that is no refusal here.
+ * The closed-form part of `predictClv`, digit for digit, without quantiles: for whole bases. Cost about 4 µs over twelve months, a tenth of it with
+ * `shared`. A horizon over which the distribution has too many counts to be written out has an expectation still, so that is no refusal here.
+ *
+ * @param shared of this very model and question: what others of the same x and T need not compute again.
  */
 export function expectClv(
   model: ClvModel,
   customer: CustomerHistory,
   options: ClvOptions = {},
+  shared: SharedExpectations | null = null,
 ): Result<ClvExpectation, Refusal> {
   const { discountMonthly = 0.01, discounting = 'month-end' } = options;
   const perUnit = DAYS_PER_UNIT[model.unit];
@@ -240,9 +265,13 @@ export function expectClv(
   const t = days / perUnit;
   const moneyCount = moneyDays(customer);
   const perPurchase = expectedSpend(model.gammaGamma!, moneyCount, moneyCount > 0 ? customer.monetaryValue! : 0)!;
-  const purchases = future.expectedFuture(state, t);
+  const { frequency: x, T } = customer;
+  const purchases = shared ? shared.purchases(state, x, T) : future.expectedFuture(state, t);
+  const discounted = shared
+    ? shared.discounted(state, x, T)
+    : discountedPurchases(state, t, DAYS_PER_MONTH / perUnit, discountMonthly, discounting);
   return ok({
-    clvMean: perPurchase * discountedPurchases(state, t, DAYS_PER_MONTH / perUnit, discountMonthly, discounting),
+    clvMean: perPurchase * discounted,
     expectedPurchases: purchases,
     expectedSpendPerPurchase: perPurchase,
     expectedSpend: perPurchase * purchases,
@@ -259,8 +288,9 @@ export function predictClv(
   model: ClvModel,
   customer: CustomerHistory,
   options: ClvOptions = {},
+  shared: SharedExpectations | null = null,
 ): Result<ClvPrediction, Refusal> {
-  const expected = expectClv(model, customer, options);
+  const expected = expectClv(model, customer, options, shared);
   if (!expected.ok) return expected;
   const state = posteriorOf(model, customer);
   const t = expected.value.horizonDays / DAYS_PER_UNIT[model.unit];

@@ -71,15 +71,18 @@ const KEEPS_DIGITS = 3000;
  * @param t horizon ≥ 0 in the model's unit.
  * @returns exactly 0 at t = 0; NaN outside the domain. Cost ≈ ln(1e-16)/ln z terms of one division.
  */
-export function expectedFuture(state: Posterior, t: number): number {
-  const { pAlive, shape, rate } = state;
-  if (t === 0) return 0 * pAlive;
+export const expectedFuture = (state: Posterior, t: number): number => state.pAlive * expectedOfAlive(state, t);
+
+/** The same for a customer known to be alive: it says nothing of when they were last seen, so all of one x and T share it. */
+export function expectedOfAlive(state: Posterior, t: number): number {
+  const { shape, rate } = state;
+  if (t === 0) return 0;
   if (!(t > 0 && t < Number.POSITIVE_INFINITY && rate > 0)) return Number.NaN;
-  if (state.leaves === 'any-time') return pAlive * expectedWhileAlive(state, t);
+  if (state.leaves === 'any-time') return expectedWhileAlive(state, t);
   const { a, b } = state;
   const z = t / (rate + t);
   const alive = z > SERIES_REACH ? Number.NaN : expectedBySeries(shape, rate, a, b, t, z);
-  return pAlive * (Number.isNaN(alive) ? expectedByQuadrature(shape, rate, a, b, t) : alive);
+  return Number.isNaN(alive) ? expectedByQuadrature(shape, rate, a, b, t) : alive;
 }
 
 /** The series for an alive customer; NaN where its terms are too many, overflow, or cancel to fewer than about 12 digits (r ≫ a + b, or a ≫ 1 ≫ r). */

@@ -5,7 +5,7 @@
 import { powerDecay } from '../numerics/power-decay.ts';
 import type { BetaGeometricParams } from './beta-geometric-likelihood.ts';
 import {
-  type ChurnPrediction,
+  type ChurnChance,
   type ClvModel,
   type ClvPrediction,
   type CustomerHistory,
@@ -46,7 +46,7 @@ const gradient = new Float64Array(4);
  * @param churn what `predictChurn` answered for the same customer.
  * @returns null for a model without a covariance. Cost: BG/NBD 0.2 µs, Pareto/NBD about 5 µs.
  */
-export function churnInterval(model: ClvModel, customer: CustomerHistory, churn: ChurnPrediction): Interval | null {
+export function churnInterval(model: ClvModel, customer: CustomerHistory, churn: ChurnChance): Interval | null {
   const covariance = model.covariance?.purchases;
   if (covariance === undefined) return null;
   const days = DAYS_PER_UNIT[model.unit];

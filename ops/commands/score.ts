@@ -17,14 +17,14 @@ export const score: Command = {
   name: 'score',
   summary: 'score everybody at one position of the log into a file; who moved band and why',
   help: `
-axiom47 score --out FILE [--format csv|ndjson] [--model NAME@VERSION] [--as-of SEQ|DATE] [--horizon 90d] [--months N]
+axiom47 score --out FILE [--format csv|ndjson|parquet] [--model NAME@VERSION] [--as-of SEQ|DATE] [--horizon 90d] [--months N]
   [--discount RATE] [--no-quantiles] [--identified] [--delta | --against JOB] [--json] [--data-dir DIR]
 axiom47 score --dry-run […]
 
 Every customer is scored at ONE position of the log by the models in force there (or with --model in the place of its like): the digits
 are those of \`axiom47 predict\` for that position. A line: ref (or customer_id with --identified), p_churn with its interval, p_alive, expected
 purchases, clv_mean, p05, p50, p95, band, model, as_of and the score's id; who cannot be scored stands there with the reason. Who was erased does not.
-FILE ending in .gz is packed. The job outlives this command; a server that ends meanwhile goes on with it where it was.
+The end of FILE says the format (.ndjson, .parquet, else CSV) when --format does not; one ending in .gz is packed. The job outlives this command; a server that ends meanwhile goes on with it where it was.
 
 --delta: only who has changed since the last scoring of the same models, horizon and discount (--against JOB: since that one), and a report of who
 moved band and why: each move is split into the clock, the customer's own events, and the model, in that order; the parts sum exactly.
@@ -33,6 +33,7 @@ moved band and why: each move is split into the clock, the customer's own events
 
 Example: axiom47 score --out scores.csv
 Example: axiom47 score --out scores.ndjson.gz --format ndjson --as-of 2026-01-31 --months 6
+Example: axiom47 score --out scores.parquet --identified
 Example: axiom47 score --out moved.csv --delta
 `,
   async run(argv, io) {
@@ -52,7 +53,8 @@ Example: axiom47 score --out moved.csv --delta
     });
     if (positionals.length > 0) throw new UsageError(`score takes options only, not ${positionals[0]}`);
     const { out, model, against, identified, 'dry-run': dry } = values;
-    const format = values.format ?? (/\.ndjson(\.gz)?$/.test(out ?? '') ? 'ndjson' : 'csv');
+    const named = /\.(ndjson|parquet)(\.gz)?$/.exec(out ?? '')?.[1];
+    const format = values.format ?? named ?? 'csv';
     if (!SCORE_FORMATS.some((each) => each === format))
       throw new UsageError(`--format ${format}: one of ${SCORE_FORMATS.join(', ')}`);
     if (out === undefined && !dry)

@@ -1,5 +1,5 @@
 // Small files that must be whole or absent after a power cut: written beside, fsynced, moved into place, directory fsynced.
-import { closeSync, fsyncSync, linkSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, linkSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { errorCode } from './engine-error.ts';
 
@@ -13,6 +13,16 @@ export function replaceFile(path: string, text: string, mode: number): void {
     throw error;
   }
   syncDirectory(dirname(path));
+}
+
+/** For what every start writes anew: one that says so already is left as it is, and its disk alone. */
+export function keepFile(path: string, text: string, mode: number): void {
+  try {
+    if (readFileSync(path, 'utf8') === text) return;
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+  }
+  replaceFile(path, text, mode);
 }
 
 /** Makes the file; false when one is there already, which is left as it is. */

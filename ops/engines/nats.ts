@@ -8,7 +8,7 @@ import type { Logger } from 'pino';
 import { connectNats, type NatsOptions } from '#streams/jetstream/connection.ts';
 import type { DataDir } from '../data-dir.ts';
 import { type Child, type EngineState, readLog, spawnChild, supervise } from './child.ts';
-import { replaceFile } from './durable-file.ts';
+import { keepFile } from './durable-file.ts';
 import { EngineError, reasonOf } from './engine-error.ts';
 import { type NatsBinary, noteIfOld, resolveNatsServer } from './nats-binary.ts';
 import { openExternalNats, SYSTEM_INBOX } from './nats-external.ts';
@@ -81,7 +81,7 @@ async function startEmbedded(
     const text =
       renderConfig({ port, serverName, maxFileBytes: Math.floor(blocks * bsize * 0.9) }) +
       renderUsers(systemKey, readSourceUsers(sourcesFile));
-    replaceFile(join(home, 'server.conf'), text, 0o600);
+    keepFile(join(home, 'server.conf'), text, 0o600);
   };
   const start = async (): Promise<Child> => {
     writeConfig();

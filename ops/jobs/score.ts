@@ -12,6 +12,7 @@ import { MOVE_ORDER, type Moves, mergeMoves } from '#processors/scoring/moves.ts
 import { headMember, type PartReport, type ScoreBase, type ScoredPart } from '#processors/scoring/score-base.ts';
 import type { ScoreAsked } from '#processors/scoring/score-customer.ts';
 import { SCORE_FORMATS, type ScoreFormat } from '#processors/scoring/score-file.ts';
+import { parquetOf } from '#processors/scoring/score-parquet.ts';
 import type { LedgerOptions } from '#projections/memory/ledger.ts';
 import type { NatsOptions } from '#streams/jetstream/connection.ts';
 import type { JobOfKind } from './catalogue.ts';
@@ -22,6 +23,8 @@ export interface ScoreDeps extends QuestionDeps {
   /** Travels to a thread of the pool; may hold a secret. */
   nats: NatsOptions;
   pool: Pick<Pool, 'scoreBase'>;
+  /** Of a pool that waits for no job. */
+  packRows: Pool['packRows'];
   /** About how many customers there are. */
   customers(): number;
   /** Of score ids. */
@@ -47,6 +50,9 @@ const partsFor = (customers: number): number =>
   );
 /** Of a dry run: rates are measured on so many. */
 const SAMPLE = 5_000;
+
+/** IANA, 2024. */
+const PARQUET = 'application/vnd.apache.parquet';
 
 const body = z.strictObject({
   model: z
@@ -136,7 +142,16 @@ export const scoreJob = (deps: ScoreDeps): JobOfKind => ({
   },
   file(value) {
     const { file, format, identified } = value as ScoreResult;
-    return file && { name: file.name, format, identified, open: () => deps.exports.read(file) };
+    if (file === null) return null;
+    const stored = { identified, open: () => deps.exports.read(file) };
+    const name = file.name.replace(/\.gz$/, '');
+    if (format !== 'parquet') return { ...stored, name, format };
+    return {
+      ...stored,
+      name: name.replace(/\.ndjson$/, '.parquet'),
+      format: 'ndjson',
+      as: { type: PARQUET, of: (lines) => parquetOf(lines, identified, deps.packRows) },
+    };
   },
   async run(job) {
     const params = body.parse(job.params);
@@ -283,7 +298,12 @@ async function scoreParts(deps: ScoreDeps, job: JobRun, work: ScoreBase): Promis
 async function joined({ exports }: ScoreDeps, job: JobRun, format: ScoreFormat, parts: number): Promise<ExportedFile> {
   let file = job.steps.get('file') as ExportedFile | undefined;
   if (file === undefined) {
-    file = await exports.join(job.id, `scores-${job.id}.${format}.gz`, headMember(format), parts);
+    file = await exports.join(
+      job.id,
+      `scores-${job.id}.${format === 'parquet' ? 'ndjson' : format}.gz`,
+      headMember(format),
+      parts,
+    );
     await job.finishStep('file', file);
   }
   await exports.removeParts(job.id);

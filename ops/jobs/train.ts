@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { canonicalJson } from '#domain/canonical-json.ts';
 import { CHURN_KINDS, type ChurnDefinition, DEFAULT_CHURN } from '#domain/churn-definition.ts';
+import { FEATURE_SET, FEATURE_SETS, featureSet } from '#domain/churn-features.ts';
 import { dateOf } from '#domain/models/cutoffs.ts';
 import type { Diagnostic } from '#domain/models/fit.ts';
 import { ok, type Result } from '#domain/result.ts';
@@ -64,6 +65,13 @@ const body = z
       .default(47)
       .describe('churn-logistic: of who learns, who calibrates, who judges'),
     without: z.array(z.string().min(1).max(200)).max(50).default([]).describe('Features the model must not know'),
+    feature_set: z
+      .int()
+      .min(1)
+      .optional()
+      .describe(
+        'Churn models: version of the set of features (GET /api/features); 1 unless told, 2 knows more of each customer',
+      ),
     deploy: z.boolean().default(false),
     dry_run: z
       .boolean()
@@ -179,6 +187,12 @@ function planOf(
       'unknown-definition',
       'there is no contractual definition of churn; say what it means: axiom47 churn define contractual --horizon 30d',
     );
+  const set = featureSet(params.feature_set ?? FEATURE_SET.version);
+  if (set === null)
+    return refusal(
+      'unknown-feature-set',
+      `there is no feature set ${FEATURE_SET.name}@${params.feature_set}; there ${FEATURE_SETS.length === 1 ? 'is' : 'are'} ${FEATURE_SETS.map(({ name, version }) => `${name}@${version}`).join(', ')} (GET /api/features)`,
+    );
   const horizonDays = params.horizon_days ?? inForce.horizonDays;
   if (params.deploy && horizonDays !== inForce.horizonDays)
     return refusal(
@@ -191,6 +205,7 @@ function planOf(
     cutoffs: params.cutoffs,
     latenessDays: params.lateness_days ?? null,
     seed: params.seed,
+    featureSet: set.version,
     without: params.without,
     seq,
     today,

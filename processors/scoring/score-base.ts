@@ -16,9 +16,9 @@ import { addGone, addMove, addNew, type Moves, noMoves, type Scored } from './mo
 import {
   type CustomerOnDay,
   type CustomerScore,
+  createCustomerScorer,
   type ScoreAsked,
   type ScorePlan,
-  scoreCustomer,
 } from './score-customer.ts';
 import { createLines, headOf, type ScoreFormat } from './score-file.ts';
 
@@ -108,6 +108,9 @@ export async function scoreBase(store: Store, work: ScoreBase, say: ScoreProgres
   }
   const total = members.reduce((sum, list) => sum + list.length, 0);
   const lineOf = createLines(work.format, now, work.asked, now.plan.clv, createScoreIds(work.signingKey).sign);
+  const scoreNow = createCustomerScorer(now.plan, work.asked);
+  // What they did alone, by the models of before, today; a base without quantiles is enough for it.
+  const scoreByBefore = before && createCustomerScorer(before.plan, { ...work.asked, quantiles: false });
   const scoring = performance.now();
   let reached = 0;
   for (const [part, list] of members.entries()) {
@@ -126,7 +129,7 @@ export async function scoreBase(store: Store, work: ScoreBase, say: ScoreProgres
     for (const { sid, hex, row } of list) {
       const customer = people.on(row, now.day);
       if (customer === null) continue;
-      const score = scoreCustomer(now.plan, work.asked, customer);
+      const score = scoreNow(customer);
       report.customers++;
       tally(report, score);
       const old = known.get(hex);
@@ -153,8 +156,7 @@ export async function scoreBase(store: Store, work: ScoreBase, say: ScoreProgres
       addNew(moves, after);
       return true;
     }
-    // What they did alone, by the models of before, today; a base without quantiles is enough for it.
-    const events = scoreCustomer(before!.plan, { ...work.asked, quantiles: false }, customer);
+    const events = scoreByBefore!(customer);
     addMove(moves, () => `sid:${hex}`, { before: old.before, clock: old.clock, events, after });
     const same = (a: Scored, b: Scored) => a.pChurn === b.pChurn && a.clvMean === b.clvMean && a.band === b.band;
     return (
@@ -175,7 +177,7 @@ interface Before {
 
 /** By part: who was scored before, and what they would be today had nothing happened. */
 function beforeOf(ledger: Ledger, work: ScoreBase, { plan, day }: BaseMoment): Map<string, Before>[] {
-  const asked = { ...work.asked, quantiles: false };
+  const score = createCustomerScorer(plan, { ...work.asked, quantiles: false });
   const found = Array.from({ length: work.parts }, () => new Map<string, Before>());
   const people = createPeople(ledger);
   const only = ({ pChurn, clvMean, band }: CustomerScore): Scored => ({ pChurn, clvMean, band });
@@ -184,8 +186,8 @@ function beforeOf(ledger: Ledger, work: ScoreBase, { plan, day }: BaseMoment): M
     if (then === null) continue;
     const sid = people.sidOf(row);
     const { seq } = then.history;
-    const before = only(scoreCustomer(plan, asked, then));
-    const clock = work.now.day === day ? before : only(scoreCustomer(plan, asked, people.on(row, work.now.day)!));
+    const before = only(score(then));
+    const clock = work.now.day === day ? before : only(score(people.on(row, work.now.day)!));
     found[partOf(sid, work.parts)]!.set(hexOf(sid), { seq, before, clock });
   }
   return found;

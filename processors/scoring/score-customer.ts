@@ -7,12 +7,15 @@ import {
   type ChurnBand,
   type ClvModel,
   type ClvOptions,
+  type CustomerHistory,
+  chanceOfChurn,
   churnBand,
   expectClv,
-  predictChurn,
   predictClv,
+  sharedExpectations,
 } from '#domain/models/clv-model.ts';
 import { churnInterval } from '#domain/models/parameter-uncertainty.ts';
+import type { SharedExpectations } from '#domain/models/shared-expectations.ts';
 import type { Rates } from '#domain/rates.ts';
 import { COLUMN_FLAG } from '#projections/memory/columns.ts';
 import { type History, toCustomer } from '#projections/memory/history.ts';
@@ -89,55 +92,56 @@ const UNANSWERED: CustomerScore = {
   reason: null,
   valueReason: null,
 };
-const finite = (...values: (number | null)[]): boolean =>
-  values.every((value) => value === null || Number.isFinite(value));
+const NO_QUANTILES = [null, null, null] as const;
+const finite = (value: number | null): boolean => value === null || Number.isFinite(value);
 
-export function scoreCustomer(plan: ScorePlan, asked: ScoreAsked, customer: CustomerOnDay): CustomerScore {
-  const score = { ...UNANSWERED };
-  const { history, day, scale } = customer;
+/** @returns a function of one customer at a time: what they share is computed once. */
+export function createCustomerScorer(plan: ScorePlan, asked: ScoreAsked): (customer: CustomerOnDay) => CustomerScore {
   const contracts = plan.definitions.some(({ kind }) => kind === 'contractual');
-  const bought = toCustomer(history, day, scale, contracts);
-  scoreChurn(plan, asked, customer, bought, score);
-  if (plan.clv === null) {
-    score.valueReason = 'no-model';
-    return score;
-  }
-  const { model } = plan.clv;
   const options = { ...asked.value, discountMonthly: asked.discountMonthly };
-  if (!asked.quantiles) {
-    const value = expectClv(model, bought, options);
-    if (!value.ok) score.valueReason = value.reason.reason;
-    else if (!finite(value.value.clvMean, value.value.expectedPurchases)) score.valueReason = 'out-of-range';
-    else {
-      score.clvMean = value.value.clvMean;
-      score.expectedPurchases = value.value.expectedPurchases;
-    }
+  const shared = plan.clv && sharedExpectations(plan.clv.model, options);
+  return (customer) => {
+    const score = { ...UNANSWERED };
+    const bought = toCustomer(customer.history, customer.day, customer.scale, contracts);
+    scoreChurn(plan, asked, customer, bought, score);
+    if (plan.clv === null) score.valueReason = 'no-model';
+    else scoreValue(plan.clv.model, bought, options, asked.quantiles, shared, score);
     return score;
-  }
-  const value = predictClv(model, bought, options);
+  };
+}
+
+function scoreValue(
+  model: ClvModel,
+  bought: CustomerHistory,
+  options: ClvOptions,
+  quantiles: boolean,
+  shared: SharedExpectations | null,
+  score: CustomerScore,
+): void {
+  const value = quantiles ? predictClv(model, bought, options, shared) : expectClv(model, bought, options, shared);
   if (!value.ok) {
     score.valueReason = value.reason.reason;
-    return score;
+    return;
   }
-  const { clvMean, expectedPurchases, quantiles } = value.value;
-  const [p05, p50, p95] = quantiles as [number, number, number];
-  if (!finite(clvMean, expectedPurchases, p05, p50, p95)) {
+  const { clvMean, expectedPurchases } = value.value;
+  const [p05, p50, p95] =
+    'quantiles' in value.value ? (value.value.quantiles as [number, number, number]) : NO_QUANTILES;
+  if (!(finite(clvMean) && finite(expectedPurchases) && finite(p05) && finite(p50) && finite(p95))) {
     score.valueReason = 'out-of-range';
-    return score;
+    return;
   }
   score.clvMean = clvMean;
   score.expectedPurchases = expectedPurchases;
   score.clvP05 = p05;
   score.clvP50 = p50;
   score.clvP95 = p95;
-  return score;
 }
 
 function scoreChurn(
   plan: ScorePlan,
   { horizonDays }: ScoreAsked,
   { history, entries, day, rates }: CustomerOnDay,
-  bought: ReturnType<typeof toCustomer>,
+  bought: CustomerHistory,
   score: CustomerScore,
 ): void {
   const reads = plan.churn.length > 0 || plan.definitions.some(({ kind }) => kind === 'contractual');
@@ -170,7 +174,7 @@ function scoreChurn(
     score.reason = classifier ? 'horizon-not-served' : 'no-model';
     return;
   }
-  const answer = predictChurn(plan.clv.model, bought, horizonDays ?? definition.horizonDays);
+  const answer = chanceOfChurn(plan.clv.model, bought, horizonDays ?? definition.horizonDays);
   if (!answer.ok) {
     score.reason = answer.reason.reason;
     return;
@@ -186,7 +190,8 @@ function put(
   { id, digest }: PlannedModel<unknown>,
   answer: Pick<CustomerScore, 'pChurn' | 'pAlive' | 'lower' | 'upper' | 'horizonDays' | 'band'>,
 ): void {
-  if (!finite(answer.pChurn, answer.pAlive, answer.lower, answer.upper)) {
+  const { pChurn, pAlive, lower, upper } = answer;
+  if (!(finite(pChurn) && finite(pAlive) && finite(lower) && finite(upper))) {
     score.reason = 'out-of-range';
     return;
   }

@@ -3,7 +3,8 @@
 import type { ScoreCoordinates } from '#streams/keyring/score-id.ts';
 import type { CustomerScore, ScoreAsked } from './score-customer.ts';
 
-export const SCORE_FORMATS = ['csv', 'ndjson'] as const;
+/** parquet lies on disk as ndjson: its names and its erased are put in and left out when it is read out (score-parquet.ts). */
+export const SCORE_FORMATS = ['csv', 'ndjson', 'parquet'] as const;
 export type ScoreFormat = (typeof SCORE_FORMATS)[number];
 
 /** What every line of a file shares. */
@@ -14,7 +15,7 @@ export interface ScoreMoment {
   clock: 'log' | 'wall';
 }
 
-const COLUMNS = [
+export const COLUMNS = [
   'p_churn',
   'p_alive',
   'lower',

@@ -1,12 +1,18 @@
-// Columns are a cache of `features(ledger, all days)`: computed anew for every row that a batch has changed, never accumulated.
+// Columns are a cache of `features(ledger, all days)`, written for every row that a batch has changed: computed anew from all entries, or, when
+// nothing but later orders came, from the columns and those orders: sums of integers, so to the bit the same.
 import { createDocuments, LAST_DAY, NO_DAY } from '#domain/documents.ts';
-import { countPurchases, createPurchases } from '#domain/purchases.ts';
+import { countPurchases, createPurchases, type Money } from '#domain/purchases.ts';
 import type { FoldState } from './columns.ts';
 import type { SourceCoverage } from './coverage.ts';
 import type { EntryStore } from './entry-store.ts';
-import { SUBSCRIPTION } from './record-layout.ts';
+import { DOCUMENT, SUBSCRIPTION } from './record-layout.ts';
 import { COLUMN_FLAG, CONTROL, MARK, packCurrency, ROW_SHIFT, WORD } from './row-layout.ts';
 import type { Stale, Workspace } from './workspace.ts';
+
+/** In place of a chain: the row is computed from all its entries. */
+const ALL = -1;
+/** More orders at once than this are read with all the others. */
+const MOST_ADDED = 64;
 
 export class ColumnWriter {
   readonly #store: EntryStore;
@@ -16,7 +22,10 @@ export class ColumnWriter {
   readonly #refunds = createDocuments(16);
   readonly #purchases = createPurchases();
   #dirty = new Int32Array(1024);
+  /** By place in `#dirty`: the chain of orders that the row's columns are of, when only orders were added to it since; else ALL. */
+  #known = new Int32Array(1024);
   #count = 0;
+  readonly #added = new Int32Array(MOST_ADDED);
   readonly #held: (row: number) => boolean;
 
   /** @param held is the customer of this row parked? */
@@ -34,19 +43,32 @@ export class ColumnWriter {
 
   /** The row's ledger changed at position `seq`. */
   mark(row: number, seq: number): void {
+    this.#known[this.#touch(row, seq, ALL)] = ALL;
+  }
+
+  /** An order was put at the head of the row's chain, which was `before`; nothing else changed. */
+  added(row: number, seq: number, before: number): void {
+    this.#touch(row, seq, before);
+  }
+
+  /** The row's place among the changed ones. */
+  #touch(row: number, seq: number, known: number): number {
     const { rows } = this.#store;
     rows.touch(row);
     const b = row << ROW_SHIFT;
     rows.doubles[(b + WORD.changeSeq) >>> 1] = seq;
     rows.toNewest(row);
-    if (rows.words[b + WORD.dirty] !== 0) return;
+    const place = rows.words[b + WORD.dirty]!;
+    if (place !== 0) return place - 1;
     if (this.#count === this.#dirty.length) {
-      const wider = new Int32Array(this.#count * 2);
-      wider.set(this.#dirty);
-      this.#dirty = wider;
+      this.#dirty = wider(this.#dirty);
+      this.#known = wider(this.#known);
     }
-    this.#dirty[this.#count++] = row;
+    const i = this.#count++;
+    this.#dirty[i] = row;
+    this.#known[i] = known;
     rows.words[b + WORD.dirty] = this.#count;
+    return i;
   }
 
   /** A fact has changed how columns are computed: their rows count as changed at its position. */
@@ -59,7 +81,8 @@ export class ColumnWriter {
 
   flush(state: FoldState): number {
     const count = this.#count;
-    for (let i = 0; i < count; i++) this.#write(this.#dirty[i]!);
+    const money = this.#money();
+    for (let i = 0; i < count; i++) this.#write(this.#dirty[i]!, this.#known[i]!, money);
     this.#count = 0;
     const { control, stateDoubles } = this.#store.rows;
     Atomics.add(control, CONTROL.lock, 1);
@@ -75,12 +98,12 @@ export class ColumnWriter {
     return count;
   }
 
-  #write(row: number): void {
+  #write(row: number, known: number, money: Money): void {
     const { rows } = this.#store;
     const marks = rows.get(row, WORD.marks);
     const linked = rows.get(row, WORD.parent) !== 0;
     const erased = (marks & MARK.erased) !== 0;
-    const changeDay = this.#read(row);
+    const changeDay = this.#extend(row, known, money) ?? this.#read(row, money);
     const p = this.#purchases;
     let flags = 0;
     if (erased) flags |= COLUMN_FLAG.erased;
@@ -90,9 +113,10 @@ export class ColumnWriter {
     if (rows.get(row, WORD.subscriptionHead) !== 0) flags |= COLUMN_FLAG.subscriber;
     if (this.#held(row)) flags |= COLUMN_FLAG.parked;
     if (p.firstDay !== NO_DAY && p.firstDay < this.#coverage.newFrom(marks)) flags |= COLUMN_FLAG.leftTruncated;
-    const { reporting } = this.#money();
     const currency =
-      p.currency === reporting ? this.#workspace.facts.reportingCurrency : this.#store.currencies.list[p.currency]!;
+      p.currency === money.reporting
+        ? this.#workspace.facts.reportingCurrency
+        : this.#store.currencies.list[p.currency]!;
     rows.touch(row);
     const b = row << ROW_SHIFT;
     const { words, doubles } = rows;
@@ -114,13 +138,76 @@ export class ColumnWriter {
 
   #foreign = false;
 
-  #money() {
+  #money(): Money {
     const reporting = this.#store.currencies.code(this.#workspace.facts.reportingCurrency);
     return { rates: this.#workspace.rates, currencies: this.#store.currencies.list, reporting };
   }
 
+  /**
+   * Purchases of all days into `#purchases`, from the row's columns and the orders before `known` in its chain; returns the largest day of any
+   * entry. Null when that is not all there is to it: refunds, other currencies, an order of an earlier day, or of the last one, whose sum the
+   * columns do not have.
+   */
+  #extend(row: number, known: number, money: Money): number | null {
+    const { rows, orders } = this.#store;
+    if (known === ALL || rows.get(row, WORD.refundHead) !== 0) return null;
+    const flags = rows.get(row, WORD.currencyAndFlags) >>> 24;
+    if ((flags & COLUMN_FLAG.noRate) !== 0 || (rows.get(row, WORD.marks) & MARK.foreignMoney) !== 0) return null;
+    let n = 0;
+    for (let next = rows.get(row, WORD.orderHead); next !== known; next = orders.next(next - 1)) {
+      if (next === 0 || n === MOST_ADDED) return null;
+      this.#added[n++] = next - 1;
+    }
+    const p = this.#purchases;
+    let firstDay = rows.get(row, WORD.firstDay);
+    let lastDay = rows.get(row, WORD.lastDay);
+    let days = firstDay === NO_DAY ? 0 : rows.get(row, WORD.frequency) + 1;
+    let moneyDays = rows.get(row, WORD.moneyDays);
+    let moneyMinor = rows.getDouble(row, WORD.moneyMinor);
+    let netMinor = rows.getDouble(row, WORD.netMinor);
+    /** Of the last day; of one that was there before nobody knows. */
+    let today = Number.NaN;
+    // The newest is at the head.
+    for (let i = n - 1; i >= 0; i--) {
+      const record = this.#added[i]!;
+      const dayAndCurrency = orders.word(record, DOCUMENT.dayAndCurrency);
+      const day = dayAndCurrency >> 8;
+      const minor = orders.double(record, DOCUMENT.minor);
+      const hasMoney = !Number.isNaN(minor);
+      if (hasMoney && ((dayAndCurrency & 255) !== money.reporting || minor < 0)) return null;
+      const amount = hasMoney ? minor : 0;
+      if (days === 0 || day > lastDay) {
+        if (days === 0) firstDay = day;
+        lastDay = day;
+        days++;
+        today = 0;
+      } else if (day < lastDay) return null;
+      if (amount > 0) {
+        if (days > 1) {
+          if (Number.isNaN(today)) return null;
+          if (today === 0) moneyDays++;
+          moneyMinor += amount;
+        }
+        today += amount;
+        netMinor += amount;
+      }
+    }
+    if (netMinor > Number.MAX_SAFE_INTEGER) return null;
+    p.firstDay = firstDay;
+    p.lastDay = lastDay;
+    p.days = days;
+    p.orders = rows.get(row, WORD.orders) + n;
+    p.moneyDays = moneyDays;
+    p.moneyMinor = moneyMinor;
+    p.netMinor = netMinor;
+    p.currency = money.reporting;
+    p.noRate = false;
+    this.#foreign = false;
+    return Math.max(rows.get(row, WORD.changeDay), lastDay);
+  }
+
   /** Purchases of all days into `#purchases`; returns the largest day of any entry. */
-  #read(row: number): number {
+  #read(row: number, money: Money): number {
     const store = this.#store;
     const { rows, activities, subscriptions, properties } = store;
     let last = store.readDocuments(store.orders, WORD.orderHead, row, this.#orders, NO_DAY);
@@ -133,7 +220,6 @@ export class ColumnWriter {
       const k1 = properties.word(next - 1, 2);
       if (k1 !== 0) last = Math.max(last, (k1 - 1) / 2);
     }
-    const money = this.#money();
     this.#foreign = false;
     for (const documents of [this.#orders, this.#refunds])
       for (let i = 0; i < documents.count; i++)
@@ -141,4 +227,10 @@ export class ColumnWriter {
     countPurchases(this.#orders, this.#refunds, LAST_DAY, money, this.#purchases);
     return last;
   }
+}
+
+function wider(list: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+  const wide = new Int32Array(list.length * 2);
+  wide.set(list);
+  return wide;
 }

@@ -43,6 +43,8 @@ export class EntryStore {
   changed = false;
   replacedMinor = Number.NaN;
   replacedCurrency = 0;
+  /** The row's chain before the last `putDocument` put a new record at its head; −1 when it did not. */
+  chainBefore = -1;
 
   /** The words of the row that an event may change, as they were at `begin`. */
   readonly #before = new Int32Array(UNDONE.length);
@@ -92,12 +94,15 @@ export class EntryStore {
   ): number {
     const record = pool.find(row, k0, k1);
     this.replacedMinor = Number.NaN;
+    this.chainBefore = -1;
     const dayAndCurrency = (day << 8) | currency;
     if (record < 0) {
-      const added = pool.insert(row, k0, k1, this.rows.get(row, head));
+      const before = this.rows.get(row, head);
+      const added = pool.insert(row, k0, k1, before);
       this.#writeDocument(pool, added, dayAndCurrency, revision, minor, o0, o1);
       this.rows.set(row, head, added + 1);
       this.changed = true;
+      this.chainBefore = before;
       return CODE.accepted;
     }
     const known = this.#content(pool, record);

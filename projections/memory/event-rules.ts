@@ -107,7 +107,8 @@ export class EventRules {
     if (!refund) this.#markSource(row, pack.source(i));
     const verdict = this.#putDocument(store, row, pack, i, day, refund);
     if (store.changed) {
-      this.columns.mark(row, this.seq);
+      if (!refund && store.chainBefore >= 0) this.columns.added(row, this.seq, store.chainBefore);
+      else this.columns.mark(row, this.seq);
       const kind = refund ? 'refunds' : 'gross';
       const { replacedMinor } = store;
       if ((pack.flags(i) & FLAG.money) !== 0) tally.addMoney(kind, pack.currency(i) ?? '', pack.minor(i));

@@ -16,8 +16,11 @@ import { portableDigest, StateDigest } from './state-digest.ts';
 import { trainingStatistics } from './training-statistics.ts';
 import { AT_COLUMNS, WATCH, WATCH_BYTES, watchMessage, watchNothing } from './watch.ts';
 
+type Log = Pick<EventStore, 'follow' | 'read' | 'lastSequence'>;
+
 export interface FoldDeps {
-  store: Pick<EventStore, 'follow' | 'read' | 'lastSequence'>;
+  /** May come later: the snapshot is read meanwhile, and used when the log has been asked whether it is of this log. */
+  store: Log | Promise<Log>;
   snapshotDir: string;
   ledger: LedgerOptions;
   snapshotAfterMs?: number;
@@ -42,12 +45,14 @@ const BATCH_BYTES = 256 << 10;
 const PROGRESS_EVERY_MS = 250;
 
 export async function startFold(deps: FoldDeps): Promise<Fold> {
-  const { store, log, say } = deps;
+  const { log, say } = deps;
   const watch = new Int32Array(deps.watch ?? new SharedArrayBuffer(WATCH_BYTES));
-  const stuck = new Map(deps.ledger.stuck ?? []);
+  const stuck = new Map<string, number>();
   const options: LedgerOptions = { ...deps.ledger, watch, stuck };
   const snapshots = openSnapshots(deps.snapshotDir, log);
-  const restored = await snapshots.restore(options, (entry) => holds(store, entry));
+  const restored = await snapshots.restore(options, async (entry) => holds(await deps.store, entry));
+  const store = await deps.store;
+  for (const [place, end] of deps.ledger.stuck ?? []) stuck.set(place, end);
   const { zone: known } = restored.options;
   const zone = await rezonedAfter(store, restored.position, known ?? null);
   const started = zone !== null && zone.version !== known?.version;
@@ -284,7 +289,7 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
 }
 
 /** Does the log hold the very message at which the snapshot was taken? A log restored from an older backup does not. */
-async function holds(store: FoldDeps['store'], entry: SnapshotEntry): Promise<boolean> {
+async function holds(store: Log, entry: SnapshotEntry): Promise<boolean> {
   if ((await store.lastSequence('EVT')) < entry.seq) return false;
   for await (const { bytes } of store.read('EVT', { from: entry.seq, to: entry.seq }))
     return hash('sha256', bytes, 'hex') === entry.messageSha256;

@@ -1,10 +1,11 @@
 // The fold thread, watched: one that does not come back from an event is ended and started again while the columns go on answering, and after three tries
 // the event is parked without another one. The tries are noted outside of the thread, durably (ADR 0015).
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import type { NatsOptions } from '#streams/jetstream/connection.ts';
 import { type Remote, serve, withTransfer } from '#streams/rpc.ts';
 import { type Columns, openColumns } from './columns.ts';
 import type { PastThread } from './past/thread.ts';
-import type { FoldConfig, FoldHandlers, FoldMessage } from './protocol.ts';
+import type { FoldConfig, FoldHandlers, FoldLink, FoldMessage } from './protocol.ts';
 import { type FoldLog, type FoldThread, startFoldThread } from './thread.ts';
 import { AT_COLUMNS, WATCH_BYTES, watched } from './watch.ts';
 
@@ -31,33 +32,37 @@ const PATIENCE = 10;
 const PATIENCE_FOR_ALL = 120;
 
 export async function startGuardedFold(
-  config: FoldConfig,
+  config: FoldConfig & { nats: NatsOptions | Promise<NatsOptions> },
   options: {
     log: FoldLog;
     hear: (message: FoldMessage) => void;
-    guard: FoldGuard;
+    /** It, and the way to the log, may come later: the snapshot is read meanwhile. */
+    guard: FoldGuard | Promise<FoldGuard>;
     /** Is told what each thread applies, and where it keeps customers. */
     past?: Pick<PastThread, 'feed' | 'open'>;
     lookMs?: number;
     patience?: number;
   },
 ): Promise<GuardedFold> {
-  const { log, hear, guard, past } = options;
+  const { log, hear, past } = options;
+  const { nats, ...settings } = config;
   const ended = Promise.withResolvers<Error | null>();
   let watch = new Int32Array(new SharedArrayBuffer(WATCH_BYTES));
   let stopping = false;
   /** The thread at hand is being ended on purpose. */
   let giving: (() => void) | null = null;
 
+  async function linked(): Promise<FoldLink> {
+    return { nats: await nats, stuck: (await options.guard).stuck() };
+  }
+
   async function start(): Promise<FoldThread> {
     const memory = new SharedArrayBuffer(WATCH_BYTES);
     watch = new Int32Array(memory);
     const given = Promise.withResolvers<void>();
     giving = given.resolve;
-    const stuck = new Map([...(config.ledger.stuck ?? []), ...guard.stuck()]);
-    const ledger = { ...config.ledger, stuck };
     const feed = past && { past: past.feed() };
-    const thread = await startFoldThread({ ...config, ...feed, watch: memory, ledger }, log, hear);
+    const thread = await startFoldThread({ ...settings, ...feed, watch: memory }, linked(), log, hear);
     past?.open(thread.columns);
     void thread.ended.then((error) => {
       if (giving === given.resolve) ended.resolve(error);
@@ -77,7 +82,7 @@ export async function startGuardedFold(
     log.error({ ...place }, 'the fold does not come back from an event: its thread is started again');
     await thread.terminate();
     if (stopping) return ended.resolve(null);
-    const tries = await guard.tried(place);
+    const tries = await (await options.guard).tried(place);
     log.warn({ ...place, tries }, 'the fold is started again');
     const next = await start();
     thread = next;

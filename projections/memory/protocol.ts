@@ -17,7 +17,6 @@ import type { Deployment, WorkspaceFacts } from './workspace.ts';
 
 /** Travels as workerData. `nats` may hold a secret: never log it. */
 export interface FoldConfig {
-  nats: NatsOptions;
   /** Folder of the snapshots, of this log alone. */
   snapshotDir: string;
   ledger: LedgerOptions;
@@ -27,6 +26,13 @@ export interface FoldConfig {
   snapshotAfterMs?: number;
   /** To the thread of the past; without it nobody is told. */
   past?: MessagePort;
+}
+
+/** What the fold follows the log with. It may come later than the rest: the snapshot is read meanwhile. */
+export interface FoldLink {
+  nats: NatsOptions;
+  /** Places of events the fold does not come back from, besides those of its ledger's options. */
+  stuck?: ReadonlyMap<string, number>;
 }
 
 export interface FoldPosition {

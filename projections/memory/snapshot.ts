@@ -99,20 +99,25 @@ export function openSnapshots(dir: string, log: SnapshotLog): Snapshots {
       const entries = manifest ? [manifest.current, manifest.previous].filter((entry) => entry !== null) : [];
       for (const [age, entry] of entries.entries()) {
         const next = entries[age + 1] ? `using the one before, at ${entries[age + 1]!.seq}` : 'replaying the whole log';
-        // Outside the try: a log that does not answer is no reason to replay all of it.
-        const accepted = await accepts(entry);
+        const passOver = (reason: string) => log.warn({ seq: entry.seq, reason }, `snapshot cannot be used; ${next}`);
+        const start = performance.now();
+        let ledger: Ledger;
         try {
-          if (!accepted) throw new RangeError('the log holds another message at its position');
-          const start = performance.now();
-          const ledger = ledgerOf(dir, entry, options);
-          current = entry;
-          previous = entries[age + 1] ?? null;
-          const ms = Math.round(performance.now() - start);
-          log.info({ seq: entry.seq, customers: ledger.customers, bytes: entry.ledger.bytes, ms }, 'snapshot restored');
-          return ledger;
+          ledger = ledgerOf(dir, entry, options);
         } catch (error) {
-          log.warn({ seq: entry.seq, reason: (error as Error).message }, `snapshot cannot be used; ${next}`);
+          passOver((error as Error).message);
+          continue;
         }
+        const ms = Math.round(performance.now() - start);
+        // Read first, as the log may not be up yet. Outside the try: one that does not answer is no reason to replay all of it.
+        if (!(await accepts(entry))) {
+          passOver('the log holds another message at its position');
+          continue;
+        }
+        current = entry;
+        previous = entries[age + 1] ?? null;
+        log.info({ seq: entry.seq, customers: ledger.customers, bytes: entry.ledger.bytes, ms }, 'snapshot restored');
+        return ledger;
       }
       return createLedger(options);
     },

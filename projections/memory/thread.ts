@@ -1,7 +1,7 @@
 // Starts the fold thread and hands back its calls and the columns that it writes.
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { type Remote, remote } from '#streams/rpc.ts';
-import type { FoldConfig, FoldHandlers, FoldMessage } from './protocol.ts';
+import type { FoldConfig, FoldHandlers, FoldLink, FoldMessage } from './protocol.ts';
 import type { ColumnsHandle } from './row-layout.ts';
 
 export interface FoldThread extends AsyncDisposable {
@@ -28,6 +28,7 @@ export interface FoldLog {
  */
 export async function startFoldThread(
   config: FoldConfig,
+  link: FoldLink | Promise<FoldLink>,
   log: FoldLog,
   hear: (message: FoldMessage) => void = () => {},
 ): Promise<FoldThread> {
@@ -57,7 +58,11 @@ export async function startFoldThread(
   });
   let columns: ColumnsHandle;
   try {
-    columns = await Promise.race([ready, failed]);
+    const told = Promise.resolve(link).then((each) => {
+      worker.postMessage(each);
+      return ready;
+    });
+    columns = await Promise.race([told, ready, failed]);
   } catch (error) {
     await worker.terminate();
     throw error;

@@ -1,4 +1,5 @@
-// The fold thread: its config is the workerData, each port it is sent is another caller.
+// The fold thread: its config is the workerData, its first message the way to the log, each port it is sent then another caller.
+import { once } from 'node:events';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { sealedStore } from '#streams/chain/sealed.ts';
 import { startChainWriter } from '#streams/chain/writer.ts';
@@ -7,7 +8,7 @@ import { createJetStreamStore } from '#streams/jetstream/store.ts';
 import { serve, withTransfer } from '#streams/rpc.ts';
 import { startFold } from './fold.ts';
 import { pastFeed } from './past/feed.ts';
-import type { FoldConfig, FoldMessage } from './protocol.ts';
+import type { FoldConfig, FoldLink, FoldMessage } from './protocol.ts';
 
 const parent = parentPort;
 if (parent === null) throw new Error('projections/memory/worker.ts is a thread: start it with startFoldThread');
@@ -18,12 +19,20 @@ const log = {
 };
 
 try {
-  const config = workerData as FoldConfig;
-  const nats = await connectNats(config.nats, { name: 'axiom47 fold' });
-  const store = createJetStreamStore(nats, { log });
-  const { past: port, ...given } = config;
+  const { past: port, ...given } = workerData as FoldConfig;
   const past = port === undefined ? null : pastFeed(port);
-  const { handlers } = await startFold({ ...given, store: sealedStore(store, log), log, say, past });
+  const stuck = new Map(given.ledger.stuck ?? []);
+  const reached = (async () => {
+    const [link] = (await once(parent, 'message')) as [FoldLink];
+    for (const [place, end] of link.stuck ?? []) stuck.set(place, end);
+    const nats = await connectNats(link.nats, { name: 'axiom47 fold' });
+    const store = createJetStreamStore(nats, { log });
+    return { nats, store, sealed: sealedStore(store, log) };
+  })();
+  const sealed = reached.then((each) => each.sealed);
+  sealed.catch(() => undefined); // the fold meets it when it has read its snapshot
+  const { handlers } = await startFold({ ...given, ledger: { ...given.ledger, stuck }, store: sealed, log, say, past });
+  const { nats, store } = await reached;
   const chain = await startChainWriter({ store, log });
   // The log is not what was sealed: whoever reads it there will say so; what is sealed stays as it is.
   chain.done.catch((error: Error) =>

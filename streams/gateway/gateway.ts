@@ -16,7 +16,7 @@ import { type Keyring, openKeyring } from '../keyring/keyring.ts';
 import { createQuarantine, type Quarantine } from '../quarantine.ts';
 import { BadBody, contentTypeOf, decodeBatch, decodeBody, MAX_BODY_BYTES, MAX_BODY_EVENTS } from './body.ts';
 import { type Counters, createCounters } from './counters.ts';
-import { createDedupe, type Dedupe, warmDedupe } from './dedupe.ts';
+import { createDedupe, warmDedupe } from './dedupe.ts';
 import { createErase } from './erase.ts';
 import { createIds } from './ids.ts';
 import { type InMessage, openInDoor } from './in-door.ts';
@@ -51,7 +51,8 @@ interface Parts {
   sources: Sources;
   resolver: Resolver;
   linker: Linker;
-  dedupe: Dedupe;
+  /** The dedupe knows the newest events of the log. */
+  warmed: Promise<void>;
   counters: Counters;
   pipeline: Pipeline;
   zone: { current: Zone };
@@ -108,11 +109,20 @@ export async function openGateway(
   await linker.sayPending();
   const resolver = createResolver(keyring, index, await keyring.reopened());
   const dedupe = createDedupe();
-  const { unknownTypes } = await warmDedupe(dedupe, store, WARM_MESSAGES);
-  if (unknownTypes > 0)
-    log.warn({ events: unknownTypes }, 'the log holds events of types this version does not know; start the newer one');
   const counters = createCounters();
   const { sources: configs, zone: inForce } = await doors;
+  // Whoever only asks does not wait for it; whatever is sent does.
+  const warmed = warmDedupe(dedupe, store, WARM_MESSAGES).then(
+    ({ unknownTypes }) => {
+      if (unknownTypes > 0)
+        log.warn(
+          { events: unknownTypes },
+          'the log holds events of types this version does not know; start the newer one',
+        );
+    },
+    // The fold is the judge of repeats: the log only grows by them.
+    (error: Error) => log.warn({ reason: error.message }, 'repeats of the newest events are stored again'),
+  );
   const sources = await createSources(keyring, configs);
   const zone = { current: inForce };
   const ids = createIds(keyring.idKey);
@@ -141,7 +151,7 @@ export async function openGateway(
     sources,
     resolver,
     linker,
-    dedupe,
+    warmed,
     counters,
     pipeline,
     zone,
@@ -166,6 +176,7 @@ function createGateway(parts: Parts, opened: AsyncDisposableStack): Gateway {
     if (stopped !== null) throw new StoreUnavailable('the gateway is stopping');
     busy++;
     try {
+      await parts.warmed;
       await publisher.room();
       return await work();
     } finally {

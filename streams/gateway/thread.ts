@@ -17,13 +17,13 @@ export interface GatewayThread extends AsyncDisposable {
   readonly ended: Promise<Error | null>;
 }
 
-/** Throws with the reason (and its code) when the gateway cannot open. @param doors may come later, see `openGateway`. */
+/** Throws with the reason (and its code) when the gateway cannot open. @param config @param doors may come later: the thread starts meanwhile. */
 export async function startGatewayThread(
-  config: GatewayConfig,
+  config: GatewayConfig | Promise<GatewayConfig>,
   doors: GatewayDoors | Promise<GatewayDoors>,
   log: StreamLog,
 ): Promise<GatewayThread> {
-  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: config, name: 'gateway' });
+  const worker = new Worker(new URL('./worker.ts', import.meta.url), { name: 'gateway' });
   const ended = new Promise<Error | null>((resolve) => {
     worker.once('error', resolve);
     worker.once('exit', (code) => resolve(code === 0 ? null : new Error(`the gateway thread ended with ${code}`)));
@@ -39,10 +39,11 @@ export async function startGatewayThread(
     });
   });
   try {
-    const told = Promise.resolve(doors).then((each) => {
-      worker.postMessage(each);
-      return ready;
-    });
+    const told = (async () => {
+      worker.postMessage(await config);
+      worker.postMessage(await doors);
+      await ready;
+    })();
     await Promise.race([told, ready, failed]);
   } catch (error) {
     await worker.terminate();

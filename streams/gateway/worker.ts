@@ -1,5 +1,6 @@
-// The gateway as a thread: its config is the workerData, its first message the doors, each port it is sent then another caller.
-import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+// The gateway as a thread: its first message is its config, its second the doors, each port it is sent then another caller.
+import { once } from 'node:events';
+import { type MessagePort, parentPort } from 'node:worker_threads';
 import type { StreamLog } from '../jetstream/link.ts';
 import { serve } from '../rpc.ts';
 import { openGateway } from './gateway.ts';
@@ -14,8 +15,9 @@ const log: StreamLog = {
 };
 
 try {
+  const [config] = (await once(parent, 'message')) as [GatewayConfig];
   const doors = new Promise<GatewayDoors>((resolve) => parent.once('message', resolve));
-  const { handlers } = await openGateway(workerData as GatewayConfig, doors, log);
+  const { handlers } = await openGateway(config, doors, log);
   const callers: MessagePort[] = [];
   const stop = async () => {
     try {

@@ -3,6 +3,7 @@
 import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { parquetMetadata, parquetReadObjects } from 'hyparquet';
 import { describe, expect, test } from 'vitest';
 import type { ClvModel } from '#domain/models/clv-model.ts';
 import type { ScoreResult } from '#ops/jobs/score.ts';
@@ -133,6 +134,43 @@ describe('the digits', () => {
     rmSync(file);
     const { status, body: gone } = await ask(platform, 'GET', `/api/jobs/${id}/result`);
     expect([status, gone.detail]).toEqual([404, expect.stringContaining('is no longer in the folder exports')]);
+  });
+});
+
+describe('as Parquet', () => {
+  const parquetOf = async (platform: Platform, id: string): Promise<Answer[]> => {
+    const response = await platform.as('admin', 'GET', `/api/jobs/${id}/result`);
+    expect(response.headers.get('content-type')).toBe('application/vnd.apache.parquet');
+    expect(response.headers.get('content-disposition')).toBe(`attachment; filename="scores-${id}.parquet"`);
+    return await parquetReadObjects({ file: await response.arrayBuffer() });
+  };
+
+  test('another reader finds the rows of NDJSON, to the last bit; who was erased since is not among them', async () => {
+    const platform = await shop();
+    const asked = { horizon_days: 60, identified: true };
+    const lines = await rowsOf(platform, (await done(platform, { ...asked, format: 'ndjson' })).id);
+    const { id, result } = await done(platform, { ...asked, format: 'parquet' });
+    expect(result).toMatchObject({ rows: 120, format: 'parquet' });
+    const rows = await parquetOf(platform, id);
+    const plain = rows.map((row) => ({
+      ...row,
+      as_of_seq: Number(row.as_of_seq),
+      as_of_at: row.as_of_at.toISOString(),
+    }));
+    expect(plain).toEqual(lines);
+    await platform.deps.gateway.erase({ customerId: 'c7' } as Parameters<typeof platform.deps.gateway.erase>[0]);
+    expect((await parquetOf(platform, id)).map(({ customer_id }) => customer_id)).toEqual(
+      lines.map(({ customer_id }) => customer_id).filter((name) => name !== 'c7'),
+    );
+  });
+
+  test('of nobody, a file with columns and no rows', async () => {
+    const platform = await createPlatform();
+    await platform.deployCdnow(CDNOW_COVARIANCE);
+    const { id } = await done(platform, { format: 'parquet' });
+    const response = await platform.as('admin', 'GET', `/api/jobs/${id}/result`);
+    const { num_rows, schema } = parquetMetadata(await response.arrayBuffer());
+    expect([num_rows, schema[1]!.name]).toEqual([0n, 'ref']);
   });
 });
 
@@ -361,7 +399,7 @@ describe('refused, and nothing is left', () => {
     [{ horizon_days: 4000 }, '/horizon_days'],
     [{ horizon_days: 0 }, '/horizon_days'],
     [{ months: 121 }, '/months'],
-    [{ format: 'parquet' }, '/format'],
+    [{ format: 'xlsx' }, '/format'],
     [{ model: 'clv' }, '/model'],
     [{ delta_against: 'last' }, '/delta_against'],
   ])('%j points at %s', async (body, pointer) => {

@@ -10,6 +10,7 @@ import {
   type Benchmark,
   CannotRun,
   type Measurement,
+  median,
   type Progress,
   quantile,
   sharedFile,
@@ -185,6 +186,73 @@ async function live(folder: string, progress: Progress): Promise<Measurement[]> 
   ];
 }
 
+const ROUNDS = 5;
+const ROUND_SECONDS = 4;
+
+/** Scores the whole base again and again until told to stop; answers how often. */
+async function scoreWhile(program: Program, going: () => boolean): Promise<number> {
+  for (let jobs = 0; ; jobs++) {
+    if (!going()) return jobs;
+    const { id } = await program.call<{ id: string }>('POST', '/api/jobs/score', { format: 'csv' });
+    for (;;) {
+      const { status } = await program.call<{ status: string }>('GET', `/api/jobs/${id}`);
+      if (status === 'succeeded') break;
+      if (status !== 'queued' && status !== 'running') throw new Error(`a score job was ${status}`);
+      if (!going()) await program.call('POST', `/api/jobs/${id}/cancel`, {});
+      if (!going()) return jobs;
+      await sleep(100);
+    }
+  }
+}
+
+/** Predictions one by one, in turn without and with a job that scores everybody: rounds next to each other have the same neighbours. */
+async function besideJob(folder: string, progress: Progress): Promise<Measurement[]> {
+  await using program = await withModel(join(folder, 'beside'));
+  const target = targetOf(program);
+  progress(`${CUSTOMERS.toLocaleString('en-US')} customers`);
+  await drain(target, 4, firstOrders(0, CUSTOMERS, Date.now()));
+  await settled(program, CUSTOMERS, progress);
+  const ask = () =>
+    openLoop(target, {
+      perSecond: 500,
+      seconds: ROUND_SECONDS,
+      connections: 16,
+      request: (n) => churnOf(`customer-${(n * 7919) % CUSTOMERS}`),
+    });
+  await ask();
+  const alone: number[][] = [];
+  const beside: number[][] = [];
+  let jobs = 0;
+  for (let round = 0; round < ROUNDS; round++) {
+    alone.push(await ask());
+    let going = true;
+    const scoring = scoreWhile(program, () => going);
+    try {
+      await sleep(300);
+      beside.push(await ask());
+    } finally {
+      going = false;
+      jobs += await scoring;
+    }
+    progress(`round ${round + 1} of ${ROUNDS}`);
+  }
+  const p99 = (rounds: number[][]) => rounds.map((waits) => quantile(waits, 0.99));
+  const [before, during] = [p99(alone), p99(beside)];
+  const change = median(during.map((value, i) => value / before[i]!));
+  const what = `program: POST /api/predict/churn at 500 requests/s, ${CUSTOMERS / 1_000}k customers, p99`;
+  return [
+    { name: `${what}, alone (median of ${ROUNDS} rounds)`, value: median(before), unit: 'ms' },
+    { name: `${what}, while everybody is scored (${jobs} jobs done beside)`, value: median(during), unit: 'ms' },
+    {
+      name: 'program: p99 beside a score job, against the round before it',
+      value: 100 * (change - 1),
+      unit: '%',
+      ratio: 1.2 / change,
+      against: 'within 20 % of it',
+    },
+  ];
+}
+
 const MILLION = 1_000_000;
 const TAIL = 50_000;
 const FILL_LIMIT_MS = 6 * 60_000;
@@ -299,6 +367,11 @@ export const benchmarks: Benchmark[] = [
     name: 'program-live',
     about: 'an event by HTTP to its changed answer, and churn at 1k requests/s',
     run: inFolder(live),
+  },
+  {
+    name: 'program-beside-job',
+    about: 'churn by id in turn without and with a job that scores everybody',
+    run: inFolder(besideJob),
   },
   {
     name: 'program-restart',

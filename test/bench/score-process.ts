@@ -2,7 +2,7 @@
 // and what of them was CPU: on a machine with other work that one holds.
 import { createRandom } from '#domain/numerics/random.ts';
 import { createRates } from '#domain/rates.ts';
-import { scoreCustomer } from '#processors/scoring/score-customer.ts';
+import { createCustomerScorer } from '#processors/scoring/score-customer.ts';
 import { emptyHistory } from '#projections/memory/history.ts';
 import { CDNOW_MODEL } from '../api/support/platform.ts';
 
@@ -25,10 +25,11 @@ function timed(count: number, quantiles: boolean): { ms: number; cpuMs: number }
   const entries = (): never => {
     throw new Error('a model of purchases reads no ledger');
   };
+  const scoreOf = createCustomerScorer(plan, asked);
   const [start, cpu] = [performance.now(), process.cpuUsage()];
   let scored = 0;
   for (let i = 0; i < count; i++) {
-    const score = scoreCustomer(plan, asked, { history: people[i]!, entries, day: TODAY, rates, scale: 100 });
+    const score = scoreOf({ history: people[i]!, entries, day: TODAY, rates, scale: 100 });
     if (score.clvMean !== null) scored++;
   }
   if (scored !== count) throw new Error(`${count - scored} of ${count} were not scored`);

@@ -1,5 +1,5 @@
 // Scoring a base, customer by customer as the job does it, on two cores at once: closed forms, and with exact quantiles of spend.
-import { fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { atLeast, type Benchmark, type Measurement } from './benchmark.ts';
@@ -13,10 +13,17 @@ async function million(): Promise<Measurement[]> {
   const exact = Math.ceil(each / 10);
   const file = fileURLToPath(new URL('./score-process.ts', import.meta.url));
   const children = Array.from({ length: THREADS }, (_, i) => fork(file, [String(i + 1), String(each), String(exact)]));
-  await Promise.all(children.map((child) => once(child, 'message')));
+  const said = (child: ChildProcess) => {
+    const ended = once(child, 'exit').then(([code]) =>
+      Promise.reject(new Error(`a scoring process ended with ${code}`)),
+    );
+    ended.catch(() => undefined); // Also after its answer.
+    return Promise.race([once(child, 'message'), ended]);
+  };
+  await Promise.all(children.map(said));
   const answers = await Promise.all(
     children.map(async (child) => {
-      const answer = once(child, 'message') as Promise<[Record<'closed' | 'exact', { ms: number; cpuMs: number }>]>;
+      const answer = said(child) as Promise<[Record<'closed' | 'exact', { ms: number; cpuMs: number }>]>;
       child.send('go');
       return (await answer)[0];
     }),

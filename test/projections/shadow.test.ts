@@ -121,7 +121,7 @@ test('a shadow of damaged tables differs for the damaged customers alone, equals
     const schemas = await client.query(`select nspname from pg_namespace where nspname like 'rm%' order by 1`);
     expect(schemas.rows.map(({ nspname }) => nspname)).toEqual(['rm']);
     const options = await client.query(`select reloptions from pg_class where oid = 'rm.transactions'::regclass`);
-    expect(options.rows[0].reloptions).toEqual(['fillfactor=70']);
+    expect(options.rows[0].reloptions).toEqual(['fillfactor=50']);
     const events = await rowsOf(client, 'events', 'event_hash');
     // A third of the events are activities; those of the erased customer are gone.
     expect(events.length).toBeGreaterThan(100);

@@ -19,35 +19,49 @@ export type PastCaller = MessagePort | { fold: MessagePort };
 export type PastMessage = { event: 'log'; level: 'info' | 'warn'; fields: object; message: string };
 
 /**
- * Returns at once: what is asked and told meanwhile waits for the thread. One that cannot start, or ends, says so in the log; the present does not need
+ * Returns at once: what is asked and told meanwhile waits for the thread, which is started when its config is there. One that cannot start, or ends, says so in the log; the present does not need
  * it, and questions about the past fail with the reason. Stop the fold before it: what that tells at its end is kept.
  */
-export function startPastThread(config: PastConfig, log: SnapshotLog): PastThread {
-  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: config, name: 'past' });
+export function startPastThread(config: PastConfig | Promise<PastConfig>, log: SnapshotLog): PastThread {
   let stopping = false;
-  const ended = new Promise<void>((resolve) => {
+  let worker: Worker | null = null;
+  const ended = Promise.withResolvers<void>();
+  const callers: [caller: PastCaller, port: MessagePort][] = [];
+  const introduce = (caller: PastCaller, port: MessagePort): void => {
+    if (worker === null) callers.push([caller, port]);
+    else worker.postMessage(caller, [port]);
+  };
+  function start(workerData: PastConfig): void {
+    worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData, name: 'past' });
     worker.once('error', (error) => log.warn({ reason: error.message }, 'the thread of the past has failed'));
     worker.once('exit', (code) => {
       if (!stopping) log.warn({ code }, 'the thread of the past has ended; a restart of the server brings it back');
-      resolve();
+      ended.resolve();
     });
+    worker.on('message', (message: PastMessage) => log[message.level](message.fields, message.message));
+    for (const [caller, port] of callers.splice(0)) worker.postMessage(caller, [port]);
+  }
+  const started = Promise.resolve(config).then(start, () => {
+    // Whoever promised it has the reason; those who wait are told that nobody comes.
+    for (const [, port] of callers.splice(0)) port.close();
+    ended.resolve();
   });
-  worker.on('message', (message: PastMessage) => log[message.level](message.fields, message.message));
   const mine = new MessageChannel();
-  worker.postMessage(mine.port1, [mine.port1]);
+  introduce(mine.port1, mine.port1);
   const calls = remote<PastHandlers>(mine.port2);
   return {
     calls,
     feed() {
       const { port1, port2 } = new MessageChannel();
-      worker.postMessage({ fold: port1 } satisfies PastCaller, [port1]);
+      introduce({ fold: port1 }, port1);
       return port2;
     },
     open: (columns) => void calls.open(columns).catch(() => undefined), // its end has been said
     async [Symbol.asyncDispose]() {
+      await started;
       stopping = true;
-      await calls.stop().catch(() => undefined);
-      await ended;
+      await Promise.race([calls.stop().catch(() => undefined), ended.promise]);
+      await ended.promise;
     },
   };
 }

@@ -37,6 +37,7 @@ import { createRegistry } from '#ops/registry.ts';
 import { backtest } from '#processors/backtest/backtest.ts';
 import { startJobs } from '#processors/jobs/runner.ts';
 import { scoreBase } from '#processors/scoring/score-base.ts';
+import { packRows } from '#processors/scoring/score-parquet.ts';
 import { createCustomerColumns, openColumns } from '#projections/memory/columns.ts';
 import { createLedger, type Ledger } from '#projections/memory/ledger.ts';
 import { parkedCustomers } from '#projections/memory/parked-lists.ts';
@@ -293,6 +294,7 @@ export async function createPlatform(
     now: () => clock.now,
     scoring: {
       nats: { servers: [] },
+      packRows: async (text, identified) => packRows(text, identified),
       pool: { scoreBase: (_nats, work, say) => (options.scoring?.(scoreBase) ?? scoreBase)(evt, work, say) },
       async moment(asOf) {
         const here = present(deps.columns.state(), clockInfo, clock.now);

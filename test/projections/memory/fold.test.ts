@@ -77,7 +77,7 @@ describe('the loop', () => {
     expect(said.find((m) => m.event === 'model.deployed')).toMatchObject({ deployment: { seq: 3, model: 'm' } });
 
     const read: number[] = [];
-    const follow: FoldDeps['store']['follow'] = (stream, options) => {
+    const follow: typeof store.follow = (stream, options) => {
       read.push(options.from);
       return store.follow(stream, options);
     };

@@ -23,15 +23,15 @@ test('events acknowledged by JetStream are in the columns; a second thread goes 
   const keep = (level: string) => (fields: object, message: string) => void lines.push({ level, message, ...fields });
   const log = { info: keep('info'), warn: keep('warn'), error: keep('error') };
   const heard: FoldMessage[] = [];
+  const link = { nats: { servers: [server.url] } };
   const config = {
-    nats: { servers: [server.url] },
     snapshotDir: dir,
     ledger: { maxCustomers: 1 << 12, reportingCurrency: 'EUR' },
   };
   try {
     let digest: unknown;
     {
-      await using fold = await startFoldThread(config, log, (message) => heard.push(message));
+      await using fold = await startFoldThread(config, link, log, (message) => heard.push(message));
       const columns = openColumns(fold.columns);
       const out = createCustomerColumns();
       await fold.calls.waitFor(1);
@@ -61,7 +61,7 @@ test('events acknowledged by JetStream are in the columns; a second thread goes 
     expect(lines.map((line) => line.message)).toContain('snapshot saved');
     expect(heard[0]).toMatchObject({ event: 'ready', position: { seq: 0 } });
     {
-      await using fold = await startFoldThread(config, log);
+      await using fold = await startFoldThread(config, Promise.resolve(link), log);
       expect(await fold.calls.position()).toMatchObject({ seq: 2, snapshotSeq: 2, customers: 2 });
       expect(await fold.calls.digest()).toEqual(digest);
     }
@@ -73,6 +73,15 @@ test('events acknowledged by JetStream are in the columns; a second thread goes 
 
 test('a thread that cannot start says why', async () => {
   const log = { info: () => {}, warn: () => {}, error: () => {} };
-  const config = { nats: { servers: ['127.0.0.1:9'] }, snapshotDir: join(tmpdir(), 'never'), ledger: {} };
-  await expect(startFoldThread(config, log)).rejects.toThrow(/ECONNREFUSED|refused/i);
+  const snapshotDir = mkdtempSync(join(tmpdir(), 'axiom47-fold-thread-'));
+  const config = { snapshotDir, ledger: {} };
+  try {
+    await expect(startFoldThread(config, { nats: { servers: ['127.0.0.1:9'] } }, log)).rejects.toThrow(
+      /ECONNREFUSED|refused/i,
+    );
+    const never = Promise.reject(new Error('the log was never reached'));
+    await expect(startFoldThread(config, never, log)).rejects.toThrow('the log was never reached');
+  } finally {
+    rmSync(snapshotDir, { recursive: true, force: true });
+  }
 });
