@@ -99,7 +99,16 @@ function ended({ attempts, startedAt }: Job, endedAt: number): Pick<Job, 'endedA
 function evolve(state: Job | null, event: JobEvent): Job | null {
   if (event.type === 'job.requested') {
     const { kind, params, by, at: requestedAt } = event.data;
-    const unstarted = { attempt: 0, tries: 0, attempts: [], steps: [], result: null, failure: null, startedAt: null, endedAt: null };
+    const unstarted = {
+      attempt: 0,
+      tries: 0,
+      attempts: [],
+      steps: [],
+      result: null,
+      failure: null,
+      startedAt: null,
+      endedAt: null,
+    };
     return { kind, params, by, status: 'queued', requestedAt, ...unstarted };
   }
   if (state === null) throw new RangeError(`${event.type} of a job that nobody asked for`);

@@ -64,9 +64,7 @@ export const shown = (job: JobView): z.infer<typeof JobAnswer> => ({
     attempt,
     started_at: time(startedAt)!,
     ended_at: time(endedAt),
-    steps: job.steps
-      .filter((each) => each.attempt === attempt)
-      .map(({ step, at }) => ({ step, ended_at: time(at)! })),
+    steps: job.steps.filter((each) => each.attempt === attempt).map(({ step, at }) => ({ step, ended_at: time(at)! })),
   })),
   progress: job.progress,
   requested_at: time(job.requestedAt),
