@@ -62,6 +62,7 @@ export class Batch {
           this.#erasures.push({ sids: fact.sids, seq });
           break;
         case 'model.deployed':
+        case 'model.canaried':
           this.#deployments.push({ seq, fact });
           break;
         case 'workspace.created':
