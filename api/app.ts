@@ -17,8 +17,10 @@ import { batchRoutes } from './routes/batch.ts';
 import { churnRoutes } from './routes/churn.ts';
 import { customerRoutes } from './routes/customers.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
+import { deploymentRoutes } from './routes/deployments.ts';
 import { evaluationRoutes } from './routes/evaluations.ts';
 import { eventRoutes } from './routes/events.ts';
+import { featureRoutes } from './routes/features.ts';
 import { healthRoutes } from './routes/health.ts';
 import { homeRoutes } from './routes/home.ts';
 import { importRoutes } from './routes/imports.ts';
@@ -124,6 +126,8 @@ export function createApp(deps: Deps) {
     // Before those of one model: a model named compare has no page.
     .route('/', evaluationRoutes(deps))
     .route('/', modelRoutes(deps, predictions))
+    .route('/', deploymentRoutes(deps))
+    .route('/', featureRoutes(deps))
     .route('/', churnRoutes(deps, predictions))
     .route('/', sourceRoutes(deps))
     .route('/', quarantineRoutes(deps))

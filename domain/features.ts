@@ -111,6 +111,20 @@ export function moneyWithin(
   to: number,
   context: FeatureContext,
 ): number | null {
+  const byDay = moneyByDay(entries, to, context, from);
+  if (byDay === null) return null;
+  let total = 0;
+  for (const minor of byDay.values()) total += minor;
+  return total;
+}
+
+/** Money of each purchase day in (from, to] as it stood on day `to`, as `moneyWithin` counts it; null when some of it has no rate. */
+export function moneyByDay(
+  entries: CustomerEntries,
+  to: number,
+  context: FeatureContext,
+  from = Number.NEGATIVE_INFINITY,
+): ReadonlyMap<number, number> | null {
   const currencies = [''];
   const orders = documentsOf(entries.orders, currencies);
   const refunds = documentsOf(entries.refunds, currencies);
@@ -125,13 +139,13 @@ export function moneyWithin(
     sums.push({ currency: currencies[orders.currency[i]!]!, minor });
     byDay.set(day, sums);
   }
-  let total = 0;
+  const money = new Map<number, number>();
   for (const [day, sums] of byDay) {
     const converted = context.rates.convert(sums, day);
     if (converted === null) return null;
-    total += converted;
+    money.set(day, converted);
   }
-  return total;
+  return money;
 }
 
 function documentsOf(entries: readonly (OrderEntry | RefundEntry)[], currencies: string[]): Documents {

@@ -37,6 +37,9 @@ import { openDataDir } from './data-dir.ts';
 import { type DeadLetters, openDeadLetters } from './dead-letters.ts';
 import { playDemo } from './demo/play.ts';
 import { DEMO_SOURCE, seedDemo } from './demo/seed.ts';
+import { createComparisons } from './deployment-comparisons.ts';
+import { watchDeployments } from './deployment-watch.ts';
+import { createDeployments } from './deployments.ts';
 import { type Engines, startEngines } from './engines/supervisor.ts';
 import { createJobKinds } from './jobs/catalogue.ts';
 import { openExports } from './jobs/score-files.ts';
@@ -164,7 +167,6 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 
   progress('starting nats-server and PostgreSQL …');
   const engines = opening.use(await startEngines(config, dir, log));
-  engined.resolve(engines);
   const nc = await engines.nats.connect('axiom47 main');
   opening.defer(() => nc.close());
   opening.use(past);
@@ -172,6 +174,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const store = createJetStreamStore(nc, { log });
   const kek = Buffer.from(dir.secret('kek.key'), 'base64');
   await ensureTopology(nc, { log });
+  // Now there is a log that threads can ask about.
+  engined.resolve(engines);
   const mayCreate = (await store.lastSequence('EVT')) === 0;
   const keyring = opening.use(
     await openKeyring({ url: engines.postgres.keyringUrl, kek, mayCreate, name: 'axiom47 main' }),
@@ -289,9 +293,30 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     serving.hear(message);
   };
   await serving.refresh();
+  const position = () => {
+    columns.refresh();
+    return columns.state().seq;
+  };
+  const deployments = createDeployments({
+    registry,
+    artefacts,
+    compare: createComparisons({
+      columns,
+      entriesOf: (sids) => fold.calls.entriesOf(sids),
+      pool,
+      facts: serving.facts,
+      definitions: serving.definitions,
+      day: () => serving.present().day,
+      now: Date.now,
+    }),
+    position,
+    now: Date.now,
+    log,
+  });
   // This program may know what an older one did not.
   if ((await fold.calls.position()).parked > 0) await replayParked('start');
   await registry.repair();
+  opening.use(watchDeployments({ registry, deployments, position, now: Date.now, log }));
   const churn = createChurn({
     store,
     appendFact: (fact) => gateway.calls.appendFact(fact),
@@ -393,6 +418,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     pool: jobPool,
     checks: opening.use(createPool(1, 0)),
     registry,
+    deploy: deployments.deploy,
     present: serving.present,
     definitions: serving.definitions,
     reportingCurrency: workspace.reportingCurrency,
@@ -468,6 +494,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     tables: createTables(tables.db, (seq) => projector.calls.waitFor(seq)),
     keyring,
     models: registry,
+    deployments,
     modelCard,
     sources,
     quarantine,
@@ -476,6 +503,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       statistics: serving.statistics,
       pool,
       registry,
+      deploy: deployments.deploy,
       currency: () => workspace.reportingCurrency,
       codeVersion: packageVersion,
     }),

@@ -2,12 +2,15 @@
 // A closed-form prediction costs under a microsecond and is computed inline instead (a round trip here is 23–56 µs).
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
+import type { Comparison } from '#domain/deployment-comparison.ts';
 import type { ClvColumnsAnswer, ClvColumnsRequest } from '#domain/models/clv-columns.ts';
 import type { ClvModel } from '#domain/models/clv-model.ts';
 import type { Result } from '#domain/result.ts';
 import type { NatsOptions } from '#streams/jetstream/connection.ts';
 import type { Backtest, BacktestPlan, BacktestProgress } from './backtest/backtest.ts';
+import type { ComparisonRequest } from './deployment/compare-on.ts';
 import type { Evaluation } from './evaluation/evaluate.ts';
+import type { FeatureReport, FeatureReportPlan } from './evaluation/feature-report.ts';
 import type { EvaluationPlan } from './evaluation/plan.ts';
 import type { ChurnColumn, ChurnColumnsRequest } from './scoring/churn-columns.ts';
 import type { ScoreBase, ScoreProgress, ScoreTotals } from './scoring/score-base.ts';
@@ -28,6 +31,7 @@ export interface Pool extends AsyncDisposable {
   score(model: ClvModel, input: ScoreInput, horizons: ScoreHorizons): Promise<ScoreColumns>;
   scoreChurn(request: ChurnColumnsRequest): Promise<ChurnColumn>;
   clvColumns(request: ClvColumnsRequest): Promise<ClvColumnsAnswer>;
+  compareVersions(request: ComparisonRequest): Promise<Comparison>;
   /** What a training would find; nothing is written. */
   checkTraining(nats: NatsOptions, plan: TrainingPlan): Promise<TrainingCheck>;
   /** Rows from the log, on a connection of its own, into the file. @param signal ends the thread at once, here and below. */
@@ -64,6 +68,13 @@ export interface Pool extends AsyncDisposable {
     report: TrainingProgress,
     signal: AbortSignal,
   ): Promise<Result<Evaluation, Refusal>>;
+  /** A set of features over the base, on a connection of its own.  @param signal ends the thread at once. */
+  featureReport(
+    nats: NatsOptions,
+    plan: FeatureReportPlan,
+    report: TrainingProgress,
+    signal: AbortSignal,
+  ): Promise<FeatureReport>;
   /** The whole base at a position, over the log, on a connection of its own.  @param signal ends the thread at once. */
   scoreBase(nats: NatsOptions, work: ScoreBase, say: ScoreProgress, signal: AbortSignal): Promise<ScoreTotals>;
   /** A row group of a Parquet file from lines of scores. */
@@ -115,6 +126,7 @@ export function createPool(threads = 2, warm = 1): Pool {
     score: (model, input, horizons) => run({ kind: 'score', model, input, horizons }),
     scoreChurn: (request) => run({ kind: 'score-churn', request }),
     clvColumns: (request) => run({ kind: 'clv-columns', request }),
+    compareVersions: (request) => run({ kind: 'compare-versions', request }),
     checkTraining: (nats, plan) => run({ kind: 'training-check', nats, plan }),
     trainingRows: (nats, plan, file, report, signal) =>
       heard((port) => ({ kind: 'training-rows', nats, plan, file, report: port }), report, signal),
@@ -124,6 +136,8 @@ export function createPool(threads = 2, warm = 1): Pool {
       heard((port) => ({ kind: 'backtest', nats, job, judged, report: port }), report, signal),
     evaluate: (nats, plan, report, signal) =>
       heard((port) => ({ kind: 'evaluate', nats, plan, report: port }), report, signal),
+    featureReport: (nats, plan, report, signal) =>
+      heard((port) => ({ kind: 'feature-report', nats, plan, report: port }), report, signal),
     scoreBase: (nats, work, say, signal) =>
       heard((port) => ({ kind: 'score-base', nats, work, report: port }), say, signal),
     packRows: (text, identified) => run({ kind: 'pack-rows', text, identified }),

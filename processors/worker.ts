@@ -8,7 +8,9 @@ import { connectNats, type NatsOptions } from '#streams/jetstream/connection.ts'
 import { silent } from '#streams/jetstream/link.ts';
 import { createJetStreamStore } from '#streams/jetstream/store.ts';
 import { type Backtest, backtest, type CutoffAnswer } from './backtest/backtest.ts';
+import { type ComparisonRequest, compareOn } from './deployment/compare-on.ts';
 import { evaluate } from './evaluation/evaluate.ts';
+import { type FeatureReportPlan, featureReport } from './evaluation/feature-report.ts';
 import type { EvaluationPlan } from './evaluation/plan.ts';
 import { stepBack } from './modest.ts';
 import { type ChurnColumnsRequest, churnColumn } from './scoring/churn-columns.ts';
@@ -30,12 +32,14 @@ export type PoolTask =
   | { kind: 'score'; model: ClvModel; input: ScoreInput; horizons: ScoreHorizons }
   | { kind: 'score-churn'; request: ChurnColumnsRequest }
   | { kind: 'clv-columns'; request: ClvColumnsRequest }
+  | { kind: 'compare-versions'; request: ComparisonRequest }
   /** `nats` may hold a secret: never log it. */
   | { kind: 'training-check'; nats: NatsOptions; plan: TrainingPlan }
   | { kind: 'training-rows'; nats: NatsOptions; plan: TrainingPlan; file: string; report: MessagePort }
   | { kind: 'train-model'; plan: TrainingPlan; file: string; digest: string; report: MessagePort }
   | { kind: 'backtest'; nats: NatsOptions; job: Backtest; judged: readonly number[]; report: MessagePort }
   | { kind: 'evaluate'; nats: NatsOptions; plan: EvaluationPlan; report: MessagePort }
+  | { kind: 'feature-report'; nats: NatsOptions; plan: FeatureReportPlan; report: MessagePort }
   | { kind: 'score-base'; nats: NatsOptions; work: ScoreBase; report: MessagePort }
   | { kind: 'pack-rows'; text: string; identified: boolean }
   | { kind: 'logistic-sums'; request: LogisticSumsRequest };
@@ -59,6 +63,8 @@ export default function run(task: PoolTask): unknown {
       return churnColumn(task.request);
     case 'clv-columns':
       return clvColumns(task.request);
+    case 'compare-versions':
+      return compareOn(task.request);
     case 'training-check':
       return withLog(task.nats, (log) => checkTraining(log, task.plan, quiet));
     case 'training-rows':
@@ -69,6 +75,8 @@ export default function run(task: PoolTask): unknown {
       return backtestFromLog(task);
     case 'evaluate':
       return evaluateFromLog(task);
+    case 'feature-report':
+      return reportFromLog(task);
     case 'score-base':
       return scoreFromLog(task);
     case 'pack-rows':
@@ -124,6 +132,13 @@ async function evaluateFromLog({ nats, plan, report }: Extract<PoolTask, { kind:
   const evaluated = await withLog(nats, (log) => evaluate(log, plan, told));
   told.end();
   return evaluated;
+}
+
+async function reportFromLog({ nats, plan, report }: Extract<PoolTask, { kind: 'feature-report' }>) {
+  const told = telling(report);
+  const found = await withLog(nats, (log) => featureReport(log, plan, told));
+  told.end();
+  return found;
 }
 
 async function backtestFromLog({ nats: options, job, judged, report }: Extract<PoolTask, { kind: 'backtest' }>) {

@@ -1,7 +1,7 @@
 // Churn by the definition a customer belongs to: the classifier trained for it answers its own horizon; another horizon, and a customer without a
 // classifier, goes to the model of the same definition that answers any (BG/NBD, or Cox for contracts); else 422 (facts §9).
 import { type ChurnDefinition, DEFAULT_CHURN, definitionOf } from '#domain/churn-definition.ts';
-import { FEATURES, type FeatureValue, featureRow } from '#domain/churn-features.ts';
+import { CATALOGUE, type FeatureValue, featureRow } from '#domain/churn-features.ts';
 import {
   type ChurnAnswer,
   type ChurnContext,
@@ -16,7 +16,7 @@ import type { Contribution } from '#domain/models/explanation/contributions.ts';
 import { COLUMN_FLAG } from '#projections/memory/columns.ts';
 import type { Deps, LedgerView, ServingChurnModel } from '../deps.ts';
 import { Problem } from '../problem.ts';
-import { inForceOf, type Moment } from './as-of.ts';
+import { answererOf, answeringOf, inForceOf, type Moment } from './as-of.ts';
 import { orProblem, type Predictions, type Subject } from './service.ts';
 
 export interface ChurnAsked {
@@ -40,22 +40,26 @@ const contextOf = (view: LedgerView, moment: Moment): ChurnContext => ({
 const AHEAD_DAYS = 365;
 /** Ledgers read from the fold at once: some tens of µs each, and the fold waits meanwhile. */
 const LEDGERS_AT_ONCE = 250;
-const UNITS = new Map(FEATURES.map(({ name, unit }) => [name, unit]));
+const UNITS = new Map(CATALOGUE.map(({ name, unit }) => [name, unit]));
 
 export function createChurnPredictions(deps: Deps, predictions: Predictions) {
   const { definitionsAt } = predictions;
-  const modelsAt = (seq: number, definition: ChurnDefinition) => {
-    const of = (kind: ServingChurnModel['model']['model']) =>
-      inForceOf(
+  /** @param person whose place decides between the active version and a canary; null: the active one. */
+  const modelsAt = (seq: number, definition: ChurnDefinition, person: Uint8Array | null) => {
+    const of = (kind: ServingChurnModel['model']['model']) => {
+      const found = answeringOf(
         deps
           .deployedChurnModels()
           .filter(({ model }) => model.model === kind && model.definition.kind === definition.kind),
         seq,
       );
+      return found && answererOf(found, person);
+    };
+    const value = definition.kind === 'non-contractual' ? answeringOf(deps.deployedModels(), seq) : null;
     return {
       classifier: of('churn-logistic'),
       cox: of('churn-cox'),
-      clv: definition.kind === 'non-contractual' ? inForceOf(deps.deployedModels(), seq) : null,
+      clv: value && answererOf(value, person),
     };
   };
   /** Anything but BG/NBD at that position: only then ledgers are read. */
@@ -71,7 +75,7 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
   }
 
   function byBgNbd(moment: Moment, subject: Subject, definition: ChurnDefinition, asked: ChurnAsked) {
-    const at = { moment, serving: predictions.modelAt(moment.seq) };
+    const at = predictions.at(moment);
     const horizon = asked.horizonDays ?? definition.horizonDays;
     const answer = predictions.churn(at, subject, horizon);
     return {
@@ -110,11 +114,11 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
 
   /** By the model in force that answers any horizon, by name; a classifier answers one only. */
   function curveBy(moment: Moment, subject: Subject, view: LedgerView, horizonDays: number) {
-    const { cox, clv } = modelsAt(moment.seq, definitionFor(moment, view));
+    const { cox, clv } = modelsAt(moment.seq, definitionFor(moment, view), predictions.personOf(subject));
     const serving = cox ?? clv;
     if (!serving) return { curve: null, curve_reason: 'no model in force answers every horizon' };
     const curve = points(horizonDays, (days) => {
-      if (!cox) return predictions.churn({ moment, serving: clv! }, subject, days).p_churn;
+      if (!cox) return predictions.churn({ moment, serving: clv!, canary: null }, subject, days).p_churn;
       const point = predictChurnBy(cox.model, view.entries, moment.day, contextOf(view, moment), days);
       if (!point.ok) throw refusal(point.reason);
       return point.value.pChurn;
@@ -147,7 +151,7 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
 
   function one(moment: Moment, subject: Subject, view: LedgerView | null, asked: ChurnAsked) {
     const definition = definitionFor(moment, view);
-    const { classifier, cox, clv } = modelsAt(moment.seq, definition);
+    const { classifier, cox, clv } = modelsAt(moment.seq, definition, predictions.personOf(subject));
     const own = asked.horizonDays === null || asked.horizonDays === classifier?.model.definition.horizonDays;
     const serving = classifier && own ? classifier : cox;
     if (view && serving) {
@@ -181,7 +185,7 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
     /** Models of churn in force beside BG/NBD, the one that is asked first before the others; of contracts first, which decide where there is one. */
     inForce(seq: number): { kind: ChurnDefinition['kind']; serving: ServingChurnModel }[] {
       return (['contractual', 'non-contractual'] as const).flatMap((kind) => {
-        const { classifier, cox } = modelsAt(seq, { ...DEFAULT_CHURN, kind });
+        const { classifier, cox } = modelsAt(seq, { ...DEFAULT_CHURN, kind }, null);
         const serving = classifier ?? cox;
         return serving ? [{ kind, serving }] : [];
       });
@@ -210,8 +214,13 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
     /** What the model that answered read of the customer, beside each contribution. */
     valuesOf(moment: Moment, view: LedgerView, modelId: string, contributions: readonly Contribution[]) {
       const model = deps.deployedChurnModels().find(({ id }) => id === modelId)?.model;
-      const read = model?.model === 'churn-cox' ? startRow : featureRow;
-      const row = model ? read(view.entries, moment.day, contextOf(view, moment)) : {};
+      const known = contextOf(view, moment);
+      const row =
+        model === undefined
+          ? {}
+          : model.model === 'churn-cox'
+            ? startRow(view.entries, moment.day, known)
+            : featureRow(view.entries, moment.day, known, model.featureSet.version);
       return contributions.map((each) => ({
         ...each,
         value: row[each.feature] ?? null,
@@ -224,7 +233,7 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
      */
     ahead(moment: Moment, view: LedgerView) {
       const definition = definitionFor(moment, view);
-      const { cox } = modelsAt(moment.seq, definition);
+      const { cox } = modelsAt(moment.seq, definition, Buffer.from(view.entries.sid, 'hex'));
       if (cox?.model.model !== 'churn-cox' || definition.kind !== 'contractual') return null;
       const curve = stayCurve(cox.model, view.entries, moment.day, contextOf(view, moment), AHEAD_DAYS);
       if (!curve.ok) return { model: cox.id, points: [], reason: curve.reason.reason };

@@ -112,7 +112,16 @@ export function churnRoutes(deps: Deps, predictions: Predictions) {
       }),
       async (c) =>
         c.json(
-          { ...FEATURE_SET, features: FEATURES.map(({ of: _, range, ...rest }) => ({ ...rest, range: [...range] })) },
+          {
+            ...FEATURE_SET,
+            features: FEATURES.map(({ name, dtype, unit, range, docs }) => ({
+              name,
+              dtype,
+              unit,
+              range: [...range],
+              docs,
+            })),
+          },
           200,
         ),
     );

@@ -2,7 +2,15 @@
 // answers any. Their stored form, the guard every prediction passes, and the prediction. What a row means is domain/churn-features.ts.
 import { z } from 'zod';
 import { churnDefinitionSchema, isEligible, spells } from '../churn-definition.ts';
-import { FEATURE_SET, type FeatureValue, featureRow } from '../churn-features.ts';
+import {
+  ATTRIBUTE,
+  checkPins,
+  FEATURE_SET,
+  type FeatureValue,
+  featureRow,
+  pinOf,
+  featureSet as setOf,
+} from '../churn-features.ts';
 import type { FeatureContext } from '../features.ts';
 import type { CustomerEntries } from '../ledger.ts';
 import { ok, type Result, refuse } from '../result.ts';
@@ -16,6 +24,8 @@ const common = {
   definition: churnDefinitionSchema,
   /** Which catalogue of features the rows were made by. */
   featureSet: z.object({ name: z.literal(FEATURE_SET.name), version: z.int().min(1) }),
+  /** What it reads of the set, each as `name@version`; absent in models from before versions were written down: those of the set. */
+  features: z.array(z.string()).optional(),
 };
 const coxFile = z.object({
   model: z.literal('churn-cox'),
@@ -44,9 +54,22 @@ export function parseChurnModel(file: unknown): Result<ChurnModel, string> {
     return refuse(
       parsed.error.issues.map((issue) => `${issue.path.join('.') || 'the file'}: ${issue.message}`).join('; '),
     );
+  const { featureSet, features = [] } = parsed.data;
+  const set = setOf(featureSet.version);
+  const pinned = set === null ? ok(null) : checkPins(set, features);
+  if (!pinned.ok) return pinned;
   if (parsed.data.model === 'churn-cox') return ok(parsed.data);
   const logistic = parseLogisticModel(parsed.data.logistic);
   return logistic.ok ? ok({ ...parsed.data, logistic: logistic.value }) : refuse(`logistic.${logistic.reason}`);
+}
+
+/** What an encoding reads of a set, each at its version. */
+export function pinsOf(version: number, encoding: readonly { column: string }[]): string[] {
+  const set = setOf(version);
+  return encoding.flatMap(({ column }) => {
+    const found = column.startsWith(ATTRIBUTE) ? undefined : set?.features.find(({ name }) => name === column);
+    return found ? [pinOf(found)] : [];
+  });
 }
 
 export interface ChurnRefusal {
@@ -87,10 +110,10 @@ export function applicableChurn(
   { leftTruncated }: ChurnContext,
   horizonDays: number,
 ): Result<null, ChurnRefusal> {
-  if (featureSet.version !== FEATURE_SET.version)
+  if (setOf(featureSet.version) === null)
     return no(
       'unknown-feature-set',
-      `the model reads version ${featureSet.version} of the features, this is version ${FEATURE_SET.version}: train it anew`,
+      `the model reads the features ${featureSet.name}@${featureSet.version}, this program knows them up to ${FEATURE_SET.name}@${FEATURE_SET.version}: train it anew, or use the program it was made with`,
     );
   if (model.model === 'churn-logistic' && horizonDays !== definition.horizonDays)
     return no('horizon-not-served', `this classifier answers ${definition.horizonDays} days and no other horizon`);
@@ -125,7 +148,7 @@ export function predictChurnBy(
   const may = applicableChurn(model, entries, day, context, horizon);
   if (!may.ok) return may;
   return model.model === 'churn-logistic'
-    ? predictFromFeatures(model, featureRow(entries, day, context))
+    ? predictFromFeatures(model, featureRow(entries, day, context, model.featureSet.version))
     : predictByCox(model, entries, day, context, horizon);
 }
 

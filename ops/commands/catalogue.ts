@@ -11,6 +11,7 @@ import { dockerSecrets } from './docker-secrets.ts';
 import { drift } from './drift.ts';
 import { evaluate } from './evaluate.ts';
 import { explain } from './explain.ts';
+import { features } from './features.ts';
 import { fit } from './fit.ts';
 import { importCommand } from './import.ts';
 import { key } from './key.ts';
@@ -39,6 +40,7 @@ export const catalogue: readonly Command[] = [
   rfm,
   fit,
   evaluate,
+  features,
   explain,
   predict,
   ab,

@@ -25,7 +25,7 @@ export const train: Command = {
   summary: 'train a model from the log, judged on customers it has not seen; --dry-run says what is missing',
   help: `
 axiom47 train churn-logistic [--definition non-contractual|contractual] [--horizon 60d] [--cutoffs N] [--lateness DAYS] [--seed N]
-  [--without NAME,NAME…] [--deploy] [--dry-run] [--data-dir DIR] [--json]
+  [--without NAME,NAME…] [--features N] [--deploy] [--dry-run] [--data-dir DIR] [--json]
 axiom47 train churn-cox [--without NAME,…] [--deploy] [--dry-run]
 axiom47 train clv [--deploy] [--dry-run]
 
@@ -37,6 +37,7 @@ clv: purchases and money of buyers; BG/NBD unless a rival is clearly better.
 60, 90 … days came back. Nothing is written; exit code 2 when something required is missing.
 --lateness: days in which late events may still arrive before a label counts (7 with live input, else 0). --seed: who learns, who calibrates and
 who judges. --without: features the model must not know (attributes as attribute:NAME).
+--features: version of the set of features (axiom47 features); 1 unless told, 2 knows more of each customer, which is not always better.
 The same log and seed trained again are the same version. --deploy puts it in force; without it: axiom47 model deploy ID.
 The job outlives this command; a server that ends meanwhile goes on with it.
 
@@ -70,6 +71,7 @@ export function readTrain(argv: string[]) {
     lateness: { type: 'string' },
     seed: { type: 'string' },
     without: { type: 'string' },
+    features: { type: 'string' },
     deploy: { type: 'boolean' },
     'dry-run': { type: 'boolean' },
   });
@@ -86,6 +88,7 @@ export function readTrain(argv: string[]) {
     ...whole('cutoffs', 'cutoffs', values.cutoffs, 1, 12),
     ...whole('lateness', 'lateness_days', values.lateness, 0, 90),
     ...whole('seed', 'seed', values.seed, 0, 2 ** 31 - 1),
+    ...whole('features', 'feature_set', values.features?.replace(/^customer@/, ''), 1, 1e6),
     ...(values.without !== undefined && { without: values.without.split(',').map((name) => name.trim()) }),
   };
   return { values, body };

@@ -3,17 +3,19 @@
 import type { JobKind } from '#api/deps.ts';
 import type { JobWork } from '#processors/jobs/kind.ts';
 import { type BacktestDeps, backtestJob } from './backtest.ts';
+import { type CheckFeaturesDeps, checkFeaturesJob } from './check-features.ts';
 import { type EvaluateDeps, evaluateJob } from './evaluate.ts';
 import { type ScoreDeps, scoreJob } from './score.ts';
 import { type TrainDeps, trainJob } from './train.ts';
 
 /** What is asked over HTTP, and the work. */
 export type JobOfKind = JobKind & JobWork;
-export type JobDeps = BacktestDeps & TrainDeps & EvaluateDeps & { scoring: ScoreDeps };
+export type JobDeps = BacktestDeps & TrainDeps & EvaluateDeps & CheckFeaturesDeps & { scoring: ScoreDeps };
 
 export const createJobKinds = (deps: JobDeps): JobOfKind[] => [
   backtestJob(deps),
   trainJob(deps),
   evaluateJob(deps),
+  checkFeaturesJob(deps),
   scoreJob(deps.scoring),
 ];

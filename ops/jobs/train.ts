@@ -3,8 +3,10 @@
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { Deployments } from '#api/deps.ts';
 import { canonicalJson } from '#domain/canonical-json.ts';
 import { CHURN_KINDS, type ChurnDefinition, DEFAULT_CHURN } from '#domain/churn-definition.ts';
+import { FEATURE_SET, FEATURE_SETS, featureSet } from '#domain/churn-features.ts';
 import { dateOf } from '#domain/models/cutoffs.ts';
 import type { Diagnostic } from '#domain/models/fit.ts';
 import { ok, type Result } from '#domain/result.ts';
@@ -24,7 +26,8 @@ export interface TrainDeps {
   pool: Pick<Pool, 'trainingRows' | 'trainModel'>;
   /** Dry runs wait for no job. */
   checks: Pick<Pool, 'checkTraining'>;
-  registry: Pick<Registry, 'register' | 'deploy'>;
+  registry: Pick<Registry, 'register'>;
+  deploy: Deployments['deploy'];
   present: () => { seq: number; day: number; offsets: Offsets };
   definitions: () => ChurnDefinition[];
   reportingCurrency: string;
@@ -64,6 +67,13 @@ const body = z
       .default(47)
       .describe('churn-logistic: of who learns, who calibrates, who judges'),
     without: z.array(z.string().min(1).max(200)).max(50).default([]).describe('Features the model must not know'),
+    feature_set: z
+      .int()
+      .min(1)
+      .optional()
+      .describe(
+        'Churn models: version of the set of features (GET /api/features); 1 unless told, 2 knows more of each customer',
+      ),
     deploy: z.boolean().default(false),
     dry_run: z
       .boolean()
@@ -179,6 +189,12 @@ function planOf(
       'unknown-definition',
       'there is no contractual definition of churn; say what it means: axiom47 churn define contractual --horizon 30d',
     );
+  const set = featureSet(params.feature_set ?? FEATURE_SET.version);
+  if (set === null)
+    return refusal(
+      'unknown-feature-set',
+      `there is no feature set ${FEATURE_SET.name}@${params.feature_set}; there ${FEATURE_SETS.length === 1 ? 'is' : 'are'} ${FEATURE_SETS.map(({ name, version }) => `${name}@${version}`).join(', ')} (GET /api/features)`,
+    );
   const horizonDays = params.horizon_days ?? inForce.horizonDays;
   if (params.deploy && horizonDays !== inForce.horizonDays)
     return refusal(
@@ -191,6 +207,7 @@ function planOf(
     cutoffs: params.cutoffs,
     latenessDays: params.lateness_days ?? null,
     seed: params.seed,
+    featureSet: set.version,
     without: params.without,
     seq,
     today,
@@ -279,18 +296,21 @@ async function register(
   { kind, deploy }: Params,
   { seq, at, today }: Position,
   { model, artefact, refused, fromDay }: ModelStep,
-  { registry }: TrainDeps,
+  { registry, deploy: put }: TrainDeps,
 ): Promise<Omit<TrainResult, 'definition'>> {
   const { id, version, digest } = await registry.register(model, artefact, { seq, at, fromDay, toDay: today }, job.by);
   // What is refused is kept, not served: whoever knows better puts it in force by hand.
-  const deployed = deploy && refused === null;
-  if (deployed) {
-    const answer = await registry.deploy(id, job.by);
-    if (!answer.ok) throw new Error(`${id} was trained but cannot be put in force: ${answer.reason}`);
+  let why = refused;
+  if (deploy && refused === null) {
+    const answer = await put(id, job.by);
+    if (!answer.ok && answer.reason.code !== 'gates-not-passed')
+      throw new Error(`${id} was trained but cannot be put in force: ${answer.reason.message}`);
+    if (!answer.ok) why = { code: answer.reason.code, message: answer.reason.message };
   }
+  const deployed = deploy && why === null;
   const names = { kind, pipeline: PIPELINE, tracking: TRACKING } as const;
   const { logistic: _, cox: __, encoding: ___, ...told } = artefact;
-  return { ...told, ...names, id, version, digest, deployed, refused, asOf: { seq, at: dateOf(today) } };
+  return { ...told, ...names, id, version, digest, deployed, refused: why, asOf: { seq, at: dateOf(today) } };
 }
 
 /** Rows of trainings that were given up; one that is retried makes its own again. */

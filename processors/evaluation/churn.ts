@@ -1,7 +1,7 @@
 // Churn scores of several versions on the same customers, held against who was lost: ranking, calibration, profit, segments, what each leans on;
 // the rate of before, a plain rule and the rival models beside.
 import { type ChurnDefinition, hasChurned, isEligible } from '#domain/churn-definition.ts';
-import { featureRow } from '#domain/churn-features.ts';
+import { FEATURE_SET, featureRow } from '#domain/churn-features.ts';
 import { calibrationBySegment, type SegmentCalibration } from '#domain/models/calibration-segments.ts';
 import { type ChurnModel, predictChurnBy } from '#domain/models/churn-model.ts';
 import { type ClvModel, predictChurn } from '#domain/models/clv-model.ts';
@@ -100,7 +100,7 @@ export function evaluateChurn(
         metrics: scoreMetrics({ label, score }, offer),
         againstNaive: verdicts[k]!.againstNaive,
         segments: segmented.map(({ by, of }) => ({ by, segments: calibrationBySegment({ label, score }, of) })),
-        ...explainedBy(each.model, rows, label, seed),
+        ...explainedBy(each.model, asItReads(each.model, rows, day, known), label, seed),
       };
     }),
     naive: verdicts[0]!.naive,
@@ -111,6 +111,13 @@ export function evaluateChurn(
       seed,
     ),
   });
+}
+
+/** The rows by the features the version was trained on. */
+function asItReads(model: EvaluatedModel['model'], rows: ChurnRows, day: number, known: Ledgers): ChurnRows {
+  if (model.model !== 'churn-logistic' || model.featureSet.version === FEATURE_SET.version) return rows;
+  const { version } = model.featureSet;
+  return { ...rows, features: rows.customer.map((sid) => featureRow(known.of(sid)!, day, known.context, version)) };
 }
 
 const said = (leftOut: Record<string, number>): string =>

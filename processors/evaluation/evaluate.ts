@@ -2,6 +2,7 @@
 // came. One walk says what came, one more what was known.
 
 import { lastSettledDay } from '#domain/churn-definition.ts';
+import { FEATURE_SET } from '#domain/churn-features.ts';
 import { checkCutoffs, dateOf } from '#domain/models/cutoffs.ts';
 import { ok, type Result } from '#domain/result.ts';
 import { erasedSince } from '#projections/memory/past/erased-since.ts';
@@ -83,6 +84,7 @@ const trainingPlanOf = (plan: EvaluationPlan): TrainingPlan => ({
   cutoffs: 1,
   latenessDays: plan.latenessDays,
   seed: plan.seed,
+  featureSet: FEATURE_SET.version,
   without: [],
   seq: plan.seq,
   today: plan.today,

@@ -14,6 +14,9 @@ export interface Ledgers {
   isLeftTruncated(sid: string): boolean;
 }
 
+/** What may be known of a customer on a day. */
+export type RowOf = (entries: CustomerEntries, day: number, context: FeatureContext) => FeatureRow;
+
 /** One row per customer and cut-off. */
 export interface ChurnRows {
   features: FeatureRow[];
@@ -40,7 +43,7 @@ export function addRows(
   day: number,
   known: Ledgers,
   settled: Ledgers,
-  rowOf: typeof featureRow = featureRow,
+  rowOf: RowOf = featureRow,
 ): void {
   for (const entries of known.customers()) {
     if (!isEligible(definition, entries, day) || known.isLeftTruncated(entries.sid)) continue;
@@ -75,10 +78,7 @@ export async function rowsOfCutoffs(
   days: readonly number[],
   knownOn: (day: number) => Ledgers | Promise<Ledgers>,
   settled: Ledgers,
-  {
-    rowOf = featureRow,
-    counted = () => undefined,
-  }: { rowOf?: typeof featureRow; counted?: (cutoff: CutoffRows) => void } = {},
+  { rowOf = featureRow, counted = () => undefined }: { rowOf?: RowOf; counted?: (cutoff: CutoffRows) => void } = {},
 ): Promise<ChurnRows> {
   const rows = createRows();
   for (const day of days) {

@@ -19,6 +19,8 @@ export interface TrainingPlan {
   seed: number;
   /** Features and attributes (`attribute:NAME`) that the model must not know. */
   without: readonly string[];
+  /** Version of the features the rows are made of; churn models. */
+  featureSet: number;
   /** The log up to here … */
   seq: number;
   /** … and the local day it has reached. */

@@ -8,6 +8,7 @@ export type RefusalCode =
   | 'no-convergence'
   | 'horizon-too-long'
   | 'unknown-definition'
+  | 'unknown-feature-set'
   | 'other-horizon';
 
 export interface Refusal {

@@ -4,7 +4,7 @@ import type { ChurnDefinition } from '#domain/churn-definition.ts';
 import { FEATURE_SET } from '#domain/churn-features.ts';
 import { calibrate } from '#domain/models/calibration.ts';
 import { chooseCalibration } from '#domain/models/calibration-choice.ts';
-import type { ChurnCox, ChurnLogistic } from '#domain/models/churn-model.ts';
+import { type ChurnCox, type ChurnLogistic, pinsOf } from '#domain/models/churn-model.ts';
 import { encodeFeatures, learnEncoding } from '#domain/models/feature-encoding.ts';
 import type { Diagnostic } from '#domain/models/fit.ts';
 import { groupCode, makeFolds } from '#domain/models/folds.ts';
@@ -12,7 +12,7 @@ import { fitLogistic, type LogisticColumns, predictLogOdds } from '#domain/model
 import { crossValidate, type ValidatedLambda } from '#domain/models/logistic-path.ts';
 import { type ScoreMetrics, scoreMetrics } from '#domain/models/metrics.ts';
 import { fit as fitCox } from '#domain/models/survival/cox.ts';
-import { argsort } from '#domain/numerics/argsort.ts';
+import { rankCorrelation } from '#domain/numerics/rank-correlation.ts';
 import { type Result, refuse } from '#domain/result.ts';
 import { type ChurnRows, type SurvivalRows, tableOf } from './churn-rows.ts';
 import { ownPair, samePairs } from './collinearity.ts';
@@ -43,6 +43,8 @@ export interface TrainOptions {
   seed?: number;
   /** Columns the model must not know. */
   without?: readonly string[];
+  /** Version of the features the rows are made of. */
+  features?: number;
   /** Share done, and with what it goes on. */
   report?: (share: number, note: string) => void;
 }
@@ -81,7 +83,7 @@ export function divide({ customer, day, label }: ChurnRows, seed = 0) {
 export function trainLogistic(
   definition: ChurnDefinition,
   rows: ChurnRows,
-  { seed = 0, without = [], report = () => undefined }: TrainOptions = {},
+  { seed = 0, without = [], features = FEATURE_SET.version, report = () => undefined }: TrainOptions = {},
 ): Result<ChurnTraining<ChurnLogistic>, Refusal> {
   const { cutoffs, parts, counts } = divide(rows, seed);
   if (cutoffs.length === 0)
@@ -99,11 +101,12 @@ export function trainLogistic(
       `the ${part} rows hold ${lost} lost and ${kept} kept customers; at least ${LEAST} of each are needed, ${missing.filter(Boolean).join(' and ')} are missing: more customers, more cut-offs, or another horizon`,
     );
   }
+  const isTrain = (i: number) => parts[i] === 'train';
   const { table, left } = tableOf(rows.features);
+  left.push(...withoutUnknown(table, isTrain));
   const pairs = takeOut(table, left, without);
   const own = ownPair(pairs);
   if (own) return refusal('collinearity', sayPair(own));
-  const isTrain = (i: number) => parts[i] === 'train';
   const encoding = learnEncoding(table, [...table.keys()], { learnFrom: isTrain, missingIndicator: true });
   const encoded = encodeFeatures(table, encoding);
   const label = Float64Array.from(rows.label);
@@ -144,7 +147,8 @@ export function trainLogistic(
       model: {
         model: 'churn-logistic',
         definition,
-        featureSet: { ...FEATURE_SET },
+        featureSet: { name: FEATURE_SET.name, version: features },
+        features: pinsOf(features, encoding),
         logistic: { model: 'logistic', encoding, intercept, coefficients, calibration: calibration.value.calibration },
       },
       rows: counts,
@@ -157,6 +161,18 @@ export function trainLogistic(
       diagnostics: [...leftOut(left), ...chosen.diagnostics, ...fitted.diagnostics],
     },
   };
+}
+
+/** Takes out what is known of nobody the model learns from: there would be nothing to put in where it is missing. */
+function withoutUnknown(
+  table: Map<string, readonly string[] | Float64Array>,
+  isTrain: (row: number) => boolean,
+): { column: string; why: string }[] {
+  return [...table].flatMap(([column, values]) => {
+    if (!(values instanceof Float64Array) || values.some((value, i) => !Number.isNaN(value) && isTrain(i))) return [];
+    table.delete(column);
+    return [{ column, why: 'not known of anybody it learns from' }];
+  });
 }
 
 const FOLDS = 5;
@@ -192,7 +208,7 @@ export function trainCox(
   definition: ChurnDefinition,
   rows: SurvivalRows,
   day: number,
-  { without = [], report = () => undefined }: Omit<TrainOptions, 'seed'> = {},
+  { without = [], features: version = FEATURE_SET.version, report = () => undefined }: Omit<TrainOptions, 'seed'> = {},
 ): Result<ChurnTraining<ChurnCox>, Refusal> {
   const events = rows.eventObserved.reduce((sum, each) => sum + each, 0);
   if (events < LEAST)
@@ -242,7 +258,8 @@ export function trainCox(
       model: {
         model: 'churn-cox',
         definition,
-        featureSet: { ...FEATURE_SET },
+        featureSet: { name: FEATURE_SET.name, version },
+        features: pinsOf(version, encoding),
         encoding,
         cox: { coefficients: coefficients.map(({ name, coef }) => ({ name, coef })), means, baseline },
         followUpDays,
@@ -269,38 +286,13 @@ function withoutTime(
 ): { column: string; why: string }[] {
   return [...table].flatMap(([column, values]) => {
     if (!(values instanceof Float64Array)) return [];
-    const rho = rankCorrelation(values, duration);
-    if (!(Math.abs(rho) > MOVES_WITH_TIME)) return [];
+    const known = values.map((value) => (Number.isNaN(value) ? 0 : 1));
+    const of = (column: Float64Array) => column.filter((_, i) => known[i] === 1);
+    const rho = rankCorrelation(of(values), of(duration));
+    if (rho === null || !(Math.abs(rho) > MOVES_WITH_TIME)) return [];
     table.delete(column);
     return [{ column, why: `moves with the time under contract, rank correlation ${rho.toFixed(2)}` }];
   });
-}
-
-/** Spearman's, of the rows where `values` is known. */
-function rankCorrelation(values: Float64Array, others: Float64Array): number {
-  const known = values.map((value, i) => (Number.isNaN(value) ? -1 : i)).filter((i) => i >= 0);
-  const [x, y] = [ranks(known.map((i) => values[i]!)), ranks(known.map((i) => others[i]!))];
-  const mean = (known.length + 1) / 2;
-  let [xy, xx, yy] = [0, 0, 0];
-  for (let i = 0; i < known.length; i++) {
-    xy += (x[i]! - mean) * (y[i]! - mean);
-    xx += (x[i]! - mean) ** 2;
-    yy += (y[i]! - mean) ** 2;
-  }
-  return xx > 0 && yy > 0 ? xy / Math.sqrt(xx * yy) : 0;
-}
-
-/** 1 …, ties at their mean. */
-function ranks(values: Float64Array): Float64Array {
-  const order = argsort(values);
-  const out = new Float64Array(values.length);
-  for (let from = 0; from < order.length; ) {
-    let to = from;
-    while (to < order.length && values[order[to]!] === values[order[from]!]) to++;
-    for (let i = from; i < to; i++) out[order[i]!] = (from + to + 1) / 2;
-    from = to;
-  }
-  return out;
 }
 
 /** Takes out what must not be known and, of the product's own features, what repeats an earlier column. @returns all pairs that say the same. */

@@ -38,8 +38,13 @@ export function trainModel(
     return refusal('one-class', sayOneClass(rows.cutoffs));
   const trained =
     rows.kind === 'churn-cox'
-      ? trainCox(plan.definition, rows.rows, plan.today, { without: plan.without, report })
-      : trainLogistic(plan.definition, rows.rows, { seed: plan.seed, without: plan.without, report });
+      ? trainCox(plan.definition, rows.rows, plan.today, { without: plan.without, features: plan.featureSet, report })
+      : trainLogistic(plan.definition, rows.rows, {
+          seed: plan.seed,
+          without: plan.without,
+          features: plan.featureSet,
+          report,
+        });
   if (!trained.ok) return trained;
   const { model, ...rest } = trained.value;
   for (const { message } of rest.diagnostics) log(message);

@@ -14,6 +14,7 @@ import {
   type ChurnRows,
   type CutoffRows,
   type Ledgers,
+  type RowOf,
   rowsOfCutoffs,
   type SurvivalRows,
   survivalRows,
@@ -127,7 +128,7 @@ export async function learningRows(
   { ledger, ledgers }: Settled,
   days: readonly number[],
   report: TrainingProgress,
-  rowOf: typeof featureRow = featureRow,
+  rowOf: RowOf = (entries, day, context) => featureRow(entries, day, context, plan.featureSet),
 ): Promise<{ rows: ChurnRows; cutoffs: CutoffRows[] }> {
   const known = new Map<number, Ledgers>();
   // Whoever was there then is there now.

@@ -10,6 +10,7 @@ import type { ScoreMetrics } from '#domain/models/metrics.ts';
 import type { EvaluationResult } from '#ops/jobs/evaluate.ts';
 import type { TrainResult } from '#ops/jobs/train.ts';
 import type { ChurnEvaluation } from '#processors/evaluation/churn.ts';
+import type { FeatureReport, FeatureStatistics } from '#processors/evaluation/feature-report.ts';
 import type { ValueEvaluation } from '#processors/evaluation/value.ts';
 import { fixture } from '../support/histories.ts';
 import { type Program, removeFolders, run, serve, temporaryFolder } from '../support/program.ts';
@@ -90,11 +91,61 @@ describe('a classifier of subscribers', () => {
     for (const { metrics } of models) expect(metrics.profit!.best.profit).toBeGreaterThan(0);
   });
 
+  test('features: the catalogue, a set held against its definitions over the base, one with its values, an unknown version', async () => {
+    const all = await program.json<{ set: object; items: { name: string; version: number; used_by: string[] }[] }>([
+      'features',
+    ]);
+    expect(all.set).toMatchObject({ name: 'customer', version: 1 });
+    expect(all.items.find(({ name }) => name === 'plan')!.used_by).toContain(first);
+    expect(all.items.filter(({ name }) => name === 'purchase_trend').map(({ version }) => version)).toEqual([1, 2]);
+    const report = await program.json<FeatureReport>(['features', 'check']);
+    expect(report).toMatchObject({ set: { version: 2 }, findings: [], leakage: { differing: 0 } });
+    expect(report.sampled).toBe(report.customers);
+    const { statistics } = await program.json<{ statistics: FeatureStatistics }>([
+      'features',
+      'show',
+      'subscription_price',
+    ]);
+    expect(statistics.n).toBe(report.customers);
+    expect(statistics.histogram!.reduce((sum, { count }) => sum + count, 0)).toBe(statistics.n - statistics.nulls);
+    const people = await run(['features', 'show', 'plan', '--data-dir', dataDir]);
+    expect([people.code, people.stdout]).toEqual([0, expect.stringContaining('read by')]);
+    const none = await run(['features', 'show', 'plan@7', '--data-dir', dataDir]);
+    expect([none.code, none.stderr]).toEqual([2, expect.stringContaining('there is plan@1')]);
+    const unknown = await run([
+      'train',
+      'churn',
+      '--definition',
+      'contractual',
+      '--features',
+      '9',
+      '--data-dir',
+      dataDir,
+    ]);
+    expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining('customer@9')]);
+  });
+
+  test('a model of the second set answers beside one of the first', async () => {
+    const trained = await program.json<TrainResult>([
+      'train',
+      'churn',
+      '--definition',
+      'contractual',
+      '--features',
+      '2',
+    ]);
+    const facts = await program.call<ModelFacts>('GET', `/api/models/${trained.id.replace('@', '/versions/')}`);
+    expect(facts.feature_set).toEqual({ name: 'customer', version: 2 });
+    const compared = await program.json<Comparison>(['model', 'compare', first, trained.id]);
+    const auc = compared.paired!.pairs.find(({ metric }) => metric === 'auc')!.value!;
+    expect(Math.abs(auc.difference)).toBeLessThan(0.02);
+  });
+
   test('every evaluation of a version is listed, newest first, with who was judged beside it', async () => {
     const path = '/api/models/subscription_churn_model/versions/1/evaluations';
     const { items } = await program.call<{ items: { basis: string; others: string[]; offer: unknown }[] }>('GET', path);
-    expect(items).toHaveLength(3);
-    expect(items[0]).toMatchObject({ basis: 'held-out', others: [second], offer: { cost: 4, benefit: 60 } });
+    expect(items).toHaveLength(4);
+    expect(items[1]).toMatchObject({ basis: 'held-out', others: [second], offer: { cost: 4, benefit: 60 } });
     expect(items.at(-1)!.others).toEqual([]);
   });
 

@@ -16,6 +16,7 @@ const planOf = (log: LogInMemory, today: number, plan: Partial<TrainingPlan> = {
   definition: { ...DEFAULT_CHURN, horizonDays: 30 },
   cutoffs: 2,
   latenessDays: null,
+  featureSet: 2,
   seed: 47,
   without: [],
   seq: log.seq,

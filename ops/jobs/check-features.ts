@@ -1,0 +1,63 @@
+// `check-features` as a job: a set of features over the base, held against its definitions.
+import { z } from 'zod';
+import { FEATURE_SET, FEATURE_SETS, featureSet } from '#domain/churn-features.ts';
+import { ok } from '#domain/result.ts';
+import { DAY_MS, type Offsets } from '#domain/time.ts';
+import type { Pool } from '#processors/pool.ts';
+import type { NatsOptions } from '#streams/jetstream/connection.ts';
+import type { JobOfKind } from './catalogue.ts';
+
+export interface CheckFeaturesDeps {
+  /** Travels to a thread of the pool; may hold a secret. */
+  nats: NatsOptions;
+  pool: Pick<Pool, 'featureReport'>;
+  present: () => { seq: number; day: number; offsets: Offsets };
+  reportingCurrency: string;
+  /** Events the fold did not come back from, by place: nor would another. */
+  stuck: () => ReadonlyMap<string, number>;
+  /** Of the fold. */
+  snapshotDir: string | null;
+}
+
+const body = z.strictObject({
+  set: z.int().min(1).default(FEATURE_SETS.at(-1)!.version).describe('Version of the set of features; the newest'),
+  as_of: z.iso.date().optional().describe('The local day the features are asked for; today'),
+  seed: z
+    .int()
+    .min(0)
+    .max(2 ** 31 - 1)
+    .default(47)
+    .describe('Of the sample, where there are more than 50,000 customers'),
+});
+
+const sets = (): string => FEATURE_SETS.map(({ name, version }) => `${name}@${version}`).join(', ');
+
+export const checkFeaturesJob = (deps: CheckFeaturesDeps): JobOfKind => ({
+  name: 'check-features',
+  summary:
+    'Hold a set of features against its definitions over the base: unknown, out of range, moving with the future',
+  permission: 'model:write',
+  body,
+  examples: { now: {}, 'on a day': { as_of: '2026-01-31' } },
+  async atOnce(given) {
+    const { set } = body.parse(given);
+    if (featureSet(set) !== null) return null;
+    const message = `there is no feature set ${FEATURE_SET.name}@${set}; there is ${sets()}`;
+    return { ok: false, reason: { code: 'unknown-feature-set', message } };
+  },
+  async run(job) {
+    const params = body.parse(job.params);
+    const now = deps.present();
+    const day = params.as_of === undefined ? now.day : Date.parse(`${params.as_of}T00:00:00Z`) / DAY_MS;
+    const plan = {
+      set: params.set,
+      day,
+      seed: params.seed,
+      seq: now.seq,
+      offsets: now.offsets,
+      ledger: { reportingCurrency: deps.reportingCurrency, stuck: deps.stuck() },
+      snapshotDir: deps.snapshotDir,
+    };
+    return ok(await deps.pool.featureReport(deps.nats, plan, job, job.signal));
+  },
+});

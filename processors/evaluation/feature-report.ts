@@ -1,0 +1,207 @@
+// A set of features over the base at a position: how often each is unknown, how its values lie, whether any is outside what its definition says, and
+// whether one of them moves with the future. Reads the log and writes nothing.
+import { featureRow, featureSet, pinOf } from '#domain/churn-features.ts';
+import type { FeatureDefinition, FeatureRow, FeatureValue } from '#domain/feature-definition.ts';
+import type { CustomerEntries } from '#domain/ledger.ts';
+import { dateOf } from '#domain/models/cutoffs.ts';
+import type { Offsets } from '#domain/time.ts';
+import type { LedgerOptions } from '#projections/memory/ledger.ts';
+import { erasedSince } from '#projections/memory/past/erased-since.ts';
+import { everybodyAt } from '#projections/memory/past/everybody.ts';
+import { type Leakage, probeLeakage, sampleOf } from '../backtest/leakage.ts';
+import { ledgersOf } from '../training/ledgers.ts';
+import type { TrainingProgress } from '../training/plan.ts';
+import type { TrainingLog } from '../training/training-rows.ts';
+
+export interface FeatureReportPlan {
+  /** Version of the set. */
+  set: number;
+  /** The local day the features are asked for. */
+  day: number;
+  seed: number;
+  seq: number;
+  offsets: Offsets;
+  ledger: LedgerOptions;
+  snapshotDir: string | null;
+}
+
+export interface FeatureStatistics {
+  name: string;
+  version: number;
+  n: number;
+  nulls: number;
+  nullRate: number;
+  /** Of numbers; null where nothing is known. */
+  min: number | null;
+  max: number | null;
+  mean: number | null;
+  outOfRange: number;
+  /** Numbers: equal steps up to the 99 % point, the rest in the last one; a bin holds from ≤ value < to, the last one its end too. */
+  histogram: { from: number; to: number; count: number }[] | null;
+  /** Texts: the commonest. */
+  levels: { level: string; count: number }[] | null;
+}
+
+export interface FeatureReport {
+  set: { name: string; version: number };
+  asOf: { seq: number; at: string };
+  /** Customers with a purchase or a subscription, and how many of them were looked at. */
+  customers: number;
+  sampled: number;
+  leakage: Leakage;
+  features: FeatureStatistics[];
+  findings: {
+    code: 'out-of-range' | 'null-not-allowed' | 'wrong-type' | 'leakage';
+    feature: string | null;
+    message: string;
+  }[];
+}
+
+const SAMPLE = 50_000;
+const BINS = 20;
+const LEVELS = 20;
+const silent = { info: () => undefined, warn: () => undefined };
+
+export async function featureReport(
+  store: TrainingLog,
+  plan: FeatureReportPlan,
+  report: TrainingProgress,
+): Promise<FeatureReport> {
+  const set = featureSet(plan.set);
+  if (set === null) throw new RangeError(`there is no feature set customer@${plan.set}`);
+  const ledger = await everybodyAt(store, plan.seq, {
+    ledger: plan.ledger,
+    snapshotDir: plan.snapshotDir,
+    log: silent,
+    progress: (position) => report.progress(position, plan.seq, 'reading the log'),
+  });
+  ledger.forget(await erasedSince(store, plan.seq, await store.lastSequence('EVT')));
+  ledger.flushColumns();
+  const ledgers = ledgersOf(ledger);
+  const there = (each: CustomerEntries): boolean =>
+    !each.erased &&
+    !each.anonymous &&
+    (each.orders.some(({ day }) => day <= plan.day) || each.subscriptions.some(({ day }) => day <= plan.day));
+  const everybody: string[] = [];
+  for (const each of ledgers.customers()) if (there(each)) everybody.push(each.sid);
+  const sid = sampleOf(everybody.length, SAMPLE, plan.seed).map((i) => everybody[i]!);
+  const rowOf = (entries: CustomerEntries, day: number, context: typeof ledgers.context): FeatureRow =>
+    featureRow(entries, day, context, plan.set);
+  const rows = sid.map((each) => rowOf(ledgers.of(each)!, plan.day, ledgers.context));
+  const leakage = probeLeakage(rowOf, { sid, row: (i) => rows[i] }, plan.day, ledgers, ledgers, plan.seed);
+  const features = set.features.map((feature) =>
+    statisticsOf(
+      feature,
+      rows.map((row) => row[feature.name] ?? null),
+    ),
+  );
+  return {
+    set: { name: set.name, version: set.version },
+    asOf: { seq: plan.seq, at: dateOf(plan.day) },
+    customers: everybody.length,
+    sampled: sid.length,
+    leakage,
+    features,
+    findings: findingsOf(set.features, features, rows, leakage),
+  };
+}
+
+export function statisticsOf(
+  { name, version, dtype, range: [least, most] }: FeatureDefinition,
+  values: readonly FeatureValue[],
+): FeatureStatistics {
+  const known = values.filter((value) => value !== null);
+  const bare = {
+    name,
+    version,
+    n: values.length,
+    nulls: values.length - known.length,
+    nullRate: values.length === 0 ? 0 : 1 - known.length / values.length,
+  };
+  const numbers = Float64Array.from(known.filter((value) => typeof value === 'number')).sort();
+  if (dtype === 'text')
+    return {
+      ...bare,
+      min: null,
+      max: null,
+      mean: null,
+      outOfRange: 0,
+      histogram: null,
+      levels: levelsOf(known.map(String)),
+    };
+  return {
+    ...bare,
+    min: numbers[0] ?? null,
+    max: numbers.at(-1) ?? null,
+    mean: numbers.length === 0 ? null : numbers.reduce((sum, value) => sum + value, 0) / numbers.length,
+    outOfRange: numbers.reduce((sum, value) => sum + (value < (least ?? value) || value > (most ?? value) ? 1 : 0), 0),
+    histogram: histogramOf(numbers),
+    levels: null,
+  };
+}
+
+/** @param sorted ascending. */
+function histogramOf(sorted: Float64Array): NonNullable<FeatureStatistics['histogram']> {
+  const [least, last] = [sorted[0], sorted.at(-1)];
+  if (least === undefined || last === undefined) return [];
+  const high = sorted[Math.ceil(0.99 * sorted.length) - 1]!;
+  // All at one value, or all but the tail.
+  if (!(high > least)) {
+    const tail = sorted.reduce((sum, value) => sum + (value > least ? 1 : 0), 0);
+    const one = { from: least, to: least, count: sorted.length - tail };
+    return tail === 0 ? [one] : [one, { from: least, to: last, count: tail }];
+  }
+  const step = (high - least) / BINS;
+  const bins = Array.from({ length: BINS }, (_, k) => ({
+    from: least + k * step,
+    to: k === BINS - 1 ? last : least + (k + 1) * step,
+    count: 0,
+  }));
+  for (const value of sorted) bins[Math.min(BINS - 1, Math.floor((value - least) / step))]!.count++;
+  return bins;
+}
+
+function levelsOf(texts: readonly string[]): NonNullable<FeatureStatistics['levels']> {
+  const counts = new Map<string, number>();
+  for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1);
+  return Array.from(counts, ([level, count]) => ({ level, count }))
+    .sort((a, b) => b.count - a.count || (a.level < b.level ? -1 : 1))
+    .slice(0, LEVELS);
+}
+
+function findingsOf(
+  definitions: readonly FeatureDefinition[],
+  statistics: readonly FeatureStatistics[],
+  rows: readonly FeatureRow[],
+  leakage: Leakage,
+): FeatureReport['findings'] {
+  const found: FeatureReport['findings'] = [];
+  for (const [i, feature] of definitions.entries()) {
+    const { nulls, outOfRange } = statistics[i]!;
+    const pin = pinOf(feature);
+    const wrong = rows.filter((row) => {
+      const value = row[feature.name] ?? null;
+      return value !== null && (feature.dtype === 'text' ? typeof value !== 'string' : !Number.isFinite(value));
+    }).length;
+    if (wrong > 0) found.push({ code: 'wrong-type', feature: pin, message: `${wrong} values are no ${feature.dtype}` });
+    if (outOfRange > 0)
+      found.push({
+        code: 'out-of-range',
+        feature: pin,
+        message: `${outOfRange} values lie outside ${feature.range.map((end) => end ?? '…').join(' to ')}`,
+      });
+    if (nulls > 0 && feature.nulls === null)
+      found.push({
+        code: 'null-not-allowed',
+        feature: pin,
+        message: `${nulls} values are not known, and its definition says it always is`,
+      });
+  }
+  if (leakage.differing > 0)
+    found.push({
+      code: 'leakage',
+      feature: null,
+      message: `the rows of ${leakage.differing} of ${leakage.checked} customers move with what comes after the day`,
+    });
+  return found;
+}
