@@ -141,7 +141,7 @@ export function createApp(deps: Deps) {
     .route('/', workspaceRoutes(deps))
     .route('/', zoneRoutes(deps))
     .route('/', homeRoutes(deps, predictions, live))
-    .route('/', streamRoutes(live, streams))
+    .route('/', streamRoutes(live, deps.jobs, streams))
     .route('/', jobRoutes(deps, streams))
     .route('/', scheduleRoutes(deps))
     .route(
