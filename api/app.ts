@@ -17,6 +17,7 @@ import { batchRoutes } from './routes/batch.ts';
 import { churnRoutes } from './routes/churn.ts';
 import { customerRoutes } from './routes/customers.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
+import { deploymentRoutes } from './routes/deployments.ts';
 import { evaluationRoutes } from './routes/evaluations.ts';
 import { eventRoutes } from './routes/events.ts';
 import { featureRoutes } from './routes/features.ts';
@@ -33,6 +34,7 @@ import { pastRoutes } from './routes/past.ts';
 import { predictRoutes } from './routes/predict.ts';
 import { quarantineRoutes } from './routes/quarantine.ts';
 import { rebuildRoutes } from './routes/rebuild.ts';
+import { scheduleRoutes } from './routes/schedules.ts';
 import { sourceRoutes } from './routes/sources.ts';
 import { streamRoutes } from './routes/stream.ts';
 import { userRoutes } from './routes/users.ts';
@@ -124,6 +126,7 @@ export function createApp(deps: Deps) {
     // Before those of one model: a model named compare has no page.
     .route('/', evaluationRoutes(deps))
     .route('/', modelRoutes(deps, predictions))
+    .route('/', deploymentRoutes(deps))
     .route('/', featureRoutes(deps))
     .route('/', churnRoutes(deps, predictions))
     .route('/', sourceRoutes(deps))
@@ -138,8 +141,9 @@ export function createApp(deps: Deps) {
     .route('/', workspaceRoutes(deps))
     .route('/', zoneRoutes(deps))
     .route('/', homeRoutes(deps, predictions, live))
-    .route('/', streamRoutes(live, streams))
+    .route('/', streamRoutes(live, deps.jobs, streams))
     .route('/', jobRoutes(deps, streams))
+    .route('/', scheduleRoutes(deps))
     .route(
       '/',
       docsRoutes(() => describe()),

@@ -5,13 +5,18 @@ import type { Readable } from 'node:stream';
 import type { z } from 'zod';
 import type { Permission } from '#domain/access.ts';
 import type { ChurnDefinition } from '#domain/churn-definition.ts';
+import type { Comparison } from '#domain/deployment-comparison.ts';
+import type { GateResult, RuleName, RuleSettings, RulesInForce } from '#domain/deployment-rules.ts';
 import type { Job, JobReason } from '#domain/job.ts';
 import type { CustomerEntries } from '#domain/ledger.ts';
+import type { Model, ModelEvent, ModelReason, Stage } from '#domain/model.ts';
+import type { Alias } from '#domain/model-reference.ts';
 import type { ChurnModel } from '#domain/models/churn-model.ts';
 import type { ClvColumnsAnswer, ClvColumnsRequest } from '#domain/models/clv-columns.ts';
 import type { ClvModel } from '#domain/models/clv-model.ts';
 import type { Rates } from '#domain/rates.ts';
 import type { Result } from '#domain/result.ts';
+import type { Schedule, ScheduleReason } from '#domain/schedule.ts';
 import type { Offsets } from '#domain/time.ts';
 import type { CustomerSort } from '#projections/customer-profile.ts';
 import type { Columns } from '#projections/memory/columns.ts';
@@ -60,15 +65,25 @@ export interface Deployment {
   model: string;
   version: number;
   digest: string;
+  /** The barrier's decision in CTL. */
+  ctlSequence: number;
+  /** ms */
+  at: number;
+  /** Of the customers: 100 answers everybody, less is a canary beside what was deployed before, 0 its end. */
+  percent: number;
 }
 
 /** A deployed CLV model with its parameters at hand. */
 export interface ServingModel {
   id: string;
+  /** Of the model, whose versions follow each other. */
+  name: string;
   version: number;
   /** SHA-256 of the artefact, hex. */
   digest: string;
   deployedSeq: number;
+  /** As of its deployment. */
+  percent: number;
   model: ClvModel;
 }
 
@@ -86,7 +101,7 @@ export interface ClockInfo {
 }
 
 /** The columns of the fold thread, read in place. */
-export type ColumnsReader = Pick<Columns, 'refresh' | 'rowOf' | 'read' | 'rows' | 'state'>;
+export type ColumnsReader = Pick<Columns, 'refresh' | 'rowOf' | 'sidOf' | 'read' | 'rows' | 'state'>;
 
 /** customer_id → sid, in shared memory (streams/id-index.ts). */
 export interface IdLookup {
@@ -131,6 +146,11 @@ export interface ModelSummary {
   /** Sequence from which it was last put in force; null when it never was. */
   deployedSeq: number | null;
   inForce: boolean;
+  stage: Stage;
+  /** Of the customers, while it is a canary. */
+  percent: number | null;
+  /** What it is called at the moment beside its version. */
+  aliases: readonly Alias[];
   /** The log as it stood when it was made, customers' days; null or absent: made outside. */
   window?: { seq: number; at: number; fromDay: number | null; toDay: number | null } | null;
 }
@@ -143,12 +163,88 @@ export interface ModelCard {
 /** CTL aggregates of models and their artefacts (streams/control.ts). */
 export interface ModelRegistry {
   list(): Promise<ModelSummary[]>;
-  /** The summary and the artefact itself (parameters, standard errors, diagnostics). */
+  /** The summary and the artefact itself (parameters, standard errors, diagnostics). @param id or by an alias (domain/model-reference.ts). */
   show(id: string): Promise<(ModelSummary & { artefact: Record<string, unknown> }) | null>;
   /** Storing the same artefact twice gives the same id. */
-  importModel(model: ClvModel, artefact: unknown, by: string): Promise<ModelSummary>;
-  /** Puts a model in force by a barrier in the log; answers when the API serves it. */
-  deploy(id: string, by: string): Promise<Result<{ id: string; version: number; digest: string; seq: number }, string>>;
+  importModel(model: ClvModel | ChurnModel, artefact: unknown, by: string): Promise<ModelSummary>;
+}
+
+/** Why a step of a deployment was not taken, in a sentence that says what to do. */
+export interface RefusedStep {
+  code: ModelReason | 'not-found';
+  message: string;
+  /** What was judged, where gates stood in the way. */
+  gates: readonly JudgedGate[];
+}
+export interface JudgedGate extends GateResult {
+  /** Somebody has said that it need not be met. */
+  approved: boolean;
+}
+export type DeploymentAction =
+  | { type: 'shadow' | 'withdraw' | 'retire' | 'challenger'; reason: string }
+  | { type: 'canary'; percent: number; reason: string }
+  /** @param to a version, or an alias; what answered before when null. */
+  | { type: 'rollback'; to: string | null; reason: string }
+  /** @param rules all that are not passed when null. */
+  | { type: 'approve'; rules: readonly RuleName[] | null; reason: string };
+export interface DeploymentStep {
+  id: string;
+  version: number;
+  digest: string;
+  stage: Stage;
+  percent: number | null;
+  /** Position of the barrier from which answers are others; null: none are. */
+  seq: number | null;
+  /** False: it was so already. */
+  changed: boolean;
+  gates: readonly JudgedGate[];
+  approved: readonly RuleName[];
+}
+/** Two versions side by side on the present customers, or a sample of them. */
+export interface MeasuredComparison {
+  id: string;
+  against: string;
+  /** Position of the log, and local day, of the state both were asked about. */
+  seq: number;
+  day: number;
+  /** ms, wall. */
+  measuredAt: number;
+  comparison: Comparison;
+}
+export interface DeploymentState {
+  name: string;
+  model: Model;
+  versions: readonly ModelSummary[];
+  watched: { id: string; against: string; until: number } | null;
+  /** Of the versions in shadow and canary, and of one that is watched. */
+  comparisons: readonly (MeasuredComparison & { stage: Stage; minutes: number; scores: number })[];
+}
+export interface DeploymentEvent {
+  event: ModelEvent;
+  at: number;
+  by: string;
+  /** Of its barrier. */
+  seq: number | null;
+}
+/** Who answers, and how it comes to that (ops/deployments.ts). */
+export interface Deployments {
+  /** Puts a version in force by a barrier in the log, when its gates let it; answers when the API serves it. */
+  deploy(
+    id: string,
+    by: string,
+    reason?: string | null,
+  ): Promise<Result<{ id: string; version: number; digest: string; seq: number }, RefusedStep>>;
+  list(): Promise<DeploymentState[]>;
+  /** Newest first; null: there is no such model. */
+  history(name: string): Promise<DeploymentEvent[] | null>;
+  /** Judged now. */
+  gates(
+    id: string,
+  ): Promise<
+    Result<{ id: string; stage: Stage; gates: readonly JudgedGate[]; measured: MeasuredComparison | null }, RefusedStep>
+  >;
+  act(id: string, action: DeploymentAction, by: string): Promise<Result<DeploymentStep, RefusedStep>>;
+  setRules(name: string, rules: RuleSettings, reason: string, by: string): Promise<Result<RulesInForce, RefusedStep>>;
 }
 
 export interface SourceSummary {
@@ -411,6 +507,29 @@ export interface JobView extends Job {
   lines: readonly { at: number; text: string }[];
 }
 
+export interface ScheduleView extends Schedule {
+  id: string;
+  /** ms, ascending; none while it is paused. */
+  next: number[];
+}
+/** Jobs asked for by themselves (processors/schedules/scheduler.ts). */
+export interface Schedules {
+  /** Without those that were removed. */
+  list(): ScheduleView[];
+  show(id: string): ScheduleView | null;
+  create(
+    wanted: Pick<Schedule, 'cron' | 'zone' | 'kind' | 'params'>,
+    by: string,
+  ): Promise<Result<ScheduleView, { field: 'cron' | 'zone'; message: string }>>;
+  change(
+    id: string,
+    type: 'PauseSchedule' | 'ResumeSchedule' | 'RemoveSchedule',
+    by: string,
+  ): Promise<Result<ScheduleView, ScheduleReason>>;
+  /** Its job at once. */
+  run(id: string, by: string): Promise<Result<{ id: string }, string>>;
+}
+
 /** Long work in the background (processors/jobs/runner.ts). */
 export interface Jobs {
   /** The same key with the same params is the same job. */
@@ -479,6 +598,7 @@ export interface Deps extends AccessDeps {
   tables: Tables;
   keyring: KeyringCalls;
   models: ModelRegistry;
+  deployments: Deployments;
   /** @param evaluations newest first. */
   modelCard: (facts: ModelFacts, evaluations: readonly Record<string, unknown>[]) => ModelCard;
   sources: Sources;
@@ -510,6 +630,7 @@ export interface Deps extends AccessDeps {
   churn: ChurnCalls;
   jobs: Jobs;
   jobKinds: readonly JobKind[];
+  schedules: Schedules;
   /** Named checks of /readyz: resolves with a word on its state, or rejects with what is wrong. */
   checks: Record<string, () => Promise<string | null>>;
 }

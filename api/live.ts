@@ -1,5 +1,6 @@
 // Live counters for every open console: one look at the columns a second, however many are watching, and none when nobody is.
 import type { Deps } from './deps.ts';
+import { inForceOf } from './predict/as-of.ts';
 import type { Predictions } from './predict/service.ts';
 
 export interface Counters {
@@ -50,7 +51,7 @@ export function createLiveFeed(deps: Deps, predictions: Predictions) {
       shown = text;
       send('counters', now);
     }
-    const serving = deps.deployedModels().at(-1);
+    const serving = inForceOf(deps.deployedModels(), Number.POSITIVE_INFINITY);
     const name = serving ? `${serving.id}@${serving.deployedSeq}` : null;
     if (serving && name !== model) {
       if (model !== null) send('model', { id: serving.id, version: serving.version, seq: serving.deployedSeq });

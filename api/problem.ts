@@ -38,6 +38,7 @@ const table = {
   'as-of-unknown': [422, 'The log does not reach that sequence'],
   'unknown-source': [422, 'No source of this name'],
   'idempotency-key-reused': [422, 'The idempotency key belongs to another request'],
+  'gates-not-passed': [422, 'The version does not pass its gates'],
   'data-refused': [422, 'These data cannot answer that'],
   'bad-model': [422, 'The model file cannot be used'],
   erased: [410, 'The customer was erased'],

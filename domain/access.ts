@@ -18,6 +18,7 @@ export const PERMISSIONS = [
   'model:read',
   'model:write',
   'model:deploy',
+  'model:approve',
   'key:write',
   'user:write',
   'audit:read',
@@ -43,7 +44,8 @@ export const rolePermissions: Readonly<Record<Role, ReadonlySet<Permission>>> = 
     'system:read',
   ]),
   'ml-engineer': new Set<Permission>([...signedIn, 'customer:read', 'model:write', 'model:deploy', 'system:read']),
-  product: new Set<Permission>([...signedIn, 'customer:read', 'customer:read-identified']),
+  // Who answers for what a model does says whether it may answer although a gate is not passed; who builds it does not.
+  product: new Set<Permission>([...signedIn, 'customer:read', 'customer:read-identified', 'model:approve']),
   admin: new Set<Permission>(PERMISSIONS),
 };
 

@@ -126,4 +126,18 @@ export type Fact =
       version: number;
       digest: string;
       at: number;
+    }
+  /**
+   * From here on this version answers `percent` of the customers (domain/canary.ts), the deployed one the others; 0: the canary is over. So it is too
+   * with the next `model.deployed` of the model.
+   */
+  | {
+      type: 'model.canaried';
+      ctlSequence: number;
+      kind: string;
+      model: string;
+      version: number;
+      digest: string;
+      percent: number;
+      at: number;
     };

@@ -12,6 +12,7 @@ import { createTables } from '#api/tables.ts';
 import { DEFAULT_BURN_IN_DAYS } from '#domain/coverage.ts';
 import { startJobs } from '#processors/jobs/runner.ts';
 import { createPool } from '#processors/pool.ts';
+import { startScheduler } from '#processors/schedules/scheduler.ts';
 import { openTables } from '#projections/catalogue.ts';
 import { startGuardedFold } from '#projections/memory/guarded-thread.ts';
 import { startPastThread } from '#projections/memory/past/thread.ts';
@@ -36,6 +37,9 @@ import { openDataDir } from './data-dir.ts';
 import { type DeadLetters, openDeadLetters } from './dead-letters.ts';
 import { playDemo } from './demo/play.ts';
 import { DEMO_SOURCE, seedDemo } from './demo/seed.ts';
+import { createComparisons } from './deployment-comparisons.ts';
+import { watchDeployments } from './deployment-watch.ts';
+import { createDeployments } from './deployments.ts';
 import { type Engines, startEngines } from './engines/supervisor.ts';
 import { createJobKinds } from './jobs/catalogue.ts';
 import { openExports } from './jobs/score-files.ts';
@@ -48,6 +52,7 @@ import { packageVersion, projectRoot } from './project.ts';
 import { createRebuild } from './rebuild.ts';
 import { createRefold } from './refold.ts';
 import { createRegistry } from './registry.ts';
+import { askFor } from './schedules.ts';
 import { startScratchFold } from './scratch-fold.ts';
 import { createServing } from './serving.ts';
 import {
@@ -288,9 +293,30 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     serving.hear(message);
   };
   await serving.refresh();
+  const position = () => {
+    columns.refresh();
+    return columns.state().seq;
+  };
+  const deployments = createDeployments({
+    registry,
+    artefacts,
+    compare: createComparisons({
+      columns,
+      entriesOf: (sids) => fold.calls.entriesOf(sids),
+      pool,
+      facts: serving.facts,
+      definitions: serving.definitions,
+      day: () => serving.present().day,
+      now: Date.now,
+    }),
+    position,
+    now: Date.now,
+    log,
+  });
   // This program may know what an older one did not.
   if ((await fold.calls.position()).parked > 0) await replayParked('start');
   await registry.repair();
+  opening.use(watchDeployments({ registry, deployments, position, now: Date.now, log }));
   const churn = createChurn({
     store,
     appendFact: (fact) => gateway.calls.appendFact(fact),
@@ -392,6 +418,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     pool: jobPool,
     checks: opening.use(createPool(1, 0)),
     registry,
+    deploy: deployments.deploy,
     present: serving.present,
     definitions: serving.definitions,
     reportingCurrency: workspace.reportingCurrency,
@@ -427,6 +454,15 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const jobs: Awaited<ReturnType<typeof startJobs>> = opening.use(
     await startJobs({ store, kinds: jobKinds, artefacts, now: Date.now, log }),
   );
+  const schedules = opening.use(
+    await startScheduler({
+      store,
+      ask: askFor(jobKinds, jobs),
+      statusOf: (job) => jobs.show(job)?.status ?? null,
+      now: Date.now,
+      log,
+    }),
+  );
 
   const deps: Deps = {
     access,
@@ -458,6 +494,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     tables: createTables(tables.db, (seq) => projector.calls.waitFor(seq)),
     keyring,
     models: registry,
+    deployments,
     modelCard,
     sources,
     quarantine,
@@ -466,6 +503,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       statistics: serving.statistics,
       pool,
       registry,
+      deploy: deployments.deploy,
       currency: () => workspace.reportingCurrency,
       codeVersion: packageVersion,
     }),
@@ -521,6 +559,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     churn,
     jobs,
     jobKinds,
+    schedules,
     checks: createChecks(gateway.calls, columns, projector.calls),
   };
   const http = createHttpServer(createApp(deps), deps);

@@ -98,7 +98,7 @@ export async function createServing({ calls, past, columns, modelOf, pool, proje
     createScorer({
       ...loop,
       score: (model, input, horizons) => pool.score(model, input, horizons),
-      model: () => models.at(-1) ?? null,
+      model: () => inForceOf(models, Number.POSITIVE_INFINITY),
       contracts: () => hasContracts(facts),
       minorPerMajor: () => scaleOf(facts.reportingCurrency),
     }),

@@ -1,5 +1,5 @@
 // Fits from the log: statistics from the fold (now) or a refold (then), the fit in the pool, the artefact, the registry, the barrier.
-import type { FitRequest } from '#api/deps.ts';
+import type { Deployments, FitRequest } from '#api/deps.ts';
 import { canonicalJson } from '#domain/canonical-json.ts';
 import { type LeftOut, leftOutNotes } from '#domain/left-out.ts';
 import { models } from '#domain/models/catalogue.ts';
@@ -19,7 +19,8 @@ export interface TrainingDeps {
     excluded: LeftOut;
   }>;
   pool: Pool;
-  registry: Registry;
+  registry: Pick<Registry, 'register'>;
+  deploy: Deployments['deploy'];
   /** ISO 4217 of the money in the statistics. */
   currency: () => string;
   codeVersion: string;
@@ -68,9 +69,11 @@ export function createTraining(deps: TrainingDeps) {
     const { id, version, digest } = registered;
     // Kept, not served: whoever knows better puts it in force by hand.
     if (refused !== null) return { ok: true, ...answer, id, version, digest, deployed: false };
-    const deployed = await deps.registry.deploy(id, request.by);
-    if (!deployed.ok) throw new Error(`${id} was fitted but cannot be put in force: ${deployed.reason}`);
-    return { ok: true, ...answer, id, version, digest, deployed: true };
+    const deployed = await deps.deploy(id, request.by);
+    if (deployed.ok) return { ok: true, ...answer, id, version, digest, deployed: true };
+    const { code, message } = deployed.reason;
+    if (code !== 'gates-not-passed') throw new Error(`${id} was fitted but cannot be put in force: ${message}`);
+    return { ok: true, ...answer, refused: { code, message }, id, version, digest, deployed: false };
   }
 
   async function fitPart(kind: Exclude<FitRequest['kind'], 'clv'>, request: FitRequest): Promise<Answer> {

@@ -2,11 +2,13 @@
 // A closed-form prediction costs under a microsecond and is computed inline instead (a round trip here is 23–56 µs).
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
+import type { Comparison } from '#domain/deployment-comparison.ts';
 import type { ClvColumnsAnswer, ClvColumnsRequest } from '#domain/models/clv-columns.ts';
 import type { ClvModel } from '#domain/models/clv-model.ts';
 import type { Result } from '#domain/result.ts';
 import type { NatsOptions } from '#streams/jetstream/connection.ts';
 import type { Backtest, BacktestPlan, BacktestProgress } from './backtest/backtest.ts';
+import type { ComparisonRequest } from './deployment/compare-on.ts';
 import type { Evaluation } from './evaluation/evaluate.ts';
 import type { FeatureReport, FeatureReportPlan } from './evaluation/feature-report.ts';
 import type { EvaluationPlan } from './evaluation/plan.ts';
@@ -29,6 +31,7 @@ export interface Pool extends AsyncDisposable {
   score(model: ClvModel, input: ScoreInput, horizons: ScoreHorizons): Promise<ScoreColumns>;
   scoreChurn(request: ChurnColumnsRequest): Promise<ChurnColumn>;
   clvColumns(request: ClvColumnsRequest): Promise<ClvColumnsAnswer>;
+  compareVersions(request: ComparisonRequest): Promise<Comparison>;
   /** What a training would find; nothing is written. */
   checkTraining(nats: NatsOptions, plan: TrainingPlan): Promise<TrainingCheck>;
   /** Rows from the log, on a connection of its own, into the file. @param signal ends the thread at once, here and below. */
@@ -123,6 +126,7 @@ export function createPool(threads = 2, warm = 1): Pool {
     score: (model, input, horizons) => run({ kind: 'score', model, input, horizons }),
     scoreChurn: (request) => run({ kind: 'score-churn', request }),
     clvColumns: (request) => run({ kind: 'clv-columns', request }),
+    compareVersions: (request) => run({ kind: 'compare-versions', request }),
     checkTraining: (nats, plan) => run({ kind: 'training-check', nats, plan }),
     trainingRows: (nats, plan, file, report, signal) =>
       heard((port) => ({ kind: 'training-rows', nats, plan, file, report: port }), report, signal),

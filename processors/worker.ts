@@ -8,6 +8,7 @@ import { connectNats, type NatsOptions } from '#streams/jetstream/connection.ts'
 import { silent } from '#streams/jetstream/link.ts';
 import { createJetStreamStore } from '#streams/jetstream/store.ts';
 import { type Backtest, backtest, type CutoffAnswer } from './backtest/backtest.ts';
+import { type ComparisonRequest, compareOn } from './deployment/compare-on.ts';
 import { evaluate } from './evaluation/evaluate.ts';
 import { type FeatureReportPlan, featureReport } from './evaluation/feature-report.ts';
 import type { EvaluationPlan } from './evaluation/plan.ts';
@@ -31,6 +32,7 @@ export type PoolTask =
   | { kind: 'score'; model: ClvModel; input: ScoreInput; horizons: ScoreHorizons }
   | { kind: 'score-churn'; request: ChurnColumnsRequest }
   | { kind: 'clv-columns'; request: ClvColumnsRequest }
+  | { kind: 'compare-versions'; request: ComparisonRequest }
   /** `nats` may hold a secret: never log it. */
   | { kind: 'training-check'; nats: NatsOptions; plan: TrainingPlan }
   | { kind: 'training-rows'; nats: NatsOptions; plan: TrainingPlan; file: string; report: MessagePort }
@@ -61,6 +63,8 @@ export default function run(task: PoolTask): unknown {
       return churnColumn(task.request);
     case 'clv-columns':
       return clvColumns(task.request);
+    case 'compare-versions':
+      return compareOn(task.request);
     case 'training-check':
       return withLog(task.nats, (log) => checkTraining(log, task.plan, quiet));
     case 'training-rows':

@@ -156,6 +156,8 @@ export interface DeploymentRow {
   model_id: string;
   digest: string;
   deployed_at: Date;
+  /** Of the customers; 100: everybody, less: a canary, 0: its end. */
+  percent: number;
 }
 interface ExperimentRow {
   exp_id: string;

@@ -1,9 +1,9 @@
-// Which model answers, and since when: the log's barriers. A model is listed from its first deployment on.
+// Which model answers whom, and since when: the log's barriers. A model is listed from its first deployment or canary on.
 import type { ClientBase } from 'pg';
 import type { Fact } from '#domain/envelope.ts';
 import type { DeploymentRow, Tables } from './catalogue.ts';
 
-export type Deployed = Extract<Fact, { type: 'model.deployed' }>;
+export type Deployed = Extract<Fact, { type: 'model.deployed' | 'model.canaried' }>;
 
 /** The id scores carry: one trained version of one model. */
 const modelId = (model: string, version: number): string => `${model}@${version}`;
@@ -21,9 +21,9 @@ export async function applyDeployments(
       [id, fact.kind, fact.model, fact.version, fact.digest, at],
     );
     await client.query(
-      `insert into rm.deployments (seq, ctl_sequence, type, model_id, digest, deployed_at) values ($1, $2, $3, $4, $5, $6)
+      `insert into rm.deployments (seq, ctl_sequence, type, model_id, digest, deployed_at, percent) values ($1, $2, $3, $4, $5, $6, $7)
        on conflict (ctl_sequence) do nothing`,
-      [seq, fact.ctlSequence, fact.kind, id, fact.digest, at],
+      [seq, fact.ctlSequence, fact.kind, id, fact.digest, at, fact.type === 'model.deployed' ? 100 : fact.percent],
     );
   }
 }
@@ -37,6 +37,7 @@ export async function deployedModel(db: Tables, type: string): Promise<Deploymen
     .selectFrom('rm.deployments')
     .selectAll()
     .where('type', '=', type)
+    .where('percent', '=', 100)
     .orderBy('ctl_sequence', 'desc')
     .limit(1)
     .executeTakeFirst();

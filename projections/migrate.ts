@@ -10,6 +10,7 @@ import { erasedDocuments } from './migrations/0004-erased-documents.ts';
 import { parkedEvents } from './migrations/0005-parked.ts';
 import { applied } from './migrations/0006-applied.ts';
 import { roomForChanges } from './migrations/0007-room-for-changes.ts';
+import { canaries } from './migrations/0008-canaries.ts';
 
 /** A released entry is never edited and never removed. */
 const migrations: readonly (readonly [name: string, sql: string])[] = [
@@ -20,6 +21,7 @@ const migrations: readonly (readonly [name: string, sql: string])[] = [
   ['0005-parked', parkedEvents],
   ['0006-applied', applied],
   ['0007-room-for-changes', roomForChanges],
+  ['0008-canaries', canaries],
 ];
 const ADVISORY_LOCK = 4_700_001;
 

@@ -1,5 +1,6 @@
 // `as_of = {seq, at}` (facts §4): `seq` bounds what the log held, `at` is the moment asked about. A bare time means the latest sequence, a
 // bare sequence the log then at its own now. Every answer says both, so asking again with them gives the same digits.
+import { inCanary } from '#domain/canary.ts';
 import { DAY_MS, dayOf, instantOf, type Offsets, parseTime, resolveLocal } from '#domain/time.ts';
 import type { ClockInfo } from '../deps.ts';
 import { Problem } from '../problem.ts';
@@ -124,13 +125,42 @@ export async function resolveAsOf(
   return { seq, at, atText: isoOf(at), day, clock: clock.mode, past };
 }
 
-/** The model in force at a position: the last deployment at or before it (facts §4). */
-export function inForceOf<Serving extends { deployedSeq: number }>(
-  models: readonly Serving[],
-  seq: number,
-): Serving | null {
+/** What every deployment says, whatever its model. */
+export interface Served {
+  name: string;
+  deployedSeq: number;
+  percent: number;
+}
+/** Who answers from a position on: the active version, and a canary for its share of the customers. */
+export interface Answering<Serving extends Served> {
+  active: Serving;
+  canary: Serving | null;
+}
+
+/** The model in force at a position: the last deployment to everybody at or before it (facts §4). */
+export function inForceOf<Serving extends Served>(models: readonly Serving[], seq: number): Serving | null {
   let found: Serving | null = null;
   for (const model of models)
-    if (model.deployedSeq <= seq && (!found || model.deployedSeq >= found.deployedSeq)) found = model;
+    if (model.percent === 100 && model.deployedSeq <= seq && (!found || model.deployedSeq >= found.deployedSeq))
+      found = model;
   return found;
 }
+
+/** With the canary: a barrier of the same model, between the deployment in force and the position, that no other one has ended. */
+export function answeringOf<Serving extends Served>(
+  models: readonly Serving[],
+  seq: number,
+): Answering<Serving> | null {
+  const active = inForceOf(models, seq);
+  if (!active) return null;
+  let last = active;
+  for (const model of models)
+    if (model.name === active.name && model.deployedSeq <= seq && model.deployedSeq > last.deployedSeq) last = model;
+  return { active, canary: last.percent > 0 && last.percent < 100 ? last : null };
+}
+
+/** @param sid of the customer, links followed; null: of nobody we know, whom the active version answers. */
+export const answererOf = <Serving extends Served>(
+  { active, canary }: Answering<Serving>,
+  sid: Uint8Array | null,
+): Serving => (canary !== null && sid !== null && inCanary(sid, canary.name, canary.percent) ? canary : active);

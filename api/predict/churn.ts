@@ -16,7 +16,7 @@ import type { Contribution } from '#domain/models/explanation/contributions.ts';
 import { COLUMN_FLAG } from '#projections/memory/columns.ts';
 import type { Deps, LedgerView, ServingChurnModel } from '../deps.ts';
 import { Problem } from '../problem.ts';
-import { inForceOf, type Moment } from './as-of.ts';
+import { answererOf, answeringOf, inForceOf, type Moment } from './as-of.ts';
 import { orProblem, type Predictions, type Subject } from './service.ts';
 
 export interface ChurnAsked {
@@ -44,18 +44,22 @@ const UNITS = new Map(CATALOGUE.map(({ name, unit }) => [name, unit]));
 
 export function createChurnPredictions(deps: Deps, predictions: Predictions) {
   const { definitionsAt } = predictions;
-  const modelsAt = (seq: number, definition: ChurnDefinition) => {
-    const of = (kind: ServingChurnModel['model']['model']) =>
-      inForceOf(
+  /** @param person whose place decides between the active version and a canary; null: the active one. */
+  const modelsAt = (seq: number, definition: ChurnDefinition, person: Uint8Array | null) => {
+    const of = (kind: ServingChurnModel['model']['model']) => {
+      const found = answeringOf(
         deps
           .deployedChurnModels()
           .filter(({ model }) => model.model === kind && model.definition.kind === definition.kind),
         seq,
       );
+      return found && answererOf(found, person);
+    };
+    const value = definition.kind === 'non-contractual' ? answeringOf(deps.deployedModels(), seq) : null;
     return {
       classifier: of('churn-logistic'),
       cox: of('churn-cox'),
-      clv: definition.kind === 'non-contractual' ? inForceOf(deps.deployedModels(), seq) : null,
+      clv: value && answererOf(value, person),
     };
   };
   /** Anything but BG/NBD at that position: only then ledgers are read. */
@@ -71,7 +75,7 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
   }
 
   function byBgNbd(moment: Moment, subject: Subject, definition: ChurnDefinition, asked: ChurnAsked) {
-    const at = { moment, serving: predictions.modelAt(moment.seq) };
+    const at = predictions.at(moment);
     const horizon = asked.horizonDays ?? definition.horizonDays;
     const answer = predictions.churn(at, subject, horizon);
     return {
@@ -110,11 +114,11 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
 
   /** By the model in force that answers any horizon, by name; a classifier answers one only. */
   function curveBy(moment: Moment, subject: Subject, view: LedgerView, horizonDays: number) {
-    const { cox, clv } = modelsAt(moment.seq, definitionFor(moment, view));
+    const { cox, clv } = modelsAt(moment.seq, definitionFor(moment, view), predictions.personOf(subject));
     const serving = cox ?? clv;
     if (!serving) return { curve: null, curve_reason: 'no model in force answers every horizon' };
     const curve = points(horizonDays, (days) => {
-      if (!cox) return predictions.churn({ moment, serving: clv! }, subject, days).p_churn;
+      if (!cox) return predictions.churn({ moment, serving: clv!, canary: null }, subject, days).p_churn;
       const point = predictChurnBy(cox.model, view.entries, moment.day, contextOf(view, moment), days);
       if (!point.ok) throw refusal(point.reason);
       return point.value.pChurn;
@@ -147,7 +151,7 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
 
   function one(moment: Moment, subject: Subject, view: LedgerView | null, asked: ChurnAsked) {
     const definition = definitionFor(moment, view);
-    const { classifier, cox, clv } = modelsAt(moment.seq, definition);
+    const { classifier, cox, clv } = modelsAt(moment.seq, definition, predictions.personOf(subject));
     const own = asked.horizonDays === null || asked.horizonDays === classifier?.model.definition.horizonDays;
     const serving = classifier && own ? classifier : cox;
     if (view && serving) {
@@ -181,7 +185,7 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
     /** Models of churn in force beside BG/NBD, the one that is asked first before the others; of contracts first, which decide where there is one. */
     inForce(seq: number): { kind: ChurnDefinition['kind']; serving: ServingChurnModel }[] {
       return (['contractual', 'non-contractual'] as const).flatMap((kind) => {
-        const { classifier, cox } = modelsAt(seq, { ...DEFAULT_CHURN, kind });
+        const { classifier, cox } = modelsAt(seq, { ...DEFAULT_CHURN, kind }, null);
         const serving = classifier ?? cox;
         return serving ? [{ kind, serving }] : [];
       });
@@ -229,7 +233,7 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
      */
     ahead(moment: Moment, view: LedgerView) {
       const definition = definitionFor(moment, view);
-      const { cox } = modelsAt(moment.seq, definition);
+      const { cox } = modelsAt(moment.seq, definition, Buffer.from(view.entries.sid, 'hex'));
       if (cox?.model.model !== 'churn-cox' || definition.kind !== 'contractual') return null;
       const curve = stayCurve(cox.model, view.entries, moment.day, contextOf(view, moment), AHEAD_DAYS);
       if (!curve.ok) return { model: cox.id, points: [], reason: curve.reason.reason };

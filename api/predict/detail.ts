@@ -125,7 +125,7 @@ export function customerDetail(
     currency: string;
   },
 ) {
-  const { view, sid, ref, at, moment, currency } = asked;
+  const { view, sid, ref, moment, currency } = asked;
   const scale = scaleOf(currency);
   const history = view.at(moment.day);
   const bought = hasBought(history);
@@ -135,10 +135,12 @@ export function customerDetail(
   const subject: Subject = {
     customerId: ref,
     sid,
+    person: Buffer.from(view.entries.sid, 'hex'),
     customer,
     basis: 'history',
     knownAt: { seq: history.seq, day: dayText(moment.day) },
   };
+  const at = asked.at && predictions.settled(asked.at, subject);
   const definition = churnPredictions.definitionFor(moment, view);
   const churn = churnPredictions.byView(moment, subject, view, { horizonDays: null, curve: false, explain: true });
   const clv = clvOf();
@@ -212,6 +214,6 @@ export function customerDetail(
       return new Problem('not-applicable', 'lifetime value speaks of purchases; this customer has a contract', {
         extra: { applicable: 'contractual' },
       });
-    return orProblem(() => predictions.clv({ moment, serving: predictions.modelAt(moment.seq) }, subject, VALUE));
+    return orProblem(() => predictions.clv(predictions.at(moment), subject, VALUE));
   }
 }

@@ -32,7 +32,7 @@ export async function clvColumnsOf(
   });
 }
 
-export async function clvMany(
+async function clvMany(
   pool: Pool,
   predictions: Predictions,
   at: Coordinate,
@@ -66,4 +66,42 @@ export async function clvMany(
     const interval = intervals && { lower: intervals.lower[row]!, upper: intervals.upper[row]! };
     return orProblem(() => predictions.clvAnswer(at, subject, asked, prediction, interval));
   });
+}
+
+/** As `clvMany`, each subject by the version that answers them. */
+export async function clvEach(
+  pool: Pool,
+  predictions: Predictions,
+  at: Coordinate,
+  subjects: readonly (Subject | Problem)[],
+  asked: ClvAsked,
+) {
+  if (at.canary === null) return await clvMany(pool, predictions, at, subjects, asked);
+  const answers: Awaited<ReturnType<typeof clvMany>> = [];
+  for (const [own, rows] of byAnswerer(predictions, at, subjects)) {
+    const part = await clvMany(
+      pool,
+      predictions,
+      own,
+      rows.map((row) => subjects[row]!),
+      asked,
+    );
+    for (const [i, row] of rows.entries()) answers[row] = part[i]!;
+  }
+  return answers;
+}
+
+/** Rows by who answers them; what is a Problem already goes with the active version. */
+export function byAnswerer(
+  predictions: Predictions,
+  at: Coordinate,
+  subjects: readonly (Subject | Problem)[],
+): [Coordinate, number[]][] {
+  const rows = (canary: boolean) =>
+    subjects.flatMap((subject, row) => {
+      const own = subject instanceof Problem ? at.serving : predictions.settled(at, subject).serving;
+      return (own === at.canary) === canary ? [row] : [];
+    });
+  const of = (serving: Coordinate['serving']): Coordinate => ({ moment: at.moment, serving, canary: null });
+  return [[of(at.serving), rows(false)], ...(at.canary ? [[of(at.canary), rows(true)] as [Coordinate, number[]]] : [])];
 }

@@ -84,7 +84,7 @@ export function createReplay(deps: Deps, predictions: Predictions) {
     if (subject === null) return none('not-in-log', `nothing was known of the customer at ${seq} on that day`);
     const answer = orProblem(() =>
       serving
-        ? again(predictions, { moment, serving }, subject, question)
+        ? again(predictions, { moment, serving, canary: null }, subject, question)
         : churn.again(moment, subject, view!, churnModel!, (question as { horizonDays: number }).horizonDays),
     );
     if (answer instanceof Problem)

@@ -28,7 +28,7 @@ import { createScoreIds, type ScoreQuestion } from '#streams/keyring/score-id.ts
 import type { ClockInfo, Deps, LedgerView, ServingModel } from '../deps.ts';
 import { Problem } from '../problem.ts';
 import type { AsOfInput } from '../schemas.ts';
-import { dayText, inForceOf, type Moment, present, resolveAsOf } from './as-of.ts';
+import { type Answering, answererOf, answeringOf, dayText, type Moment, present, resolveAsOf } from './as-of.ts';
 import { fromTransactions, type Transaction } from './transactions.ts';
 
 export const DEFAULT_HORIZON_DAYS = DEFAULT_CHURN.horizonDays;
@@ -41,6 +41,8 @@ export type Basis = (typeof BASES)[number];
 export interface Subject {
   customerId: string | null;
   sid: Uint8Array | null;
+  /** The sid of the person at the moment, links followed; where it is left out, that of today. */
+  person?: Uint8Array;
   customer: CustomerHistory;
   basis: Basis;
   /** Position and day of the customer's last known change; null when there is none. */
@@ -51,7 +53,9 @@ export interface Subject {
 
 export interface Coordinate {
   moment: Moment;
+  /** Answers everybody but who is in the canary. */
   serving: ServingModel;
+  canary: ServingModel | null;
 }
 
 export interface SummaryInput {
@@ -110,9 +114,22 @@ export function createPredictions(deps: Deps) {
     return last;
   }
 
+  /** Everybody's at a position; of the present, found once a deployment. */
+  let latest: { of: number; from: number; found: Answering<ServingModel> | null } = { of: -1, from: 0, found: null };
+  function answeringAt(seq: number): Answering<ServingModel> | null {
+    const models = deps.deployedModels();
+    if (latest.of !== models.length)
+      latest = {
+        of: models.length,
+        from: models.reduce((most, { deployedSeq }) => Math.max(most, deployedSeq), 0),
+        found: answeringOf(models, Number.POSITIVE_INFINITY),
+      };
+    return seq >= latest.from ? latest.found : answeringOf(models, seq);
+  }
+
   function modelAt(seq: number): ServingModel {
-    const found = inForceOf(deps.deployedModels(), seq);
-    if (found) return found;
+    const found = answeringAt(seq);
+    if (found) return found.active;
     throw new Problem(
       'no-model',
       'purchases are needed: import orders (a model is fitted from ten customers on), or `axiom47 model import FILE`; one that was fitted but not put in force is in `axiom47 model list`, `axiom47 model deploy ID --yes` puts it there',
@@ -147,10 +164,29 @@ export function createPredictions(deps: Deps) {
     const context = { clock: deps.clock(), wall: deps.now(), clockAtSeq: (seq: number) => ledgers.clockAt(seq) };
     return await resolveAsOf(asOf, here, context);
   }
-  async function coordinate(asOf: AsOfInput | undefined): Promise<Coordinate> {
-    const moment = await momentOf(asOf);
-    return { moment, serving: modelAt(moment.seq) };
+  const at = (moment: Moment): Coordinate => ({
+    moment,
+    serving: modelAt(moment.seq),
+    canary: answeringAt(moment.seq)?.canary ?? null,
+  });
+  const coordinate = async (asOf: AsOfInput | undefined): Promise<Coordinate> => at(await momentOf(asOf));
+
+  /** Whose place decides about a canary: the person, not the id that was asked about. */
+  function personOf({ sid, person }: Pick<Subject, 'sid' | 'person'>): Uint8Array | null {
+    if (sid === null) return null;
+    if (person !== undefined) return person;
+    const at = columns.rowOf(sid);
+    return at < 0 ? sid : columns.sidOf(at);
   }
+  /** The coordinate of the one who answers the subject. */
+  const settled = (at: Coordinate, subject: Pick<Subject, 'sid' | 'person'>): Coordinate =>
+    at.canary === null
+      ? at
+      : {
+          moment: at.moment,
+          serving: answererOf({ active: at.serving, canary: at.canary }, personOf(subject)),
+          canary: null,
+        };
 
   const unseen = (customerId: string, strict: boolean): Subject => {
     if (strict)
@@ -216,13 +252,17 @@ export function createPredictions(deps: Deps) {
   ): Subject => {
     const { day } = moment;
     // Nothing known by that day: unseen then, whatever came later.
-    return view && heardOf(view.entries, day) ? known(id, sid, view.at(day), moment, strict) : unseen(id, strict);
+    return view && heardOf(view.entries, day)
+      ? personal(known(id, sid, view.at(day), moment, strict), view)
+      : unseen(id, strict);
   };
+  const personal = (subject: Subject, { entries }: LedgerView): Subject =>
+    subject.sid === null ? subject : { ...subject, person: Buffer.from(entries.sid, 'hex') };
 
   /** Whom a replayed score is of, as `known` has it; null when nothing was known of the sid by that day. */
   const subjectOfView = (sid: Uint8Array, view: LedgerView | null, moment: Moment): Subject | null => {
     if (!view || !heardOf(view.entries, moment.day)) return null;
-    const subject = known('', sid, view.at(moment.day), moment, false);
+    const subject = personal(known('', sid, view.at(moment.day), moment, false), view);
     return subject.sid === null ? null : { ...subject, customerId: null };
   };
 
@@ -304,7 +344,8 @@ export function createPredictions(deps: Deps) {
   const churnCounters = counters('churn');
   const clvCounters = counters('clv');
 
-  function churn(at: Coordinate, subject: Subject, horizonDays: number) {
+  function churn(asked: Coordinate, subject: Subject, horizonDays: number) {
+    const at = settled(asked, subject);
     const result = predictChurn(at.serving.model, subject.customer, horizonDays);
     if (!result.ok) throw refusal(result.reason);
     const { pChurn, pAlive, expectedPurchases, band }: ChurnPrediction = result.value;
@@ -387,7 +428,8 @@ export function createPredictions(deps: Deps) {
       ...provenance(at, seq),
     };
   }
-  function clv(at: Coordinate, subject: Subject, asked: ClvAsked) {
+  function clv(where: Coordinate, subject: Subject, asked: ClvAsked) {
+    const at = settled(where, subject);
     const result = predictClv(at.serving.model, subject.customer, asked);
     if (!result.ok) throw refusal(result.reason);
     const interval = clvInterval(at.serving.model, subject.customer, result.value);
@@ -398,6 +440,9 @@ export function createPredictions(deps: Deps) {
     now,
     moment: momentOf,
     modelAt,
+    at,
+    settled,
+    personOf,
     definitionsAt,
     contractsAt,
     coordinate,
@@ -429,13 +474,14 @@ export function createPredictions(deps: Deps) {
       const moment = now();
       const plan = inlinePlan();
       if (plan.classifier) return null;
-      const serving = inForceOf(deps.deployedModels(), moment.seq);
+      const found = answeringAt(moment.seq);
       // Subscribers need no model of purchases; why somebody else has no answer is said where everything is known.
-      if (!serving) return null;
+      if (!found) return null;
       const subject = subjectInline(customerId, moment, strict);
       // `row` is the subject's: a subscriber is judged by the contract, which takes the ledger.
       if (plan.contractual && subject?.sid && (row.flags & COLUMN_FLAG.subscriber) !== 0) return null;
-      return subject && churn({ moment, serving }, subject, horizonDays ?? plan.horizonDays);
+      const { active: serving, canary } = found;
+      return subject && churn({ moment, serving, canary }, subject, horizonDays ?? plan.horizonDays);
     },
   };
 }

@@ -6,7 +6,7 @@ import type { Deps } from '../deps.ts';
 import { COLUMNS } from '../examples.ts';
 import type { Moment } from '../predict/as-of.ts';
 import { createChurnPredictions } from '../predict/churn.ts';
-import { clvColumnsOf } from '../predict/many.ts';
+import { byAnswerer, clvColumnsOf } from '../predict/many.ts';
 import { type Coordinate, DEFAULT_HORIZON_DAYS, type Predictions, type Subject } from '../predict/service.ts';
 import { Problem } from '../problem.ts';
 import { createRouter, route } from '../route.ts';
@@ -102,7 +102,37 @@ export function batchRoutes(deps: Deps, predictions: Predictions) {
     return { names, columns, refused, horizonDays: asked, models };
   }
 
+  /** With a canary the versions are told by a column `model`, as in `pickedTable`. */
   async function clvTable(at: Coordinate, subjects: (Subject | Problem)[], body: z.infer<typeof Body>): Promise<Table> {
+    if (at.canary === null) return await clvTableOf(at, subjects, body);
+    const names = [...CLV_COLUMNS, 'model', 'status'];
+    const columns = names.map(() => new Float64Array(subjects.length));
+    const refused: Table['refused'] = [];
+    const models: string[] = [];
+    let horizonDays: number | null = null;
+    for (const [own, rows] of byAnswerer(predictions, at, subjects)) {
+      if (rows.length === 0) continue;
+      const part = await clvTableOf(
+        own,
+        rows.map((row) => subjects[row]!),
+        body,
+      );
+      horizonDays = part.horizonDays;
+      models.push(own.serving.id);
+      for (const [i, row] of rows.entries())
+        for (const [k, name] of names.entries())
+          columns[k]![row] = name === 'model' ? models.length - 1 : part.columns[part.names.indexOf(name)]![i]!;
+      for (const each of part.refused) refused.push({ ...each, row: rows[each.row]! });
+    }
+    refused.sort((a, b) => a.row - b.row);
+    return { names, columns, refused, horizonDays, models };
+  }
+
+  async function clvTableOf(
+    at: Coordinate,
+    subjects: (Subject | Problem)[],
+    body: z.infer<typeof Body>,
+  ): Promise<Table> {
     const asking = subjects.flatMap((subject, row) => (subject instanceof Problem ? [] : [{ subject, row }]));
     const answer = await clvColumnsOf(
       deps.pool,
@@ -151,9 +181,10 @@ export function batchRoutes(deps: Deps, predictions: Predictions) {
     async (c) => {
       const body = c.req.valid('json');
       const moment = await predictions.moment(body.as_of);
-      const picked = body.kind === 'churn' && !churn.isPlain(moment.seq);
       // A workspace of subscribers has no model of purchases, and needs none for churn.
-      const at = picked ? null : { moment, serving: predictions.modelAt(moment.seq) };
+      const plain = body.kind !== 'churn' || churn.isPlain(moment.seq) ? predictions.at(moment) : null;
+      // With a canary there are two who answer: each customer by their own.
+      const at = body.kind === 'churn' && plain?.canary ? null : plain;
       const subjects = await predictions.subjects(body.customer_ids, moment, false);
       const table =
         at === null

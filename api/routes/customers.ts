@@ -202,8 +202,8 @@ export function customerRoutes(deps: Deps, predictions: Predictions) {
     found: (at: Coordinate | null) => Promise<{ sids: Uint8Array[]; next: string | null }>,
   ) {
     const moment = predictions.now();
-    const serving = orProblem(() => predictions.modelAt(moment.seq));
-    const at = serving instanceof Problem ? null : { moment, serving };
+    const coordinate = orProblem(() => predictions.at(moment));
+    const at = coordinate instanceof Problem ? null : coordinate;
     const { sids, next } = await found(at);
     const named = await nameAll(deps.keyring, role, sids);
     const items = await rowsOf(named, sids, at, moment);
@@ -301,12 +301,15 @@ export function customerRoutes(deps: Deps, predictions: Predictions) {
         const sid = sidOfRef(c.req.valid('param').ref);
         if (!sid) throw unknown();
         const moment = await predictions.moment(query.as_of);
-        const serving = orProblem(() => predictions.modelAt(moment.seq));
         const [view] = moment.past ? await deps.ledgers.past([sid], moment.seq) : await deps.ledgers.present([sid]);
         if (!view) throw unknown();
         if (view.entries.erased) throw new Problem('erased', 'everything that named this customer was destroyed');
         const [named] = await nameAll(deps.keyring, c.var.principal.role, [sid]);
-        const at = serving instanceof Problem ? null : { moment, serving };
+        const coordinate = orProblem(() => predictions.at(moment));
+        const at =
+          coordinate instanceof Problem
+            ? null
+            : predictions.settled(coordinate, { sid, person: Buffer.from(view.entries.sid, 'hex') });
         const detail = customerDetail(predictions, churnPredictions, {
           view,
           sid,

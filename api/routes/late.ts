@@ -44,12 +44,9 @@ export function lateRoutes(deps: Deps, predictions: Predictions) {
   async function sideOf(sid: Uint8Array, view: LedgerView | null, moment: Moment) {
     const subject = predictions.subjectOfView(sid, view, moment);
     if (view === null || subject === null) return null;
-    const serving = orProblem(() => predictions.modelAt(moment.seq));
+    const at = orProblem(() => predictions.at(moment));
     const said = churn.byView(moment, subject, view, { horizonDays: null, curve: false, explain: false });
-    const value =
-      serving instanceof Problem
-        ? serving
-        : orProblem(() => predictions.clv({ moment, serving }, subject, { discountMonthly: 0.01 }));
+    const value = at instanceof Problem ? at : orProblem(() => predictions.clv(at, subject, { discountMonthly: 0.01 }));
     const problem = said instanceof Problem ? said : value instanceof Problem ? value : null;
     const { orders, frequency } = view.at(moment.day);
     return {

@@ -1,5 +1,6 @@
 // Models: what there is, what is in force, importing one from a file, putting one in force, fitting one from the log.
 import { z } from '@hono/zod-openapi';
+import { STAGES } from '#domain/model.ts';
 import { parseClvModel } from '#domain/models/clv-model-file.ts';
 import type { Deps, ModelSummary } from '../deps.ts';
 import { MODEL_FILE } from '../examples.ts';
@@ -7,6 +8,7 @@ import type { Predictions } from '../predict/service.ts';
 import { Problem } from '../problem.ts';
 import { createRouter, route } from '../route.ts';
 import { AsOfInput, jsonAnswer, jsonBody } from '../schemas.ts';
+import { refusedStep } from './deployments.ts';
 
 const Model = z.object({
   id: z.string(),
@@ -16,6 +18,9 @@ const Model = z.object({
   created_at: z.string(),
   deployed_seq: z.number().nullable(),
   in_force: z.boolean(),
+  stage: z.enum(STAGES).describe('registered → shadow → canary → active → retired'),
+  percent: z.number().nullable().describe('Of the customers, while it is a canary'),
+  aliases: z.array(z.string()).describe('What it may be called beside its version: clv_model@champion'),
 });
 const shown = (model: ModelSummary): z.infer<typeof Model> => ({
   id: model.id,
@@ -25,6 +30,9 @@ const shown = (model: ModelSummary): z.infer<typeof Model> => ({
   created_at: new Date(model.createdAt).toISOString(),
   deployed_seq: model.deployedSeq,
   in_force: model.inForce,
+  stage: model.stage,
+  percent: model.percent,
+  aliases: [...model.aliases],
 });
 const Id = z.object({ id: z.string().min(1).max(100) });
 const Free = z.record(z.string(), z.unknown());
@@ -57,7 +65,11 @@ export function modelRoutes(deps: Deps, predictions: Predictions) {
       async (c) => {
         const { id } = c.req.valid('param');
         const model = await deps.models.show(id);
-        if (!model) throw new Problem('not-found', `there is no model ${id}; GET /api/models lists them`);
+        if (!model)
+          throw new Problem(
+            'not-found',
+            `there is no model ${id}; GET /api/models lists them, with what else they are called`,
+          );
         return c.json({ ...shown(model), artefact: model.artefact }, 200);
       },
     )
@@ -84,7 +96,7 @@ export function modelRoutes(deps: Deps, predictions: Predictions) {
         path: '/api/models/{id}/deploy',
         permission: 'model:deploy',
         tags: ['models'],
-        summary: 'Put a model in force, by a barrier in the log',
+        summary: 'Put a version in force for everybody, by a barrier in the log, when its gates let it',
         request: { params: Id },
         responses: {
           200: jsonAnswer(
@@ -95,14 +107,8 @@ export function modelRoutes(deps: Deps, predictions: Predictions) {
       }),
       async (c) => {
         const { id } = c.req.valid('param');
-        if (!(await deps.models.list()).some((model) => model.id === id))
-          throw new Problem('not-found', `there is no model ${id}; GET /api/models lists them`);
-        const deployed = await deps.models.deploy(id, c.var.principal.id);
-        if (!deployed.ok)
-          throw new Problem(
-            deployed.reason === 'not-found' ? 'not-found' : 'conflict',
-            `model ${id}: ${deployed.reason}`,
-          );
+        const deployed = await deps.deployments.deploy(id, c.var.principal.id);
+        if (!deployed.ok) throw refusedStep(deployed.reason);
         return c.json(deployed.value, 200);
       },
     )

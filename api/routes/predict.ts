@@ -13,7 +13,7 @@ import type { Deps } from '../deps.ts';
 import { CHURN, CLV } from '../examples.ts';
 import type { Moment } from '../predict/as-of.ts';
 import { createChurnPredictions } from '../predict/churn.ts';
-import { clvMany } from '../predict/many.ts';
+import { clvEach } from '../predict/many.ts';
 import { orProblem, type Predictions, type Question, type Subject } from '../predict/service.ts';
 import { Problem } from '../problem.ts';
 import { createRouter, route } from '../route.ts';
@@ -288,12 +288,19 @@ export function predictRoutes(deps: Deps, predictions: Predictions) {
         const { questions, subjects } = await gather(body, at.moment);
         const predicted =
           subjects.length > INLINE_CLV
-            ? await clvMany(deps.pool, predictions, at, subjects, asked)
+            ? await clvEach(deps.pool, predictions, at, subjects, asked)
             : subjects.map((s) => (s instanceof Problem ? s : orProblem(() => predictions.clv(at, s, asked))));
         const answers = predicted.map((answer, i) =>
           answer instanceof Problem || !body.explain
             ? answer
-            : { ...answer, ...explainValue(at.serving.model, (subjects[i] as Subject).customer, asked) },
+            : {
+                ...answer,
+                ...explainValue(
+                  predictions.settled(at, subjects[i] as Subject).serving.model,
+                  (subjects[i] as Subject).customer,
+                  asked,
+                ),
+              },
         );
         if (!body.items) {
           const [answer] = answers;

@@ -3,6 +3,7 @@
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { Deployments } from '#api/deps.ts';
 import { canonicalJson } from '#domain/canonical-json.ts';
 import { CHURN_KINDS, type ChurnDefinition, DEFAULT_CHURN } from '#domain/churn-definition.ts';
 import { FEATURE_SET, FEATURE_SETS, featureSet } from '#domain/churn-features.ts';
@@ -25,7 +26,8 @@ export interface TrainDeps {
   pool: Pick<Pool, 'trainingRows' | 'trainModel'>;
   /** Dry runs wait for no job. */
   checks: Pick<Pool, 'checkTraining'>;
-  registry: Pick<Registry, 'register' | 'deploy'>;
+  registry: Pick<Registry, 'register'>;
+  deploy: Deployments['deploy'];
   present: () => { seq: number; day: number; offsets: Offsets };
   definitions: () => ChurnDefinition[];
   reportingCurrency: string;
@@ -294,18 +296,21 @@ async function register(
   { kind, deploy }: Params,
   { seq, at, today }: Position,
   { model, artefact, refused, fromDay }: ModelStep,
-  { registry }: TrainDeps,
+  { registry, deploy: put }: TrainDeps,
 ): Promise<Omit<TrainResult, 'definition'>> {
   const { id, version, digest } = await registry.register(model, artefact, { seq, at, fromDay, toDay: today }, job.by);
   // What is refused is kept, not served: whoever knows better puts it in force by hand.
-  const deployed = deploy && refused === null;
-  if (deployed) {
-    const answer = await registry.deploy(id, job.by);
-    if (!answer.ok) throw new Error(`${id} was trained but cannot be put in force: ${answer.reason}`);
+  let why = refused;
+  if (deploy && refused === null) {
+    const answer = await put(id, job.by);
+    if (!answer.ok && answer.reason.code !== 'gates-not-passed')
+      throw new Error(`${id} was trained but cannot be put in force: ${answer.reason.message}`);
+    if (!answer.ok) why = { code: answer.reason.code, message: answer.reason.message };
   }
+  const deployed = deploy && why === null;
   const names = { kind, pipeline: PIPELINE, tracking: TRACKING } as const;
   const { logistic: _, cox: __, encoding: ___, ...told } = artefact;
-  return { ...told, ...names, id, version, digest, deployed, refused, asOf: { seq, at: dateOf(today) } };
+  return { ...told, ...names, id, version, digest, deployed, refused: why, asOf: { seq, at: dateOf(today) } };
 }
 
 /** Rows of trainings that were given up; one that is retried makes its own again. */

@@ -178,8 +178,13 @@ export function createScoreLoop<Model extends { id: string }>(deps: ScoreLoopDep
   };
 }
 
+export type HistoryColumns = Pick<
+  CustomerState,
+  'sids' | 'firstDay' | 'lastDay' | 'frequency' | 'moneyDays' | 'moneyMinor' | 'orders' | 'flags'
+>;
+
 /** Histories as of `day`, the same digits as the API's `toCustomer`. @param scale minor units in one major unit. @param contracts see `ScorerDeps.contracts`. */
-export function scoreInput(rows: CustomerState, day: number, scale: number, contracts: boolean): ScoreInput {
+export function scoreInput(rows: HistoryColumns, day: number, scale: number, contracts: boolean): ScoreInput {
   const n = rows.sids.length / 16;
   const input: ScoreInput = {
     frequency: new Float64Array(n),

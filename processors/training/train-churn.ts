@@ -12,7 +12,7 @@ import { fitLogistic, type LogisticColumns, predictLogOdds } from '#domain/model
 import { crossValidate, type ValidatedLambda } from '#domain/models/logistic-path.ts';
 import { type ScoreMetrics, scoreMetrics } from '#domain/models/metrics.ts';
 import { fit as fitCox } from '#domain/models/survival/cox.ts';
-import { argsort } from '#domain/numerics/argsort.ts';
+import { rankCorrelation } from '#domain/numerics/rank-correlation.ts';
 import { type Result, refuse } from '#domain/result.ts';
 import { type ChurnRows, type SurvivalRows, tableOf } from './churn-rows.ts';
 import { ownPair, samePairs } from './collinearity.ts';
@@ -286,38 +286,13 @@ function withoutTime(
 ): { column: string; why: string }[] {
   return [...table].flatMap(([column, values]) => {
     if (!(values instanceof Float64Array)) return [];
-    const rho = rankCorrelation(values, duration);
-    if (!(Math.abs(rho) > MOVES_WITH_TIME)) return [];
+    const known = values.map((value) => (Number.isNaN(value) ? 0 : 1));
+    const of = (column: Float64Array) => column.filter((_, i) => known[i] === 1);
+    const rho = rankCorrelation(of(values), of(duration));
+    if (rho === null || !(Math.abs(rho) > MOVES_WITH_TIME)) return [];
     table.delete(column);
     return [{ column, why: `moves with the time under contract, rank correlation ${rho.toFixed(2)}` }];
   });
-}
-
-/** Spearman's, of the rows where `values` is known. */
-function rankCorrelation(values: Float64Array, others: Float64Array): number {
-  const known = values.map((value, i) => (Number.isNaN(value) ? -1 : i)).filter((i) => i >= 0);
-  const [x, y] = [ranks(known.map((i) => values[i]!)), ranks(known.map((i) => others[i]!))];
-  const mean = (known.length + 1) / 2;
-  let [xy, xx, yy] = [0, 0, 0];
-  for (let i = 0; i < known.length; i++) {
-    xy += (x[i]! - mean) * (y[i]! - mean);
-    xx += (x[i]! - mean) ** 2;
-    yy += (y[i]! - mean) ** 2;
-  }
-  return xx > 0 && yy > 0 ? xy / Math.sqrt(xx * yy) : 0;
-}
-
-/** 1 …, ties at their mean. */
-function ranks(values: Float64Array): Float64Array {
-  const order = argsort(values);
-  const out = new Float64Array(values.length);
-  for (let from = 0; from < order.length; ) {
-    let to = from;
-    while (to < order.length && values[order[to]!] === values[order[from]!]) to++;
-    for (let i = from; i < to; i++) out[order[i]!] = (from + to + 1) / 2;
-    from = to;
-  }
-  return out;
 }
 
 /** Takes out what must not be known and, of the product's own features, what repeats an earlier column. @returns all pairs that say the same. */

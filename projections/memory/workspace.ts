@@ -12,6 +12,8 @@ export interface Deployment {
   version: number;
   digest: string;
   at: number;
+  /** Of the customers: 100 = deployed, it answers everybody; less = a canary beside the one deployed before; 0 = the canary ended here. */
+  percent: number;
 }
 
 export interface WorkspaceFacts {
@@ -109,6 +111,7 @@ export class Workspace {
         return 'none';
       }
       case 'model.deployed':
+      case 'model.canaried':
         // Said again after a crash, or overtaken by a later decision on its way here: the later one stays in force.
         if (this.deployments.some((known) => known.model === fact.model && known.ctlSequence >= fact.ctlSequence))
           return 'none';
@@ -120,6 +123,7 @@ export class Workspace {
           version: fact.version,
           digest: fact.digest,
           at: fact.at,
+          percent: fact.type === 'model.deployed' ? 100 : fact.percent,
         });
         return 'none';
       case 'import.started':

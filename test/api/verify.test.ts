@@ -57,7 +57,7 @@ test.each(QUESTIONS)(
       gammaGamma: { p: 2, q: 4, v: 10 },
     };
     const imported = await platform.as('admin', 'POST', '/api/models', other);
-    await platform.deps.models.deploy(((await imported.json()) as { id: string }).id, 'test');
+    await platform.deps.deployments.deploy(((await imported.json()) as { id: string }).id, 'test');
     expect(await ask(path, body)).not.toEqual(answer);
 
     const same = await verify(answer.score_id, { given: answer });

@@ -178,7 +178,7 @@ async function lifetimeValues(): Promise<Measurement[]> {
   const predictions = createPredictions(platform.deps);
   const answerAll = () => {
     const moment = predictions.now();
-    const at = { moment, serving: predictions.modelAt(moment.seq) };
+    const at = predictions.at(moment);
     for (let i = 0; i < n; i++)
       predictions.clv(at, predictions.subjectInline(`customer-${i}`, moment, true)!, { discountMonthly: 0.01 });
   };

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type ModelCommand, type ModelEvent, model } from '#domain/model.ts';
+import type { GateResult } from '#domain/deployment-rules.ts';
+import { type ModelCommand, type ModelEvent, model, stageOf } from '#domain/model.ts';
 import { specification } from '../support/decider.ts';
 
 const { given, isIdempotent } = specification(model);
@@ -17,13 +18,50 @@ const registered = (version: number, of: string): ModelEvent => ({
   type: 'model.registered',
   data: { ...fitted(of), version },
 });
-const deployed = (version: number, of: string): ModelEvent => ({
+const named = (version: number) => ({ version, kind: 'clv', digest: digest('abc'[version - 1]!) });
+const deployed = (version: number): ModelEvent => ({
   type: 'model.deployed',
-  data: { version, kind: 'clv', digest: digest(of) },
+  data: { ...named(version), reason: null, gates: [] },
 });
+const deploy = (version: number, gates: readonly GateResult[] = []): ModelCommand => ({
+  type: 'DeployModel',
+  version,
+  reason: null,
+  gates,
+});
+const reason = 'because';
+const canary = (version: number, percent: number, gates: readonly GateResult[] = []): ModelCommand => ({
+  type: 'CanaryModel',
+  version,
+  percent,
+  reason,
+  gates,
+});
+const canaried = (version: number, percent: number): ModelEvent => ({
+  type: 'model.canaried',
+  data: { ...named(version), percent, reason, gates: [] },
+});
+const grounds = { reason, automatic: false, gates: [] };
+const gate = (passed: boolean | null): GateResult => ({
+  rule: 'score-shift',
+  value: passed === null ? null : 1,
+  limit: 0.5,
+  passed,
+  applicable: true,
+  why: 'PSI 1',
+  todo: 'look',
+});
+const judged = (passed: boolean | null) => ({
+  rule: 'score-shift' as const,
+  value: passed === null ? null : 1,
+  limit: 0.5,
+  passed,
+});
+const three = [registered(1, 'a'), registered(2, 'b'), registered(3, 'c')];
+const active1 = [...three, deployed(1)];
 
-describe('model', () => {
-  test('versions count up; the same artefact is the same version', () => {
+describe('versions', () => {
+  test('count up; the same artefact is the same version', () => {
     given([])
       .when({ type: 'RegisterModel', model: fitted('a') })
       .then([registered(1, 'a')]);
@@ -34,50 +72,207 @@ describe('model', () => {
       .when({ type: 'RegisterModel', model: { ...fitted('a'), metrics: {} } })
       .thenNothing();
   });
-  test('a model keeps its kind', () => {
+  test('of a model keep its kind', () => {
     given([registered(1, 'a')])
       .when({ type: 'RegisterModel', model: { ...fitted('b'), kind: 'logistic' } })
       .thenRefused('other-kind');
   });
-  test('a registered version can be deployed, and an older one again after it', () => {
-    const both = [registered(1, 'a'), registered(2, 'b')];
-    given(both)
-      .when({ type: 'DeployModel', version: 2 })
-      .then([deployed(2, 'b')]);
-    given([...both, deployed(2, 'b')])
-      .when({ type: 'DeployModel', version: 2 })
+  test('can be deployed, and an older one again after it', () => {
+    given(three)
+      .when(deploy(2))
+      .then([deployed(2)]);
+    given([...three, deployed(2)])
+      .when(deploy(2))
       .thenNothing();
-    given([...both, deployed(2, 'b')])
-      .when({ type: 'DeployModel', version: 1 })
-      .then([deployed(1, 'a')]);
-    given(both).when({ type: 'DeployModel', version: 3 }).thenRefused('version-unknown');
+    given([...three, deployed(2)])
+      .when(deploy(1))
+      .then([deployed(1)]);
+    given(three).when(deploy(4)).thenRefused('version-unknown');
   });
-  test('what answers cannot be retired, and what is retired cannot answer', () => {
-    given([registered(1, 'a'), deployed(1, 'a')])
-      .when({ type: 'RetireModel', version: 1 })
-      .thenRefused('version-deployed');
-    const retired: ModelEvent = { type: 'model.retired', data: { version: 1 } };
-    given([registered(1, 'a')])
-      .when({ type: 'RetireModel', version: 1 })
-      .then([retired]);
-    given([registered(1, 'a'), retired])
-      .when({ type: 'DeployModel', version: 1 })
+  test('that answer cannot be retired, and what is retired cannot answer', () => {
+    given(active1).when({ type: 'RetireModel', version: 1, reason }).thenRefused('version-deployed');
+    given([...active1, canaried(2, 10)])
+      .when({ type: 'RetireModel', version: 2, reason })
+      .thenRefused('version-canary');
+    const retired: ModelEvent = { type: 'model.retired', data: { version: 1, reason } };
+    given(three).when({ type: 'RetireModel', version: 1, reason }).then([retired]);
+    given([...three, retired])
+      .when(deploy(1))
       .thenRefused('version-retired');
   });
+});
 
-  test('decide, apply, decide again: nothing new', () => {
-    const version = fc.integer({ min: 1, max: 4 });
-    const command: fc.Arbitrary<ModelCommand> = fc.oneof(
-      fc.constantFrom('a', 'b', 'c').map((of) => ({ type: 'RegisterModel' as const, model: fitted(of) })),
-      version.map((n) => ({ type: 'DeployModel' as const, version: n })),
-      version.map((n) => ({ type: 'RetireModel' as const, version: n })),
-    );
-    fc.assert(
-      fc.property(fc.array(command), (commands) => {
-        const state = isIdempotent(commands);
-        expect(state.versions.map((each) => each.version)).toEqual(state.versions.map((_, i) => i + 1));
-        if (state.deployed !== null) expect(state.versions[state.deployed - 1]!.retired).toBe(false);
-      }),
-    );
+describe('gates', () => {
+  test.each([false, null])('%s keeps a version from answering, everybody or some', (passed) => {
+    given(active1)
+      .when(deploy(2, [gate(passed)]))
+      .thenRefused('gates-not-passed');
+    given(active1)
+      .when(canary(2, 10, [gate(passed)]))
+      .thenRefused('gates-not-passed');
   });
+  test('what was judged is kept with the step', () => {
+    given(active1)
+      .when(deploy(2, [gate(true)]))
+      .then([{ type: 'model.deployed', data: { ...named(2), reason: null, gates: [judged(true)] } }]);
+  });
+  test('an approval of the rule, for this version and no other, lets it answer', () => {
+    const approved: ModelEvent = { type: 'model.approved', data: { version: 2, rules: ['score-shift'], reason } };
+    given(active1)
+      .when({ type: 'ApproveModel', version: 2, rules: ['score-shift'], reason })
+      .then([approved]);
+    given([...active1, approved])
+      .when({ type: 'ApproveModel', version: 2, rules: ['score-shift'], reason })
+      .thenNothing();
+    given([...active1, approved])
+      .when(deploy(2, [gate(false)]))
+      .then([{ type: 'model.deployed', data: { ...named(2), reason: null, gates: [judged(false)] } }]);
+    given([...active1, approved])
+      .when(deploy(3, [gate(false)]))
+      .thenRefused('gates-not-passed');
+    given([...active1, approved])
+      .when(deploy(2, [{ ...gate(false), rule: 'brier-worse' }]))
+      .thenRefused('gates-not-passed');
+    given(active1).when({ type: 'ApproveModel', version: 2, rules: [], reason }).thenRefused('nothing-to-approve');
+  });
+  test('rules are set, and set again is nothing new', () => {
+    const rules = { rules: { 'score-shift': { limit: 0.1 } } };
+    const set: ModelEvent = { type: 'model.rules-set', data: { rules, reason } };
+    given(three).when({ type: 'SetRules', rules, reason }).then([set]);
+    given([...three, set])
+      .when({ type: 'SetRules', rules, reason })
+      .thenNothing();
+  });
+});
+
+describe('beside the active one', () => {
+  test('a shadow needs one, and leaves when it is withdrawn or goes on', () => {
+    const shadowed: ModelEvent = { type: 'model.shadowed', data: { version: 2, reason } };
+    given(three).when({ type: 'ShadowModel', version: 2, reason }).thenRefused('no-active');
+    given(active1).when({ type: 'ShadowModel', version: 2, reason }).then([shadowed]);
+    given([...active1, shadowed])
+      .when({ type: 'ShadowModel', version: 2, reason })
+      .thenNothing();
+    given([...active1, shadowed])
+      .when({ type: 'WithdrawModel', version: 2, reason })
+      .then([{ type: 'model.withdrawn', data: { ...named(2), from: 'shadow', ...grounds } }]);
+    const on = [...active1, shadowed, canaried(2, 5)].reduce(model.evolve, model.initial);
+    expect([on.shadow, stageOf(on, 2)]).toEqual([null, 'canary']);
+  });
+  test('a canary answers some percent, one version at a time', () => {
+    given(three).when(canary(2, 10)).thenRefused('no-active');
+    given(active1).when(canary(1, 10)).thenRefused('version-deployed');
+    for (const percent of [0, 100, -1, Number.NaN]) given(active1).when(canary(2, percent)).thenRefused('bad-percent');
+    given(active1)
+      .when(canary(2, 10))
+      .then([canaried(2, 10)]);
+    given([...active1, canaried(2, 10)])
+      .when(canary(2, 10))
+      .thenNothing();
+    given([...active1, canaried(2, 10)])
+      .when(canary(3, 10))
+      .thenRefused('other-canary');
+  });
+  test('more customers pass the gates again, fewer are a step back', () => {
+    given([...active1, canaried(2, 10)])
+      .when(canary(2, 20, [gate(false)]))
+      .thenRefused('gates-not-passed');
+    given([...active1, canaried(2, 10)])
+      .when(canary(2, 5))
+      .then([canaried(2, 5)]);
+  });
+  test('a deployment ends the canary', () => {
+    const state = [...active1, canaried(2, 10), deployed(3)].reduce(model.evolve, model.initial);
+    expect([state.deployed, state.canary, stageOf(state, 2)]).toEqual([3, null, 'registered']);
+  });
+});
+
+describe('rolling back', () => {
+  const back = (from: number | null, to: number | null = null): ModelCommand => ({
+    type: 'RollbackModel',
+    from,
+    to,
+    reason,
+  });
+  const rolled = (from: number, version: number): ModelEvent => ({
+    type: 'model.rolled-back',
+    data: { ...named(version), from, ...grounds },
+  });
+  test('a canary ends, and the active one stays', () => {
+    given([...active1, canaried(2, 10)])
+      .when(back(null))
+      .then([{ type: 'model.withdrawn', data: { ...named(2), from: 'canary', ...grounds } }]);
+  });
+  test('what was active before answers again; the one that does not answer is nothing to roll back', () => {
+    given([...active1, deployed(2)])
+      .when(back(2))
+      .then([rolled(2, 1)]);
+    given([...active1, deployed(2), rolled(2, 1)])
+      .when(back(2))
+      .thenNothing();
+    given(active1).when(back(1)).thenRefused('nothing-before');
+    given(three).when(back(null)).thenRefused('no-active');
+  });
+  test('back and back again goes through what was active, not between two', () => {
+    given([...active1, deployed(2), deployed(3), rolled(3, 2)])
+      .when(back(2))
+      .then([rolled(2, 1)]);
+  });
+  test('to a version by name, if it ever answered', () => {
+    given([...active1, deployed(2), deployed(3)])
+      .when(back(3, 1))
+      .then([rolled(3, 1)]);
+    given([...active1, deployed(2)])
+      .when(back(2, 3))
+      .thenRefused('never-active');
+    given([...active1, deployed(2)])
+      .when(back(2, 9))
+      .thenRefused('version-unknown');
+  });
+  test('what the program took back is remembered of the version', () => {
+    const taken: ModelEvent = {
+      type: 'model.rolled-back',
+      data: { ...named(1), from: 2, ...grounds, automatic: true },
+    };
+    const state = [...active1, deployed(2), taken].reduce(model.evolve, model.initial);
+    expect(state.versions.map(({ tripped }) => tripped)).toEqual([0, 1, 0]);
+  });
+});
+
+test('events of the first shapes read as the present ones', () => {
+  const of = model.events['model.deployed']!;
+  const upcast = of.upcast!({ version: 1, kind: 'clv', digest: digest('a') }, 1);
+  expect(of.data.parse(upcast)).toEqual({ version: 1, kind: 'clv', digest: digest('a'), reason: null, gates: [] });
+  const retired = model.events['model.retired']!;
+  expect(retired.data.parse(retired.upcast!({ version: 2 }, 1))).toEqual({ version: 2, reason: null });
+});
+
+test('decide, apply, decide again: nothing new; and every version has one stage', () => {
+  const version = fc.integer({ min: 1, max: 4 });
+  const gates = fc.constantFrom([], [gate(true)], [gate(false)], [gate(null)]);
+  const command: fc.Arbitrary<ModelCommand> = fc.oneof(
+    fc.constantFrom('a', 'b', 'c').map((of) => ({ type: 'RegisterModel' as const, model: fitted(of) })),
+    fc.tuple(version, gates).map(([n, judgedBy]) => deploy(n, judgedBy)),
+    fc.tuple(version, fc.integer({ min: 1, max: 99 }), gates).map(([n, percent, by]) => canary(n, percent, by)),
+    version.map((n) => ({ type: 'ShadowModel' as const, version: n, reason })),
+    version.map((n) => ({ type: 'WithdrawModel' as const, version: n, reason })),
+    version.map((n) => ({ type: 'ApproveModel' as const, version: n, rules: ['score-shift' as const], reason })),
+    fc.option(version).map((n) => ({ type: 'NameChallenger' as const, version: n, reason })),
+    // By its own name: whoever says only "back" goes one further with each call.
+    fc.tuple(version, fc.option(version)).map(([from, to]) => ({ type: 'RollbackModel' as const, from, to, reason })),
+    version.map((n) => ({ type: 'RetireModel' as const, version: n, reason })),
+  );
+  fc.assert(
+    fc.property(fc.array(command, { maxLength: 25 }), (commands) => {
+      const state = isIdempotent(commands);
+      expect(state.versions.map((each) => each.version)).toEqual(state.versions.map((_, i) => i + 1));
+      for (const used of [state.deployed, state.canary?.version ?? null, state.shadow, state.challenger])
+        if (used !== null) expect(state.versions[used - 1]!.retired).toBe(false);
+      const stages = state.versions.map((each) => stageOf(state, each.version));
+      for (const one of ['active', 'canary', 'shadow'] as const)
+        expect(stages.filter((stage) => stage === one).length).toBeLessThanOrEqual(1);
+      if (state.deployed === null) expect([state.canary, state.shadow, state.past]).toEqual([null, null, []]);
+    }),
+    { numRuns: 300 },
+  );
 });

@@ -112,7 +112,7 @@ describeShared(
         const path = join(folder, 'fitted.json');
         writeFileSync(path, JSON.stringify(fitted));
         const { id } = await program.json<{ id: string }>(['model', 'import', path]);
-        await program.json(['model', 'deploy', id]);
+        await program.json(['model', 'deploy', id, '--yes']);
         params = fitted.params;
         inForce = id;
       });

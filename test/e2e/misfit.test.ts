@@ -68,7 +68,7 @@ describe('a club with monthly payments', () => {
   test('deploying it needs --yes; the artefact holds what was found', async () => {
     const without = await axiom47('model', 'deploy', 'clv_model@1');
     expect(without.code).toBe(2);
-    expect(without.stderr).toContain('is not put in force (contract-like)');
+    expect(without.stderr).toContain('is not put in force (fit-findings): contract-like: ');
     expect(without.stderr).toContain('--yes');
     expect(await inForce()).toEqual([]);
     expect((await axiom47('model', 'deploy', 'clv_model@1', '--yes')).code).toBe(0);

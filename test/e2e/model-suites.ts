@@ -83,7 +83,7 @@ export async function deploy(program: Program, folder: string, model: object): P
   const file = join(folder, `model-${Math.random().toString(36).slice(2)}.json`);
   writeFileSync(file, JSON.stringify({ model: 'clv', unit: 'week', ...model }));
   const { id } = await program.json<{ id: string }>(['model', 'import', file]);
-  return await program.json<{ id: string }>(['model', 'deploy', id]);
+  return await program.json<{ id: string }>(['model', 'deploy', id, '--yes']);
 }
 
 /** A deployed golden answers by summary as the golden does. @param horizonDays up to which the API answers. */

@@ -8,10 +8,12 @@ import { afterAll, expect, test } from 'vitest';
 import { canonicalJson } from '#domain/canonical-json.ts';
 import { type ChurnDefinition, DEFAULT_CONTRACTUAL } from '#domain/churn-definition.ts';
 import { UTC } from '#domain/time.ts';
+import { createDeployments } from '#ops/deployments.ts';
 import { type TrainDeps, type TrainResult, trainJob } from '#ops/jobs/train.ts';
 import { createRegistry } from '#ops/registry.ts';
 import { startJobs } from '#processors/jobs/runner.ts';
 import { createMemoryStore } from '#streams/memory/store.ts';
+import { compareNobody } from '../support/compare-nobody.ts';
 import { fixture } from '../support/histories.ts';
 import { logOfCsv } from '../support/log-store.ts';
 import { trainingOn } from '../support/training.ts';
@@ -66,6 +68,14 @@ async function place(given: Partial<TrainDeps> = {}, definitions: ChurnDefinitio
     },
     checks: pool,
     registry,
+    deploy: createDeployments({
+      registry,
+      artefacts,
+      compare: compareNobody,
+      position: () => 0,
+      now: () => 1,
+      log: { warn: () => undefined },
+    }).deploy,
     present: () => ({ ...now }),
     definitions: () => definitions,
     reportingCurrency: 'EUR',

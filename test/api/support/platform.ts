@@ -29,13 +29,16 @@ import type { ClvCovariance, ClvModel } from '#domain/models/clv-model.ts';
 import { eventKeyMaterial, orderKeyMaterial } from '#domain/orders.ts';
 import { createPolicyState, DEFAULT_POLICY } from '#domain/policy.ts';
 import { DAY_MS, dayOf, UTC } from '#domain/time.ts';
+import { createDeployments } from '#ops/deployments.ts';
 import { createJobKinds, type JobOfKind } from '#ops/jobs/catalogue.ts';
 import { openExports } from '#ops/jobs/score-files.ts';
 import { modelCard } from '#ops/model-card.ts';
 import type { Objects } from '#ops/objects.ts';
 import { createRegistry } from '#ops/registry.ts';
+import { askFor } from '#ops/schedules.ts';
 import { backtest } from '#processors/backtest/backtest.ts';
 import { startJobs } from '#processors/jobs/runner.ts';
+import { startScheduler } from '#processors/schedules/scheduler.ts';
 import { scoreBase } from '#processors/scoring/score-base.ts';
 import { packRows } from '#processors/scoring/score-parquet.ts';
 import { createCustomerColumns, openColumns } from '#projections/memory/columns.ts';
@@ -45,6 +48,7 @@ import { summaryOf } from '#projections/memory/past/summary.ts';
 import { createMemoryStore } from '#streams/memory/store.ts';
 import { decodeMessage, encodeFact, PackWriter } from '#streams/pack.ts';
 import type { QuarantinedRow } from '#streams/quarantine.ts';
+import { compareNobody } from '#test/support/compare-nobody.ts';
 import { storedEvent } from '#test/support/stored-event.ts';
 import { trainingOn } from '#test/support/training.ts';
 import { createFakeAccessStore } from './fake-access.ts';
@@ -268,6 +272,14 @@ export async function createPlatform(
     get: (digest: string) => results.get(digest) as Record<string, unknown>,
   };
   const control = createMemoryStore();
+  const jobRegistry = createRegistry({
+    store: control,
+    artefacts,
+    appendFact: async (each) => fact(each),
+    applied: async () => undefined,
+    deployments: () => [],
+    now: () => clock.now,
+  });
   const jobKinds = createJobKinds({
     nats: { servers: [] },
     pool: {
@@ -275,14 +287,15 @@ export async function createPlatform(
       ...trainingOn(evt),
     },
     checks: trainingOn(evt),
-    registry: createRegistry({
-      store: control,
+    registry: jobRegistry,
+    deploy: createDeployments({
+      registry: jobRegistry,
       artefacts,
-      appendFact: async (each) => fact(each),
-      applied: async () => undefined,
-      deployments: () => [],
+      compare: compareNobody,
+      position: () => messages.length,
       now: () => clock.now,
-    }),
+      log: { warn: log('warn') },
+    }).deploy,
     present: () => ({ seq: messages.length, day: ledger.clockDay, offsets: UTC }),
     definitions: () => ledger.workspace.facts.churn.map(({ definition }) => definition),
     reportingCurrency: 'EUR',
@@ -369,6 +382,14 @@ export async function createPlatform(
       }),
     },
     jobs,
+    schedules: await startScheduler({
+      store: control,
+      ask: askFor(jobKinds, jobs),
+      statusOf: (job) => jobs.show(job)?.status ?? null,
+      now: () => clock.now,
+      log: { info: log('info'), warn: log('warn') },
+      everyMs: null,
+    }),
     jobKinds: [...jobKinds, ...(options.kinds ?? [])],
     replayParked: async () => ({ seq: fact({ type: 'dead-letters.replayed', by: 'request' }) }),
     pool: { clv: async (request) => clvColumns(request) },
@@ -418,6 +439,7 @@ export async function createPlatform(
         const known = [...models.values()].find((each) => each.digest === digest);
         if (known) return known;
         const version = models.size + 1;
+        if (model.model !== 'clv') throw new Error('of value models only here');
         const made = {
           id: `clv@${version}`,
           version,
@@ -426,15 +448,20 @@ export async function createPlatform(
           createdAt: NOW,
           deployedSeq: null,
           inForce: false,
+          stage: 'registered' as const,
+          percent: null,
+          aliases: [],
           artefact: artefact as Record<string, unknown>,
           model,
         };
         models.set(made.id, made);
         return made;
       },
-      async deploy(id) {
+    },
+    deployments: {
+      async deploy(id: string) {
         const found = models.get(id);
-        if (!found) return { ok: false, reason: 'not-found' };
+        if (!found) return { ok: false, reason: { code: 'not-found', message: `there is no model ${id}`, gates: [] } };
         const { version, digest, model } = found;
         const seq = fact({
           type: 'model.deployed',
@@ -445,9 +472,20 @@ export async function createPlatform(
           digest,
           at: NOW,
         });
-        serving.push({ id, version, digest, deployedSeq: seq, model });
+        serving.push({ id, name: 'clv', version, digest, deployedSeq: seq, percent: 100, model });
         return { ok: true, value: { id, version, digest, seq } };
       },
+      list: async () => [],
+      history: async () => null,
+      gates: async (id) => ({
+        ok: false,
+        reason: { code: 'not-found', message: `there is no model ${id}`, gates: [] },
+      }),
+      act: async (id) => ({ ok: false, reason: { code: 'not-found', message: `there is no model ${id}`, gates: [] } }),
+      setRules: async (name) => ({
+        ok: false,
+        reason: { code: 'not-found', message: `there is no model ${name}`, gates: [] },
+      }),
     },
     sources: {
       list: async () => [...sources.values()],
@@ -576,7 +614,7 @@ export async function createPlatform(
     );
   const deployModel = async (value: ClvModel) => {
     const model = await deps.models.importModel(value, { ...value }, 'test');
-    return await deps.models.deploy(model.id, 'test');
+    return await deps.deployments.deploy(model.id, 'test');
   };
   const key = async (role: Role) => (await access.createKey({ role, name: null, expiresAt: null, now: clock.now })).key;
 
@@ -612,7 +650,7 @@ export async function createPlatform(
         digest,
         at: NOW,
       });
-      churnModels.push({ id, version, digest, deployedSeq, model });
+      churnModels.push({ id, name: kind, version, digest, deployedSeq, percent: 100, model });
       return deployedSeq;
     },
     position: () => messages.length,

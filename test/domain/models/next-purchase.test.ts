@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import * as bgNbd from '#domain/models/bg-nbd.ts';
 import { daysOf, parseDuration } from '#domain/models/duration.ts';
-import { probabilityOfPurchase } from '#domain/models/future-purchases.ts';
+import { type ParetoPosterior, probabilityOfPurchase } from '#domain/models/future-purchases.ts';
 import { discountedPurchases } from '#domain/models/lifetime-value.ts';
 import * as mbgNbd from '#domain/models/mbg-nbd.ts';
 import { naiveValue } from '#domain/models/naive-value.ts';
@@ -67,6 +67,64 @@ describe('the next purchase', () => {
       expect(Math.abs(times.length / n - next.pEver)).toBeLessThan(4 * Math.sqrt(0.25 / n));
       expect(Math.abs(mean - next.expected!) / (sd / Math.sqrt(times.length))).toBeLessThan(4);
     }
+  });
+
+  describe('of a Pareto/NBD customer, who may leave first', () => {
+    const fresh = paretoNbd.posterior(pareto, 0, 0, 1);
+    const regular = paretoNbd.posterior({ r: 6, alpha: 10, s: 2, beta: 30 }, 9, 38, 40);
+
+    /** P(≤ t) by Simpson's rule over ln(1 + t/α), straight from the density while alive. */
+    function within({ pAlive, shape, rate, s, beta }: ParetoPosterior, t: number): number {
+      const n = 20_000;
+      const h = Math.log1p(t / rate) / n;
+      const f = (u: number) => {
+        const at = rate * Math.expm1(u);
+        return shape * Math.exp(-shape * u - s * Math.log1p(at / beta));
+      };
+      let sum = f(0) + f(n * h);
+      for (let k = 1; k < n; k++) sum += (k % 2 === 1 ? 4 : 2) * f(k * h);
+      return (pAlive * sum * h) / 3;
+    }
+
+    test('quantiles are where the integrated density reaches the level, far beyond the first months too', () => {
+      for (const state of [fresh, regular]) {
+        const { pEver, quantile } = nextPurchase(state);
+        for (const share of [1e-3, 0.1, 0.5, 0.9, 0.99]) {
+          const t = quantile(share * pEver)!;
+          expectClose(within(state as ParetoPosterior, t), share * pEver, 1e-8, `${share}`);
+        }
+        if (state === fresh) expect(quantile(0.99 * pEver)).toBeGreaterThan(2 * state.rate);
+        expect([0, -1, Number.NaN, pEver, 1].map(quantile)).toEqual([null, null, null, null, null]);
+      }
+    });
+
+    test('a level that is reached only after more than 10³⁰⁰ weeks is never', () => {
+      const slow = paretoNbd.posterior({ r: 1e-3, alpha: 10, s: 1e-3, beta: 10 }, 0, 0, 1);
+      const { pEver, quantile } = nextPurchase(slow);
+      expect(quantile(0.5 * pEver)).toBeGreaterThan(1e50);
+      expect(quantile(pEver * (1 - 1e-12))).toBeNull();
+    });
+
+    test('the mean is finite as soon as rate and leaving together are regular enough: r + x + s > 1', () => {
+      const meanOf = (r: number, s: number) =>
+        nextPurchase(paretoNbd.posterior({ r, alpha: 10, s, beta: 30 }, 0, 0, 5)).expected;
+      expect(meanOf(0.4, 0.5)).toBeNull();
+      expect(meanOf(0.5, 0.5)).toBeNull();
+      expect(meanOf(0.7, 0.5)).toBeGreaterThan(0);
+      expect(meanOf(0.5, 0.7)).toBeGreaterThan(0);
+    });
+  });
+
+  test('of BG/NBD: just at one purchase the mean is infinite, beyond it α/(r − 1); a level is reached below P(alive) only', () => {
+    const state = bgNbd.posterior({ ...geometric, r: 1 }, 0, 0, 10);
+    expect(nextPurchase(state).expected).toBeNull();
+    expect(nextPurchase({ ...state, shape: 1.5 } as typeof state).expected).toBeCloseTo(2 * state.rate, 12);
+    const half = nextPurchase({ ...state, pAlive: 0.5 } as typeof state);
+    expect([0.5, 0.6].map(half.quantile)).toEqual([null, null]);
+    expectClose(half.quantile(0.25)!, state.rate, 1e-12);
+    const slow = nextPurchase({ ...state, shape: 1e-3 } as typeof state);
+    expect(slow.quantile(0.9)).toBeNull();
+    expect(slow.quantile(0.1)).toBeGreaterThan(1e40);
   });
 
   test('rates so spread that the mean is infinite answer null, and levels outside (0, 1) do', () => {

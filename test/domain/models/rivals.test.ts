@@ -73,6 +73,10 @@ describe('the purchase model that is served', () => {
     const standing = others.find((each) => each.model === 'bg-nbd')!;
     expect(standing.bic - best!.bic).toBeGreaterThan(10);
     expect(Math.abs(best!.holdoutError!)).toBeLessThanOrEqual(Math.abs(standing.holdoutError!) + 0.01);
+    const signed = (share: number) => `${share > 0 ? '+' : '−'}${Math.abs(100 * share).toFixed(1)} %`;
+    const [theirs, ours] = [signed(best!.holdoutError!), signed(standing.holdoutError!)];
+    expect(rivals.reason).toContain(`lower by ${(standing.bic - best!.bic).toFixed(0)} and its`);
+    expect(rivals.reason).toContain(`error on held-out days is ${theirs}, that of BG/NBD ${ours}`);
     for (const { logLikelihood, aic, bic } of rivals.candidates) {
       expect(aic).toBeCloseTo(8 - 2 * logLikelihood, 9);
       expect(bic).toBeCloseTo(4 * Math.log(6_000) - 2 * logLikelihood, 9);

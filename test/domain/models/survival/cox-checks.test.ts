@@ -7,6 +7,7 @@ import { residuals, robustCovariance, schoenfeldResiduals } from '#domain/models
 import { baselineUncertainty, survival, survivalWithLimits } from '#domain/models/survival/cox-survival.ts';
 import { fit as fitCurve } from '#domain/models/survival/kaplan-meier.ts';
 import { restrictedMean, restrictedMeanDifference } from '#domain/models/survival/restricted-mean.ts';
+import { chiSquareTail } from '#domain/numerics/chi-square.ts';
 import { codes, fixturePath, numbers, readRows, worst } from '#test/support/survival.ts';
 import {
   closeTo,
@@ -292,7 +293,18 @@ test('the restricted mean is the area of the curve, and a difference of groups h
   expect(ours.difference).toBe(a!.value - b!.value);
   expect(ours.standardError ** 2).toBeCloseTo(a!.standardError ** 2 + b!.standardError ** 2, 12);
   expect(ours.upper - ours.lower).toBeCloseTo(2 * 1.959963984540054 * ours.standardError, 12);
-  expect(ours.p).toBeGreaterThan(0);
+  expect(ours.lower).toBeCloseTo(ours.difference - 1.959963984540054 * ours.standardError, 12);
+  expect(ours.p).toBeCloseTo(chiSquareTail((ours.difference / ours.standardError) ** 2, 1), 14);
+  expect(a!.lower).toBeCloseTo(a!.value - 1.959963984540054 * a!.standardError, 12);
+  expect(a!.upper).toBeCloseTo(a!.value + 1.959963984540054 * a!.standardError, 12);
+  // Everybody had the event before τ: nothing is uncertain after it. Two at 1 and 3: A = 1 right of 1, so √(1·1/(2·1)).
+  const gone = restrictedMean(fitCurve({ duration: Float64Array.of(1, 3), eventObserved: [1, 1] }), 10);
+  expect(gone.value).toBe(2);
+  expect(gone.standardError).toBeCloseTo(Math.SQRT1_2, 14);
+  expect([gone.lower > 0, gone.upper < 10]).toEqual([true, true]);
+  // Limits stay inside the window.
+  const wide = restrictedMean(fitCurve({ duration: Float64Array.of(1, 9), eventObserved: [1, 1] }), 9);
+  expect([wide.lower, wide.upper]).toEqual([0, 9]);
   expect(restrictedMeanDifference(groups[1]!, groups[0]!, tau).difference).toBe(-ours.difference);
 });
 

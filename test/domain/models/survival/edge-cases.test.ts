@@ -205,6 +205,10 @@ describe('refusals name what is wrong', () => {
     expect(() => brierOverTime(one, [1], [[0.5, 1.2, 0.1]])).toThrow('row 2, column S(1): must be a probability');
     expect(() => brierOverTime(one, [1, 2], [[0.5, 0.2, 0.1]])).toThrow('one column of predictions per time');
     expect(() => brierOverTime(one, [], [])).toThrow('no times');
+    expect(() => brierOverTime(one, [1], [[0.5, 0.2]])).toThrow('columns differ in length');
+    expect(() => brierOverTime(one, [1], [[0.5, -0.1, 0.1]])).toThrow('row 2, column S(1): must be a probability');
+    expect(() => brierOverTime(one, [1, 1], [score, score])).toThrow('time 1: times must be > 0 and ascending');
+    expect(() => brierOverTime(one, [Infinity], [score])).toThrow('time Infinity: times must be > 0 and ascending');
     expect(() => concordance({ ...one, entry: Float64Array.of(0, 0, 0) }, score, { uno: true })).toThrow(
       'late entries',
     );
@@ -283,6 +287,7 @@ describe('refusals name what is wrong', () => {
   test('of restricted means', () => {
     const curve = fitCurve(one);
     expect(() => restrictedMean(curve, 0)).toThrow('tau 0');
+    expect(() => restrictedMean(curve, Infinity)).toThrow('tau Infinity');
     expect(restrictedMeanDifference(fitCurve(rows([1, 2], [0, 0])), fitCurve(rows([1, 2], [0, 0])), 2)).toEqual({
       difference: 0,
       standardError: 0,

@@ -209,6 +209,25 @@ describe('Brier score over time', () => {
     );
   });
 
+  test('the integral is over the times that have a score, at least two of them', () => {
+    // Everybody left is censored at 3: later there is no score.
+    const given = columns([1, 2, 3, 3], [1, 1, 0, 0]);
+    const flat = (value: number) => [value, value, value, value];
+    const over = (times: number[]) =>
+      brierOverTime(
+        given,
+        times,
+        times.map(() => flat(0.5)),
+      );
+    const both = over([1, 2, 4]);
+    expect(both.points.map(({ brier }) => brier === null)).toEqual([false, false, true]);
+    expect(both.integrated).toEqual(over([1, 2]).integrated);
+    expect(both.integrated).toMatchObject({ from: 1, to: 2 });
+    expect(both.integrated!.value).toBeCloseTo(0.25, 14);
+    expect(over([1, 4]).integrated).toBeNull();
+    expect(over([4, 5]).integrated).toBeNull();
+  });
+
   test('the Kaplan–Meier curve has no skill over itself, and the integral of a constant is that constant', () => {
     const rows = columns([1, 2, 3, 4, 5, 6], [1, 0, 1, 1, 0, 1]);
     const curve = fitCurve(rows);

@@ -1,0 +1,250 @@
+// Judges a version by the rules before it answers anybody, and again while it is watched. Pure: everything that was measured comes in.
+import type { Comparison } from './deployment-comparison.ts';
+import {
+  type GateResult,
+  RULE_NAMES,
+  RULES,
+  type RuleName,
+  type RuleSettings,
+  rulesInForce,
+} from './deployment-rules.ts';
+
+/** What is known of a version from its own held-out customers; null: it was not measured. */
+export interface VersionMetrics {
+  calibrationSlope: number | null;
+  calibrationSlopeSe: number | null;
+  brier: number | null;
+  ece: number | null;
+  auc: number | null;
+  concordance: number | null;
+  prevalence: number | null;
+  roc: readonly { threshold: number | null; falsePositiveRate: number; truePositiveRate: number }[] | null;
+}
+
+export interface Evidence {
+  /** 'churn-logistic', 'churn-cox' or a kind of value model. */
+  kind: string;
+  /** The finding of the fit that keeps it out; null: none. */
+  finding: { code: string; message: string } | null;
+  /** Times the program took it back. */
+  tripped: number;
+  own: VersionMetrics;
+  /** Of the version that is active; null: there is none, or it is this one. */
+  active: { id: string; metrics: VersionMetrics } | null;
+  /** Against the active version; null: it could not be made, `unmeasured` says why. */
+  comparison: Comparison | null;
+  unmeasured: string;
+  /** So far, in shadow or canary. */
+  shadow: { minutes: number; scores: number };
+}
+
+/** Fewer customers rank by chance. */
+const LEAST_RANKED = 30;
+
+type Found =
+  | { value: number | null; why: string; todo: string }
+  /** Says nothing about this version. */
+  | { none: string };
+
+const none = (why: string): Found => ({ none: why });
+const digits = (value: number): string => String(Number(value.toPrecision(3)));
+
+/** One result a rule, in the order of the catalogue. */
+export function judge(evidence: Evidence, settings: RuleSettings): GateResult[] {
+  const inForce = rulesInForce(settings);
+  return RULE_NAMES.map((rule): GateResult => {
+    const { limit } = inForce.rules[rule];
+    const found = limit === null ? none('switched off') : find(rule, evidence, settings);
+    if ('none' in found)
+      return { rule, value: null, limit, passed: true, applicable: false, why: found.none, todo: null };
+    const { value, why, todo } = found;
+    const passed = value === null ? null : value <= limit!;
+    return { rule, value, limit, passed, applicable: true, why, todo: passed === true ? null : todo };
+  });
+}
+
+/** Rules whose limit while watched is passed. */
+export function tripped(evidence: Evidence, settings: RuleSettings): GateResult[] {
+  const { rules } = rulesInForce(settings);
+  return RULE_NAMES.flatMap((rule) => {
+    const { watch } = rules[rule];
+    const found = watch === null ? none('not watched') : find(rule, evidence, settings);
+    if ('none' in found || found.value === null || found.value <= watch!) return [];
+    return [
+      { rule, value: found.value, limit: watch, passed: false, applicable: true, why: found.why, todo: found.todo },
+    ];
+  });
+}
+
+const SETTLE = 'or set the limit otherwise for this model, or approve it with a reason';
+
+function find(rule: RuleName, evidence: Evidence, settings: RuleSettings): Found {
+  if (RULES[rule].needsActive && evidence.active === null)
+    return none('not applicable: no other version is active to compare with');
+  switch (rule) {
+    case 'fit-findings': {
+      const { finding } = evidence;
+      return {
+        value: finding ? 1 : 0,
+        why: finding ? `${finding.code}: ${finding.message}` : 'nothing was found that speaks against it',
+        todo: 'mend what was found (it says how), or approve it with a reason',
+      };
+    }
+    case 'taken-back':
+      return {
+        value: evidence.tripped,
+        why: `the program took it back ${evidence.tripped} times`,
+        todo: 'find out why (its history says what was passed), then approve it with a reason',
+      };
+    case 'calibration-slope':
+      return slope(evidence);
+    case 'brier-worse':
+      return worse(evidence, 'brier', 'Brier score', 1);
+    case 'calibration-error-worse':
+      return worse(evidence, 'ece', 'expected calibration error', 1);
+    case 'discrimination-worse':
+      return evidence.kind === 'churn-cox'
+        ? worse(evidence, 'concordance', 'concordance', -1)
+        : worse(evidence, 'auc', 'AUC', -1);
+    case 'profit-lower':
+      return profit(evidence, settings);
+    case 'shadow-minutes':
+    case 'shadow-scores':
+      return missing(rule, evidence, settings);
+    default:
+      return compared(rule, evidence);
+  }
+}
+
+const isClassifier = ({ kind }: Evidence): boolean => kind === 'churn-logistic';
+const noLabels = ({ kind }: Evidence): Found =>
+  none(
+    kind === 'churn-cox'
+      ? 'not applicable: a survival model is judged by its concordance'
+      : 'not applicable: a model of purchases has no held-out labels; its fit is judged by what was found (fit-findings)',
+  );
+const unknown = (what: string): Found => ({
+  value: null,
+  why: `${what} is not known: the version brings no figures of held-out customers`,
+  todo: 'train it here, or import a file that brings its metrics, or approve it with a reason',
+});
+
+function slope(evidence: Evidence): Found {
+  if (!isClassifier(evidence)) return noLabels(evidence);
+  const { calibrationSlope, calibrationSlopeSe } = evidence.own;
+  if (calibrationSlope === null) return unknown('the calibration slope');
+  const beyond = Math.max(0, Math.abs(calibrationSlope - 1) - 2 * (calibrationSlopeSe ?? 0));
+  return {
+    value: beyond,
+    why: `slope ${digits(calibrationSlope)}, standard error ${calibrationSlopeSe === null ? 'unknown' : digits(calibrationSlopeSe)}`,
+    todo: `calibrate it on more customers, ${SETTLE}`,
+  };
+}
+
+/** @param sign 1: lower is better; −1: higher. */
+function worse(evidence: Evidence, name: 'brier' | 'ece' | 'auc' | 'concordance', said: string, sign: 1 | -1): Found {
+  if (!(isClassifier(evidence) || name === 'concordance')) return noLabels(evidence);
+  const [own, other] = [evidence.own[name], evidence.active!.metrics[name]];
+  if (own === null) return unknown(`the ${said}`);
+  if (other === null) return none(`not applicable: nothing is known of the ${said} of ${evidence.active!.id}`);
+  return {
+    value: sign * (own - other),
+    why: `${said} ${digits(own)}, of ${evidence.active!.id} ${digits(other)}, each on its own held-out customers`,
+    todo: `train it on more, or newer, data, ${SETTLE}`,
+  };
+}
+
+/**
+ * Per customer, with the offer made to everybody whose probability is at least cost / benefit (the cut a calibrated score asks for).
+ *
+ * @returns null where it cannot be told: no ROC curve, or none of its points lies at the cut.
+ */
+export function profitOf({ roc, prevalence }: VersionMetrics, { cost, benefit }: { cost: number; benefit: number }) {
+  if (roc === null || prevalence === null) return null;
+  const cut = cost / benefit;
+  const reached = roc.findLast(({ threshold }) => threshold === null || threshold >= cut);
+  if (!reached) return null;
+  const { truePositiveRate, falsePositiveRate } = reached;
+  const events = prevalence * truePositiveRate;
+  return benefit * events - cost * (events + (1 - prevalence) * falsePositiveRate);
+}
+
+function profit(evidence: Evidence, settings: RuleSettings): Found {
+  if (!isClassifier(evidence)) return noLabels(evidence);
+  const { offer } = rulesInForce(settings);
+  // At one prevalence: a base with more to lose is no merit of a model.
+  const { prevalence } = evidence.own;
+  const own = profitOf(evidence.own, offer);
+  const other = profitOf({ ...evidence.active!.metrics, prevalence }, offer);
+  if (own === null) return unknown('the profit');
+  if (other === null) return none(`not applicable: nothing is known of the profit of ${evidence.active!.id}`);
+  return {
+    value: other > 0 ? (other - own) / other : own < 0 ? 1 : 0,
+    why: `${digits(own)} a customer, of ${evidence.active!.id} ${digits(other)}, at a cost of ${offer.cost} for a benefit of ${offer.benefit}`,
+    todo: `say what an offer costs and brings (offer), train it on more data, ${SETTLE}`,
+  };
+}
+
+function missing(rule: 'shadow-minutes' | 'shadow-scores', { shadow }: Evidence, settings: RuleSettings): Found {
+  const { least } = rulesInForce(settings);
+  const [wanted, had, unit] =
+    rule === 'shadow-minutes' ? [least.minutes, shadow.minutes, 'minutes'] : [least.scores, shadow.scores, 'scores'];
+  if (wanted === 0) return none(`not applicable: no ${unit} in shadow are asked for`);
+  return {
+    value: Math.max(0, wanted - had),
+    why: `${digits(had)} of ${wanted} ${unit}`,
+    todo: 'leave it in shadow (axiom47 model shadow ID) until it has been scored long enough',
+  };
+}
+
+function compared(rule: RuleName, { comparison, unmeasured, active }: Evidence): Found {
+  if (comparison === null)
+    return { value: null, why: unmeasured, todo: 'ask again; if it stays so, the log of the server says why' };
+  const { customers, compared: n, churn, value, refused, broken, micros } = comparison;
+  const shown = `on ${customers} customers`;
+  const todo = `look at the comparison, ${SETTLE}`;
+  if (customers === 0) return none('not applicable: there are no customers yet');
+  const nobody = `not applicable: nobody is answered by both versions (${refused.active} are refused by the active one, ${refused.candidate} by this)`;
+  switch (rule) {
+    case 'scoring-time':
+      return { value: micros.candidate, why: `${digits(micros.candidate)} µs a score ${shown}`, todo };
+    case 'broken-scores':
+      return { value: broken.candidate, why: `${broken.candidate} scores ${shown} failed or are no number`, todo };
+    case 'refused-more':
+      if (customers === refused.active + broken.active)
+        return none('not applicable: the active version answers nobody');
+      return {
+        value: refused.more / (customers - refused.active - broken.active),
+        why: `${refused.more} of ${customers - refused.active - broken.active} that ${active!.id} answers`,
+        todo,
+      };
+    case 'score-shift':
+    case 'value-shift': {
+      if (rule === 'value-shift' && value === null)
+        return none('not applicable: one of the versions says no lifetime value');
+      const shift = rule === 'value-shift' ? value : churn;
+      if (shift === null) return none(nobody);
+      return {
+        value: Math.max(0, shift.psi - shift.psiFloor),
+        why: `PSI ${digits(shift.psi)} on ${n} customers, of which chance gives up to ${digits(shift.psiFloor)}; mean ${digits(shift.mean.active)} → ${digits(shift.mean.candidate)}`,
+        todo,
+      };
+    }
+    case 'rank-disagreement':
+      if (churn === null) return none(nobody);
+      if (n < LEAST_RANKED) return none(`not applicable: ${n} customers rank by chance, ${LEAST_RANKED} are needed`);
+      if (churn.rankCorrelation === null) return none('not applicable: one of the versions says the same of everybody');
+      return {
+        value: 1 - churn.rankCorrelation,
+        why: `rank correlation ${digits(churn.rankCorrelation)} on ${n} customers`,
+        todo,
+      };
+    default:
+      if (churn === null) return none(nobody);
+      return {
+        value: churn.bandChanged,
+        why: `${Math.round(churn.bandChanged * n)} of ${n} customers in another band`,
+        todo,
+      };
+  }
+}

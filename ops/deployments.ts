@@ -1,0 +1,305 @@
+// Who answers, and how it comes to that: every step of a deployment judged by the gates where it lets a version answer, carried out by the registry,
+// told with what was found. The automatic deployment after an import or a training takes the same way.
+import type {
+  DeploymentAction,
+  DeploymentState,
+  Deployments,
+  JudgedGate,
+  MeasuredComparison,
+  RefusedStep,
+} from '#api/deps.ts';
+import { type Evidence, judge, type VersionMetrics } from '#domain/deployment-gates.ts';
+import { rulesInForce } from '#domain/deployment-rules.ts';
+import { blocking, type ModelCommand, type ModelReason, stageOf } from '#domain/model.ts';
+import { type Named, resolveReference } from '#domain/model-reference.ts';
+import { ok, type Result, refuse } from '#domain/result.ts';
+import type { Artefacts } from './artefacts.ts';
+import type { Compare, Version } from './deployment-comparisons.ts';
+import { type Known, modelId, type Registry } from './registry.ts';
+
+export interface DeploymentDeps {
+  registry: Registry;
+  artefacts: Pick<Artefacts, 'get' | 'bring'>;
+  compare: Compare;
+  /** End of the log as the columns hold it. */
+  position: () => number;
+  now: () => number;
+  log: { warn(fields: object, message: string): void };
+}
+
+export interface DeploymentService extends Deployments {
+  /** Everything known of a version, measured now or within the last minute on the same state. */
+  evidence(name: string, known: Known, version: number, against: number | null): Promise<Evidence>;
+  /** The last comparison of two versions; null: none yet. */
+  measured(name: string, known: Known, version: number, against: number): MeasuredComparison | null;
+  /** What `list` says is watched, by the name of the model (ops/deployment-watch.ts). */
+  watching: Map<string, NonNullable<DeploymentState['watched']>>;
+}
+
+/** A comparison as old as this holds while nothing has moved. */
+const FRESH_MS = 60_000;
+/** After a step its version is watched so long. */
+export const WATCH_MS = 10 * 60_000;
+
+const SAYS: Record<ModelReason, (id: string) => string> = {
+  'other-kind': (id) => `${id} is of another kind than the versions before it`,
+  'version-unknown': (id) => `there is no ${id}`,
+  'version-retired': (id) => `${id} is retired; register it anew, or take another version`,
+  'version-deployed': (id) => `${id} answers everybody; roll back, or put another version in force first`,
+  'version-canary': (id) => `${id} is in canary; withdraw it first (POST /api/models/${id}/withdraw)`,
+  'other-canary': (id) => `another version than ${id} is in canary; withdraw or deploy that one first`,
+  'no-active': (id) => `no version is active beside which ${id} could be tried; deploy the first one`,
+  'bad-percent': () => 'percent must be more than 0 and less than 100; deploy it for everybody',
+  'never-active': (id) => `${id} was not active before the version that is; deploy it instead`,
+  'nothing-before': (id) => `nothing was active before ${id}; deploy another version, or import one`,
+  'nothing-to-approve': (id) => `every gate of ${id} is passed; there is nothing to approve`,
+  'gates-not-passed': (id) => `${id} does not pass its gates`,
+};
+
+export function createDeployments(deps: DeploymentDeps): DeploymentService {
+  const { registry } = deps;
+  const measurements = new Map<string, MeasuredComparison>();
+  /** Scores made beside the active version so far, by the candidate's digest. */
+  const scored = new Map<string, number>();
+  const watching: DeploymentService['watching'] = new Map();
+
+  const versionOf = (name: string, { state }: Known, version: number): Version => {
+    const { kind, digest } = state.versions[version - 1]!;
+    return { id: modelId(name, version), model: registry.modelOf(kind, digest) };
+  };
+  const pairOf = ({ state }: Known, version: number, against: number): string =>
+    `${state.versions[against - 1]!.digest} ${state.versions[version - 1]!.digest}`;
+
+  async function measure(name: string, known: Known, version: number, against: number): Promise<MeasuredComparison> {
+    const pair = pairOf(known, version, against);
+    const last = measurements.get(pair);
+    if (last && last.seq === deps.position() && deps.now() - last.measuredAt < FRESH_MS) return last;
+    const { digest } = known.state.versions[version - 1]!;
+    await deps.artefacts.bring([digest, known.state.versions[against - 1]!.digest]);
+    const found = await deps.compare(versionOf(name, known, against), versionOf(name, known, version));
+    measurements.set(pair, found);
+    scored.set(digest, (scored.get(digest) ?? 0) + found.comparison.customers);
+    return found;
+  }
+
+  /** Since when it has been in shadow or canary without a break, ms; null: it is in neither. */
+  function besideSince({ state, records }: Known, version: number): number | null {
+    if (stageOf(state, version) !== 'shadow' && stageOf(state, version) !== 'canary') return null;
+    let since: number | null = null;
+    for (const { event, at } of records) {
+      if (event.type === 'model.shadowed') since = event.data.version === version ? at : since;
+      if (event.type === 'model.canaried' && event.data.version === version) since ??= at;
+      if (event.type === 'model.withdrawn' && event.data.version === version) since = null;
+    }
+    return since;
+  }
+  const soFar = (known: Known, version: number) => {
+    const since = besideSince(known, version);
+    const { digest } = known.state.versions[version - 1]!;
+    return {
+      minutes: since === null ? 0 : Math.max(0, (deps.now() - since) / 60_000),
+      scores: since === null ? 0 : (scored.get(digest) ?? 0),
+    };
+  };
+
+  async function evidence(name: string, known: Known, version: number, against: number | null): Promise<Evidence> {
+    const { versions } = known.state;
+    const own = versions[version - 1]!;
+    await deps.artefacts.bring([own.digest]);
+    const artefact = deps.artefacts.get(own.digest);
+    // Without another one it is held against itself: whether it scores at all, and how fast, is known then too.
+    const other = against === null || against === version ? null : against;
+    let measured: MeasuredComparison | null = null;
+    let unmeasured = '';
+    try {
+      measured = await measure(name, known, version, other ?? version);
+    } catch (error) {
+      unmeasured = `the versions could not be compared: ${error instanceof Error ? error.message : String(error)}`;
+      deps.log.warn({ model: modelId(name, version), error: String(error) }, 'versions could not be compared');
+    }
+    if (other !== null) await deps.artefacts.bring([versions[other - 1]!.digest]);
+    return {
+      kind: own.kind,
+      finding: findingOf(artefact),
+      tripped: own.tripped,
+      own: metricsOf(artefact),
+      active:
+        other === null
+          ? null
+          : { id: modelId(name, other), metrics: metricsOf(deps.artefacts.get(versions[other - 1]!.digest)) },
+      comparison: measured?.comparison ?? null,
+      unmeasured,
+      shadow: soFar(known, version),
+    };
+  }
+
+  async function judged(name: string, known: Known, version: number): Promise<JudgedGate[]> {
+    const { approved } = known.state.versions[version - 1]!;
+    const found = await evidence(name, known, version, known.state.deployed);
+    return judge(found, known.state.rules).map((gate) => ({ ...gate, approved: approved.includes(gate.rule) }));
+  }
+
+  async function find(reference: string): Promise<Result<Named & { known: Known; id: string }, RefusedStep>> {
+    const models = await registry.models();
+    const named = resolveReference(reference, new Map([...models].map(([name, { state }]) => [name, state])));
+    if (!named.ok) return refuse({ code: 'not-found', message: named.reason, gates: [] });
+    const { name, version } = named.value;
+    return ok({ name, version, known: models.get(name)!, id: modelId(name, version) });
+  }
+
+  const refused = (code: ModelReason, id: string, gates: readonly JudgedGate[], known: Known, version: number) => {
+    const open = blocking(gates, known.state.versions[version - 1]?.approved ?? []);
+    const message =
+      code === 'gates-not-passed'
+        ? `${SAYS[code](id)}: ${open.map(({ rule, why, todo }) => `${rule} (${why}; ${todo})`).join('; ')}`
+        : SAYS[code](id);
+    return refuse<RefusedStep>({ code, message, gates });
+  };
+
+  async function act(reference: string, action: DeploymentAction, by: string): ReturnType<Deployments['act']> {
+    const found = await find(reference);
+    if (!found.ok) return found;
+    const { name, version, known, id } = found.value;
+    const stage = stageOf(known.state, version);
+    const forward =
+      action.type === 'canary' && stage !== 'active' && !((known.state.canary?.percent ?? 0) >= action.percent);
+    const gates = forward || action.type === 'approve' ? await judged(name, known, version) : [];
+    const command = await commandOf(action, reference, found.value, gates);
+    if (!command.ok) return command;
+    const done = await registry.carryOut(name, command.value, by);
+    if (!done.ok) return refused(done.reason, id, gates, known, version);
+    const { state, changed } = done.value;
+    // Of a rollback the version that answers now is what is told of.
+    const told = action.type === 'rollback' && state.deployed !== null ? state.deployed : version;
+    const { digest, approved } = state.versions[told - 1]!;
+    const alters = action.type === 'canary' || action.type === 'rollback' || stage === 'canary';
+    return ok({
+      id: modelId(name, told),
+      version: told,
+      digest,
+      stage: stageOf(state, told),
+      percent: state.canary?.version === told ? state.canary.percent : null,
+      seq: alters ? done.value.seq : null,
+      changed,
+      gates,
+      approved,
+    });
+  }
+
+  async function commandOf(
+    action: DeploymentAction,
+    reference: string,
+    { name, version, known, id }: Named & { known: Known; id: string },
+    gates: readonly JudgedGate[],
+  ): Promise<Result<ModelCommand, RefusedStep>> {
+    const { reason } = action;
+    switch (action.type) {
+      case 'shadow':
+        return ok({ type: 'ShadowModel', version, reason });
+      case 'canary':
+        return ok({ type: 'CanaryModel', version, percent: action.percent, reason, gates });
+      case 'withdraw':
+        return ok({ type: 'WithdrawModel', version, reason });
+      case 'retire':
+        return ok({ type: 'RetireModel', version, reason });
+      case 'challenger':
+        return ok({ type: 'NameChallenger', version, reason });
+      case 'approve': {
+        const rules =
+          action.rules ?? blocking(gates, known.state.versions[version - 1]!.approved).map(({ rule }) => rule);
+        // All that was open is approved already.
+        if (rules.length === 0 && gates.some(({ passed }) => passed !== true))
+          return ok({ type: 'ApproveModel', version, rules: known.state.versions[version - 1]!.approved, reason });
+        return ok({ type: 'ApproveModel', version, rules, reason });
+      }
+      case 'rollback': {
+        const from = reference.includes('@') ? version : null;
+        if (action.to === null) return ok({ type: 'RollbackModel', from, to: null, reason });
+        const to = await find(action.to.includes('@') ? action.to : `${name}@${action.to}`);
+        if (!to.ok) return to;
+        if (to.value.name !== name)
+          return refuse({ code: 'version-unknown', message: `${action.to} is no version of ${id}`, gates: [] });
+        return ok({ type: 'RollbackModel', from, to: to.value.version, reason });
+      }
+    }
+  }
+
+  return {
+    watching,
+    evidence,
+    measured: (_name, known, version, against) => measurements.get(pairOf(known, version, against)) ?? null,
+    act,
+    async deploy(reference, by, reason = null) {
+      const found = await find(reference);
+      if (!found.ok) return found;
+      const { name, version, known, id } = found.value;
+      const gates = stageOf(known.state, version) === 'active' ? [] : await judged(name, known, version);
+      const done = await registry.carryOut(name, { type: 'DeployModel', version, reason, gates }, by);
+      if (!done.ok) return refused(done.reason, id, gates, known, version);
+      const { digest } = known.state.versions[version - 1]!;
+      return ok({ id, version, digest, seq: done.value.seq ?? 0 });
+    },
+    async gates(reference) {
+      const found = await find(reference);
+      if (!found.ok) return found;
+      const { name, version, known, id } = found.value;
+      const gates = await judged(name, known, version);
+      const against = known.state.deployed;
+      const pair = against !== null && against !== version ? pairOf(known, version, against) : '';
+      return ok({ id, stage: stageOf(known.state, version), gates, measured: measurements.get(pair) ?? null });
+    },
+    async setRules(name, rules, reason, by) {
+      const known = (await registry.models()).get(name);
+      if (!known) return refuse({ code: 'not-found', message: `there is no model ${name}`, gates: [] });
+      const done = await registry.carryOut(name, { type: 'SetRules', rules, reason }, by);
+      if (!done.ok) return refuse({ code: done.reason, message: SAYS[done.reason](name), gates: [] });
+      return ok(rulesInForce(done.value.state.rules));
+    },
+    async list() {
+      return [...(await registry.models())].map(([name, known]) => {
+        const { state } = known;
+        const watched = watching.get(name) ?? null;
+        const pairs: [number, number][] = [];
+        for (const version of [state.canary?.version ?? null, state.shadow])
+          if (version !== null && state.deployed !== null) pairs.push([version, state.deployed]);
+        const before = state.past.at(-1);
+        if (state.deployed !== null && before !== undefined) pairs.push([state.deployed, before]);
+        const comparisons = pairs.flatMap(([version, against]) => {
+          const last = measurements.get(pairOf(known, version, against));
+          return last ? [{ ...last, stage: stageOf(state, version), ...soFar(known, version) }] : [];
+        });
+        return { name, model: state, versions: registry.summaries(name, known), watched, comparisons };
+      });
+    },
+    async history(name) {
+      const known = (await registry.models()).get(name);
+      if (!known) return null;
+      return known.records
+        .map(({ event, at, actor, seq }) => ({ event, at, by: actor, seq: registry.barrierOf(seq) }))
+        .reverse();
+    },
+  };
+}
+
+const numberOf = (value: unknown): number | null =>
+  typeof value === 'number' && Number.isFinite(value) ? value : null;
+
+/** As a training writes them into the artefact (domain/models/metrics.ts). */
+function metricsOf(artefact: Record<string, unknown>): VersionMetrics {
+  const found = (artefact.metrics ?? {}) as Record<string, unknown>;
+  return {
+    calibrationSlope: numberOf(found.calibrationSlope),
+    calibrationSlopeSe: numberOf(found.calibrationSlopeSe),
+    brier: numberOf(found.brier),
+    ece: numberOf(found.ece),
+    auc: numberOf(found.auc),
+    concordance: numberOf(artefact.concordance),
+    prevalence: numberOf(found.prevalence),
+    roc: Array.isArray(found.roc) ? (found.roc as VersionMetrics['roc']) : null,
+  };
+}
+
+function findingOf({ refused }: Record<string, unknown>): Evidence['finding'] {
+  const { code, message } = (refused ?? {}) as { code?: unknown; message?: unknown };
+  return typeof code === 'string' ? { code, message: String(message ?? '') } : null;
+}

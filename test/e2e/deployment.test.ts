@@ -1,0 +1,271 @@
+// Deployments by the program as a user has it: gates that stop a bad challenger, a canary that answers the same customers through restarts, answers
+// that come back bit for bit, and a version the program takes back by itself.
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { placeOf } from '#domain/canary.ts';
+import { csvRows, fixture } from '../support/histories.ts';
+import { type Program, removeFolders, serve, temporaryFolder, until } from '../support/program.ts';
+
+type Gate = {
+  rule: string;
+  value: number | null;
+  limit: number | null;
+  passed: boolean | null;
+  applicable: boolean;
+  why: string;
+  what_to_do: string | null;
+};
+interface Step {
+  id: string;
+  stage: string;
+  percent: number | null;
+  seq: number | null;
+  changed: boolean;
+  gates: Gate[];
+}
+interface Deployment {
+  active: string | null;
+  canary: { id: string; percent: number } | null;
+  shadow: string | null;
+  aliases: Record<string, string | null>;
+  versions: { id: string; stage: string; taken_back: number }[];
+  watched: { id: string; against: string } | null;
+  comparisons: { id: string; against: string; compared: number; churn: { psi: number; rank_correlation: number } }[];
+  history: { event: string; id: string; by: string; reason: string | null; automatic: boolean; seq: number | null }[];
+}
+interface Churn {
+  p_churn: number;
+  score_id: string;
+  model: { id: string };
+  as_of: { seq: number };
+}
+interface Problem {
+  reason: string;
+  detail: string;
+  refused?: string;
+  gates?: Gate[];
+}
+type Params = { r: number; alpha: number; a: number; b: number };
+
+const MODEL = 'clv_model';
+const reason = 'tried in a test';
+const folder = temporaryFolder('deployment');
+const dataDir = join(folder, 'main');
+const customers = [...new Set(csvRows(fixture('clv_transactions.csv')).map((row) => row.customer_id!))];
+const asked = customers.slice(0, 120);
+const places = new Map<string, number>();
+let program: Program;
+
+const state = () => program.call<Deployment>('GET', `/api/deployments/${MODEL}`);
+const step = (id: string, verb: string, body: object = {}) =>
+  program.call<Step>('POST', `/api/models/${encodeURIComponent(id)}/${verb}`, { reason, ...body });
+const refusal = async (id: string, verb: string, body: object = {}) => {
+  const { status, body: problem } = await program.request<Problem>(
+    'POST',
+    `/api/models/${encodeURIComponent(id)}/${verb}`,
+    { body: { reason, ...body } },
+  );
+  return { status, ...problem };
+};
+const churn = (customer_id: string, as_of?: number) =>
+  program.call<Churn>('POST', '/api/predict/churn', { customer_id, ...(as_of !== undefined && { as_of }) });
+/** Of everybody asked about, by id: the version that answered and the bits of the answer. */
+async function answers(as_of?: number): Promise<Map<string, { model: string; p: number }>> {
+  const items = asked.map((customer_id) => ({ customer_id }));
+  const body = { items, ...(as_of !== undefined && { as_of }) };
+  const answer = await program.call<{ items: (Churn & { customer_id: string })[] }>('POST', '/api/predict/churn', body);
+  return new Map(answer.items.map((each) => [each.customer_id, { model: each.model.id, p: each.p_churn }]));
+}
+const inCanary = async (as_of?: number) =>
+  [...(await answers(as_of))].filter(([, { model }]) => model === `${MODEL}@2`).map(([id]) => id);
+/** A version from the parameters of the first, changed. */
+async function challenger(change: (params: Params) => Params): Promise<string> {
+  const { artefact } = await program.call<{ artefact: Record<string, unknown> }>('GET', `/api/models/${MODEL}@1`);
+  const name = ['bgNbd', 'mbgNbd', 'paretoNbd'].find((each) => artefact[each] !== undefined)!;
+  const { unit, gammaGamma } = artefact;
+  const file = { model: 'clv', unit, gammaGamma, [name]: change(artefact[name] as Params) };
+  return (await program.call<{ id: string }>('POST', '/api/models', file)).id;
+}
+const later = (params: Params): Params => ({ ...params, alpha: params.alpha * 1.02 });
+/** Everybody is taken to buy forty times as often as they do: who is silent for a week has left. */
+const wrong = (params: Params): Params => ({ ...params, r: params.r * 20, alpha: params.alpha / 2 });
+
+beforeAll(async () => {
+  program = await serve(['--empty', '--data-dir', dataDir]);
+  await program.json(['import', fixture('clv_transactions.csv'), '--source', 'shop']);
+  for (const customer_id of asked) {
+    const { ref } = await program.call<{ ref: string }>('POST', '/api/customers/lookup', { customer_id });
+    places.set(customer_id, placeOf(Buffer.from(ref.slice('sid:'.length), 'hex'), MODEL));
+  }
+});
+afterAll(removeFolders);
+
+describe('a challenger much like the active version', () => {
+  let first: Awaited<ReturnType<typeof answers>>;
+  let beforeCanary: number;
+  let duringCanary: number;
+
+  test('the first version is active: nothing there was to compare it with, and what could be judged was', async () => {
+    expect(await state()).toMatchObject({ active: `${MODEL}@1`, canary: null, aliases: { champion: `${MODEL}@1` } });
+    first = await answers();
+    expect([...new Set([...first.values()].map(({ model }) => model))]).toEqual([`${MODEL}@1`]);
+    expect(await challenger(later)).toBe(`${MODEL}@2`);
+  });
+
+  test('in shadow it is scored beside the active one, and answers nobody', async () => {
+    expect(await step(`${MODEL}@latest`, 'shadow')).toMatchObject({ id: `${MODEL}@2`, stage: 'shadow', seq: null });
+    const { comparisons } = await until('the shadow was scored', async () => {
+      const now = await state();
+      return now.comparisons.length > 0 && now;
+    });
+    expect(comparisons[0]).toMatchObject({ id: `${MODEL}@2`, against: `${MODEL}@1`, compared: customers.length });
+    expect(comparisons[0]!.churn.rank_correlation).toBeGreaterThan(0.99);
+    expect(await answers()).toEqual(first);
+  });
+
+  test('its gates are passed, each with its value and limit', async () => {
+    const { passed, gates } = await program.call<{ passed: boolean; gates: Gate[] }>(
+      'GET',
+      `/api/models/${MODEL}@shadow/gates`,
+    );
+    expect(passed).toBe(true);
+    const shift = gates.find(({ rule }) => rule === 'score-shift')!;
+    expect(shift).toMatchObject({ limit: 0.5, passed: true, applicable: true });
+    expect(gates.filter(({ applicable }) => !applicable).every(({ why }) => why.length > 0)).toBe(true);
+  });
+
+  test('a canary answers the customers whose place is below its share, in every way of asking', async () => {
+    beforeCanary = (await churn(asked[0]!)).as_of.seq;
+    const canary = await step(`${MODEL}@2`, 'canary', { percent: 30 });
+    expect(canary).toMatchObject({ stage: 'canary', percent: 30, changed: true, seq: expect.any(Number) });
+    expect((await step(`${MODEL}@2`, 'canary', { percent: 30 })).changed).toBe(false);
+    const mine = asked.filter((id) => places.get(id)! < 0.3);
+    expect(mine.length).toBeGreaterThan(10);
+    expect(await inCanary()).toEqual(mine);
+    duringCanary = (await churn(mine[0]!)).as_of.seq;
+    for (const id of [...mine.slice(0, 5), ...asked.filter((each) => !mine.includes(each)).slice(0, 5)]) {
+      const by = { id: mine.includes(id) ? `${MODEL}@2` : `${MODEL}@1` };
+      expect((await churn(id)).model).toMatchObject(by);
+      const value = await program.call<{ model: object }>('POST', '/api/predict/clv', { customer_id: id });
+      expect(value.model).toMatchObject(by);
+      expect((await program.customer<{ churn: { model: string } }>(id)).churn.model).toBe(by.id);
+    }
+    for (const kind of ['churn', 'clv']) {
+      const columns = await program.call<{ columns: { model: number[] }; models: string[] }>(
+        'POST',
+        '/api/predict/batch',
+        {
+          customer_ids: asked,
+          kind,
+        },
+      );
+      const said = columns.columns.model.map((i) => columns.models[i]);
+      expect(said).toEqual(asked.map((id) => (mine.includes(id) ? `${MODEL}@2` : `${MODEL}@1`)));
+    }
+    const value = await program.call<{ items: { model: { id: string } }[] }>('POST', '/api/predict/clv', {
+      items: asked.map((customer_id) => ({ customer_id })),
+    });
+    expect(value.items.map(({ model }) => model.id === `${MODEL}@2`)).toEqual(asked.map((id) => mine.includes(id)));
+    // Of whom nothing is known, nothing decides: the active version answers.
+    expect((await churn('nobody-ever')).model.id).toBe(`${MODEL}@1`);
+  });
+
+  test('a score of the canary can be computed again, and an earlier moment has its own answerers', async () => {
+    const { score_id, p_churn } = await churn(asked.find((id) => places.get(id)! < 0.3)!);
+    const verified = await program.json<{ verdict: string }>([
+      'verify',
+      '--score',
+      score_id,
+      '--value',
+      String(p_churn),
+    ]);
+    expect(verified.verdict).toBe('same');
+    expect(await answers(beforeCanary)).toEqual(first);
+    expect(await inCanary(duringCanary)).toEqual(asked.filter((id) => places.get(id)! < 0.3));
+  });
+
+  test('killed in the middle it goes on as it was; more percent only adds customers', async () => {
+    const before = await answers();
+    const history = (await state()).history.length;
+    await program.kill();
+    program = await serve(['--data-dir', dataDir]);
+    expect(await answers()).toEqual(before);
+    expect((await state()).history).toHaveLength(history);
+    const few = await inCanary();
+    await step(`${MODEL}@canary`, 'canary', { percent: 60 });
+    const more = await inCanary();
+    expect(more).toEqual(asked.filter((id) => places.get(id)! < 0.6));
+    expect(few.every((id) => more.includes(id))).toBe(true);
+  });
+
+  test('promoted it answers everybody; rolled back, every earlier answer is there again to the last bit', async () => {
+    await step(`${MODEL}@canary`, 'promote');
+    expect([...(await answers()).values()].every(({ model }) => model === `${MODEL}@2`)).toBe(true);
+    const back = await step(`${MODEL}@2`, 'rollback');
+    expect(back).toMatchObject({ id: `${MODEL}@1`, stage: 'active', changed: true });
+    expect(await answers()).toEqual(first);
+    // Asked again: it does not answer any more, so there is nothing to do.
+    expect((await step(`${MODEL}@2`, 'rollback')).changed).toBe(false);
+    expect(await inCanary(duringCanary)).toEqual(asked.filter((id) => places.get(id)! < 0.3));
+  });
+});
+
+describe('a bad challenger', () => {
+  let bad: string;
+  let before: Awaited<ReturnType<typeof answers>>;
+  beforeAll(async () => {
+    bad = await challenger(wrong);
+    before = await answers();
+  });
+
+  test('is stopped by its gates, whoever asks and however', async () => {
+    for (const [verb, body] of [
+      ['promote', {}],
+      ['canary', { percent: 10 }],
+    ] as const) {
+      const no = await refusal(bad, verb, body);
+      expect(no).toMatchObject({ status: 422, reason: 'gates-not-passed' });
+      const failed = no.gates!.filter(({ passed }) => passed !== true);
+      expect(failed.map(({ rule }) => rule)).toContain('score-shift');
+      for (const { what_to_do } of failed) expect(what_to_do).not.toBeNull();
+    }
+    expect((await program.request('POST', `/api/models/${bad}/deploy`)).status).toBe(422);
+    expect(await answers()).toEqual(before);
+  });
+
+  test('approved as a canary all the same, it is taken back by the program, with the reason', async () => {
+    await step(bad, 'approve');
+    expect(await step(bad, 'canary', { percent: 50 })).toMatchObject({ stage: 'canary' });
+    expect((await state()).canary).toMatchObject({ id: bad });
+    const after = await until(
+      'it was taken back',
+      async () => {
+        const now = await state();
+        return now.canary === null && now.history[0]!.seq !== null && now;
+      },
+      60_000,
+    );
+    expect(after.history[0]).toMatchObject({ event: 'model.withdrawn', id: bad, by: 'system', automatic: true });
+    expect(after.history[0]!.reason).toMatch(/score-shift: PSI .* while watched/);
+    expect(await answers()).toEqual(before);
+  });
+
+  test('having been taken back once, it needs another approval; active, it is rolled back', async () => {
+    expect((await refusal(bad, 'promote')).gates!.find(({ rule }) => rule === 'taken-back')).toMatchObject({
+      value: 1,
+      passed: false,
+    });
+    await step(bad, 'approve');
+    await step(bad, 'promote');
+    const after = await until(
+      'it was rolled back',
+      async () => {
+        const now = await state();
+        return now.active === `${MODEL}@1` && now.history[0]!.seq !== null && now;
+      },
+      60_000,
+    );
+    expect(after.history[0]).toMatchObject({ event: 'model.rolled-back', by: 'system', automatic: true });
+    expect(await answers()).toEqual(before);
+  });
+});
