@@ -26,8 +26,12 @@ export function dataDirOf(
     throw new UsageError(
       `several servers run (${running.join(', ')}): say which workspace is meant with --data-dir DIR`,
     );
-  return resolve(otherwise);
+  guessed = resolve(otherwise);
+  return guessed;
 }
+
+/** The directory nobody named: a command that changes it says so. */
+let guessed: string | null = null;
 
 /** Workspaces in `folder` that are served right now. */
 export const runningBelow = (folder: string): string[] =>
@@ -129,7 +133,7 @@ export async function withServer<T>(
   work: (client: Client) => Promise<T>,
 ): Promise<T> {
   const running = findRunning(dataDir);
-  const telling = (client: Client) => tellingWorkspace(client, dataDir, options.io);
+  const telling = (client: Client) => (dataDir === guessed ? tellingWorkspace(client, dataDir, options.io) : client);
   if (running) return work(telling(createClient(running.url, running.token)));
   const [other] = runningBelow(join(projectRoot, 'data'));
   if (other !== undefined)
@@ -168,7 +172,7 @@ const isDryRun = (body: unknown): boolean =>
 function tellingWorkspace(client: Client, dataDir: string, io: Io): Client {
   let said = false;
   const say = () => {
-    if (!said) io.stderr(`workspace ${dataDir}\n`);
+    if (!said) io.stderr(`workspace ${dataDir} (another one: --data-dir DIR)\n`);
     said = true;
   };
   return {

@@ -40,7 +40,7 @@ test('one server or none: the usual directory; several: refused with their names
   expect(runningBelow(join(folder, 'nowhere'))).toEqual([]);
 });
 
-test('a command that changes something says where, once and before; one that only asks says nothing', async () => {
+test('a command that changes what nobody named says where, once and before; one that only asks says nothing, nor one that was told', async () => {
   const server = createServer((_, response) => response.setHeader('content-type', 'application/json').end('{}'));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -48,7 +48,8 @@ test('a command that changes something says where, once and before; one that onl
   const said: string[] = [];
   const io = { stdout: () => undefined, stderr: (text: string) => void said.push(text), isTTY: false };
   try {
-    await withServer(dir, { io }, async (client) => {
+    await withServer(dataDirOf(dir), { io }, (client) => client.call('POST', '/api/jobs/train', { kind: 'clv' }));
+    await withServer(dataDirOf(undefined, dir, folder), { io }, async (client) => {
       await client.call('GET', '/api/me');
       await client.call('POST', '/api/predict/churn', { customer_id: 'c' });
       await client.call('POST', '/api/customers/lookup', { customer_id: 'c' });
@@ -61,5 +62,5 @@ test('a command that changes something says where, once and before; one that onl
   } finally {
     server.close();
   }
-  expect(said).toEqual([`workspace ${dir}\n`]);
+  expect(said).toEqual([`workspace ${dir} (another one: --data-dir DIR)\n`]);
 });
