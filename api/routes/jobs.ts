@@ -9,7 +9,7 @@ import { jsonAnswer, jsonBody } from '../schemas.ts';
 import type { EventStreams, SseMessage } from '../sse.ts';
 
 const Time = z.string().nullable();
-const JobAnswer = z.object({
+export const JobAnswer = z.object({
   id: z.string(),
   kind: z.string(),
   status: z.enum(JOB_STATUSES),
