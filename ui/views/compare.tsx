@@ -292,7 +292,7 @@ export function CompareView() {
           </span>
         )}
       </div>
-      <Chooser chosen={versions} />
+      {maySee && <Chooser chosen={versions} />}
       {maySee && <Content versions={versions} />}
     </>
   );

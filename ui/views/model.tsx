@@ -193,7 +193,7 @@ export function ModelView() {
           </Link>
         ))}
       </nav>
-      {tab !== 'deploy' && tab !== 'overview' && <Judged id={id} />}
+      {maySee && tab !== 'deploy' && tab !== 'overview' && <Judged id={id} />}
       {models.data && !row ? (
         <Note tone="warn">
           <b>There is no {id}.</b> The list of models has what there is.
