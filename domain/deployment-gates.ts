@@ -31,6 +31,8 @@ export interface Evidence {
   own: VersionMetrics;
   /** Of the version that is active; null: there is none, or it is this one. */
   active: { id: string; metrics: VersionMetrics } | null;
+  /** Both were judged on the same customers, by this evaluation; null: each on customers of its own that it had not learned from. */
+  evaluation: string | null;
   /** Against the active version; null: it could not be made, `unmeasured` says why. */
   comparison: Comparison | null;
   unmeasured: string;
@@ -103,7 +105,7 @@ function find(rule: RuleName, evidence: Evidence, settings: RuleSettings): Found
     case 'calibration-error-worse':
       return worse(evidence, 'ece', 'expected calibration error', 1);
     case 'discrimination-worse':
-      return evidence.kind === 'churn-cox'
+      return evidence.kind === 'churn-cox' && evidence.evaluation === null
         ? worse(evidence, 'concordance', 'concordance', -1)
         : worse(evidence, 'auc', 'AUC', -1);
     case 'profit-lower':
@@ -116,21 +118,24 @@ function find(rule: RuleName, evidence: Evidence, settings: RuleSettings): Found
   }
 }
 
-const isClassifier = ({ kind }: Evidence): boolean => kind === 'churn-logistic';
+/** A classifier brings figures of its own; any other version has them once it was evaluated. */
+const hasLabels = ({ kind, evaluation }: Evidence): boolean => kind === 'churn-logistic' || evaluation !== null;
+const judgedOn = ({ evaluation }: Evidence): string =>
+  evaluation === null ? 'each on its own held-out customers' : `on the same customers (evaluation ${evaluation})`;
 const noLabels = ({ kind }: Evidence): Found =>
   none(
     kind === 'churn-cox'
-      ? 'not applicable: a survival model is judged by its concordance'
-      : 'not applicable: a model of purchases has no held-out labels; its fit is judged by what was found (fit-findings)',
+      ? 'not applicable: a survival model is judged by its concordance, or by an evaluation beside the active version'
+      : 'not applicable: a model of purchases has no held-out labels; its fit is judged by what was found (fit-findings), or by an evaluation beside the active version',
   );
 const unknown = (what: string): Found => ({
   value: null,
   why: `${what} is not known: the version brings no figures of held-out customers`,
-  todo: 'train it here, or import a file that brings its metrics, or approve it with a reason',
+  todo: 'evaluate it beside the active version (axiom47 model compare), or approve it with a reason',
 });
 
 function slope(evidence: Evidence): Found {
-  if (!isClassifier(evidence)) return noLabels(evidence);
+  if (!hasLabels(evidence)) return noLabels(evidence);
   const { calibrationSlope, calibrationSlopeSe } = evidence.own;
   if (calibrationSlope === null) return unknown('the calibration slope');
   const beyond = Math.max(0, Math.abs(calibrationSlope - 1) - 2 * (calibrationSlopeSe ?? 0));
@@ -143,13 +148,13 @@ function slope(evidence: Evidence): Found {
 
 /** @param sign 1: lower is better; −1: higher. */
 function worse(evidence: Evidence, name: 'brier' | 'ece' | 'auc' | 'concordance', said: string, sign: 1 | -1): Found {
-  if (!(isClassifier(evidence) || name === 'concordance')) return noLabels(evidence);
+  if (!(hasLabels(evidence) || name === 'concordance')) return noLabels(evidence);
   const [own, other] = [evidence.own[name], evidence.active!.metrics[name]];
   if (own === null) return unknown(`the ${said}`);
   if (other === null) return none(`not applicable: nothing is known of the ${said} of ${evidence.active!.id}`);
   return {
     value: sign * (own - other),
-    why: `${said} ${digits(own)}, of ${evidence.active!.id} ${digits(other)}, each on its own held-out customers`,
+    why: `${said} ${digits(own)}, of ${evidence.active!.id} ${digits(other)}, ${judgedOn(evidence)}`,
     todo: `train it on more, or newer, data, ${SETTLE}`,
   };
 }
@@ -170,7 +175,7 @@ export function profitOf({ roc, prevalence }: VersionMetrics, { cost, benefit }:
 }
 
 function profit(evidence: Evidence, settings: RuleSettings): Found {
-  if (!isClassifier(evidence)) return noLabels(evidence);
+  if (!hasLabels(evidence)) return noLabels(evidence);
   const { offer } = rulesInForce(settings);
   // At one prevalence: a base with more to lose is no merit of a model.
   const { prevalence } = evidence.own;
@@ -180,7 +185,7 @@ function profit(evidence: Evidence, settings: RuleSettings): Found {
   if (other === null) return none(`not applicable: nothing is known of the profit of ${evidence.active!.id}`);
   return {
     value: other > 0 ? (other - own) / other : own < 0 ? 1 : 0,
-    why: `${digits(own)} a customer, of ${evidence.active!.id} ${digits(other)}, at a cost of ${offer.cost} for a benefit of ${offer.benefit}`,
+    why: `${digits(own)} a customer, of ${evidence.active!.id} ${digits(other)}, at a cost of ${offer.cost} for a benefit of ${offer.benefit}, ${judgedOn(evidence)}`,
     todo: `say what an offer costs and brings (offer), train it on more data, ${SETTLE}`,
   };
 }
