@@ -196,6 +196,18 @@ describe('a challenger much like the active version', () => {
     expect([...lines.values()].some((line) => line.score_id === score_id)).toBe(true);
   });
 
+  test('the table of scores has a row of the canary for each of its customers, and of nobody else', async () => {
+    const sids = async (where: string) =>
+      (await program.sql<{ sid: string }>(`select c.sid from rm.customers c ${where}`)).map(({ sid }) => sid).sort();
+    const all = await sids('where c.orders > 0');
+    const mine = all.filter((sid) => placeOf(Buffer.from(sid.replaceAll('-', ''), 'hex'), MODEL) < 0.3);
+    const scored = () =>
+      sids(`join rm.scores s using (sid_key) where s.model_id = '${MODEL}@2' and s.p_churn is not null`);
+    await until('the canary has scored its customers', async () => (await scored()).length >= mine.length);
+    expect(await scored()).toEqual(mine);
+    expect(mine.length).toBeGreaterThan(50);
+  });
+
   test('an earlier moment names who answered then', async () => {
     const at = async (seq: number) =>
       (
@@ -350,7 +362,7 @@ describe('a classifier of subscribers', () => {
   const home = join(folder, 'subscribers');
   let server: Program;
   interface Classifier {
-    logistic: { intercept: number; coefficients: { coefficient: number }[] };
+    logistic: { intercept: number; coefficients: { coef: number }[] };
   }
   const variant = async (change: (model: Classifier) => void): Promise<string> => {
     const model = await server.call<{ artefact: Classifier }>('GET', `/api/models/${NAME}@1`);
@@ -376,7 +388,7 @@ describe('a classifier of subscribers', () => {
 
   test('with every sign turned round it ranks the other way, and is stopped', async () => {
     const id = await variant(({ logistic }) => {
-      for (const each of logistic.coefficients) each.coefficient = -each.coefficient;
+      for (const each of logistic.coefficients) each.coef = -each.coef;
     });
     expect(id).toBe(`${NAME}@2`);
     expect(await gatesOf(id)).toContain('rank-disagreement');
