@@ -34,6 +34,7 @@ import { pastRoutes } from './routes/past.ts';
 import { predictRoutes } from './routes/predict.ts';
 import { quarantineRoutes } from './routes/quarantine.ts';
 import { rebuildRoutes } from './routes/rebuild.ts';
+import { scheduleRoutes } from './routes/schedules.ts';
 import { sourceRoutes } from './routes/sources.ts';
 import { streamRoutes } from './routes/stream.ts';
 import { userRoutes } from './routes/users.ts';
@@ -140,8 +141,9 @@ export function createApp(deps: Deps) {
     .route('/', workspaceRoutes(deps))
     .route('/', zoneRoutes(deps))
     .route('/', homeRoutes(deps, predictions, live))
-    .route('/', streamRoutes(live, streams))
+    .route('/', streamRoutes(live, deps.jobs, streams))
     .route('/', jobRoutes(deps, streams))
+    .route('/', scheduleRoutes(deps))
     .route(
       '/',
       docsRoutes(() => describe()),

@@ -16,6 +16,7 @@ import type { ClvColumnsAnswer, ClvColumnsRequest } from '#domain/models/clv-col
 import type { ClvModel } from '#domain/models/clv-model.ts';
 import type { Rates } from '#domain/rates.ts';
 import type { Result } from '#domain/result.ts';
+import type { Schedule, ScheduleReason } from '#domain/schedule.ts';
 import type { Offsets } from '#domain/time.ts';
 import type { CustomerSort } from '#projections/customer-profile.ts';
 import type { Columns } from '#projections/memory/columns.ts';
@@ -506,6 +507,29 @@ export interface JobView extends Job {
   lines: readonly { at: number; text: string }[];
 }
 
+export interface ScheduleView extends Schedule {
+  id: string;
+  /** ms, ascending; none while it is paused. */
+  next: number[];
+}
+/** Jobs asked for by themselves (processors/schedules/scheduler.ts). */
+export interface Schedules {
+  /** Without those that were removed. */
+  list(): ScheduleView[];
+  show(id: string): ScheduleView | null;
+  create(
+    wanted: Pick<Schedule, 'cron' | 'zone' | 'kind' | 'params'>,
+    by: string,
+  ): Promise<Result<ScheduleView, { field: 'cron' | 'zone'; message: string }>>;
+  change(
+    id: string,
+    type: 'PauseSchedule' | 'ResumeSchedule' | 'RemoveSchedule',
+    by: string,
+  ): Promise<Result<ScheduleView, ScheduleReason>>;
+  /** Its job at once. */
+  run(id: string, by: string): Promise<Result<{ id: string }, string>>;
+}
+
 /** Long work in the background (processors/jobs/runner.ts). */
 export interface Jobs {
   /** The same key with the same params is the same job. */
@@ -606,6 +630,7 @@ export interface Deps extends AccessDeps {
   churn: ChurnCalls;
   jobs: Jobs;
   jobKinds: readonly JobKind[];
+  schedules: Schedules;
   /** Named checks of /readyz: resolves with a word on its state, or rejects with what is wrong. */
   checks: Record<string, () => Promise<string | null>>;
 }

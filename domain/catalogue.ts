@@ -2,6 +2,7 @@
 import { churnDefinition } from './churn-definition.ts';
 import { job } from './job.ts';
 import { model } from './model.ts';
+import { schedule } from './schedule.ts';
 import { source } from './source.ts';
 
-export const aggregates = { source, model, churnDefinition, job } as const;
+export const aggregates = { source, model, churnDefinition, job, schedule } as const;

@@ -47,6 +47,13 @@ export type JobEvent = EventOf<typeof events>;
 
 export const JOB_STATUSES = ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const;
 export type JobStatus = (typeof JOB_STATUSES)[number];
+/** One time it was taken up. */
+export interface JobAttempt {
+  attempt: number;
+  startedAt: number;
+  /** Null while it runs, and for ever when its process died without a word. */
+  endedAt: number | null;
+}
 export interface Job {
   kind: string;
   params: Readonly<Record<string, unknown>>;
@@ -56,7 +63,9 @@ export interface Job {
   attempt: number;
   /** How often it was taken up since it was asked for, or asked for again, and not released. */
   tries: number;
-  steps: readonly { step: string; output: string }[];
+  attempts: readonly JobAttempt[];
+  /** In the order they were finished in; `at` is then. */
+  steps: readonly { step: string; output: string; attempt: number; at: number }[];
   result: string | null;
   failure: z.infer<typeof failure> | null;
   requestedAt: number;
@@ -80,10 +89,26 @@ export const MOST_TRIES = 3;
 
 const hasEnded = ({ status }: Job): boolean => status !== 'queued' && status !== 'running';
 
+/** With its last attempt, if that has begun and not ended. */
+function ended({ attempts, startedAt }: Job, endedAt: number): Pick<Job, 'endedAt' | 'attempts'> {
+  const last = attempts.at(-1);
+  const runs = last !== undefined && last.endedAt === null && startedAt !== null;
+  return { endedAt, attempts: runs ? [...attempts.slice(0, -1), { ...last, endedAt }] : attempts };
+}
+
 function evolve(state: Job | null, event: JobEvent): Job | null {
   if (event.type === 'job.requested') {
     const { kind, params, by, at: requestedAt } = event.data;
-    const unstarted = { attempt: 0, tries: 0, steps: [], result: null, failure: null, startedAt: null, endedAt: null };
+    const unstarted = {
+      attempt: 0,
+      tries: 0,
+      attempts: [],
+      steps: [],
+      result: null,
+      failure: null,
+      startedAt: null,
+      endedAt: null,
+    };
     return { kind, params, by, status: 'queued', requestedAt, ...unstarted };
   }
   if (state === null) throw new RangeError(`${event.type} of a job that nobody asked for`);
@@ -94,22 +119,30 @@ function evolve(state: Job | null, event: JobEvent): Job | null {
         status: 'running',
         attempt: event.data.attempt,
         tries: state.tries + 1,
+        attempts: [...state.attempts, { attempt: event.data.attempt, startedAt: event.data.at, endedAt: null }],
         startedAt: event.data.at,
       };
     case 'job.step-finished': {
-      const { step, output } = event.data;
-      return { ...state, steps: [...state.steps.filter((each) => each.step !== step), { step, output }] };
+      const { step } = event.data;
+      return { ...state, steps: [...state.steps.filter((each) => each.step !== step), event.data] };
     }
     case 'job.succeeded':
-      return { ...state, status: 'succeeded', result: event.data.result, endedAt: event.data.at };
+      return { ...state, ...ended(state, event.data.at), status: 'succeeded', result: event.data.result };
     case 'job.failed': {
       const { at: endedAt, attempt: _, ...told } = event.data;
-      return { ...state, status: 'failed', failure: told, endedAt };
+      return { ...state, ...ended(state, endedAt), status: 'failed', failure: told };
     }
     case 'job.cancelled':
-      return { ...state, status: 'cancelled', endedAt: event.data.at };
+      return { ...state, ...ended(state, event.data.at), status: 'cancelled' };
     case 'job.released':
-      return { ...state, status: 'queued', tries: Math.max(0, state.tries - 1), startedAt: null };
+      return {
+        ...state,
+        ...ended(state, event.data.at),
+        status: 'queued',
+        tries: Math.max(0, state.tries - 1),
+        startedAt: null,
+        endedAt: null,
+      };
     case 'job.retried':
       return { ...state, status: 'queued', tries: 0, failure: null, startedAt: null, endedAt: null };
   }

@@ -12,6 +12,7 @@ import { createTables } from '#api/tables.ts';
 import { DEFAULT_BURN_IN_DAYS } from '#domain/coverage.ts';
 import { startJobs } from '#processors/jobs/runner.ts';
 import { createPool } from '#processors/pool.ts';
+import { startScheduler } from '#processors/schedules/scheduler.ts';
 import { openTables } from '#projections/catalogue.ts';
 import { startGuardedFold } from '#projections/memory/guarded-thread.ts';
 import { startPastThread } from '#projections/memory/past/thread.ts';
@@ -51,6 +52,7 @@ import { packageVersion, projectRoot } from './project.ts';
 import { createRebuild } from './rebuild.ts';
 import { createRefold } from './refold.ts';
 import { createRegistry } from './registry.ts';
+import { askFor } from './schedules.ts';
 import { startScratchFold } from './scratch-fold.ts';
 import { createServing } from './serving.ts';
 import {
@@ -453,6 +455,15 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     await startJobs({ store, kinds: jobKinds, artefacts, now: Date.now, log }),
   );
   opening.use(watchDeployments({ registry, deployments, position, now: Date.now, log }));
+  const schedules = opening.use(
+    await startScheduler({
+      store,
+      ask: askFor(jobKinds, jobs),
+      statusOf: (job) => jobs.show(job)?.status ?? null,
+      now: Date.now,
+      log,
+    }),
+  );
 
   const deps: Deps = {
     access,
@@ -549,6 +560,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     churn,
     jobs,
     jobKinds,
+    schedules,
     checks: createChecks(gateway.calls, columns, projector.calls),
   };
   const http = createHttpServer(createApp(deps), deps);

@@ -126,33 +126,34 @@ export class Batch {
   }
 
   /**
-   * Everything in it, in the caller's transaction; may be called again after a failure. Links come first and erasures last whatever their
-   * place in between: rows merge the same before and after a link.
+   * Its rows, into staging tables, in the caller's transaction: the first half of `write`.
    * @param filling the tables have no indexes yet (filling.ts): rows are put in as they are, and joined at the end.
+   */
+  async stage(client: ClientBase, filling = false): Promise<void> {
+    const target = filling ? `rm.transactions (${transactions.COLUMNS})` : transactions.STAGE;
+    await copyInto(client, target, this.#transactions);
+    await copyInto(client, events.STAGE, this.#events);
+    await copyInto(client, observations.STAGE, this.#observations);
+  }
+
+  /**
+   * Everything in it, in the transaction that has staged it; may be called again after a failure. Links come first and erasures last whatever
+   * their place in between: rows merge the same before and after a link.
    * @returns first day of the window from now on.
    */
   async write(client: ClientBase, window: EventWindow, now: number, filling = false): Promise<number> {
     const windowStart = await advanceMeta(client, this.#meta, window, now);
     const moving = await storeLinks(client, this.#links);
     if (!filling) await moveLinked(client, moving);
-    if (this.#transactions.rows > 0 && filling) {
-      await copyInto(client, `rm.transactions (${transactions.COLUMNS})`, this.#transactions);
-    } else if (this.#transactions.rows > 0) {
-      await copyInto(client, transactions.STAGE, this.#transactions);
-      await transactions.mergeStagedTransactions(client);
-    }
+    if (this.#transactions.rows > 0 && !filling) await transactions.mergeStagedTransactions(client);
     if (this.#events.rows > 0) {
       await window.ensure(
         client,
         [...this.#eventDays].filter((day) => day >= windowStart).sort((a, b) => a - b),
       );
-      await copyInto(client, events.STAGE, this.#events);
       await events.mergeStagedEvents(client, windowStart);
     }
-    if (this.#observations.rows > 0) {
-      await copyInto(client, observations.STAGE, this.#observations);
-      await observations.mergeStagedObservations(client);
-    }
+    if (this.#observations.rows > 0) await observations.mergeStagedObservations(client);
     await applyDeployments(client, this.#deployments);
     const erased = await storeErasures(client, this.#erasures, this.#links);
     if (!filling) await forget(client, erased);

@@ -81,6 +81,7 @@ export async function mergeReleased(deps: ReleaseDeps): Promise<number> {
     const rows = await state.canonicalRowsOf(sids, upTo);
     const at = deps.position();
     await writer.commit('events', { from: at, to: at }, async (client) => {
+      await batch.stage(client);
       await batch.write(client, deps.window, deps.now());
       await mergeCustomersOf(client, customers, rows);
       // Not a second time when the answer to the commit was lost.

@@ -80,11 +80,15 @@ export function startProjector(options: ProjectorOptions): Projector {
     connections: 2,
     ...(options.shadow ? { client: ShadowClient } : {}),
   });
-  /** One is filled while the other is committed. */
+  /** One is filled while another is staged and a third is committed. */
   let batch = new Batch();
-  let spare = new Batch();
+  let free = [new Batch(), new Batch()];
+  /** The last batch handed to the writer, and the one before it. */
   let committed: Promise<void> = Promise.resolve();
-  let committing = false;
+  let earlier: Promise<void> = Promise.resolve();
+  let onTheirWay = 0;
+  /** Position of the last one handed over. */
+  let handedOver = 0;
   let deadline = 0;
   /** First day of the window, as committed. */
   let windowStart = Number.NEGATIVE_INFINITY;
@@ -111,39 +115,50 @@ export function startProjector(options: ProjectorOptions): Projector {
     if (!opened) return;
     options.onProgress?.({ ...position });
     if (filling) return;
-    const reached = Math.min(
+    const complete = Math.min(
       keeps('events') ? position.events : Number.POSITIVE_INFINITY,
       fold ? position.customers : Number.POSITIVE_INFINITY,
     );
-    for (const one of waiting) if (one.seq <= reached) one.resolve({ ...position });
-    waiting = waiting.filter((one) => one.seq > reached);
+    for (const one of waiting) if (one.seq <= complete) one.resolve({ ...position });
+    waiting = waiting.filter((one) => one.seq > complete);
   }
 
-  /** Hands the batch to the writer and goes on with the other one. Throws what the batch before ended with. */
+  /** Where the tables will stand when what is on its way is committed. */
+  const reached = () => (onTheirWay > 0 ? handedOver : position.events);
+  /** Hands the batch to the writer and goes on with another one. Throws what an earlier batch ended with. */
   async function flush(): Promise<void> {
     if (batch.empty) return;
-    await committed;
+    await earlier;
+    if (onTheirWay === 0) await committed;
     const full = batch;
-    batch = spare;
-    spare = full;
+    const from = reached();
+    handedOver = full.seq;
+    batch = free.pop()!;
     batch.zone = full.zone;
     batch.windowStart = windowStart;
-    committing = true;
-    committed = commit(full).finally(() => {
-      committing = false;
+    onTheirWay++;
+    earlier = committed;
+    committed = commit(full, from).finally(() => {
+      onTheirWay--;
       hurry();
     });
     committed.catch(() => undefined); // whoever flushes or waits next has it
   }
-  async function commit(full: Batch): Promise<void> {
+  async function commit(full: Batch, from: number): Promise<void> {
     let start = windowStart;
-    await writer.commit('events', { from: position.events, to: full.seq }, async (client) => {
-      start = await full.write(client, window, now(), filling);
-    });
+    await writer.commit(
+      'events',
+      { from, to: full.seq },
+      async (client) => {
+        start = await full.write(client, window, now(), filling);
+      },
+      (client) => full.stage(client, filling),
+    );
     position.events = full.seq;
     applied += full.count;
     windowStart = start;
     full.clear();
+    free.push(full);
     moved();
     wake();
     if (window.expired(windowStart) >= (batch.empty ? 1 : DROP_WHEN)) await dropExpired();
@@ -151,11 +166,15 @@ export function startProjector(options: ProjectorOptions): Projector {
   /** Everything taken so far is in the tables. */
   async function drain(): Promise<void> {
     await flush();
-    await committed;
+    await Promise.all([earlier, committed]);
   }
-  function forgetBatches(): void {
-    batch.clear();
-    spare.clear();
+  async function forgetBatches(): Promise<void> {
+    await Promise.allSettled([earlier, committed]);
+    const { zone } = batch;
+    batch = new Batch();
+    batch.zone = zone;
+    free = [new Batch(), new Batch()];
+    earlier = Promise.resolve();
     committed = Promise.resolve();
   }
   const dropExpired = () => writer.read((client) => window.dropExpired(client, windowStart, log));
@@ -203,9 +222,11 @@ export function startProjector(options: ProjectorOptions): Projector {
     if (merged > 0) log('info', { events: merged }, 'events that were parked are in the tables now');
   }
 
+  /** Position of the last message taken from the log. */
+  const taken = () => Math.max(reached(), batch.seq);
   /** How long those at hand may still wait for company, ms; none while others are being committed: they are handed over after those. */
   function patience(): number | null {
-    if (batch.empty || committing) return null;
+    if (batch.empty || onTheirWay > 0) return null;
     return waiting.length > 0 ? 0 : Math.max(0, deadline - performance.now());
   }
   /** The next messages, or undefined when it is to be looked again whether those at hand have waited long enough. */
@@ -242,13 +263,12 @@ export function startProjector(options: ProjectorOptions): Projector {
       batch.windowStart = windowStart;
     }
     batch.zone = zone;
-    spare.zone = zone;
   }
 
   /** @param until returns when everything up to there is committed; without it only when the projector stops. */
   async function followLog(until = Number.POSITIVE_INFINITY): Promise<void> {
     while (!stopping.signal.aborted && position.events < until) {
-      const from = Math.max(position.events, spare.seq, batch.seq) + 1;
+      const from = taken() + 1;
       const following = new AbortController();
       const signal = AbortSignal.any([stopping.signal, following.signal]);
       const messages = store.follow('EVT', { from, signal })[Symbol.asyncIterator]();
@@ -261,13 +281,13 @@ export function startProjector(options: ProjectorOptions): Projector {
       let next = ask();
       try {
         for (;;) {
-          if (Math.max(position.events, spare.seq, batch.seq) >= until) {
+          if (taken() >= until) {
             await drain();
             return;
           }
           // Before more is taken: also when there is always more.
           if (patience() === 0) await flush();
-          if (!committing) await committed; // throws what it ended with
+          if (onTheirWay === 0) await Promise.all([earlier, committed]); // throws what they ended with
           const result = await nextOrLinger(next);
           if (result === undefined) continue;
           if (result.done) break;
@@ -280,7 +300,7 @@ export function startProjector(options: ProjectorOptions): Projector {
       } catch (error) {
         if (error instanceof Rewound) {
           log('warn', { events: error.found }, error.message);
-          forgetBatches();
+          await forgetBatches();
           position.events = error.found;
           await alignZone();
           continue;

@@ -1,5 +1,6 @@
-// The one connection that writes read models: rows and checkpoint in one transaction, one transaction at a time, fenced by epoch,
-// tried again for ever while PostgreSQL is away. What cannot get better is thrown: Fenced, SchemaNewer, ForeignTables, WriterStopped.
+// The writer of read models: rows and checkpoint in one transaction, one transaction at a time, fenced by epoch, tried again for ever while
+// PostgreSQL is away. What cannot get better is thrown: Fenced, SchemaNewer, ForeignTables, WriterStopped. Only what no one else can see, a
+// transaction's rows on their way into its own staging tables, may go to the server while another is committed, on a second connection.
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { type ProjectionName, projections } from './catalogue.ts';
@@ -50,7 +51,7 @@ export interface WriterOptions {
   log: LogLine;
   /** Statements for each new connection: its staging tables. */
   session: readonly string[];
-  /** Called on each new connection, so that what is remembered about the database is read anew. */
+  /** Called before the first transaction and after each failure, so that what is remembered about the database is read anew. */
   onConnect?: (client: pg.Client) => Promise<void>;
 }
 
@@ -61,11 +62,13 @@ export interface Writer extends AsyncDisposable {
    * Runs `work` and moves the checkpoint from `from` to `to` in one transaction; tries again for ever. A repeat (the answer to the commit was
    * lost) is recognised by the checkpoint and not applied twice; a checkpoint that is neither is Rewound. `from` null: wherever it stands,
    * for work that is idempotent and that nobody can repeat from the log. Only such a commit, and one that asks for it, waits for the disk.
+   * @param stage comes before `work` in the transaction, and before its turn: it may write only what nobody else sees, and lock nothing.
    */
   commit(
     projection: ProjectionName,
     step: { from: number | null; to: number; durable?: boolean },
     work: (client: pg.Client) => Promise<void>,
+    stage?: (client: pg.Client) => Promise<void>,
   ): Promise<void>;
   /** Reads between the transactions, on the same connection; tries again for ever. */
   read<T>(work: (client: pg.Client) => Promise<T>): Promise<T>;
@@ -86,13 +89,16 @@ const HELD_MS = 10_000;
 export function createWriter(options: WriterOptions): Writer {
   const { log } = options;
   const stopping = new AbortController();
-  let client: pg.Client | null = null;
+  /** Open connections without a transaction: none or one, and a second while rows are staged. */
+  let idle: pg.Client[] = [];
+  let remembered = false;
   let epochs: Map<ProjectionName, number> | null = null;
   let trouble: string | null = null;
   let queue: Promise<unknown> = Promise.resolve();
 
   async function connection(): Promise<pg.Client> {
-    if (client) return client;
+    const open = idle.pop();
+    if (open) return open;
     const fresh = new (options.shadow ? ShadowClient : pg.Client)({
       connectionString: options.databaseUrl,
       application_name: NAME,
@@ -102,7 +108,7 @@ export function createWriter(options: WriterOptions): Writer {
     });
     fresh.on('error', () => {
       // The query that was running, or the next one, rejects by itself; this only forgets the dead connection.
-      if (client === fresh) client = null;
+      idle = idle.filter((one) => one !== fresh);
     });
     try {
       await fresh.connect();
@@ -115,12 +121,10 @@ export function createWriter(options: WriterOptions): Writer {
       // JIT costs more than these statements take, and estimates of staging tables would trigger it. Commits need not wait for the disk:
       // rows and checkpoint are lost together or not at all, and a lost commit is noticed (Rewound) and made again from the log.
       await fresh.query(['set jit = off', 'set synchronous_commit = off', ...options.session].join(';'));
-      await options.onConnect?.(fresh);
     } catch (error) {
       discard(fresh);
       throw error;
     }
-    client = fresh;
     return fresh;
   }
 
@@ -132,18 +136,23 @@ export function createWriter(options: WriterOptions): Writer {
 
   /** A connection after any error is in doubt; a new one starts clean. */
   function discard(one: pg.Client): void {
-    if (client === one) client = null;
+    remembered = false;
     // Its own failure to say goodbye changes nothing: the server rolls back when the socket closes.
     one.end().catch(() => undefined);
   }
 
-  async function untilDone<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
+  /** @param first the connection to try it on, when it has one already. */
+  async function untilDone<T>(work: (client: pg.Client) => Promise<T>, first: pg.Client | null = null): Promise<T> {
     for (let attempt = 0; ; attempt++) {
-      if (stopping.signal.aborted) throw new WriterStopped();
-      let current: pg.Client | null = null;
+      let current: pg.Client | null = attempt === 0 ? first : null;
+      if (stopping.signal.aborted) {
+        if (current) discard(current);
+        throw new WriterStopped();
+      }
       try {
-        current = await connection();
+        current ??= await connection();
         const value = await work(current);
+        idle.push(current);
         if (trouble !== null) log('info', { attempts: attempt }, 'read models are written again');
         trouble = null;
         return value;
@@ -160,6 +169,26 @@ export function createWriter(options: WriterOptions): Writer {
         );
         await sleep(pauseMs, undefined, { signal: stopping.signal }).catch(() => undefined); // aborted: the loop sees it
       }
+    }
+  }
+
+  const remember = async (one: pg.Client): Promise<void> => {
+    if (remembered) return;
+    await options.onConnect?.(one);
+    remembered = true;
+  };
+
+  /** A transaction that is open with its rows staged; null when that failed: in its turn it is tried from the start, and says why it cannot. */
+  async function staged(stage: (client: pg.Client) => Promise<void>): Promise<pg.Client | null> {
+    let one: pg.Client | null = null;
+    try {
+      one = await connection();
+      await one.query('begin');
+      await stage(one);
+      return one;
+    } catch {
+      if (one) discard(one);
+      return null;
     }
   }
 
@@ -207,26 +236,40 @@ export function createWriter(options: WriterOptions): Writer {
           return { events: seqOf('events'), customers: seqOf('customers'), scores: seqOf('scores') };
         }),
       ),
-    commit: (projection, step, work) =>
-      inTurn(() =>
-        untilDone(async (one) => {
-          await one.query('begin');
+    commit(projection, step, work, stage) {
+      // Epochs are taken in turn, before anything else.
+      const ahead = stage === undefined || epochs === null ? Promise.resolve(null) : staged(stage);
+      return inTurn(async () => {
+        const ready = await ahead;
+        await untilDone(async (one) => {
+          if (one !== ready) {
+            await one.query('begin');
+            await stage?.(one);
+          }
           if (!(await advance(one, projection, step))) {
             await one.query('rollback');
             return;
           }
+          await remember(one);
           if (step.from === null || step.durable) await one.query('set local synchronous_commit = on');
           await work(one);
           await one.query('commit');
+        }, ready);
+      });
+    },
+    read: (work) =>
+      inTurn(() =>
+        untilDone(async (one) => {
+          await remember(one);
+          return work(one);
         }),
       ),
-    read: (work) => inTurn(() => untilDone(work)),
     async [Symbol.asyncDispose]() {
       stopping.abort();
       await queue;
-      const last = client;
-      client = null;
-      if (last) await last.end();
+      const last = idle;
+      idle = [];
+      await Promise.all(last.map((one) => one.end()));
     },
   };
 }

@@ -2,7 +2,7 @@
 // own from the start of the log, and moved in one short transaction. Whoever reads meets the old tables or the new ones, never a half.
 import pg from 'pg';
 import { type ProjectionName, projections } from './catalogue.ts';
-import { deferIndexes } from './filling.ts';
+import { deferIndexes, fillDenser } from './filling.ts';
 import { SCORE_SET, SCORE_VALUES } from './scores.ts';
 
 const SHADOW = 'rm_next';
@@ -56,6 +56,7 @@ export async function createShadow(client: pg.ClientBase, names = FOLDED): Promi
           (options ? ` with (${options.join(', ')})` : ''),
       );
     await deferIndexes(client, { from: 'rm', next: SHADOW, tables: own });
+    await fillDenser(client, SHADOW);
     for (const table of seen) await client.query(`create view ${SHADOW}.${table} as select * from rm.${table}`);
     await client.query(
       `insert into ${SHADOW}.event_types select * from rm.event_types;

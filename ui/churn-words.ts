@@ -1,8 +1,17 @@
 // What churn means for a customer, and what a model read of them, in words for people.
+import type { ChurnDefinition } from '#domain/churn-definition.ts';
 import { count, counted, decimal } from './format.ts';
 import type { Customer } from './queries.ts';
 
 type Definition = Customer['definition'];
+
+/** A definition as artefacts and jobs keep it, in the words of the API. */
+export const spoken = ({ kind, horizonDays, graceDays, activeWithinDays }: ChurnDefinition): Definition => ({
+  kind,
+  horizon_days: horizonDays,
+  grace_days: graceDays,
+  active_within_days: activeWithinDays,
+});
 
 export function definitionInWords({ kind, horizon_days, grace_days, active_within_days }: Definition): string {
   if (kind === 'contractual') {

@@ -61,7 +61,7 @@ async function refusalOf(response: { status: number; headers: Headers; text(): P
   });
 }
 
-/** What an `hc` call promises: a response of one of several statuses, whose 200 or 201 carries the answer. */
+/** What an `hc` call promises: a response of one of several statuses, whose 200, 201 or 202 carries the answer. */
 interface Answerable {
   ok: boolean;
   status: number;
@@ -69,7 +69,15 @@ interface Answerable {
   text(): Promise<string>;
   json(): Promise<unknown>;
 }
-type AnswerOf<R extends Answerable> = Awaited<ReturnType<Extract<R, { status: 200 | 201 }>['json']>>;
+type AnswerOf<R extends Answerable> = Awaited<ReturnType<Extract<R, { status: 200 | 201 | 202 }>['json']>>;
+
+const unreachable = (error: unknown): Refused =>
+  new Refused({
+    status: 0,
+    title: 'The server does not answer',
+    detail: `${error instanceof Error ? error.message : String(error)}; is it running?`,
+    reason: 'unreachable',
+  });
 
 /** The answer of a call, or the refusal thrown; a network without answer is a refusal too. */
 export async function answer<R extends Answerable>(call: Promise<R>): Promise<AnswerOf<R>> {
@@ -77,15 +85,24 @@ export async function answer<R extends Answerable>(call: Promise<R>): Promise<An
   try {
     response = await call;
   } catch (error) {
-    throw new Refused({
-      status: 0,
-      title: 'The server does not answer',
-      detail: `${error instanceof Error ? error.message : String(error)}; is it running?`,
-      reason: 'unreachable',
-    });
+    throw unreachable(error);
   }
   if (!response.ok) throw await refusalOf(response);
   return (await response.json()) as AnswerOf<R>;
+}
+
+/** Of a route that the type of the app does not name (kinds of jobs are added at run time). @returns the answer's status and body. */
+export async function post(path: string, body: unknown, headers: Record<string, string> = {}) {
+  const sent = {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  };
+  const response = await fetch(path, sent).catch((error: unknown) => {
+    throw unreachable(error);
+  });
+  if (!response.ok) throw await refusalOf(response);
+  return { status: response.status, body: (await response.json()) as unknown };
 }
 
 /** For calls that answer without a body. */

@@ -139,6 +139,24 @@ export function daysBetween(from: string, until: string): number {
   return Math.round((Date.parse(`${until.slice(0, 10)}T00:00:00Z`) - Date.parse(`${from}T00:00:00Z`)) / 86_400_000);
 }
 export const days = (value: number): string => `${grouped(value, 0)}${THIN}d`;
+
+/** A span of time as people say it: `820 ms`, `4.1 s`, `2 min 5 s`, `3 h 12 min`. */
+export function span(ms: number | null): string {
+  if (ms === null || !Number.isFinite(ms)) return ABSENT;
+  const size = Math.max(0, ms);
+  if (size < 999.5) return `${Math.round(size)}${THIN}ms`;
+  if (size < 59_950) return `${grouped(size / 1000, size < 9_950 ? 1 : 0)}${THIN}s`;
+  const minutes = Math.floor(Math.round(size / 1000) / 60);
+  if (minutes < 60) return `${minutes}${THIN}min ${Math.round(size / 1000) % 60}${THIN}s`;
+  return `${Math.floor(minutes / 60)}${THIN}h ${minutes % 60}${THIN}min`;
+}
+/** Relative only under one hour. */
+export function ago(when: When, now: number, zone = 'UTC'): string {
+  const ms = now - new Date(when).getTime();
+  if (ms < 5_000) return 'just now';
+  if (ms < 60_000) return `${Math.floor(ms / 1000)}${THIN}s ago`;
+  return ms < 3_600_000 ? `${Math.floor(ms / 60_000)}${THIN}min ago` : time(when, zone);
+}
 export const perSecond = (value: number | null): string =>
   value === null ? ABSENT : value > 0 && value < 10 ? decimal(value, 1) : count(value);
 

@@ -52,6 +52,17 @@ export function useDebounced<T>(value: T, ms: number): T {
   return settled;
 }
 
+/** The wall clock, looked at again so often. */
+export function useNow(everyMs: number, enabled = true): number {
+  const [now, setNow] = useState(() => Date.now());
+  useEffect(() => {
+    if (!enabled) return;
+    const timer = setInterval(() => setNow(Date.now()), everyMs);
+    return () => clearInterval(timer);
+  }, [everyMs, enabled]);
+  return now;
+}
+
 export function useTitle(title: string): void {
   useEffect(() => {
     document.title = `${title} · Axiom47`;

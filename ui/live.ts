@@ -24,6 +24,8 @@ const LONGEST_PAUSE_MS = 15_000;
 export interface Feed {
   subscribe(listener: () => void): () => void;
   snapshot(): Live;
+  /** Told of each job that moves. */
+  onJob(listener: (job: unknown) => void): () => void;
   /** Opens the stream (anew: after signing in or out it carries other rights), unless the reader paused it. */
   start(): void;
   stop(): void;
@@ -38,6 +40,7 @@ export function createFeed(open: () => EventSource): Feed {
   let timer: ReturnType<typeof setTimeout> | null = null;
   let pause = FIRST_PAUSE_MS;
   const listeners = new Set<() => void>();
+  const jobListeners = new Set<(job: unknown) => void>();
 
   const set = (change: Partial<Live>) => {
     live = { ...live, ...change };
@@ -64,6 +67,10 @@ export function createFeed(open: () => EventSource): Feed {
       const { id, seq } = JSON.parse((message as MessageEvent<string>).data) as { id: string; seq: number };
       set({ model: `${id}@${seq}` });
     });
+    stream.addEventListener('job', (message) => {
+      const job: unknown = JSON.parse((message as MessageEvent<string>).data);
+      for (const listener of jobListeners) listener(job);
+    });
     stream.addEventListener('error', () => {
       set({ state: 'reconnecting' });
       // CONNECTING: the browser comes back by itself, with Last-Event-ID. CLOSED: it was refused; that is up to us.
@@ -78,6 +85,10 @@ export function createFeed(open: () => EventSource): Feed {
       return () => listeners.delete(listener);
     },
     snapshot: () => live,
+    onJob(listener) {
+      jobListeners.add(listener);
+      return () => jobListeners.delete(listener);
+    },
     start() {
       if (live.state === 'paused') return;
       set({ state: 'reconnecting' });

@@ -9,7 +9,7 @@ import { jsonAnswer, jsonBody } from '../schemas.ts';
 import type { EventStreams, SseMessage } from '../sse.ts';
 
 const Time = z.string().nullable();
-const JobAnswer = z.object({
+export const JobAnswer = z.object({
   id: z.string(),
   kind: z.string(),
   status: z.enum(JOB_STATUSES),
@@ -17,6 +17,16 @@ const JobAnswer = z.object({
   by: z.string(),
   attempt: z.number(),
   steps: z.array(z.string()).describe('Finished; a later attempt does not do them again'),
+  attempts: z
+    .array(
+      z.object({
+        attempt: z.number(),
+        started_at: z.string(),
+        ended_at: Time.describe('null while it runs, or when its process died'),
+        steps: z.array(z.object({ step: z.string(), ended_at: z.string() })).describe('Finished in this attempt'),
+      }),
+    )
+    .describe('Each time it was taken up'),
   progress: z.object({ done: z.number(), total: z.number(), note: z.string() }).nullable(),
   requested_at: Time,
   started_at: Time,
@@ -50,6 +60,12 @@ export const shown = (job: JobView): z.infer<typeof JobAnswer> => ({
   by: job.by,
   attempt: job.attempt,
   steps: job.steps.map(({ step }) => step),
+  attempts: job.attempts.map(({ attempt, startedAt, endedAt }) => ({
+    attempt,
+    started_at: time(startedAt)!,
+    ended_at: time(endedAt),
+    steps: job.steps.filter((each) => each.attempt === attempt).map(({ step, at }) => ({ step, ended_at: time(at)! })),
+  })),
   progress: job.progress,
   requested_at: time(job.requestedAt),
   started_at: time(job.startedAt),
@@ -93,15 +109,28 @@ export function jobRoutes(
         request: {
           query: z.object({
             kind: z.string().max(32).optional(),
+            status: z.enum(JOB_STATUSES).optional(),
             limit: z.coerce.number().int().min(1).max(500).default(50),
           }),
         },
-        responses: { 200: jsonAnswer('Jobs without their results', z.object({ items: z.array(JobAnswer) })) },
+        responses: {
+          200: jsonAnswer(
+            'Jobs without their results',
+            z.object({
+              items: z.array(JobAnswer),
+              total: z.number().describe('Of this kind and status, before the limit'),
+              kinds: z.array(z.string()).describe('What can be asked for'),
+            }),
+          ),
+        },
       }),
       (c) => {
-        const { kind, limit } = c.req.valid('query');
-        const wanted = jobs.list().filter((job) => kind === undefined || job.kind === kind);
-        return c.json({ items: wanted.slice(0, limit).map(shown) }, 200);
+        const { kind, status, limit } = c.req.valid('query');
+        const wanted = jobs
+          .list()
+          .filter((job) => (kind ?? job.kind) === job.kind && (status ?? job.status) === job.status);
+        const kinds = jobKinds.map(({ name }) => name);
+        return c.json({ items: wanted.slice(0, limit).map(shown), total: wanted.length, kinds }, 200);
       },
     )
     .openapi(

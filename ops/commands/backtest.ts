@@ -34,41 +34,7 @@ Example: axiom47 backtest --cutoffs 3 --horizon 90d
 Example: axiom47 backtest --at 1997-09-30 --horizon 39w --svg tracking.svg
 `,
   async run(argv, io) {
-    const { values, positionals } = parseCommand(argv, {
-      cutoffs: { type: 'string' },
-      at: { type: 'string' },
-      horizon: { type: 'string' },
-      model: { type: 'string' },
-      definition: { type: 'string' },
-      lateness: { type: 'string' },
-      seed: { type: 'string' },
-      svg: { type: 'string' },
-    });
-    if (positionals.length > 0) throw new UsageError(`backtest takes options only, not ${positionals[0]}`);
-    const { model = 'clv', horizon } = values;
-    if (!BACKTEST_MODELS.some((each) => each === model))
-      throw new UsageError(`--model ${model}: one of ${BACKTEST_MODELS.join(', ')}`);
-    if (model !== 'churn' && horizon === undefined)
-      throw new UsageError('backtest needs --horizon: how far ahead, e.g. --horizon 90d');
-    if (values.definition !== undefined && !CHURN_KINDS.some((each) => each === values.definition))
-      throw new UsageError(`--definition ${values.definition}: ${CHURN_KINDS.join(' or ')}`);
-    if (values.definition !== undefined && model !== 'churn')
-      throw new UsageError('--definition belongs to --model churn');
-    if (values.svg !== undefined && model === 'churn')
-      throw new UsageError('--svg draws purchases: leave --model churn out');
-    const at = values.at?.split(',').map((day) => day.trim());
-    const wrong = at?.find((day) => !isDay(day));
-    if (wrong !== undefined) throw new UsageError(`--at ${wrong}: days as YYYY-MM-DD, several with a comma between`);
-    if (at && values.cutoffs !== undefined) throw new UsageError('say --cutoffs or --at, not both');
-    const body = {
-      model,
-      ...(horizon !== undefined && { horizon_days: daysOf('--horizon', horizon) }),
-      ...(at && { at }),
-      ...whole('cutoffs', values.cutoffs, 1, 24),
-      ...whole('lateness_days', values.lateness, 0, 90),
-      ...whole('seed', values.seed, 0, 2 ** 31 - 1),
-      ...(values.definition !== undefined && { definition: values.definition }),
-    };
+    const { values, body } = readBacktest(argv);
     return withServer(dataDirOf(values['data-dir']), { io }, async (client) => {
       const ended = await doJob<BacktestResult>(client, 'backtest', body, io);
       if (ended.result === null) return ended.code;
@@ -79,6 +45,46 @@ Example: axiom47 backtest --at 1997-09-30 --horizon 39w --svg tracking.svg
     });
   },
 };
+
+/** What the words after `backtest` ask for. */
+export function readBacktest(argv: string[]) {
+  const { values, positionals } = parseCommand(argv, {
+    cutoffs: { type: 'string' },
+    at: { type: 'string' },
+    horizon: { type: 'string' },
+    model: { type: 'string' },
+    definition: { type: 'string' },
+    lateness: { type: 'string' },
+    seed: { type: 'string' },
+    svg: { type: 'string' },
+  });
+  if (positionals.length > 0) throw new UsageError(`backtest takes options only, not ${positionals[0]}`);
+  const { model = 'clv', horizon } = values;
+  if (!BACKTEST_MODELS.some((each) => each === model))
+    throw new UsageError(`--model ${model}: one of ${BACKTEST_MODELS.join(', ')}`);
+  if (model !== 'churn' && horizon === undefined)
+    throw new UsageError('backtest needs --horizon: how far ahead, e.g. --horizon 90d');
+  if (values.definition !== undefined && !CHURN_KINDS.some((each) => each === values.definition))
+    throw new UsageError(`--definition ${values.definition}: ${CHURN_KINDS.join(' or ')}`);
+  if (values.definition !== undefined && model !== 'churn')
+    throw new UsageError('--definition belongs to --model churn');
+  if (values.svg !== undefined && model === 'churn')
+    throw new UsageError('--svg draws purchases: leave --model churn out');
+  const at = values.at?.split(',').map((day) => day.trim());
+  const wrong = at?.find((day) => !isDay(day));
+  if (wrong !== undefined) throw new UsageError(`--at ${wrong}: days as YYYY-MM-DD, several with a comma between`);
+  if (at && values.cutoffs !== undefined) throw new UsageError('say --cutoffs or --at, not both');
+  const body = {
+    model,
+    ...(horizon !== undefined && { horizon_days: daysOf('--horizon', horizon) }),
+    ...(at && { at }),
+    ...whole('cutoffs', values.cutoffs, 1, 24),
+    ...whole('lateness_days', values.lateness, 0, 90),
+    ...whole('seed', values.seed, 0, 2 ** 31 - 1),
+    ...(values.definition !== undefined && { definition: values.definition }),
+  };
+  return { values, body };
+}
 
 function whole(name: string, text: string | undefined, least: number, most: number): Record<string, number> {
   if (text === undefined) return {};

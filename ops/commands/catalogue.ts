@@ -23,6 +23,7 @@ import { rebuild } from './rebuild.ts';
 import { replay } from './replay.ts';
 import { restore } from './restore.ts';
 import { rfm } from './rfm.ts';
+import { schedule } from './schedule.ts';
 import { score } from './score.ts';
 import { serve } from './serve.ts';
 import { source } from './source.ts';
@@ -48,6 +49,7 @@ export const catalogue: readonly Command[] = [
   train,
   backtest,
   score,
+  schedule,
   churn,
   source,
   workspace,

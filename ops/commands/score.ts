@@ -37,43 +37,10 @@ Example: axiom47 score --out scores.parquet --identified
 Example: axiom47 score --out moved.csv --delta
 `,
   async run(argv, io) {
-    const { values, positionals } = parseCommand(argv, {
-      out: { type: 'string' },
-      format: { type: 'string' },
-      model: { type: 'string' },
-      'as-of': { type: 'string' },
-      horizon: { type: 'string' },
-      months: { type: 'string' },
-      discount: { type: 'string' },
-      'no-quantiles': { type: 'boolean' },
-      identified: { type: 'boolean' },
-      delta: { type: 'boolean' },
-      against: { type: 'string' },
-      'dry-run': { type: 'boolean' },
-    });
-    if (positionals.length > 0) throw new UsageError(`score takes options only, not ${positionals[0]}`);
-    const { out, model, against, identified, 'dry-run': dry } = values;
-    const named = /\.(ndjson|parquet)(\.gz)?$/.exec(out ?? '')?.[1];
-    const format = values.format ?? named ?? 'csv';
-    if (!SCORE_FORMATS.some((each) => each === format))
-      throw new UsageError(`--format ${format}: one of ${SCORE_FORMATS.join(', ')}`);
+    const { values, body } = readScore(argv);
+    const { out, 'dry-run': dry } = values;
     if (out === undefined && !dry)
       throw new UsageError('score needs --out FILE, or --dry-run to see what it would cost');
-    if (values.delta && against !== undefined) throw new UsageError('say --delta or --against JOB, not both');
-    const asOf = values['as-of'];
-    const delta = against ?? (values.delta ? 'previous' : undefined);
-    const body = {
-      format,
-      ...(model !== undefined && { model }),
-      ...(asOf !== undefined && { as_of: /^\d{1,12}$/.test(asOf) ? Number(asOf) : asOf }),
-      ...(values.horizon !== undefined && { horizon_days: daysOf('--horizon', values.horizon) }),
-      ...number('months', values.months, 'months', 120),
-      ...number('discount', values.discount, 'discount_monthly', 1),
-      ...(values['no-quantiles'] && { quantiles: false }),
-      ...(identified && { identified }),
-      ...(delta !== undefined && { delta_against: delta }),
-      ...(dry && { dry_run: true }),
-    };
     return withServer(dataDirOf(values['data-dir']), { io }, async (client) => {
       const ended = await doJob<ScoreResult>(client, 'score', body, io);
       if (ended.result === null) return ended.code;
@@ -84,6 +51,46 @@ Example: axiom47 score --out moved.csv --delta
     });
   },
 };
+
+/** What the words after `score` ask for; where its file goes is for whoever waits for it. */
+export function readScore(argv: string[]) {
+  const { values, positionals } = parseCommand(argv, {
+    out: { type: 'string' },
+    format: { type: 'string' },
+    model: { type: 'string' },
+    'as-of': { type: 'string' },
+    horizon: { type: 'string' },
+    months: { type: 'string' },
+    discount: { type: 'string' },
+    'no-quantiles': { type: 'boolean' },
+    identified: { type: 'boolean' },
+    delta: { type: 'boolean' },
+    against: { type: 'string' },
+    'dry-run': { type: 'boolean' },
+  });
+  if (positionals.length > 0) throw new UsageError(`score takes options only, not ${positionals[0]}`);
+  const { out, model, against, identified, 'dry-run': dry } = values;
+  const named = /\.(ndjson|parquet)(\.gz)?$/.exec(out ?? '')?.[1];
+  const format = values.format ?? named ?? 'csv';
+  if (!SCORE_FORMATS.some((each) => each === format))
+    throw new UsageError(`--format ${format}: one of ${SCORE_FORMATS.join(', ')}`);
+  if (values.delta && against !== undefined) throw new UsageError('say --delta or --against JOB, not both');
+  const asOf = values['as-of'];
+  const delta = against ?? (values.delta ? 'previous' : undefined);
+  const body = {
+    format,
+    ...(model !== undefined && { model }),
+    ...(asOf !== undefined && { as_of: /^\d{1,12}$/.test(asOf) ? Number(asOf) : asOf }),
+    ...(values.horizon !== undefined && { horizon_days: daysOf('--horizon', values.horizon) }),
+    ...number('months', values.months, 'months', 120),
+    ...number('discount', values.discount, 'discount_monthly', 1),
+    ...(values['no-quantiles'] && { quantiles: false }),
+    ...(identified && { identified }),
+    ...(delta !== undefined && { delta_against: delta }),
+    ...(dry && { dry_run: true }),
+  };
+  return { values, body };
+}
 
 function number(option: string, text: string | undefined, name: string, most: number): Record<string, number> {
   if (text === undefined) return {};

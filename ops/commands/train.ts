@@ -45,33 +45,7 @@ Example: axiom47 train churn --dry-run
 Example: axiom47 train churn-logistic --definition contractual --deploy
 `,
   async run(argv, io) {
-    const { values, positionals } = parseCommand(argv, {
-      definition: { type: 'string' },
-      horizon: { type: 'string' },
-      cutoffs: { type: 'string' },
-      lateness: { type: 'string' },
-      seed: { type: 'string' },
-      without: { type: 'string' },
-      features: { type: 'string' },
-      deploy: { type: 'boolean' },
-      'dry-run': { type: 'boolean' },
-    });
-    const kind = positionals[0] === 'churn' ? 'churn-logistic' : positionals[0];
-    if (positionals.length > 1 || !TRAINED_KINDS.some((each) => each === kind))
-      throw new UsageError(`train ${TRAINED_KINDS.join(' or train ')}`);
-    if (values.definition !== undefined && !CHURN_KINDS.some((each) => each === values.definition))
-      throw new UsageError(`--definition ${values.definition}: ${CHURN_KINDS.join(' or ')}`);
-    if (values.deploy && values['dry-run']) throw new UsageError('a dry run makes no model: leave --deploy out');
-    const body = {
-      kind,
-      ...(values.definition !== undefined && { definition: values.definition }),
-      ...(values.horizon !== undefined && { horizon_days: daysOf('--horizon', values.horizon) }),
-      ...whole('cutoffs', 'cutoffs', values.cutoffs, 1, 12),
-      ...whole('lateness', 'lateness_days', values.lateness, 0, 90),
-      ...whole('seed', 'seed', values.seed, 0, 2 ** 31 - 1),
-      ...whole('features', 'feature_set', values.features?.replace(/^customer@/, ''), 1, 1e6),
-      ...(values.without !== undefined && { without: values.without.split(',').map((name) => name.trim()) }),
-    };
+    const { values, body } = readTrain(argv);
     const deploy = values.deploy ?? false;
     return withServer(dataDirOf(values['data-dir']), { io, settle: deploy }, async (client) => {
       if (values['dry-run']) {
@@ -87,6 +61,38 @@ Example: axiom47 train churn-logistic --definition contractual --deploy
     });
   },
 };
+
+/** What the words after `train` ask for. */
+export function readTrain(argv: string[]) {
+  const { values, positionals } = parseCommand(argv, {
+    definition: { type: 'string' },
+    horizon: { type: 'string' },
+    cutoffs: { type: 'string' },
+    lateness: { type: 'string' },
+    seed: { type: 'string' },
+    without: { type: 'string' },
+    features: { type: 'string' },
+    deploy: { type: 'boolean' },
+    'dry-run': { type: 'boolean' },
+  });
+  const kind = positionals[0] === 'churn' ? 'churn-logistic' : positionals[0];
+  if (positionals.length > 1 || !TRAINED_KINDS.some((each) => each === kind))
+    throw new UsageError(`train ${TRAINED_KINDS.join(' or train ')}`);
+  if (values.definition !== undefined && !CHURN_KINDS.some((each) => each === values.definition))
+    throw new UsageError(`--definition ${values.definition}: ${CHURN_KINDS.join(' or ')}`);
+  if (values.deploy && values['dry-run']) throw new UsageError('a dry run makes no model: leave --deploy out');
+  const body = {
+    kind,
+    ...(values.definition !== undefined && { definition: values.definition }),
+    ...(values.horizon !== undefined && { horizon_days: daysOf('--horizon', values.horizon) }),
+    ...whole('cutoffs', 'cutoffs', values.cutoffs, 1, 12),
+    ...whole('lateness', 'lateness_days', values.lateness, 0, 90),
+    ...whole('seed', 'seed', values.seed, 0, 2 ** 31 - 1),
+    ...whole('features', 'feature_set', values.features?.replace(/^customer@/, ''), 1, 1e6),
+    ...(values.without !== undefined && { without: values.without.split(',').map((name) => name.trim()) }),
+  };
+  return { values, body };
+}
 
 /** The job with what it found worth saying. */
 export async function trainOf(client: Client, body: object, io: Io): ReturnType<typeof doJob<TrainResult>> {

@@ -206,9 +206,12 @@ export async function startJobs({ store, kinds, artefacts, now, log }: JobRunner
       if (answer.value.state.status === 'queued') enqueue(id);
       return ok({ job: viewOf(id, answer.value), existing });
     },
-    /** Newest first. */
+    /** Newest first; of two that were asked for in one millisecond the one that came later. */
     list: (): JobView[] =>
-      [...jobs].map(([id, live]) => viewOf(id, live)).sort((a, b) => b.requestedAt - a.requestedAt),
+      [...jobs]
+        .reverse()
+        .map(([id, live]) => viewOf(id, live))
+        .sort((a, b) => b.requestedAt - a.requestedAt),
     show(id: string): JobView | null {
       const live = jobs.get(id);
       return live ? viewOf(id, live) : null;

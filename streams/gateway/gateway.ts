@@ -9,6 +9,7 @@ import type { IdIndex } from '../id-index.ts';
 import { catchUp, type IndexPosition, loadIdIndex, saveIdIndex } from '../id-index-file.ts';
 import { connectNats } from '../jetstream/connection.ts';
 import { takeEpoch } from '../jetstream/epoch.ts';
+import { type Lease, watchLease } from '../jetstream/lease.ts';
 import type { StreamLog } from '../jetstream/link.ts';
 import { createLanePublisher, type LanePublisher } from '../jetstream/publisher.ts';
 import { createJetStreamStore } from '../jetstream/store.ts';
@@ -29,6 +30,8 @@ import { createSources, type Sources } from './sources.ts';
 
 export interface Gateway extends AsyncDisposable {
   readonly handlers: GatewayHandlers;
+  /** Settles with the reason when another gateway has taken its name: it takes nothing in any more. */
+  readonly lost: Promise<Error>;
 }
 
 /** Messages of EVT whose events are remembered from the start, so that a publisher's retry after a crash is not stored again. */
@@ -46,6 +49,7 @@ interface Parts {
   index: IdIndex;
   position: IndexPosition;
   epoch: number;
+  lease: Lease;
   publisher: LanePublisher;
   quarantine: Quarantine;
   sources: Sources;
@@ -83,6 +87,7 @@ export async function openGateway(
     log.warn({ why: why instanceof Error ? why.message : String(why) }, 'id index is rebuilt from the keyring'),
   );
   const epoch = await takeEpoch(nc, config.gateway);
+  const lease = opening.adopt(await watchLease(nc, config.gateway, epoch, log), (held) => held.close());
   const publisher = createLanePublisher({
     nc,
     tenant: config.tenant,
@@ -146,6 +151,7 @@ export async function openGateway(
     index,
     position,
     epoch,
+    lease,
     publisher,
     quarantine,
     sources,
@@ -176,6 +182,7 @@ function createGateway(parts: Parts, opened: AsyncDisposableStack): Gateway {
     if (stopped !== null) throw new StoreUnavailable('the gateway is stopping');
     busy++;
     try {
+      await parts.lease.held();
       await parts.warmed;
       await publisher.room();
       return await work();
@@ -356,5 +363,7 @@ function createGateway(parts: Parts, opened: AsyncDisposableStack): Gateway {
     flush: () => publisher.flushed(),
     stop: () => (stopped ??= stop()),
   };
-  return { handlers, [Symbol.asyncDispose]: () => handlers.stop() };
+  // What a publisher sent to NATS is the other's to take.
+  void parts.lease.lost.then(() => inDoor?.close());
+  return { handlers, lost: parts.lease.lost, [Symbol.asyncDispose]: () => handlers.stop() };
 }

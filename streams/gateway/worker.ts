@@ -8,6 +8,8 @@ import type { GatewayConfig, GatewayDoors, GatewayMessage } from './protocol.ts'
 
 const parent = parentPort;
 if (parent === null) throw new Error('streams/gateway/worker.ts is a thread: start it with startGatewayThread');
+/** For answers under way when another gateway has taken over. */
+const LAST_ANSWERS_MS = 200;
 const post = (message: GatewayMessage): void => parent.postMessage(message);
 const log: StreamLog = {
   info: (fields, message) => post({ event: 'log', level: 'info', fields, message }),
@@ -17,7 +19,13 @@ const log: StreamLog = {
 try {
   const [config] = (await once(parent, 'message')) as [GatewayConfig];
   const doors = new Promise<GatewayDoors>((resolve) => parent.once('message', resolve));
-  const { handlers } = await openGateway(config, doors, log);
+  const { handlers, lost } = await openGateway(config, doors, log);
+  // Answers under way leave with the reason; then the thread ends by it, and whoever watches over it hears why.
+  void lost.then((error) =>
+    setTimeout(() => {
+      throw error;
+    }, LAST_ANSWERS_MS),
+  );
   const callers: MessagePort[] = [];
   const stop = async () => {
     try {

@@ -165,6 +165,44 @@ describe('any kind', () => {
     expect((await ask(platform, 'POST', `/api/jobs/${body.id}/retry`, {})).response.status).toBe(409);
   });
 
+  test('is listed by kind and state, with how many there are, and its times by attempt', async () => {
+    const kind = slow();
+    const platform = await createPlatform({ kinds: [kind] });
+    const asked = [];
+    for (let i = 0; i < 3; i++) asked.push((await ask(platform, 'POST', '/api/jobs/slow', {})).body.id);
+    await ask(platform, 'POST', `/api/jobs/${asked[0]}/cancel`, {});
+    kind.end();
+    await events(await platform.as('ml-engineer', 'GET', `/api/jobs/${asked[2]}/events`));
+    const { body } = await ask(platform, 'GET', '/api/jobs?status=succeeded&limit=1');
+    expect(body).toMatchObject({ items: [{ id: asked[2], status: 'succeeded' }], total: 2 });
+    expect(body.kinds).toEqual(expect.arrayContaining(['slow', 'backtest', 'train', 'score']));
+    const [job] = body.items;
+    expect(job.attempts).toEqual([{ attempt: 1, started_at: job.started_at, ended_at: job.ended_at, steps: [] }]);
+    expect((await ask(platform, 'GET', '/api/jobs?status=lost')).response.status).toBe(400);
+  });
+
+  test('is told on the console’s stream to whom may read jobs, and to nobody else', async () => {
+    const kind = slow();
+    const platform = await createPlatform({ kinds: [kind], demo: true });
+    const [reads, visits] = await Promise.all([
+      platform.as('analyst', 'GET', '/api/stream'),
+      platform.app.request('/api/stream'),
+    ]);
+    const told = (response: Response) => response.body!.pipeThrough(new TextDecoderStream()).getReader();
+    const [reader, visitor] = [told(reads), told(visits)];
+    const { body } = await ask(platform, 'POST', '/api/jobs/slow', {});
+    kind.end();
+    let heard = '';
+    while (!heard.includes('"status":"succeeded"')) heard += (await reader.read()).value;
+    const last = /event: job\ndata: (.*succeeded.*)/.exec(heard)![1]!;
+    expect(JSON.parse(last)).toMatchObject({ id: body.id, kind: 'slow', status: 'succeeded' });
+    platform.orders([{ customer: 'x', day: '2026-05-01', amount: 1 }]);
+    let seen = '';
+    while (!seen.includes('"orders":1')) seen += (await visitor.read()).value;
+    expect(seen).not.toContain('event: job');
+    await Promise.all([reader.cancel(), visitor.cancel()]);
+  });
+
   test('an analyst sees jobs and asks for none; nobody sees what is not there', async () => {
     const platform = await createPlatform();
     expect((await platform.as('analyst', 'GET', '/api/jobs')).status).toBe(200);

@@ -85,6 +85,15 @@ describe('doing', () => {
     const state = [requested, started(1), stepped(1, 'plan'), failed, retried(1)].reduce(job.evolve, job.initial);
     expect(state).toMatchObject({ status: 'queued', steps: [{ step: 'plan', output: A }], tries: 0, failure: null });
   });
+  test('each attempt keeps when it ran, each step in which attempt and when it ended; a death leaves no end', () => {
+    const state = [requested, started(1), stepped(1, 'plan'), started(2), failed].reduce(job.evolve, job.initial)!;
+    const [first, second] = state.attempts;
+    expect(first).toMatchObject({ attempt: 1, endedAt: null });
+    expect(second).toMatchObject({ attempt: 2, endedAt: state.endedAt });
+    expect(state.steps).toEqual([{ step: 'plan', output: A, attempt: 1, at: expect.any(Number) }]);
+    const again = [requested, cancelled].reduce(job.evolve, job.initial)!;
+    expect([again.attempts, again.endedAt]).toEqual([[], expect.any(Number)]);
+  });
   test('what nobody asked for is neither begun nor ended', () => {
     given([]).when({ type: 'StartJob', attempt: 1, at: 2 }).thenRefused('job-unknown');
     given([]).when({ type: 'CancelJob', at: 2 }).thenRefused('job-unknown');

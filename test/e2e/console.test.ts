@@ -1,19 +1,17 @@
 // The console in a real browser against the real server with its demo: what a person does in the first minutes.
 // Needs Debian's chromium (AXIOM47_CHROMIUM names another one); without it the test is skipped and says so.
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { type BrowserContext, chromium, type Page } from 'playwright-core';
+import type { BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { buildConsole, faultsOf, openBrowser, withoutBrowser as without } from '../support/browser.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const browser = process.env.AXIOM47_CHROMIUM ?? '/usr/bin/chromium';
-const without = existsSync(browser) ? '' : ` (skipped: no chromium at ${browser}; set AXIOM47_CHROMIUM)`;
 const ACCOUNT = { email: 'ada@example.org', password: 'quartz lantern 47 meadow' };
 
 interface Started {
@@ -48,10 +46,7 @@ describe.skipIf(without !== '')(`console${without}`, () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'axiom47-console-'));
     // The very build that is served, so that the page's policy and the assets' names are tested too.
-    execFileSync(process.execPath, ['node_modules/vite/bin/vite.js', 'build', '--config', 'ui/vite.config.ts'], {
-      cwd: root,
-      stdio: 'pipe',
-    });
+    buildConsole();
     const args = [
       'ops/axiom47.ts',
       'serve',
@@ -72,31 +67,7 @@ describe.skipIf(without !== '')(`console${without}`, () => {
       server.once('exit', (code) => reject(new Error(`the server ended with ${code}:\n${errors}`)));
       createInterface(server.stdout!).once('line', (line) => resolve(JSON.parse(line) as Started));
     });
-    context = await chromium.launchPersistentContext(join(folder, 'profile'), {
-      executablePath: browser,
-      headless: true,
-      viewport: { width: 1440, height: 1000 },
-      args: [
-        '--no-sandbox',
-        '--disable-gpu',
-        '--disable-quic',
-        '--no-first-run',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-      ],
-    });
-    page = await context.newPage();
-    page.setDefaultTimeout(15_000);
-    page.on('console', (message) => {
-      if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
-    });
-    page.on('pageerror', (error) => complaints.push(String(error)));
-    page.on('request', (request) => {
-      const url = new URL(request.url());
-      if (url.protocol.startsWith('http') && url.origin !== started.url)
-        complaints.push(`foreign host ${request.url()}`);
-    });
+    ({ context, page } = await openBrowser(folder, started.url, (words) => complaints.push(words)));
   }, 180_000);
 
   afterAll(async () => {
@@ -348,30 +319,7 @@ describe.skipIf(without !== '')(`console${without}`, () => {
       await open(path);
       await page.locator('h1').waitFor();
       await page.locator('.sk').first().waitFor({ state: 'detached' });
-      const faults = await page.evaluate(() => {
-        const found: string[] = [];
-        const nameOf = (element: Element): string =>
-          element.getAttribute('aria-label') ??
-          ((element as HTMLElement).innerText?.trim() ||
-            (element as HTMLInputElement).labels?.[0]?.textContent?.trim() ||
-            '');
-        for (const element of document.querySelectorAll(
-          'button, a[href], input, select, textarea, [role=button], [role=slider], [role=group], [role=img], [role=option]',
-        )) {
-          if (!element.checkVisibility()) continue;
-          if (nameOf(element) === '') found.push(`no name: ${element.outerHTML.slice(0, 120)}`);
-        }
-        const ids = [...document.querySelectorAll('[id]')].map(({ id }) => id);
-        if (new Set(ids).size !== ids.length) found.push('an id stands twice');
-        if (document.querySelectorAll('h1').length !== 1) found.push('not one h1');
-        if (document.querySelectorAll('main').length !== 1) found.push('not one main');
-        if (document.documentElement.lang !== 'en') found.push('no language');
-        if (document.title === 'Axiom47') found.push('no title of its own');
-        for (const table of document.querySelectorAll('table'))
-          if (table.querySelector('thead') && [...table.querySelectorAll('th')].some((th) => th.scope !== 'col'))
-            found.push('a column head without scope');
-        return found;
-      });
+      const faults = await faultsOf(page);
       expect(faults, path).toEqual([]);
     }
   });

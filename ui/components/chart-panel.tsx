@@ -19,6 +19,8 @@ export function ChartPanel(props: {
   table: ChartTable;
   file: string;
   span?: 'c6' | 'c7' | 'c8' | 'c12';
+  /** Between the title and the picture, with the table too. */
+  above?: ReactNode;
   foot?: ReactNode;
   /** At least this high; the panel's neighbours may make it higher. */
   height: number;
@@ -75,6 +77,7 @@ export function ChartPanel(props: {
       <p id={definitionId} className="definition" hidden={!defined}>
         {props.definition}
       </p>
+      {props.above}
       {asTable ? (
         <section
           className="tscroll"

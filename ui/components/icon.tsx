@@ -26,6 +26,11 @@ const PATHS = {
   empty: 'M2.5 9.5 4.3 4h7.4l1.8 5.5v3h-11zM2.5 9.5H6a2 2 0 0 0 4 0h3.5',
   docs: 'M4 2.5h6l2.5 2.5v8.5H4zM6 7h4M6 9.5h4',
   keyboard: 'M2 4.5h12v7H2zM4.5 7h.1M7 7h.1M9.5 7h.1M11.8 7h.1M5 9.4h6',
+  jobs: 'M3 3.5h3v3H3zM10 9.5h3v3h-3zM3 9.5h3v3H3zM6 5h3.5v4.5M6 11h4',
+  models: 'M8 2.2 13 5v6l-5 2.8L3 11V5zM3 5l5 2.8L13 5M8 7.8v6',
+  clock: 'M8 13.5a5.5 5.5 0 1 0 0-11 5.5 5.5 0 0 0 0 11zM8 5v3.2l2.2 1.4',
+  stop: 'M4.5 4.5h7v7h-7z',
+  plus: 'M8 3.5v9M3.5 8h9',
   signin: 'M9 3h4v10H9M2.5 8h7M7 5.5 9.5 8 7 10.5',
 } as const;
 export type IconName = keyof typeof PATHS;

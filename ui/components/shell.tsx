@@ -4,6 +4,7 @@ import { useEffect, useState } from 'react';
 import { roleWord, useMe } from '../account.ts';
 import { count } from '../format.ts';
 import { inField } from '../hooks.ts';
+import { useJobsLive } from '../jobs.ts';
 import { feed, useLive } from '../live.ts';
 import { queryClient } from '../queries.ts';
 import { type RailEntry, rail } from '../views/catalogue.ts';
@@ -144,6 +145,7 @@ export function Shell() {
     feed.start();
     return () => feed.stop();
   }, [mayWatch]);
+  useJobsLive();
   const { model } = useLive();
   useEffect(() => {
     // Another model in force: every prediction on the page is another one.

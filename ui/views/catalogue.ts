@@ -1,6 +1,7 @@
 // Every page of the console: its address, what its address carries, and where it stands in the rail. To add one, write its file and list it here.
 import { createRoute, lazyRouteComponent } from '@tanstack/react-router';
 import type { IconName } from '../components/icon.tsx';
+import { JOB_STATUSES, type JobStatus } from '../jobs.ts';
 import { SORTS, type Sort } from '../queries.ts';
 import { rootRoute, shellRoute, textOf } from '../routes.ts';
 import { HomeView } from './home.tsx';
@@ -24,6 +25,33 @@ const customerRoute = createRoute({
   component: lazyRouteComponent(() => import('./customer.tsx'), 'CustomerView'),
 });
 
+const jobsRoute = createRoute({
+  getParentRoute: () => shellRoute,
+  path: '/jobs',
+  validateSearch: (search): { kind?: string | undefined; status?: JobStatus | undefined } => ({
+    kind: textOf(search.kind),
+    status: JOB_STATUSES.find((status) => status === search.status),
+  }),
+  component: lazyRouteComponent(() => import('./jobs.tsx'), 'JobsView'),
+});
+
+const newJobRoute = createRoute({
+  getParentRoute: () => shellRoute,
+  path: '/jobs/new',
+  validateSearch: (search): { kind?: string | undefined; params?: string | undefined } => ({
+    kind: textOf(search.kind),
+    params: textOf(search.params),
+  }),
+  component: lazyRouteComponent(() => import('./new-job.tsx'), 'NewJobView'),
+});
+
+const jobRoute = createRoute({
+  getParentRoute: () => shellRoute,
+  path: '/jobs/$id',
+  validateSearch: (search): { attempt?: string | undefined } => ({ attempt: textOf(search.attempt) }),
+  component: lazyRouteComponent(() => import('./job.tsx'), 'JobView'),
+});
+
 const loginRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: '/login',
@@ -39,14 +67,14 @@ const setupRoute = createRoute({
 });
 
 export const routeTree = rootRoute.addChildren([
-  shellRoute.addChildren([homeRoute, customersRoute, customerRoute]),
+  shellRoute.addChildren([homeRoute, customersRoute, customerRoute, jobsRoute, newJobRoute, jobRoute]),
   loginRoute,
   setupRoute,
 ]);
 
 export interface RailEntry {
   title: string;
-  to: '/' | '/customers';
+  to: '/' | '/customers' | '/jobs';
   icon: IconName;
   group: 'see' | 'act' | 'build' | 'govern';
   /** `g` and then this. */
@@ -56,4 +84,5 @@ export interface RailEntry {
 export const rail: readonly RailEntry[] = [
   { title: 'Home', to: '/', icon: 'home', group: 'see', key: 'h' },
   { title: 'Customers', to: '/customers', icon: 'customers', group: 'act', key: 'c' },
+  { title: 'Jobs', to: '/jobs', icon: 'jobs', group: 'build', key: 'j' },
 ];

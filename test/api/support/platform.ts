@@ -35,8 +35,10 @@ import { openExports } from '#ops/jobs/score-files.ts';
 import { modelCard } from '#ops/model-card.ts';
 import type { Objects } from '#ops/objects.ts';
 import { createRegistry } from '#ops/registry.ts';
+import { askFor } from '#ops/schedules.ts';
 import { backtest } from '#processors/backtest/backtest.ts';
 import { startJobs } from '#processors/jobs/runner.ts';
+import { startScheduler } from '#processors/schedules/scheduler.ts';
 import { scoreBase } from '#processors/scoring/score-base.ts';
 import { packRows } from '#processors/scoring/score-parquet.ts';
 import { createCustomerColumns, openColumns } from '#projections/memory/columns.ts';
@@ -381,6 +383,14 @@ export async function createPlatform(
       }),
     },
     jobs,
+    schedules: await startScheduler({
+      store: control,
+      ask: askFor(jobKinds, jobs),
+      statusOf: (job) => jobs.show(job)?.status ?? null,
+      now: () => clock.now,
+      log: { info: log('info'), warn: log('warn') },
+      everyMs: null,
+    }),
     jobKinds: [...jobKinds, ...(options.kinds ?? [])],
     replayParked: async () => ({ seq: fact({ type: 'dead-letters.replayed', by: 'request' }) }),
     pool: { clv: async (request) => clvColumns(request) },

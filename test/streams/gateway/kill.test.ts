@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { jetstream } from '@nats-io/jetstream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { StoredEvent } from '#domain/envelope.ts';
+import { createLedger } from '#projections/memory/ledger.ts';
 import { createIds } from '#streams/gateway/ids.ts';
 import { openKeyring } from '#streams/keyring/keyring.ts';
 import { decodeMessage } from '#streams/pack.ts';
@@ -68,6 +69,10 @@ async function expectDenseCounters(): Promise<void> {
   expect(counters.size).toBeGreaterThan(64);
   for (const list of counters.values()) expect(list).toEqual(list.map((_, i) => i));
 }
+const headerOf = (bytes: Uint8Array) => {
+  const message = decodeMessage(bytes);
+  return message.kind === 'pack' ? message.pack.header : message.header;
+};
 const hashes = (events: StoredEvent[]): Map<string, number> => {
   const found = new Map<string, number>();
   for (const event of events) {
@@ -136,3 +141,43 @@ test('kill -9 while messages come by NATS: every one of them is in the log, once
   expect(found.size).toBe(30_000);
   for (let m = 0; m < 1_500; m++) for (let i = 0; i < 20; i++) expect(found.get(hash(`in-${m}-${i}`))).toBe(1);
 });
+
+test('SIGSTOP, another gateway takes over, SIGCONT: the first takes nothing in any more, and every acknowledged event is in the log once', async () => {
+  const since = await log.last();
+  const first = start({ from: 200_000, count: 100_000 });
+  await until(() => first.lines.length > 30);
+  first.child.kill('SIGSTOP');
+  const told = new Set(first.lines.slice(1).map(Number));
+  // Publishers send to the other what they were not told is stored.
+  let from = 200_000;
+  while (told.has(from)) from++;
+  const second = start({ from, count: 60 });
+  await until(() => second.lines.length > 20);
+  // It has been away for longer than its lease is good for without a look.
+  await sleep(6_000);
+  const before = await log.last();
+  first.child.kill('SIGCONT');
+  await first.closed;
+  expect(first.lines.filter((line) => line === 'lost')).toHaveLength(1);
+  expect(first.lines.filter((line) => line === 'refused')).toHaveLength(8);
+  await second.closed;
+
+  // What it had numbered when it stopped may still arrive; it was given nothing after.
+  const stored = await log.messages('EVT', since);
+  const epochs = [...new Set(stored.map(({ bytes }) => headerOf(bytes).epoch))].sort((a, b) => a - b);
+  expect(epochs).toHaveLength(2);
+  const late = stored.filter(({ seq, bytes }) => seq > before && headerOf(bytes).epoch === epochs[0]);
+  expect(late.length).toBeLessThanOrEqual(8);
+
+  await expectDenseCounters();
+  const found = hashes(await log.events(since));
+  const hash = await hashOf();
+  const batches = [...first.lines, ...second.lines].filter((line) => /^\d+$/.test(line));
+  for (const line of batches)
+    for (let i = 0; i < 20; i++) expect(found.get(hash(`kill-${line}-${i}`)), `batch ${line}`).toBeGreaterThan(0);
+  // What both were sent stands in the log twice; the fold counts it once.
+  const ledger = createLedger({ maxCustomers: 1 << 12 });
+  for (const [i, { bytes }] of stored.entries()) ledger.applyMessage(i + 1, decodeMessage(bytes));
+  expect(ledger.store.orders.live).toBe(found.size);
+  expect(ledger.conflicts.total).toBe(0);
+}, 120_000);

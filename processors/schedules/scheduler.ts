@@ -1,0 +1,162 @@
+// Asks for jobs at their moments. The log holds the schedules and which moment ran last; a job's idempotency key is schedule and moment, so that neither a
+// process that died between asking and saying so, nor a second one beside, runs a moment twice. Of moments that passed while nobody looked, the latest
+// is run, once, and the run says how many were missed.
+import { randomUUID } from 'node:crypto';
+import { ok, type Result } from '#domain/result.ts';
+import { schedule as decider, type Schedule, type ScheduleCommand, type ScheduleReason } from '#domain/schedule.ts';
+import { handle, loadAll } from '#streams/control.ts';
+import type { EventStore } from '#streams/event-store.ts';
+import { type CronProblem, type Moments, momentsOf } from './cron.ts';
+
+export interface ScheduleView extends Schedule {
+  id: string;
+  /** ms, ascending; none while it is paused. */
+  next: number[];
+}
+
+interface AskedJob {
+  id: string;
+  status: string;
+}
+export interface SchedulerDeps {
+  store: EventStore;
+  /** Asks for a job, once a key; refuses in words what these data cannot answer now. */
+  ask(
+    kind: string,
+    params: Readonly<Record<string, unknown>>,
+    key: string | null,
+    by: string,
+  ): Promise<Result<AskedJob, string>>;
+  /** Of a job asked for before; null: there is none. */
+  statusOf(job: string): string | null;
+  now: () => number;
+  log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
+  /** ms between two looks at the clock; null: only `look` looks. */
+  everyMs?: number | null;
+}
+
+const LOOK_MS = 1_000;
+const SHOWN = 5;
+/** More missed moments than this are not counted one by one. */
+const MOST_MISSED = 1_000;
+
+interface Live {
+  state: Schedule;
+  moments: Moments;
+  /** The next moment, ms: nothing is done before. */
+  due: number | null;
+}
+
+export async function startScheduler({ store, ask, statusOf, now, log, everyMs = LOOK_MS }: SchedulerDeps) {
+  const live = new Map<string, Live>();
+  let looking: Promise<void> | null = null;
+  let failing = false;
+
+  function hold(id: string, state: Schedule): Live | null {
+    const moments = momentsOf(state.cron, state.zone);
+    if (!moments.ok) {
+      log.warn({ schedule: id, reason: moments.reason.message }, 'a schedule cannot be read by this program');
+      return null;
+    }
+    const each = { state, moments: moments.value, due: moments.value.next(state.since) };
+    live.set(id, each);
+    return each;
+  }
+  for (const [id, { state }] of await loadAll(store, decider)) if (state !== null) hold(id, state);
+
+  const viewOf = (id: string, { state, moments }: Live): ScheduleView => {
+    const next: number[] = [];
+    if (state.status === 'active')
+      for (let at = moments.next(now()); at !== null && next.length < SHOWN; at = moments.next(at)) next.push(at);
+    return { ...state, id, next };
+  };
+  async function command(id: string, asked: ScheduleCommand, actor: string): Promise<Result<Live, ScheduleReason>> {
+    const answer = await handle(store, decider, id, asked, { actor, now: now() });
+    if (!answer.ok) return answer;
+    const known = live.get(id);
+    const state = answer.value.state!;
+    if (known === undefined) return ok(hold(id, state)!);
+    known.state = state;
+    known.due = known.moments.next(state.since);
+    return ok(known);
+  }
+
+  /** The moment that is due, if there is one. */
+  async function runDue(id: string, each: Live): Promise<void> {
+    const { state, moments, due } = each;
+    if (state.status !== 'active' || due === null || due > now()) return;
+    const planned = moments.latest(now()) ?? due;
+    const missed = moments.count(state.since, planned, MOST_MISSED + 1) - 1;
+    const before = state.lastJob;
+    const going = before !== null && ['queued', 'running'].includes(statusOf(before) ?? '');
+    const asked = going
+      ? ({ ok: false, reason: `the job of the run before (${before}) is not over yet` } as const)
+      : await ask(state.kind, state.params, `schedule ${id} ${planned}`, byOf(id));
+    const job = asked.ok ? asked.value.id : null;
+    const refused = asked.ok ? null : asked.reason;
+    const run = { planned, job, refused, missed, at: now() };
+    const said = await command(id, { type: 'RunSchedule', ...run }, 'system');
+    if (!said.ok) log.warn({ schedule: id, reason: said.reason }, 'a run was not wanted any more');
+    else log.info({ schedule: id, job, missed, ...(refused && { refused }) }, 'a scheduled job was asked for');
+  }
+  /** Whatever is due is asked for; one look at a time. */
+  function look(): Promise<void> {
+    looking ??= (async () => {
+      for (const [id, each] of live) await runDue(id, each);
+      failing = false;
+    })()
+      .catch((error: unknown) => {
+        // Tried again at the next look; said once.
+        if (!failing) log.warn({ error: String(error) }, 'schedules stand still');
+        failing = true;
+      })
+      .finally(() => {
+        looking = null;
+      });
+    return looking;
+  }
+  const timer = everyMs === null ? null : setInterval(() => void look(), everyMs);
+
+  return {
+    look,
+    list: (): ScheduleView[] =>
+      [...live]
+        .filter(([, { state }]) => state.status !== 'removed')
+        .map(([id, each]) => viewOf(id, each))
+        .sort((a, b) => a.createdAt - b.createdAt),
+    show(id: string): ScheduleView | null {
+      const each = live.get(id);
+      return each && each.state.status !== 'removed' ? viewOf(id, each) : null;
+    },
+    async create(
+      wanted: Pick<Schedule, 'cron' | 'zone' | 'kind' | 'params'>,
+      by: string,
+    ): Promise<Result<ScheduleView, CronProblem>> {
+      const moments = momentsOf(wanted.cron, wanted.zone);
+      if (!moments.ok) return moments;
+      const id = randomUUID().replaceAll('-', '');
+      const made = await command(id, { type: 'CreateSchedule', ...wanted, by, at: now() } as ScheduleCommand, by);
+      if (!made.ok) throw new Error(`a new schedule was refused: ${made.reason}`);
+      return ok(viewOf(id, made.value));
+    },
+    async change(
+      id: string,
+      type: 'PauseSchedule' | 'ResumeSchedule' | 'RemoveSchedule',
+      by: string,
+    ): Promise<Result<ScheduleView, ScheduleReason>> {
+      const answer = await command(id, { type, at: now() }, by);
+      return answer.ok ? ok(viewOf(id, answer.value)) : answer;
+    },
+    /** Its job at once, beside the plan. */
+    run: (id: string, by: string): Promise<Result<AskedJob, string>> => {
+      const { kind, params } = live.get(id)!.state;
+      return ask(kind, params, null, by);
+    },
+    async [Symbol.asyncDispose](): Promise<void> {
+      if (timer !== null) clearInterval(timer);
+      await looking;
+    },
+  };
+}
+
+const byOf = (id: string): string => `schedule:${id}`;

@@ -1,0 +1,68 @@
+// Planned jobs over HTTP: made, listed, changed, run; what cannot be is refused by its field.
+import { expect, test } from 'vitest';
+import { CDNOW_COVARIANCE, createPlatform, type Platform } from './support/platform.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: answers are compared field by field.
+type Answer = any;
+const NIGHTLY = { cron: '0 3 * * *', zone: 'Europe/Sofia', kind: 'score', params: { quantiles: false } };
+const ask = async (platform: Platform, method: string, path: string, body?: unknown, role = 'admin') => {
+  const response = await platform.as(role as 'admin', method, path, body);
+  return { status: response.status, body: (await response.json()) as Answer };
+};
+async function shop(): Promise<Platform> {
+  const platform = await createPlatform();
+  await platform.deployCdnow(CDNOW_COVARIANCE);
+  platform.orders([{ customer: 'c1', day: '2026-01-01', amount: 10 }]);
+  return platform;
+}
+
+test('made, shown with its next runs, paused, resumed, run at once, removed', async () => {
+  const platform = await shop();
+  const made = await ask(platform, 'POST', '/api/schedules', NIGHTLY);
+  expect([made.status, made.body], JSON.stringify(made.body)).toMatchObject([
+    201,
+    { cron: '0 3 * * *', zone: 'Europe/Sofia', kind: 'score', status: 'active', last: null },
+  ]);
+  // As a job would be asked with, defaults said.
+  expect(made.body.params).toMatchObject({ quantiles: false, format: 'csv', discount_monthly: 0.01 });
+  expect(made.body.next).toHaveLength(5);
+  expect(new Date(made.body.next[0]).toLocaleTimeString('en-GB', { timeZone: 'Europe/Sofia' })).toBe('03:00:00');
+  const path = `/api/schedules/${made.body.id}`;
+  expect((await ask(platform, 'GET', '/api/schedules')).body.items).toEqual([made.body]);
+  expect((await ask(platform, 'POST', `${path}/pause`, {})).body).toMatchObject({ status: 'paused', next: [] });
+  expect((await ask(platform, 'POST', `${path}/resume`, {})).body).toMatchObject({ status: 'active' });
+  const run = await ask(platform, 'POST', `${path}/run`, {});
+  expect([run.status, run.body]).toMatchObject([202, { kind: 'score', params: { quantiles: false } }]);
+  await (await platform.as('admin', 'GET', `/api/jobs/${run.body.id}/events`)).text();
+  expect((await ask(platform, 'GET', `/api/jobs/${run.body.id}`)).body.status).toBe('succeeded');
+  expect((await ask(platform, 'DELETE', path)).body).toMatchObject({ status: 'removed', next: [] });
+  expect((await ask(platform, 'GET', path)).status).toBe(404);
+  expect((await ask(platform, 'GET', '/api/schedules')).body.items).toEqual([]);
+});
+
+test.each([
+  [{ ...NIGHTLY, cron: '0 3 * *' }, '/cron'],
+  [{ ...NIGHTLY, zone: 'Mars/Olympus' }, '/zone'],
+  [{ ...NIGHTLY, kind: 'dance' }, '/kind'],
+  [{ ...NIGHTLY, params: { format: 'xlsx' } }, '/params/format'],
+  [{ ...NIGHTLY, params: { dry_run: true } }, '/params/dry_run'],
+])('%o is refused at %s, and nothing is planned', async (body, pointer) => {
+  const platform = await createPlatform();
+  const { status, body: problem } = await ask(platform, 'POST', '/api/schedules', body);
+  expect([status, problem.errors?.[0]?.pointer], JSON.stringify(problem)).toEqual([400, pointer]);
+  expect((await ask(platform, 'GET', '/api/schedules')).body.items).toEqual([]);
+});
+
+test('only who may ask for the job may plan it or change the plan', async () => {
+  const platform = await shop();
+  const { body } = await ask(platform, 'POST', '/api/schedules', { ...NIGHTLY, params: { identified: true } });
+  const train = { ...NIGHTLY, kind: 'train', params: { kind: 'clv', deploy: true } };
+  expect((await ask(platform, 'POST', '/api/schedules', train, 'analyst')).status).toBe(403);
+  expect((await ask(platform, 'POST', '/api/schedules', train, 'ml-engineer')).status).toBe(201);
+  for (const [method, path] of [
+    ['POST', `/api/schedules/${body.id}/pause`],
+    ['POST', `/api/schedules/${body.id}/run`],
+    ['DELETE', `/api/schedules/${body.id}`],
+  ] as const)
+    expect((await ask(platform, method, path, method === 'DELETE' ? undefined : {}, 'ml-engineer')).status).toBe(403);
+});

@@ -1,0 +1,278 @@
+// The console's jobs in a real browser against the real server, on subscribers and buyers: asked for once however often one presses, followed without a
+// reload, cancelled, asked again; what is shown is what the API says.
+import { join } from 'node:path';
+import type { BrowserContext, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { buildConsole, faultsOf, openBrowser, tooWide, withoutBrowser } from '../support/browser.ts';
+import { fixture } from '../support/histories.ts';
+import { type Program, removeFolders, serve, temporaryFolder, until } from '../support/program.ts';
+
+const ADMIN = { email: 'ada@example.org', password: 'quartz lantern 47 meadow' };
+const ANALYST = { email: 'bob@example.org', password: 'violet tram under rain 47' };
+const PATIENCE_MS = 60_000;
+
+interface JobAnswer {
+  id: string;
+  kind: string;
+  status: string;
+  steps: string[];
+  params: Record<string, unknown>;
+  // biome-ignore lint/suspicious/noExplicitAny: results are compared field by field.
+  result?: any;
+}
+
+describe.skipIf(withoutBrowser !== '')(`jobs in the console${withoutBrowser}`, () => {
+  const folder = temporaryFolder('console-jobs');
+  let program: Program;
+  let context: BrowserContext;
+  let page: Page;
+  let complaints: string[] = [];
+  const open = (path: string) => page.goto(program.served.url + path);
+  const jobs = async (query = '') => (await program.call<{ items: JobAnswer[] }>('GET', `/api/jobs${query}`)).items;
+  const job = (id: string) => program.call<JobAnswer>('GET', `/api/jobs/${id}`);
+  const ended = (id: string) =>
+    until(
+      `job ${id} has ended`,
+      async () => {
+        const now = await job(id);
+        return now.status !== 'queued' && now.status !== 'running' && now;
+      },
+      PATIENCE_MS,
+    );
+  const state = (word: string) => page.locator('.head .status', { hasText: word }).waitFor({ timeout: PATIENCE_MS });
+  async function signIn({ email, password }: typeof ADMIN) {
+    await open('/login');
+    await page.getByLabel('E-mail').fill(email);
+    await page.getByLabel('Password').fill(password);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('button', { name: 'Sign out' }).waitFor();
+  }
+
+  beforeAll(async () => {
+    buildConsole();
+    program = await serve(['--empty', '--currency', 'USD', '--data-dir', join(folder, 'data')]);
+    const table = ['--kind', 'subscription', '--snapshot', '2024-01-01', '--currency', 'USD', '--attributes', 'all'];
+    const columns = ['--customer', 'customer_id', '--tenure', 'tenure_months:months', '--ended', 'churned=1'];
+    await program.json(['import', fixture('churn.csv'), ...table, ...columns, '--amount', 'monthly_charge']);
+    for (const [account, role] of [
+      [ADMIN, 'admin'],
+      [ANALYST, 'analyst'],
+    ] as const)
+      await program.call('POST', '/api/users', { ...account, role });
+    ({ context, page } = await openBrowser(folder, program.served.url, (words) => complaints.push(words)));
+  }, 180_000);
+  afterAll(async () => {
+    await context?.close();
+    await removeFolders();
+  }, 60_000);
+  afterEach(() => {
+    const heard = complaints;
+    complaints = [];
+    expect(heard).toEqual([]);
+  });
+
+  test('without an account there is nothing to see but the way in', async () => {
+    await open('/jobs');
+    await page.getByText('Sign in to see jobs').waitFor();
+    await signIn(ADMIN);
+  });
+
+  test('the list is the API’s; its filter is in the address and stays through reload and back', async () => {
+    await open('/jobs');
+    const rows = page.locator('table.jobs tbody tr');
+    await rows.first().waitFor();
+    expect(await rows.count()).toBe((await jobs()).length);
+    await page.getByRole('group', { name: 'Kind' }).getByRole('button', { name: 'Score' }).click();
+    await page.waitForURL('**/jobs?kind=score');
+    await page.getByText('No job of this kind and state').waitFor();
+    await page.getByRole('group', { name: 'Kind' }).getByRole('button', { name: 'Train' }).click();
+    await page.getByRole('group', { name: 'State' }).getByRole('button', { name: 'Done' }).click();
+    await page.waitForURL('**/jobs?kind=train&status=succeeded');
+    const wanted = await jobs('?kind=train&status=succeeded');
+    await expect.poll(() => rows.count()).toBe(wanted.length);
+    await page.reload();
+    await expect.poll(() => rows.count()).toBe(wanted.length);
+    expect(await rows.first().getAttribute('data-job')).toBe(wanted[0]!.id);
+    await page.goBack();
+    await page.waitForURL('**/jobs?kind=train');
+    expect(
+      await page
+        .getByRole('group', { name: 'State' })
+        .getByRole('button', { name: 'Any state' })
+        .getAttribute('aria-pressed'),
+    ).toBe('true');
+  });
+
+  test('a job that somebody asks for appears in the open list by itself; under the pointer it is offered instead', async () => {
+    await open('/jobs');
+    const rows = page.locator('table.jobs tbody tr');
+    await rows.first().waitFor();
+    await page.getByText('Live', { exact: true }).waitFor();
+    const before = await rows.count();
+    await page.mouse.move(5, 5);
+    const first = await program.call<JobAnswer>('POST', '/api/jobs/score', { dry_run: true });
+    await page.locator(`tr[data-job="${first.id}"] .status`, { hasText: 'Done' }).waitFor({ timeout: PATIENCE_MS });
+    expect(await rows.count()).toBe(before + 1);
+    await rows.first().hover();
+    const second = await program.call<JobAnswer>('POST', '/api/jobs/score', { dry_run: true });
+    await page.getByRole('button', { name: '1 new job, show' }).waitFor();
+    expect(await rows.first().getAttribute('data-job')).toBe(first.id);
+    await page.getByRole('button', { name: '1 new job, show' }).click();
+    await page.locator(`tr[data-job="${second.id}"]`).waitFor();
+    await ended(second.id);
+  });
+
+  test('the form says beforehand what a training would find: the digits of the dry run', async () => {
+    await open('/jobs/new?kind=train');
+    await page.getByLabel('Lost means').selectOption('contractual');
+    await page.getByRole('button', { name: 'Check again' }).click();
+    await page.getByRole('heading', { name: 'Ready to train' }).waitFor({ timeout: PATIENCE_MS });
+    const answer = await program.call<{
+      checklist: { item: string; found: number }[];
+      cutoffs: { lost: number; kept: number }[];
+    }>('POST', '/api/jobs/train', { kind: 'churn-logistic', definition: 'contractual', dry_run: true });
+    const shown = await page.locator('.checks').innerText();
+    for (const { item, found } of answer.checklist) {
+      expect(shown).toContain(item);
+      expect(shown).toContain(found.toLocaleString('en-US'));
+    }
+    expect(await page.getByText('Labels that have matured').isVisible()).toBe(true);
+  });
+
+  test('pressed twice it is one training, followed to its end without a reload; its result is the API’s', async () => {
+    await open(
+      `/jobs/new?kind=train&params=${encodeURIComponent(JSON.stringify({ kind: 'churn-logistic', definition: 'contractual', cutoffs: 4, seed: 11 }))}`,
+    );
+    const before = (await jobs('?kind=train')).length;
+    await page.locator('.jobform button[type=submit]').dblclick();
+    await page.waitForURL(/\/jobs\/[0-9a-f]{32}$/);
+    const id = page.url().split('/').at(-1)!;
+    await state('Done');
+    expect((await jobs('?kind=train')).length).toBe(before + 1);
+    const { result, steps, params } = await job(id);
+    expect(params).toMatchObject({ seed: 11, definition: 'contractual' });
+    for (const step of steps) await page.locator(`[data-step="${step}"]`).waitFor();
+    await page.getByRole('heading', { name: `${result.id} was registered` }).waitFor();
+    const kpi = (name: string) => page.locator('.kpi', { hasText: new RegExp(`^${name}`) }).locator('b');
+    expect(await kpi('AUC').innerText()).toBe(result.metrics.auc.toFixed(3));
+    expect(await kpi('Brier').innerText()).toBe(result.metrics.brier.toFixed(4));
+    expect(await page.locator('.log').innerText()).toContain('rows of 2024-01-01');
+    const shown = result.metrics.reliability.filter(({ n }: { n: number }) => n >= 10).length;
+    expect(await page.locator('[data-bin]').count()).toBe(shown);
+    expect(await page.getByRole('button', { name: 'Retry' }).getAttribute('aria-disabled')).toBe('true');
+  });
+
+  test('where churn is a silence, how many came back after each length of it', async () => {
+    // From here on they also buy.
+    await program.json(['import', fixture('clv_transactions.csv'), '--currency', 'USD']);
+    await open('/jobs/new?kind=train');
+    await page.getByRole('img', { name: /^After 14 days .* came back/ }).waitFor({ timeout: PATIENCE_MS });
+    await page.getByLabel('Lost means').selectOption('non-contractual');
+    await page.getByText('What is below was asked with other parameters.').waitFor();
+    await page.getByRole('button', { name: 'Check again' }).click();
+    await page.getByRole('img', { name: /^After 14 days .* came back/ }).waitFor({ timeout: PATIENCE_MS });
+    expect(decodeURIComponent(page.url())).toContain('"definition":"non-contractual"');
+  });
+
+  test('a running job shows how far it is, is cancelled after a question, and goes on by a retry', async () => {
+    const { id } = await program.call<JobAnswer>('POST', '/api/jobs/backtest', { horizon_days: 30, cutoffs: 12 });
+    await open(`/jobs/${id}`);
+    await page.getByRole('progressbar').waitFor({ timeout: PATIENCE_MS });
+    await page.getByRole('button', { name: 'Cancel…' }).click();
+    const dialog = page.getByRole('dialog', { name: /^Cancel Backtest/ });
+    await dialog.getByRole('button', { name: 'Close' }).click();
+    expect((await job(id)).status).toBe('running');
+    await page.getByRole('button', { name: 'Cancel…' }).click();
+    await dialog.getByRole('button', { name: 'Cancel the job' }).click();
+    await state('Cancelled');
+    expect((await job(id)).status).toBe('cancelled');
+    await page.getByRole('button', { name: 'Retry' }).click();
+    await state('Done');
+    await page.getByRole('button', { name: 'Attempt 1' }).click();
+    await page.waitForURL('**?attempt=1');
+    const { result } = await job(id);
+    await page.getByText(`the rows of ${result.leakage.checked.toLocaleString('en-US')} customers`).waitFor();
+    const [cutoff] = result.cutoffs;
+    const row = page.locator('section[aria-label="Purchases foretold"] tbody tr').first();
+    expect(await row.innerText()).toContain(cutoff.metrics.purchases.models[cutoff.metrics.served].mae.toFixed(3));
+    const plot = page.getByRole('img', { name: /^Cumulative repeat purchases rise/ });
+    expect(await plot.locator('[data-series=actual]').getAttribute('d')).toMatch(/^M[\d.]+,[\d.]+L/);
+  });
+
+  test('a scoring hands out its file, and against the one before nobody has moved', async () => {
+    await open('/jobs/new?kind=score');
+    await page.locator('.jobform button[type=submit]').click();
+    await page.waitForURL(/\/jobs\/[0-9a-f]{32}$/);
+    await state('Done');
+    const first = page.url().split('/').at(-1)!;
+    const waiting = page.waitForEvent('download');
+    await page.getByRole('link', { name: 'Download CSV' }).click();
+    expect((await waiting).suggestedFilename()).toBe(`scores-${first}.csv`);
+    await page.getByRole('button', { name: 'Ask again' }).click();
+    await page.getByLabel('Who').selectOption('previous');
+    await page.locator('.jobform button[type=submit]').click();
+    await page.waitForURL((url) => /\/jobs\/[0-9a-f]{32}$/.test(url.pathname) && !url.pathname.endsWith(first));
+    await state('Done');
+    await page.getByText('Everybody stayed where they were').waitFor();
+    const { result } = await job(page.url().split('/').at(-1)!);
+    expect(await page.locator('section[aria-label="Where everybody stands"]').innerText()).toContain(
+      result.bands.low.customers.toLocaleString('en-US'),
+    );
+  });
+
+  test('what the data refuse is said where it is looked for', async () => {
+    const { id } = await program.call<JobAnswer>('POST', '/api/jobs/backtest', { horizon_days: 3000 });
+    await ended(id);
+    await open(`/jobs/${id}`);
+    await page.getByText('What was asked cannot be done with these data.').waitFor();
+    await page.getByText(/horizon of 3000 days is longer than the data allow/).waitFor();
+    await open('/jobs/new?kind=backtest');
+    await page.getByLabel('Days foretold').fill('0');
+    await page.locator('.jobform button[type=submit]').click();
+    await page.locator('.ferr').waitFor();
+    expect(await page.getByLabel('Days foretold').getAttribute('aria-invalid')).toBe('true');
+    complaints = complaints.filter((words) => !words.includes('400 (Bad Request)'));
+    await open(`/jobs/${'0'.repeat(32)}`);
+    await page.getByText('there is no job').waitFor();
+    complaints = complaints.filter((words) => !words.includes('404 (Not Found)'));
+  });
+
+  test('narrow screens, both themes, every page: nothing too wide, nothing without a name or below its contrast', async () => {
+    const of = async (kind: string) => (await jobs(`?kind=${kind}&status=succeeded`))[0]!.id;
+    const paths = [
+      '/jobs',
+      '/jobs/new?kind=train',
+      '/jobs/new?kind=score',
+      `/jobs/${await of('train')}`,
+      `/jobs/${await of('backtest')}`,
+      `/jobs/${await of('score')}`,
+    ];
+    for (const colorScheme of ['light', 'dark'] as const)
+      for (const path of paths) {
+        await page.emulateMedia({ colorScheme });
+        await open(path);
+        await page.locator('main .panel').first().waitFor();
+        await page.locator('.sk').first().waitFor({ state: 'detached', timeout: PATIENCE_MS });
+        expect(await faultsOf(page), `${path} ${colorScheme}`).toEqual([]);
+        await page.setViewportSize({ width: 390, height: 844 });
+        await expect.poll(() => tooWide(page), { message: path }).toBeLessThanOrEqual(0);
+        await page.setViewportSize({ width: 1440, height: 1000 });
+      }
+    await page.emulateMedia({ colorScheme: 'light' });
+  }, 120_000);
+
+  test('an analyst sees all of it and starts none of it, and is told who may', async () => {
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByRole('link', { name: 'Sign in' }).first().waitFor();
+    await signIn(ANALYST);
+    await open('/jobs');
+    const button = page.getByRole('button', { name: /^New job/ });
+    await button.waitFor();
+    expect(await button.getAttribute('title')).toBe('Needs model:write: ML engineer, Administrator');
+    await button.click({ force: true });
+    expect(new URL(page.url()).pathname).toBe('/jobs');
+    await open('/jobs/new?kind=train');
+    await page.getByText('What a training would find needs model:write').waitFor();
+    expect(await page.getByRole('button', { name: /^Train ?, Needs/ }).getAttribute('aria-disabled')).toBe('true');
+  });
+});

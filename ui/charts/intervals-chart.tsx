@@ -1,0 +1,82 @@
+// Draws rows of dots with intervals: name, n, dot and whisker, and the figure beside.
+import { count } from '../format.ts';
+import { INTERVAL_ROW_PX, type IntervalRow, intervalsGeometry, intervalsHeight } from './intervals.ts';
+
+export function IntervalsChart(props: {
+  rows: readonly IntervalRow[];
+  width: number;
+  reference: number | null;
+  domain?: readonly [number, number];
+  label: (value: number) => string;
+  /** The figure at the right, with its interval if it is to be read. */
+  figure: (row: IntervalRow) => string;
+  words: string;
+  /** Pixels of the names, and of the figures. */
+  named?: number;
+  figures?: number;
+}) {
+  const { rows, width } = props;
+  const drawn = intervalsGeometry(rows, width, {
+    reference: props.reference,
+    ...(props.domain && { domain: props.domain }),
+    label: props.label,
+    named: props.named ?? 150,
+    figures: props.figures ?? 64,
+  });
+  const { plot } = drawn;
+  const height = intervalsHeight(rows.length);
+  const most = Math.max(4, Math.floor(drawn.names / 6.3));
+  return (
+    <svg
+      className="ch"
+      width={width}
+      height={height}
+      viewBox={`0 0 ${width} ${height}`}
+      role="img"
+      aria-label={props.words}
+    >
+      {drawn.nX > drawn.names && (
+        <text x={drawn.nX} y={10} textAnchor="end">
+          n
+        </text>
+      )}
+      {drawn.ticks.map((tick) => (
+        <g key={tick.at}>
+          <path className="g" d={`M${Math.round(tick.at) + 0.5} ${plot.top}V${plot.bottom}`} />
+          <text x={tick.at} y={plot.bottom + 15} textAnchor="middle">
+            {tick.label}
+          </text>
+        </g>
+      ))}
+      {drawn.reference !== null && (
+        <path className="a" d={`M${Math.round(drawn.reference) + 0.5} ${plot.top}V${plot.bottom}`} />
+      )}
+      {drawn.rows.map((row) => (
+        <g key={row.name}>
+          <title>{`${row.name}: ${props.figure(row)}`}</title>
+          <text className="l f12" x={0} y={row.y + 4}>
+            {row.name.length > most ? `${row.name.slice(0, most - 1)}…` : row.name}
+          </text>
+          {row.n !== undefined && (
+            <text x={drawn.nX} y={row.y + 4} textAnchor="end">
+              {count(row.n)}
+            </text>
+          )}
+          {row.x1 !== null && row.x2 !== null && (
+            <path className={row.quiet ? 'whisker w6' : 'whisker w1'} d={`M${row.x1} ${row.y}H${row.x2}`} />
+          )}
+          <circle
+            className={`pt ${row.quiet ? 's6' : 's1'}${row.hollow ? ' hollow' : ''}`}
+            cx={row.x}
+            cy={row.y}
+            r={4}
+          />
+          <text className="k f12" x={width} y={row.y + 4} textAnchor="end">
+            {props.figure(row)}
+          </text>
+        </g>
+      ))}
+      <path className="a" d={`M${plot.left} ${plot.bottom - INTERVAL_ROW_PX + INTERVAL_ROW_PX + 0.5}H${plot.right}`} />
+    </svg>
+  );
+}

@@ -1,0 +1,125 @@
+// The fields of a kind of job. A refusal of the API stands at the field it is about.
+import { useQuery } from '@tanstack/react-query';
+import { useId } from 'react';
+import { useMay } from '../../account.ts';
+import type { Field, JobForm, Values } from '../../job-forms.ts';
+import { modelsQuery } from '../../models.ts';
+import { whoMay } from '../action.tsx';
+import { Icon } from '../icon.tsx';
+
+function useOptions(field: Field): readonly (readonly [string, string])[] {
+  const models = useQuery({ ...modelsQuery, enabled: field.options === 'models' });
+  if (field.options !== 'models') return field.options ?? [];
+  return [
+    ['', 'what is in force'],
+    ...(models.data?.items ?? []).map(({ id, in_force }) => [id, in_force ? `${id}, in force` : id] as const),
+  ];
+}
+
+function Input(props: {
+  field: Field;
+  value: string | boolean;
+  error: string | undefined;
+  onChange: (value: string | boolean) => void;
+}) {
+  const { field, value } = props;
+  const allowed = useMay(field.needs ?? 'model:read');
+  const locked = field.needs !== undefined && !allowed;
+  const options = useOptions(field);
+  const id = useId();
+  const describedBy = props.error || field.hint || locked ? `${id}-hint` : undefined;
+  const common = { id, 'aria-describedby': describedBy, 'aria-invalid': props.error !== undefined };
+  const hint = (
+    <>
+      {props.error ? (
+        <small id={`${id}-hint`} className="ferr">
+          {props.error}
+        </small>
+      ) : (
+        describedBy && (
+          <small id={`${id}-hint`} className="t3">
+            {locked && field.needs ? `Needs ${field.needs}: ${whoMay(field.needs)}` : field.hint}
+          </small>
+        )
+      )}
+    </>
+  );
+  if (field.kind === 'check')
+    return (
+      <div className="fcheck">
+        <input
+          {...common}
+          type="checkbox"
+          checked={value === true}
+          disabled={locked}
+          onChange={(event) => props.onChange(event.target.checked)}
+        />
+        <label htmlFor={id}>
+          {locked && <Icon name="lock" small />}
+          {field.label}
+        </label>
+        {hint}
+      </div>
+    );
+  return (
+    <div className="frow">
+      <label htmlFor={id}>{field.label}</label>
+      {field.kind === 'select' ? (
+        <select {...common} value={String(value)} onChange={(event) => props.onChange(event.target.value)}>
+          {options.map(([option, word]) => (
+            <option key={option} value={option}>
+              {word}
+            </option>
+          ))}
+        </select>
+      ) : (
+        <input
+          {...common}
+          type={field.kind === 'list' ? 'text' : field.kind}
+          value={String(value)}
+          maxLength={2000}
+          {...(field.kind === 'number' && {
+            inputMode: 'decimal' as const,
+            min: field.least,
+            max: field.most,
+            step: field.step ?? 1,
+          })}
+          onChange={(event) => props.onChange(event.target.value)}
+        />
+      )}
+      {hint}
+    </div>
+  );
+}
+
+export function JobFields(props: {
+  form: JobForm;
+  values: Values;
+  errors: Readonly<Record<string, string>>;
+  onChange: (name: string, value: string | boolean) => void;
+}) {
+  const { form, values } = props;
+  const asked = form.fields.filter(({ when }) => !when || when(values));
+  const draw = (field: Field) => (
+    <Input
+      key={field.name}
+      field={field}
+      value={values[field.name] ?? ''}
+      error={props.errors[field.name]}
+      onChange={(value) => props.onChange(field.name, value)}
+    />
+  );
+  const more = asked.filter((field) => field.more);
+  return (
+    <>
+      {asked.filter((field) => !field.more && field.kind !== 'check').map(draw)}
+      {more.length > 0 && (
+        <details className="more" open={more.some(({ name }) => props.errors[name])}>
+          <summary>More</summary>
+          {more.map(draw)}
+        </details>
+      )}
+      {asked.filter((field) => !field.more && field.kind === 'check').map(draw)}
+    </>
+  );
+}

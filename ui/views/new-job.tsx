@@ -1,0 +1,175 @@
+// Asking for a job: fields with defaults that make sense, kept in the address; for a training what it would find, before it is asked for. Every press
+// carries a key, so that pressing twice asks once.
+import { useMutation } from '@tanstack/react-query';
+import { Link, useNavigate, useSearch } from '@tanstack/react-router';
+import { type FormEvent, useEffect, useRef, useState } from 'react';
+import { useMay, useMe } from '../account.ts';
+import { Refused } from '../client.ts';
+import { Action } from '../components/action.tsx';
+import { CopyButton } from '../components/copy.tsx';
+import { JobFields } from '../components/jobs/job-fields.tsx';
+import { TrainingCheckView } from '../components/jobs/training-check.tsx';
+import { Choice, Panel } from '../components/panel.tsx';
+import { ErrorState, Note, SignInState, Skeleton, State } from '../components/states.tsx';
+import { curlPost } from '../curl.ts';
+import { useDebounced, useTitle } from '../hooks.ts';
+import { bodyOf, formOf, initialValues, JOB_FORMS, type JobForm, parametersIn, type Values } from '../job-forms.ts';
+import type { TrainingCheck } from '../job-results.ts';
+import { kindWord } from '../job-words.ts';
+import { newKey, startJob } from '../jobs.ts';
+
+const ADDRESS_MS = 300;
+
+/** Which field a refusal speaks of. */
+function fieldErrors(error: Error | null): Record<string, string> {
+  if (!(error instanceof Refused)) return {};
+  return Object.fromEntries(error.fields.map(({ pointer, detail }) => [pointer.split('/')[1] ?? '', detail]));
+}
+
+function DryRun({ body }: { body: Record<string, unknown> }) {
+  const asked = JSON.stringify(body);
+  const check = useMutation({
+    mutationFn: async () => {
+      const { deploy: _, ...rest } = body;
+      const found = await startJob('train', { ...rest, dry_run: true }, newKey());
+      if (found.job !== null) throw new Error('a dry run was answered as a job');
+      return { asked, check: found.answer as TrainingCheck };
+    },
+  });
+  const { mutate } = check;
+  useEffect(() => mutate(), [mutate]);
+  const stale = check.data !== undefined && check.data.asked !== asked;
+  return (
+    <div className="stack" aria-busy={check.isPending}>
+      {(stale || check.isError) && (
+        <div className="recheck">
+          {stale && !check.isPending && <Note>What is below was asked with other parameters.</Note>}
+          <Action needs="model:write" icon="retry" busy={check.isPending} onClick={() => mutate()}>
+            {check.isPending ? 'Looking…' : 'Check again'}
+          </Action>
+        </div>
+      )}
+      {check.isError && !check.isPending ? (
+        <section className="panel" aria-label="What it would find">
+          <State icon="warning" bad title="A training would be refused">
+            <p>{check.error.message}</p>
+          </State>
+        </section>
+      ) : check.data ? (
+        <div className={stale || check.isPending ? 'stack dimmed' : 'stack'}>
+          <TrainingCheckView check={check.data.check} />
+        </div>
+      ) : (
+        <Panel title="What it would find" unit="the log is read, nothing is written">
+          <Skeleton rows={9} />
+        </Panel>
+      )}
+    </div>
+  );
+}
+
+function Form({ form, given }: { form: JobForm; given: Record<string, unknown> | null }) {
+  const [values, setValues] = useState<Values>(() => initialValues(form, given));
+  const navigate = useNavigate({ from: '/jobs/new' });
+  const body = bodyOf(form, values);
+  const text = JSON.stringify(body);
+  const settled = useDebounced(text, ADDRESS_MS);
+  useEffect(() => {
+    void navigate({ search: { kind: form.kind, params: settled }, replace: true });
+  }, [settled, form.kind, navigate]);
+  // One key for one body: another body is another question.
+  const key = useRef({ text, key: newKey() });
+  if (key.current.text !== text) key.current = { text, key: newKey() };
+  const ask = useMutation({
+    mutationFn: () => startJob(form.kind, body, key.current.key),
+    onSuccess: (found) => {
+      if (found.job) void navigate({ to: '/jobs/$id', params: { id: found.job.id }, search: {} });
+    },
+  });
+  const errors = fieldErrors(ask.error);
+  const told = ask.error && Object.keys(errors).length === 0 ? ask.error : null;
+  const mayAsk = useMay(form.needs);
+  const onSubmit = (event: FormEvent) => {
+    event.preventDefault();
+    if (!ask.isPending) ask.mutate();
+  };
+  return (
+    <div className="grid">
+      <Panel title={kindWord(form.kind)} span={form.kind === 'train' ? 'c5' : 'c7'} className="formpanel">
+        <p className="lead">{form.lead}</p>
+        <form className="jobform" onSubmit={onSubmit} noValidate aria-label={`New job: ${kindWord(form.kind)}`}>
+          <JobFields
+            form={form}
+            values={values}
+            errors={errors}
+            onChange={(name, value) => setValues((old) => ({ ...old, [name]: value }))}
+          />
+          {told && (
+            <div role="alert">
+              <Note tone="warn">
+                <b>Not asked for.</b> {told.message}
+              </Note>
+            </div>
+          )}
+          {!told && errors[''] && (
+            <div role="alert">
+              <Note tone="warn">{errors['']}</Note>
+            </div>
+          )}
+          <div className="acts">
+            <Action needs={form.needs} submit primary busy={ask.isPending}>
+              {ask.isPending ? 'Asking…' : form.submit}
+            </Action>
+            <CopyButton text={() => curlPost(`/api/jobs/${form.kind}`, body)} label="Copy as curl" ghost />
+          </div>
+        </form>
+      </Panel>
+      {form.kind === 'train' && (
+        <div className="c7">
+          {mayAsk ? (
+            <DryRun body={body} />
+          ) : (
+            <section className="panel" aria-label="What it would find">
+              <State icon="lock" title="What a training would find needs model:write">
+                <p>An ML engineer or an Administrator sees here what is missing, before anything is started.</p>
+              </State>
+            </section>
+          )}
+        </div>
+      )}
+    </div>
+  );
+}
+
+export function NewJobView() {
+  useTitle('New job');
+  const { kind, params } = useSearch({ from: '/shell/jobs/new' });
+  const navigate = useNavigate({ from: '/jobs/new' });
+  const me = useMe();
+  const maySee = useMay('model:read');
+  const form = formOf(kind);
+  if (me && !maySee)
+    return (
+      <section className="panel" aria-label="New job">
+        {me.user ? <ErrorState error={new Error('Your role may not see jobs.')} /> : <SignInState what="jobs" />}
+      </section>
+    );
+  return (
+    <>
+      <div className="head">
+        <Link className="crumb hide" to="/jobs">
+          Jobs
+        </Link>
+        <span className="crumb hide">/</span>
+        <h1>New job</h1>
+        <Choice
+          label="Kind of job"
+          value={form.kind}
+          options={JOB_FORMS.map((each) => [each.kind, kindWord(each.kind)] as const)}
+          onChange={(next) => void navigate({ search: { kind: next } })}
+        />
+      </div>
+      <Form key={form.kind} form={form} given={parametersIn(params)} />
+    </>
+  );
+}
