@@ -223,15 +223,24 @@ function compared(rule: RuleName, { comparison, unmeasured, active }: Evidence):
         why: `${refused.more} of ${customers - refused.active - broken.active} that ${active!.id} answers`,
         todo,
       };
+    case 'score-difference':
     case 'score-shift':
+    case 'value-difference':
     case 'value-shift': {
-      if (rule === 'value-shift' && value === null)
-        return none('not applicable: one of the versions says no lifetime value');
-      const shift = rule === 'value-shift' ? value : churn;
+      const ofValue = rule.startsWith('value');
+      if (ofValue && value === null) return none('not applicable: one of the versions says no lifetime value');
+      const shift = ofValue ? value : churn;
       if (shift === null) return none(nobody);
+      const { mean, meanAbsoluteDifference, psi, psiFloor } = shift;
+      // Of values as a share of their mean; where that is 0 any difference is as large as can be.
+      const apart = ofValue ? meanAbsoluteDifference / Math.max(mean.active, Number.MIN_VALUE) : meanAbsoluteDifference;
+      const means = `mean ${digits(mean.active)} → ${digits(mean.candidate)}, on ${n} customers`;
+      if (rule.endsWith('difference'))
+        return { value: Math.min(apart, Number.MAX_VALUE), why: `${digits(apart)} apart; ${means}`, todo };
+      // Scores of customers who did the same are equal: a whole decile steps over its edge with the smallest change.
       return {
-        value: Math.max(0, shift.psi - shift.psiFloor),
-        why: `PSI ${digits(shift.psi)} on ${n} customers, of which chance gives up to ${digits(shift.psiFloor)}; mean ${digits(shift.mean.active)} → ${digits(shift.mean.candidate)}`,
+        value: apart < (ofValue ? 0.1 : 0.05) ? 0 : Math.max(0, psi - psiFloor),
+        why: `PSI ${digits(psi)}, of which chance gives up to ${digits(psiFloor)}, at ${digits(apart)} apart; ${means}`,
         todo,
       };
     }

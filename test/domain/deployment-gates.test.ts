@@ -80,6 +80,7 @@ describe('one rule fails, for its own reason', () => {
       /50 of 1000 that churn_model@1 answers/,
     ],
     ['score-shift', { comparison: compareVersions(scores(spread), shifted) }, /PSI .* mean 0\.5 → /],
+    ['score-difference', { comparison: compareVersions(scores(spread), shifted) }, /0\.\d+ apart; mean 0\.5 → /],
     ['rank-disagreement', { comparison: compareVersions(scores(spread), turned) }, /rank correlation -1/],
     ['band-changes', { comparison: compareVersions(scores(spread), turned) }, /in another band/],
     [
@@ -106,6 +107,13 @@ describe('one rule fails, for its own reason', () => {
     const slow = compareVersions(scores(spread), { ...scores(spread), ms: 2_000 });
     expect(of('scoring-time', evidence({ comparison: slow }))).toMatchObject({ value: 2_000, passed: false });
   });
+});
+
+test('customers who did the same step over an edge together: a shift that means nothing is none', () => {
+  const alike = Array.from({ length: 1_000 }, (_, i) => (i % 7) / 10 + 0.01);
+  const comparison = compareVersions(scores(alike), scores(alike.map((p) => p - 1e-6)));
+  expect(comparison.churn!.psi).toBeGreaterThan(0.5);
+  expect(of('score-shift', evidence({ comparison }))).toMatchObject({ value: 0, passed: true });
 });
 
 test('what is not known does not pass, and says so', () => {
@@ -160,7 +168,7 @@ test('limits are data: of a model, and off', () => {
     applicable: false,
     why: 'switched off',
   });
-  expect(rulesInForce(wide).rules['score-shift']).toEqual({ limit: 0.5, watch: 2 });
+  expect(rulesInForce(wide).rules['value-difference']).toEqual({ limit: 0.5, watch: 2 });
 });
 
 test('as long in shadow, and as many scores, as are asked for', () => {
@@ -176,10 +184,14 @@ describe('watched', () => {
     expect(tripped(evidence(), {})).toEqual([]);
     // Ranks turned round: 1 − (−1) = 2, more than 1 while watched; worse figures are a gate, and are not watched.
     const found = tripped(evidence({ comparison: turned, own: { ...good, brier: 0.9 } }), {});
-    expect(found.map(({ rule, value }) => [rule, value])).toEqual([['rank-disagreement', expect.closeTo(2, 12)]]);
+    expect(found.map(({ rule, value }) => [rule, value])).toEqual([
+      ['score-difference', expect.closeTo(0.5, 3)],
+      ['rank-disagreement', expect.closeTo(2, 12)],
+    ]);
   });
   test('a rule that is not watched does not, nor what is unknown', () => {
-    expect(tripped(evidence({ comparison: turned }), { rules: { 'rank-disagreement': { watch: null } } })).toEqual([]);
+    const unwatched = { 'rank-disagreement': { watch: null }, 'score-difference': { watch: null } };
+    expect(tripped(evidence({ comparison: turned }), { rules: unwatched })).toEqual([]);
     expect(tripped(evidence({ comparison: null, unmeasured: 'no' }), {})).toEqual([]);
   });
 });

@@ -333,7 +333,7 @@ describe('a bad challenger', () => {
       60_000,
     );
     expect(after.history[0]).toMatchObject({ event: 'model.withdrawn', id: bad, by: 'system', automatic: true });
-    expect(after.history[0]!.reason).toMatch(/score-shift: PSI .* while watched/);
+    expect(after.history[0]!.reason).toMatch(/score-difference: .* apart.* while watched/);
     expect(await answers()).toEqual(before);
   });
 
