@@ -11,11 +11,16 @@ import {
 
 /** What is known of a version from its own held-out customers; null: it was not measured. */
 export interface VersionMetrics {
+  /** Rows it was judged on. */
+  n: number | null;
   calibrationSlope: number | null;
   calibrationSlopeSe: number | null;
   brier: number | null;
   ece: number | null;
+  /** What chance gives a perfectly calibrated score in the same bins. */
+  eceByChance: number | null;
   auc: number | null;
+  aucSe: number | null;
   concordance: number | null;
   prevalence: number | null;
   roc: readonly { threshold: number | null; falsePositiveRate: number; truePositiveRate: number }[] | null;
@@ -152,11 +157,28 @@ function worse(evidence: Evidence, name: 'brier' | 'ece' | 'auc' | 'concordance'
   const [own, other] = [evidence.own[name], evidence.active!.metrics[name]];
   if (own === null) return unknown(`the ${said}`);
   if (other === null) return none(`not applicable: nothing is known of the ${said} of ${evidence.active!.id}`);
+  const chance = byChance(evidence, (metrics) => errorOf(metrics, name));
   return {
-    value: sign * (own - other),
-    why: `${said} ${digits(own)}, of ${evidence.active!.id} ${digits(other)}, ${judgedOn(evidence)}`,
+    value: Math.max(0, sign * (own - other) - chance),
+    why: `${said} ${digits(own)}, of ${evidence.active!.id} ${digits(other)}, ${judgedOn(evidence)}${allowed(chance)}`,
     todo: `train it on more, or newer, data, ${SETTLE}`,
   };
+}
+
+/** Two versions judged on different customers differ by chance: by two standard errors of the difference. On the same ones the limit is enough. */
+function byChance({ own, active, evaluation }: Evidence, error: (metrics: VersionMetrics) => number): number {
+  return evaluation === null ? 2 * Math.hypot(error(own), error(active!.metrics)) : 0;
+}
+const allowed = (chance: number): string => (chance > 0 ? `, of which chance gives up to ${digits(chance)}` : '');
+/**
+ * Standard error; of the Brier score its upper bound √(B(1 − B)/n), as squared errors lie in [0, 1]; of the calibration error what chance alone gives.
+ * 0 where it is not known.
+ */
+function errorOf(metrics: VersionMetrics, name: 'brier' | 'ece' | 'auc' | 'concordance'): number {
+  const { n, brier, aucSe, eceByChance } = metrics;
+  if (name === 'auc') return aucSe ?? 0;
+  if (name === 'ece') return (eceByChance ?? 0) / 2;
+  return name === 'brier' && brier !== null && n ? Math.sqrt((brier * (1 - brier)) / n) : 0;
 }
 
 /**
@@ -183,9 +205,13 @@ function profit(evidence: Evidence, settings: RuleSettings): Found {
   const other = profitOf({ ...evidence.active!.metrics, prevalence }, offer);
   if (own === null) return unknown('the profit');
   if (other === null) return none(`not applicable: nothing is known of the profit of ${evidence.active!.id}`);
+  // An event reached or missed is worth the benefit, and at most `prevalence` of the customers are one.
+  const p = prevalence ?? 0;
+  const chance = byChance(evidence, ({ n }) => (n ? offer.benefit * Math.sqrt((p * (1 - p)) / n) : 0));
+  const lost = Math.max(0, other - own - chance);
   return {
-    value: other > 0 ? (other - own) / other : own < 0 ? 1 : 0,
-    why: `${digits(own)} a customer, of ${evidence.active!.id} ${digits(other)}, at a cost of ${offer.cost} for a benefit of ${offer.benefit}, ${judgedOn(evidence)}`,
+    value: other > 0 ? lost / other : lost > 0 ? 1 : 0,
+    why: `${digits(own)} a customer, of ${evidence.active!.id} ${digits(other)}, at a cost of ${offer.cost} for a benefit of ${offer.benefit}, ${judgedOn(evidence)}${allowed(chance)}`,
     todo: `say what an offer costs and brings (offer), train it on more data, ${SETTLE}`,
   };
 }

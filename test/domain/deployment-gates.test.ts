@@ -17,7 +17,10 @@ const nothing: VersionMetrics = {
   calibrationSlopeSe: null,
   brier: null,
   ece: null,
+  eceByChance: null,
   auc: null,
+  aucSe: null,
+  n: null,
   concordance: null,
   prevalence: null,
   roc: null,
@@ -27,7 +30,10 @@ const good: VersionMetrics = {
   calibrationSlopeSe: 0.05,
   brier: 0.15,
   ece: 0.02,
+  eceByChance: 0.01,
   auc: 0.8,
+  aucSe: 0.01,
+  n: 20_000,
   concordance: null,
   prevalence: 0.25,
   roc: [
@@ -65,8 +71,8 @@ describe('one rule fails, for its own reason', () => {
     ['fit-findings', { finding: { code: 'contract-like', message: 'every month' } }, /contract-like: every month/],
     ['taken-back', { tripped: 1 }, /took it back 1 times/],
     ['calibration-slope', { own: { ...good, calibrationSlope: 0.5 } }, /slope 0.5/],
-    ['brier-worse', { own: { ...good, brier: 0.17 } }, /0.17, of churn_model@1 0.15/],
-    ['calibration-error-worse', { own: { ...good, ece: 0.06 } }, /0.06/],
+    ['brier-worse', { own: { ...good, brier: 0.2 } }, /0.2, of churn_model@1 0.15/],
+    ['calibration-error-worse', { own: { ...good, ece: 0.08 } }, /0.08/],
     ['discrimination-worse', { own: { ...good, auc: 0.7 } }, /AUC 0.7/],
     [
       'profit-lower',
@@ -122,6 +128,17 @@ test('what is not known does not pass, and says so', () => {
   for (const rule of ['calibration-slope', 'brier-worse', 'discrimination-worse', 'profit-lower'] as const)
     expect(unknown.find((each) => each.rule === rule)).toMatchObject({ value: null, passed: null, applicable: true });
   expect(unknown.find(({ rule }) => rule === 'score-shift')).toMatchObject({ passed: null, why: 'the pool is gone' });
+});
+
+test('versions judged on different customers differ by chance, as far as their numbers allow; on the same ones they do not', () => {
+  const few = (metrics: VersionMetrics): VersionMetrics => ({ ...metrics, n: 200, aucSe: 0.04, eceByChance: 0.05 });
+  const own = few({ ...good, auc: 0.73, brier: 0.17, ece: 0.06 });
+  const active = { id: 'churn_model@1', metrics: few(good) };
+  const rules: RuleName[] = ['discrimination-worse', 'brier-worse', 'calibration-error-worse'];
+  const passed = (given: Evidence) => rules.map((rule) => of(rule, given).passed);
+  expect(passed(evidence({ own, active }))).toEqual([true, true, true]);
+  expect(of('discrimination-worse', evidence({ own, active })).why).toMatch(/chance gives up to 0.113/);
+  expect(passed(evidence({ own, active, evaluation: 'job-1' }))).toEqual([false, false, false]);
 });
 
 describe('what says nothing of a version does not stop it', () => {
