@@ -12,6 +12,7 @@ const WRONG_CREDENTIAL_COST = 10;
 export function createAdmission(deps: Deps) {
   const authenticator = createAuthenticator({
     access: deps.access,
+    revokedKeys: deps.keyRevocations,
     now: deps.now,
     signingKey: deps.signingKey,
     issuer: deps.workspace.id,

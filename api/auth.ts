@@ -1,10 +1,11 @@
 // Who is asking. A credential becomes a principal: an API key, a login's bearer token, the console's session cookie, a source's write key,
 // or the local command line. Verdicts are cached for at most 30 s and dropped at once when a right is taken away. While the keyring's database
-// is away the last verdict stands: no right can be taken away then either, and predictions need no database.
+// is away the last verdict stands, as predictions need no database; an API key can be taken away all the same, by the log.
 import { hash, timingSafeEqual } from 'node:crypto';
 import type { Permission, Role } from '#domain/access.ts';
 import { rolePermissions } from '#domain/access.ts';
 import type { AccessStore } from '#streams/keyring/access-store.ts';
+import type { KeyRevocations } from './deps.ts';
 import { Problem } from './problem.ts';
 import { createLoginTokens } from './token.ts';
 
@@ -42,6 +43,8 @@ export interface Credentials {
 export interface AuthSettings {
   access: AccessStore;
   now: () => number;
+  /** What the log says of API keys, whatever the keyring says or does not say. */
+  revokedKeys: Pick<KeyRevocations, 'at' | 'onRevoked'>;
   /** 32 bytes of the workspace. */
   signingKey: Uint8Array;
   /** The workspace's id: tokens of another workspace are refused. */
@@ -82,7 +85,7 @@ function basicUser(value: string): string {
 }
 
 export function createAuthenticator(settings: AuthSettings) {
-  const { access, now, signingKey, issuer, localToken } = settings;
+  const { access, now, signingKey, issuer, localToken, revokedKeys } = settings;
   const logins = createLoginTokens(signingKey);
   const cache = new Map<string, { principal: Principal; until: number; standInUntil: number }>();
   const closers = new Set<() => void>();
@@ -91,6 +94,13 @@ export function createAuthenticator(settings: AuthSettings) {
   access.onRevocation(() => {
     revocations++;
     cache.clear();
+    for (const close of closers) close();
+  });
+
+  // Only that key's verdicts: while the keyring is away the others cannot be had anew.
+  revokedKeys.onRevoked((id) => {
+    revocations++;
+    for (const [key, { principal }] of cache) if (principal.id === `key:${id}`) cache.delete(key);
     for (const close of closers) close();
   });
 
@@ -163,7 +173,8 @@ export function createAuthenticator(settings: AuthSettings) {
       }
     }
     if (token.startsWith('ax_')) {
-      const found = await access.verifyKey(token, now());
+      const isRevoked = revokedKeys.at(token.split('_', 2)[1]!) !== null;
+      const found = isRevoked ? null : await access.verifyKey(token, now());
       if (!found) throw refused('this API key is unknown, expired or revoked');
       const principal: Principal = {
         ...ANONYMOUS,

@@ -507,6 +507,16 @@ export interface JobView extends Job {
   lines: readonly { at: number; text: string }[];
 }
 
+/** API keys that were taken away (ops/key-revocations.ts). */
+export interface KeyRevocations {
+  /** ms; null: the log says nothing of the key. */
+  at(id: string): number | null;
+  /** Told the id, at once. */
+  onRevoked(listener: (id: string) => void): void;
+  /** False: there is no such key. While the keyring is away any id is taken. */
+  revoke(id: string, by: string): Promise<boolean>;
+}
+
 export interface ScheduleView extends Schedule {
   id: string;
   /** ms, ascending; none while it is paused. */
@@ -631,6 +641,7 @@ export interface Deps extends AccessDeps {
   jobs: Jobs;
   jobKinds: readonly JobKind[];
   schedules: Schedules;
+  keyRevocations: KeyRevocations;
   /** Named checks of /readyz: resolves with a word on its state, or rejects with what is wrong. */
   checks: Record<string, () => Promise<string | null>>;
 }

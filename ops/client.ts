@@ -1,5 +1,5 @@
 // How a command reaches the installation of a data directory: the server that runs there, or one started for the time.
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Io } from './commands/command.ts';
 import { UsageError } from './commands/command.ts';
@@ -8,9 +8,39 @@ import { defaultDataDir, findRunning } from './data-dir.ts';
 import { createLog } from './log.ts';
 import { projectRoot } from './project.ts';
 
-/** The directory a command means: `--data-dir`, else AXIOM47_DATA_DIR, else data/main when it exists, else the demo. */
-export const dataDirOf = (option: string | undefined): string =>
-  resolve(option ?? readConfig().dataDir ?? defaultDataDir(projectRoot));
+/**
+ * The directory a command means: `--data-dir`, else AXIOM47_DATA_DIR, else `otherwise` (data/main when it exists, else the demo).
+ *
+ * @param folder where this installation's workspaces lie.
+ * @throws UsageError when nobody says which and several servers run: a command must not change another workspace than its caller looks at.
+ */
+export function dataDirOf(
+  option: string | undefined,
+  otherwise = defaultDataDir(projectRoot),
+  folder = join(projectRoot, 'data'),
+): string {
+  const named = option ?? readConfig().dataDir;
+  if (named !== undefined) return resolve(named);
+  const running = runningBelow(folder);
+  if (running.length > 1)
+    throw new UsageError(
+      `several servers run (${running.join(', ')}): say which workspace is meant with --data-dir DIR`,
+    );
+  guessed = resolve(otherwise);
+  return guessed;
+}
+
+/** The directory nobody named: a command that changes it says so. */
+let guessed: string | null = null;
+
+/** Workspaces in `folder` that are served right now. */
+export const runningBelow = (folder: string): string[] =>
+  existsSync(folder)
+    ? readdirSync(folder, { withFileTypes: true })
+        .filter((entry) => entry.isDirectory() && findRunning(join(folder, entry.name)) !== undefined)
+        .map((entry) => join(folder, entry.name))
+        .sort()
+    : [];
 
 export interface Client {
   url: string;
@@ -103,9 +133,10 @@ export async function withServer<T>(
   work: (client: Client) => Promise<T>,
 ): Promise<T> {
   const running = findRunning(dataDir);
-  if (running) return work(createClient(running.url, running.token));
-  const other = ['main', 'demo'].map((name) => join(projectRoot, 'data', name)).find((dir) => findRunning(dir));
-  if (other)
+  const telling = (client: Client) => (dataDir === guessed ? tellingWorkspace(client, dataDir, options.io) : client);
+  if (running) return work(telling(createClient(running.url, running.token)));
+  const [other] = runningBelow(join(projectRoot, 'data'));
+  if (other !== undefined)
     options.io.stderr(
       `note: the server that runs now serves ${other}; this command works on ${dataDir}, with engines of its own for the time (--data-dir chooses)\n`,
     );
@@ -124,10 +155,35 @@ export async function withServer<T>(
     log,
     progress: (text) => options.io.stderr(`${text}\n`),
   });
-  const answer = await work(createClient(server.url, server.token));
+  const answer = await work(telling(createClient(server.url, server.token)));
   if (options.settle) {
     const patience = setTimeout(() => options.io.stderr('scoring every customer …\n'), 500);
     await server.settled().finally(() => clearTimeout(patience));
   }
   return answer;
+}
+
+/** Questions that are asked with a body. */
+const READS = /^\/api\/(predict|customers\/(lookup|search))|^\/predict/;
+const isDryRun = (body: unknown): boolean =>
+  typeof body === 'object' && body !== null && 'dry_run' in body && body.dry_run === true;
+
+/** Says on stderr which workspace is about to be changed, once, before the first call that changes anything. */
+function tellingWorkspace(client: Client, dataDir: string, io: Io): Client {
+  let said = false;
+  const say = () => {
+    if (!said) io.stderr(`workspace ${dataDir} (another one: --data-dir DIR)\n`);
+    said = true;
+  };
+  return {
+    ...client,
+    call(method, path, body) {
+      if (method !== 'GET' && !READS.test(path) && !isDryRun(body)) say();
+      return client.call(method, path, body);
+    },
+    send(...request) {
+      say();
+      return client.send(...request);
+    },
+  };
 }

@@ -43,6 +43,7 @@ import { createDeployments, evaluatedTogether } from './deployments.ts';
 import { type Engines, startEngines } from './engines/supervisor.ts';
 import { createJobKinds } from './jobs/catalogue.ts';
 import { openExports } from './jobs/score-files.ts';
+import { openKeyRevocations } from './key-revocations.ts';
 import { startLedgers } from './ledgers.ts';
 import { checkListen, closeable, listen, listenMetrics } from './listen.ts';
 import { modelCard } from './model-card.ts';
@@ -561,6 +562,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     jobs,
     jobKinds,
     schedules,
+    keyRevocations: await openKeyRevocations({ store, access, now: Date.now, log }),
     checks: createChecks(gateway.calls, columns, projector.calls),
   };
   const http = createHttpServer(createApp(deps), deps);

@@ -1,4 +1,4 @@
-// Progress of long work on stderr: a bar on a terminal, one line every few seconds elsewhere (logs, CI).
+// Progress of long work on stderr: a bar on a terminal, elsewhere (logs, CI) a line for each step and every few seconds.
 import { Presets, SingleBar } from 'cli-progress';
 import type { Io } from './commands/command.ts';
 
@@ -13,15 +13,24 @@ const LINE_EVERY_MS = 3_000;
 export function createProgress(title: string, io: Io): Progress {
   if (!io.isTTY) {
     let last = 0;
+    let said = '';
+    let step = '';
     return {
       update(done, total, note = '') {
         const now = Date.now();
-        if (now - last < LINE_EVERY_MS) return;
+        // A step that begins is said at once; numbers in a note do not make it another.
+        const begun = note.replace(/[\d,.]+/g, '#');
+        if (begun === step && now - last < LINE_EVERY_MS) return;
+        const share = total > 0 && done < total ? `${Math.floor((100 * done) / total)} % ` : '';
+        const line = `${title} ${share}${note}`.trimEnd();
+        step = begun;
+        if (line === said) return;
         last = now;
-        io.stderr(`${title} ${total > 0 ? Math.floor((100 * done) / total) : 0} % ${note}\n`);
+        said = line;
+        io.stderr(`${line}\n`);
       },
       finish(note = '') {
-        io.stderr(`${title} done ${note}\n`);
+        io.stderr(`${`${title} done ${note}`.trimEnd()}\n`);
       },
     };
   }

@@ -142,7 +142,7 @@ export interface ScoreResult {
   customers: number;
   rows: number;
   not_scored: Record<string, number>;
-  bands: Record<string, { customers: number; clv: number }>;
+  bands: Record<string, { customers: number; clv: number | null }>;
   format: string;
   identified: boolean;
   file: { name: string; bytes: number; sha256: string } | null;

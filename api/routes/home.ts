@@ -23,6 +23,7 @@ const Home = z.object({
   events_per_second: z.number(),
   churn_rate: z.number().nullable().describe('Mean P(no purchase in the next 90 days) over all customers'),
   horizon_days: z.number(),
+  models_in_force: z.array(z.string()).describe('Of purchases first, then the churn models that are asked before it'),
   tracking: z.object({
     unit: z.literal('week'),
     days: z.array(z.string()),
@@ -67,6 +68,14 @@ export function homeRoutes(deps: Deps, predictions: Predictions, live: LiveFeed)
     return n >= SMALLEST_CELL ? sum / n : null;
   }
 
+  /** The latest of each way of answering and kind of definition. */
+  function churnModelsAt(seq: number): string[] {
+    const latest = new Map<string, string>();
+    for (const { id, model, deployedSeq: from } of deps.deployedChurnModels())
+      if (from <= seq) latest.set(`${model.model} ${model.definition.kind}`, id);
+    return [...latest.values()];
+  }
+
   async function home(): Promise<z.infer<typeof Home>> {
     const moment = predictions.now();
     const serving = orProblem(() => predictions.modelAt(moment.seq));
@@ -95,6 +104,7 @@ export function homeRoutes(deps: Deps, predictions: Predictions, live: LiveFeed)
       events_per_second: counters.events_per_second,
       churn_rate: churnRate(),
       horizon_days: DEFAULT_HORIZON_DAYS,
+      models_in_force: [...(model ? [model.id] : []), ...churnModelsAt(moment.seq)],
       tracking: {
         unit: 'week',
         days: weeks.map(dayText),

@@ -17,13 +17,14 @@ const Key = z.object({
   lastUsedDay: z.string().nullable(),
 });
 const iso = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
-const shown = (key: AccessKey): z.infer<typeof Key> => ({
+/** @param revokedAt what the log says of it: the keyring may not have been told yet. */
+const shown = (key: AccessKey, revokedAt: number | null): z.infer<typeof Key> => ({
   id: key.id,
   name: key.name,
   role: key.role,
   createdAt: new Date(key.createdAt).toISOString(),
   expiresAt: iso(key.expiresAt),
-  revokedAt: iso(key.revokedAt),
+  revokedAt: iso(key.revokedAt ?? revokedAt),
   lastUsedDay: key.lastUsedDay,
 });
 
@@ -50,7 +51,8 @@ export function keyRoutes(deps: Deps) {
         summary: 'All API keys, without their secrets',
         responses: { 200: jsonAnswer('Keys', z.object({ items: z.array(Key) })) },
       }),
-      async (c) => c.json({ items: (await access.keys()).map(shown) }, 200),
+      async (c) =>
+        c.json({ items: (await access.keys()).map((key) => shown(key, deps.keyRevocations.at(key.id))) }, 200),
     )
     .openapi(
       route({
@@ -68,7 +70,7 @@ export function keyRoutes(deps: Deps) {
         const expiresAt = expires === undefined ? null : at + Number.parseInt(expires, 10) * DAY_MS;
         const made = await access.createKey({ role, name: name ?? null, expiresAt, now: at });
         deps.log.info({ key: made.id, role, by: c.var.principal.id }, 'api key created');
-        return c.json({ ...shown(made), key: made.key }, 201);
+        return c.json({ ...shown(made, null), key: made.key }, 201);
       },
     )
     .openapi(
@@ -77,13 +79,13 @@ export function keyRoutes(deps: Deps) {
         path: '/api/keys/{id}',
         permission: 'key:write',
         tags: ['access'],
-        summary: 'Revoke a key; it stops working at once',
-        request: { params: z.object({ id: z.string().max(64) }) },
+        summary: 'Revoke a key; it stops working at once, also while the keyring is away',
+        request: { params: z.object({ id: z.string().regex(/^[0-9A-Za-z_-]{1,64}$/) }) },
         responses: { 204: { description: 'Revoked' } },
       }),
       async (c) => {
         const { id } = c.req.valid('param');
-        if (!(await access.revokeKey(id, now())))
+        if (!(await deps.keyRevocations.revoke(id, c.var.principal.id)))
           throw new Problem('not-found', `there is no key ${id}; GET /api/keys lists them`);
         deps.log.info({ key: id, by: c.var.principal.id }, 'api key revoked');
         return c.body(null, 204);

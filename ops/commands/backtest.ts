@@ -190,9 +190,13 @@ function ofChurn(cutoffs: readonly Judged<ChurnMetrics>[]): string {
       fixed(verdict?.model.calibrationSlope, 2),
     ]),
   );
-  const why = cutoffs.flatMap(({ asOf, metrics }) =>
-    Object.entries(metrics.undefined).map(([name, reason]) => `${asOf.at} ${name}: ${reason}`),
-  );
+  const days = new Map<string, string[]>();
+  for (const { asOf, metrics } of cutoffs)
+    for (const [name, reason] of Object.entries(metrics.undefined)) {
+      const said = `${name}: ${reason}`;
+      days.set(said, [...(days.get(said) ?? []), asOf.at]);
+    }
+  const why = [...days].map(([said, at]) => `${at.length === cutoffs.length ? 'all cut-offs' : at.join(', ')} ${said}`);
   const head = ['cut-off', 'model', 'asked', 'lost', 'AUC', '95 %', 'plain rule', 'Brier', 'rate of before', 'slope'];
   return [table(head, rows), ...why, ''].join('\n');
 }

@@ -1,16 +1,15 @@
 // `import`: a file of orders (or activities, subscriptions, traits, events) into the workspace, through the gateway like everything else.
 // Idempotent: the same file again counts nothing twice, and an import that was cut off is simply run again.
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { guessMapping, type Wish } from '#domain/columns-guess.ts';
 import type { ParseContext } from '#domain/events.ts';
 import { REJECT_AFTER_MS } from '#domain/events.ts';
 import { IMPORT_KINDS, type ImportKind, mappingText } from '#domain/import-mapping.ts';
 import { createOccurrences } from '#domain/orders.ts';
 import { createPolicyState, DEFAULT_POLICY } from '#domain/policy.ts';
-import { type Client, withServer } from '../client.ts';
-import { readConfig } from '../config.ts';
+import { type Client, dataDirOf, withServer } from '../client.ts';
 import { bringModels, hasModel } from '../import/models.ts';
-import { cameToNothing, describe, nothingCameIn } from '../import/outcome.ts';
+import { cameToNothing, describe, nothingCameIn, partlyRefused } from '../import/outcome.ts';
 import { importDigest, openTable } from '../import/read-file.ts';
 import { FileProblem } from '../import/rows.ts';
 import { type ImportSummary, runImport } from '../import/run-import.ts';
@@ -82,7 +81,9 @@ unless it shares ids by --orders-as SOURCE (settled when a source is first seen)
 --refund-lines off nets them into the order, also in answers about days before the refund.
 --decimal comma reads 1.234,50, point reads 1,234.50; guessed only when the file itself tells. --amend lets this file's version of an order win over an earlier one.
 --live: the rows were known when they happened (otherwise a file is a backfill). Makes data/main when there is no workspace.
-The same file again counts nothing twice. Refused rows are kept with row, column and reason: axiom47 quarantine list.
+The same file again counts nothing twice, and neither does an order id that was seen: with the same day and amount it is a duplicate, with others the
+larger (day, amount) stays and the other is a conflict in the quarantine (--amend: this file's wins). An event id says nothing about an order that has
+an id of its own; without one it stands for it. Refused rows are kept with row, column and reason: axiom47 quarantine list.
 --coverage DATE: the data begin on that day, so customers first seen soon after it may be older and are left out of fits; it holds for
 the whole source (axiom47 source --help says more, and sets the burn-in).
 Exit code 2 when not one row came in.
@@ -125,11 +126,11 @@ Example: axiom47 import telco.csv --kind subscription --snapshot 2024-01-01 --am
       if (values.json) io.stdout(`${JSON.stringify(prepared.map(({ mapping }) => mapping))}\n`);
       return 0;
     }
-    const dataDir = resolve(values['data-dir'] ?? readConfig().dataDir ?? join(projectRoot, 'data', 'main'));
+    const dataDir = dataDirOf(values['data-dir'], join(projectRoot, 'data', 'main'));
     const currency = prepared[0]!.mapping.currency;
     const summaries = await withServer(
       dataDir,
-      { create: { name: 'main', currency }, settle: true, io },
+      { create: { name: nameOf(prepared[0]!.source), currency }, settle: true, io },
       async (client) => {
         const results: ImportSummary[] = [];
         for (const each of prepared) results.push(await importOne(client, each, values, io));
@@ -148,6 +149,10 @@ Example: axiom47 import telco.csv --kind subscription --snapshot 2024-01-01 --am
     );
     if (values.json) io.stdout(`${JSON.stringify(summaries.length === 1 ? summaries[0] : summaries)}\n`);
     else for (const [i, summary] of summaries.entries()) io.stdout(`${describe(prepared[i]!.table.path, summary)}\n`);
+    for (const summary of summaries) {
+      const advice = partlyRefused(summary);
+      if (advice !== null) io.stderr(`${advice}\n`);
+    }
     const empty = summaries.filter(cameToNothing);
     for (const summary of empty)
       io.stderr(`axiom47: ${prepared[summaries.indexOf(summary)]!.table.path}: ${nothingCameIn(summary)}\n`);
@@ -191,6 +196,9 @@ async function prepare(file: string, values: Values, io: Io) {
     io.stderr('  warning: taken as the complete history of its customers; if it begins later, say --coverage DATE\n');
   return { table, mapping: guess.value.mapping, source: values.source ?? sourceNameOf(file) };
 }
+
+/** Of a new workspace; `demo` is the demo's. */
+const nameOf = (source: string): string => (source === 'demo' ? 'main' : source);
 
 /** orders-2026.csv.gz → orders-2026 */
 const sourceNameOf = (file: string): string =>

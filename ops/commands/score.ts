@@ -126,8 +126,15 @@ function described(result: ScoreResult, out: string | undefined): string {
     `${head}: ${count(customers)} customers, ${count(rows)} in ${out}`,
     table(
       ['band', 'customers', 'lifetime value'],
-      Object.entries(bands).map(([band, sum]) => [band, count(sum.customers), count(sum.clv)]),
+      Object.entries(bands).map(([band, sum]) => [
+        band,
+        count(sum.customers),
+        sum.clv === null ? null : count(sum.clv),
+      ]),
     ),
+    ...(result.position.models.clv === null
+      ? ['no lifetime value: no model of purchases is in force (axiom47 train clv --deploy)']
+      : []),
     ...(missing.length > 0 ? [`without P(churn): ${missing.join(', ')}`] : []),
     ...(delta ? ['', moved(delta)] : []),
   ].join('\n');

@@ -162,6 +162,9 @@ export function describeCheck(check: TrainingCheck): string {
       ]),
     ),
   ];
+  parts.push(
+    'NO: required, and missing. (no): advised, and missing: the training runs all the same. by: whose minimum it is: axiom47 needs that much here, Klaviyo and Segment ask that much of their customers before they predict.',
+  );
   if (cutoffs.length > 0)
     parts.push(
       table(

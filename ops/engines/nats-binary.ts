@@ -54,10 +54,15 @@ export function assertNatsVersion(version: string, where: string): void {
   }
 }
 
-/** One line for a server that is accepted but lacks later fixes: a warning where somebody chose it, a note where it is the packaged one. */
+/** One line for a server that is accepted but lacks later fixes: what to do where somebody chose it, nothing to do where it is the packaged one. */
 export function noteIfOld(version: string, log: Logger, packaged: boolean): void {
   if (isOlder(version, ADVISED_NATS))
-    log[packaged ? 'info' : 'warn']({ version, advised: ADVISED_NATS }, 'nats-server is older than advised');
+    log[packaged ? 'debug' : 'warn'](
+      { version, advised: ADVISED_NATS },
+      packaged
+        ? 'the packaged nats-server has later fixes to come'
+        : 'nats-server works, but lacks later fixes: install the advised version when it suits',
+    );
 }
 
 export function isOlder(version: string, than: string): boolean {

@@ -7,12 +7,21 @@ export const cameToNothing = ({ accepted, duplicates, quarantined }: ImportSumma
   accepted + duplicates === 0 && quarantined > 0;
 
 /** One sentence: how many rows, the most frequent reason, and what to do about it. */
-export function nothingCameIn({ run, quarantined, reasons }: ImportSummary): string {
+export const nothingCameIn = (summary: ImportSummary): string =>
+  `nothing came in: all ${count(summary.quarantined)} rows are in the quarantine${whatToDo(summary)}`;
+
+/** The same when some came in; null when none was refused. */
+export const partlyRefused = (summary: ImportSummary): string | null =>
+  summary.quarantined === 0 || cameToNothing(summary)
+    ? null
+    : `${count(summary.quarantined)} of ${count(summary.rows)} rows are in the quarantine${whatToDo(summary)}`;
+
+function whatToDo({ run, reasons }: ImportSummary): string {
   const [reason, rows] = Object.entries(reasons).sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))[0] ?? ['', 0];
   const why = reason === '' ? '' : `, most often for ${reason} (${count(rows)})`;
   const advice = ADVICE[reason as ReasonCode];
   const first = advice === undefined ? '' : `${advice}; `;
-  return `nothing came in: all ${count(quarantined)} rows are in the quarantine${why}; ${first}see each with axiom47 quarantine list --run ${run}`;
+  return `${why}; ${first}see each with axiom47 quarantine list --run ${run}`;
 }
 
 /** For the reasons that an option or another export cures for the whole file. */

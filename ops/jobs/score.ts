@@ -348,7 +348,10 @@ function resultOf(
     for (const [reason, n] of Object.entries(report.not_scored)) not_scored[reason] = (not_scored[reason] ?? 0) + n;
     for (const [band, { customers, clv }] of Object.entries(report.bands)) {
       const sum = bands[band] ?? { customers: 0, clv: 0 };
-      bands[band] = { customers: sum.customers + customers, clv: sum.clv + clv };
+      bands[band] = {
+        customers: sum.customers + customers,
+        clv: sum.clv === null || clv === null ? null : sum.clv + clv,
+      };
     }
   }
   const asOf = ({ seq, at }: Position) => ({ seq, at: isoOf(at) });

@@ -55,8 +55,8 @@ export interface PartReport {
   rows: number;
   /** Customers without P(churn), by reason. */
   not_scored: Record<string, number>;
-  /** By band: customers, and the sum of their lifetime values. */
-  bands: Record<string, { customers: number; clv: number }>;
+  /** By band: customers, and the sum of their lifetime values; null without a model of value. */
+  bands: Record<string, { customers: number; clv: number | null }>;
   moves: Moves | null;
 }
 export interface ScoredPart {
@@ -131,7 +131,7 @@ export async function scoreBase(store: Store, work: ScoreBase, say: ScoreProgres
       if (customer === null) continue;
       const score = scoreNow(sid, customer);
       report.customers++;
-      tally(report, score);
+      tally(report, score, now.plan.clv !== null);
       const old = known.get(hex);
       if (before !== null) {
         known.delete(hex);
@@ -205,12 +205,13 @@ const samePlan = (a: ScorePlan, b: ScorePlan): boolean => {
   return said(a) === said(b);
 };
 
-function tally(report: PartReport, { band, clvMean, reason }: CustomerScore): void {
+function tally(report: PartReport, { band, clvMean, reason }: CustomerScore, priced: boolean): void {
   if (reason !== null) report.not_scored[reason] = (report.not_scored[reason] ?? 0) + 1;
   const key = band ?? 'none';
-  report.bands[key] ??= { customers: 0, clv: 0 };
-  report.bands[key]!.customers++;
-  report.bands[key]!.clv += clvMean ?? 0;
+  report.bands[key] ??= { customers: 0, clv: priced ? 0 : null };
+  const sum = report.bands[key]!;
+  sum.customers++;
+  if (sum.clv !== null) sum.clv += clvMean ?? 0;
 }
 
 /** Everybody as the log stood at `seq`, without who was erased since: they have no past either (facts §8). */

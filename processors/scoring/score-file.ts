@@ -34,6 +34,7 @@ export const COLUMNS = [
   'as_of_at',
   'not_scored',
   'no_value',
+  'no_interval',
   'score_id',
   'clv_score_id',
 ] as const;
@@ -79,6 +80,7 @@ export function createLines(
       asOf,
       score.reason,
       score.valueReason,
+      score.pChurn !== null && score.lower === null ? 'parameter-uncertainty-not-estimated' : null,
       churnModel && days !== null
         ? sign({ ...at, digest: churnModel.digest, question: { kind: 'churn', horizonDays: days } })
         : null,

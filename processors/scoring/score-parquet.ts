@@ -19,6 +19,7 @@ const TEXTS: ReadonlySet<string> = new Set([
   'clv_model',
   'not_scored',
   'no_value',
+  'no_interval',
   'score_id',
   'clv_score_id',
 ]);

@@ -1,8 +1,11 @@
 // The keyring's database away: who was known a moment ago goes on being known, who is refused is refused at once, and nobody new is let in.
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createAuthenticator } from '#api/auth.ts';
+import type { KeyRevocations } from '#api/deps.ts';
+import { openKeyRevocations } from '#ops/key-revocations.ts';
 import type { AccessStore } from '#streams/keyring/access-store.ts';
 import { KeyringUnavailable } from '#streams/keyring/errors.ts';
+import { createMemoryStore, type MemoryStore } from '#streams/memory/store.ts';
 import { createFakeAccessStore } from './support/fake-access.ts';
 
 const MINUTE = 60_000;
@@ -11,6 +14,9 @@ let mode: 'up' | 'down' | 'silent' | 'revoked' | 'broken';
 let asked: number;
 let key: string;
 let access: AccessStore;
+let store: MemoryStore;
+let open: () => Promise<KeyRevocations>;
+let revocations: KeyRevocations;
 let authenticator: ReturnType<typeof createAuthenticator>;
 const identify = (authorization = `Bearer ${key}`) =>
   authenticator.identify({ authorization, cookie: undefined, remoteAddress: '10.0.0.1' });
@@ -31,8 +37,16 @@ beforeEach(async () => {
     if (mode === 'broken') throw new Error('a bug');
     return mode === 'revoked' ? null : access.verifyKey(...args);
   };
+  store = createMemoryStore();
+  const revokeKey: AccessStore['revokeKey'] = async (...args) => {
+    if (mode === 'down') throw new KeyringUnavailable(new Error('connect ECONNREFUSED'));
+    return access.revokeKey(...args);
+  };
+  open = () => openKeyRevocations({ store, access: { revokeKey }, now: () => now, log: { warn: () => undefined } });
+  revocations = await open();
   authenticator = createAuthenticator({
     access: { ...access, verifyKey },
+    revokedKeys: revocations,
     now: () => now,
     signingKey: new Uint8Array(32),
     issuer: 'w-1',
@@ -89,4 +103,43 @@ test('an error that is no outage is no reason to trust an old verdict', async ()
   now += MINUTE;
   mode = 'broken';
   await expect(identify()).rejects.toThrow('a bug');
+});
+
+describe('a key taken away', () => {
+  const idOf = (text: string) => text.split('_')[1]!;
+
+  test('while the keyring is away: refused at once and without being asked; the others go on', async () => {
+    const other = await createKey(null);
+    await identify();
+    await identify(`Bearer ${other}`);
+    mode = 'down';
+    now += MINUTE;
+    expect(await identify()).toMatchObject({ role: 'product' });
+    expect(await revocations.revoke(idOf(key), 'local')).toBe(true);
+    expect(authenticator.cached(`Bearer ${key}`)).toBeUndefined();
+    const before = asked;
+    await expect(identify()).rejects.toMatchObject({ reason: 'bad-credential' });
+    expect(asked).toBe(before);
+    now += 10 * MINUTE;
+    await expect(identify()).rejects.toMatchObject({ reason: 'bad-credential' });
+    expect(await identify(`Bearer ${other}`)).toMatchObject({ role: 'product' });
+  });
+
+  test('the next start tells the keyring, also one that was restored from before', async () => {
+    mode = 'down';
+    await revocations.revoke(idOf(key), 'local');
+    mode = 'up';
+    expect((await access.keys())[0]!.revokedAt).toBeNull();
+    const later = await open();
+    expect(later.at(idOf(key))).toBe(now);
+    expect((await access.keys())[0]!.revokedAt).toBe(now);
+  });
+
+  test('one that is unknown to a keyring that answers is no fact of the log', async () => {
+    expect(await revocations.revoke('0'.repeat(12), 'local')).toBe(false);
+    expect(await store.lastSequence('CTL')).toBe(0);
+    expect(await revocations.revoke(idOf(key), 'local')).toBe(true);
+    expect(await revocations.revoke(idOf(key), 'local')).toBe(true);
+    expect(await store.lastSequence('CTL')).toBe(1);
+  });
 });

@@ -91,6 +91,7 @@ describe('the digits', () => {
         as_of_at: churn.as_of.at,
         not_scored: null,
         no_value: null,
+        no_interval: null,
         score_id: churn.score_id,
         clv_score_id: clv.score_id,
       });
@@ -295,7 +296,7 @@ describe('against an earlier scoring', () => {
     }
     const sums = Object.values(delta.transitions).reduce((sum, cell) => sum + cell.clv_after, 0);
     expect(sums).toBeCloseTo(
-      Object.values(result.bands).reduce((sum, { clv }) => sum + clv, 0),
+      Object.values(result.bands).reduce((sum, { clv }) => sum + clv!, 0),
       6,
     );
   });

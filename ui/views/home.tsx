@@ -45,7 +45,9 @@ function Figures({ home, counters }: { home: Home; counters: Counters | null }) 
             home.churn_rate === null
               ? home.model
                 ? 'fewer than ten customers'
-                : 'no model is in force yet'
+                : home.models_in_force.length > 0
+                  ? 'no model of purchases is in force'
+                  : 'no model is in force yet'
               : `n ${count(home.customers)} · interval not estimated`
           }
         />
@@ -87,7 +89,7 @@ function TrackingPanel({ home }: { home: Home }) {
         <>
           <span>
             {off === null ? (
-              'No model is in force yet'
+              'No model of purchases is in force'
             ) : (
               <>
                 Model <b className="m">{percent(Math.abs(off))}</b> {off < 0 ? 'below' : 'above'} actual at the last
@@ -116,8 +118,8 @@ function Status({ home }: { home: Home }) {
         <dd className={ready.data?.status === 'ready' ? 'good' : 'warn'}>{ready.isPending ? '…' : word}</dd>
         <dt>Live stream</dt>
         <dd>{state}</dd>
-        <dt>Model in force</dt>
-        <dd className="mono">{home.model?.id ?? ABSENT}</dd>
+        <dt>{home.models_in_force.length > 1 ? 'Models in force' : 'Model in force'}</dt>
+        <dd className="mono">{home.models_in_force.join(', ') || ABSENT}</dd>
         <dt>Clock</dt>
         <dd>{home.clock === 'log' ? 'the log’s' : 'the wall’s'}</dd>
         <dt>Version</dt>

@@ -32,6 +32,7 @@ import { DAY_MS, dayOf, UTC } from '#domain/time.ts';
 import { createDeployments } from '#ops/deployments.ts';
 import { createJobKinds, type JobOfKind } from '#ops/jobs/catalogue.ts';
 import { openExports } from '#ops/jobs/score-files.ts';
+import { openKeyRevocations } from '#ops/key-revocations.ts';
 import { modelCard } from '#ops/model-card.ts';
 import type { Objects } from '#ops/objects.ts';
 import { createRegistry } from '#ops/registry.ts';
@@ -383,6 +384,12 @@ export async function createPlatform(
       }),
     },
     jobs,
+    keyRevocations: await openKeyRevocations({
+      store: control,
+      access,
+      now: () => clock.now,
+      log: { warn: log('warn') },
+    }),
     schedules: await startScheduler({
       store: control,
       ask: askFor(jobKinds, jobs),

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { REASON_CODES } from '#domain/events.ts';
-import { cameToNothing, describe as describeImport, nothingCameIn } from '#ops/import/outcome.ts';
+import { cameToNothing, describe as describeImport, nothingCameIn, partlyRefused } from '#ops/import/outcome.ts';
 import type { ImportSummary } from '#ops/import/run-import.ts';
 
 const summary = (more: Partial<ImportSummary> = {}): ImportSummary => ({
@@ -43,4 +43,21 @@ describe('what an import came to', () => {
     expect(describeImport('a.csv', summary())).toContain('row by row: axiom47 quarantine list --run abc-1');
     expect(describeImport('a.csv', summary({ quarantined: 0, reasons: {} }))).not.toContain('row by row');
   });
+});
+
+test('rows partly refused: how many, the most frequent reason, what to do, and where to see each', () => {
+  const summary = {
+    run: 'r-1',
+    rows: 100,
+    accepted: 90,
+    duplicates: 4,
+    quarantined: 6,
+    reasons: { 'bad-time': 5, future: 1 },
+  };
+  const advice = partlyRefused(summary as unknown as ImportSummary);
+  expect(advice).toMatch(
+    /^6 of 100 rows .* bad-time \(5\); .*--date-order.*; see each with axiom47 quarantine list --run r-1$/,
+  );
+  expect(partlyRefused({ ...summary, quarantined: 0, reasons: {} } as unknown as ImportSummary)).toBeNull();
+  expect(partlyRefused({ ...summary, accepted: 0, duplicates: 0 } as unknown as ImportSummary)).toBeNull();
 });

@@ -57,7 +57,7 @@ function BandsPanel({ result, currency }: { result: ScoreResult; currency: strin
                   </td>
                   <td className="r">{count(customers)}</td>
                   <td className="r hide">{percent(customers / result.customers)}</td>
-                  <td className="r">{band === 'none' ? ABSENT : money(clv, currency, 'figure')}</td>
+                  <td className="r">{band === 'none' || clv === null ? ABSENT : money(clv, currency, 'figure')}</td>
                 </tr>
               );
             })}
