@@ -1,6 +1,7 @@
 // Who is looking, and signing out.
 import { useQuery } from '@tanstack/react-query';
 import { api, done } from './client.ts';
+import { feed } from './live.ts';
 import { meQuery } from './queries.ts';
 
 export type Permission = NonNullable<ReturnType<typeof useMe>>['permissions'][number];
@@ -12,6 +13,8 @@ export function useMay(permission: Permission): boolean {
 
 /** Signing in and out load the page anew: nothing that was read under other rights stays in memory. */
 export async function signOut(): Promise<void> {
+  // The stream ends with the session; reopened by itself it would be refused.
+  feed.stop();
   await done(api.api.logout.$post());
   location.reload();
 }

@@ -37,7 +37,7 @@ export function percent(share: number | null, digits = 1): string {
 
 /** A difference: `+0.62`, `−0.09`. */
 export const signed = (value: number, digits = 2): string =>
-  `${value < 0 ? MINUS : '+'}${grouped(Math.abs(value), digits)}`;
+  value === 0 ? '0' : `${value < 0 ? MINUS : '+'}${grouped(Math.abs(value), digits)}`;
 
 /** A number that is not a count, such as expected purchases. */
 export function decimal(value: number | null, digits = 1): string {

@@ -30,6 +30,7 @@ export const MODEL_KIND_WORDS: Record<string, string> = {
   'mbg-nbd': 'MBG/NBD',
   'pareto-nbd': 'Pareto/NBD',
   naive: 'naive',
+  served: 'this version',
 };
 export const modelKindWord = (kind: string): string => MODEL_KIND_WORDS[kind] ?? kind;
 

@@ -1,6 +1,71 @@
-// Models as the console asks for them.
+// Models as the console asks for them: all, one version with its facts, artefact and evaluations, several side by side, and which version answers whom.
 import { queryOptions } from '@tanstack/react-query';
 import { answer, api } from './client.ts';
+import { queryClient } from './queries.ts';
 
 const models = () => answer(api.api.models.$get());
+export type ModelRow = Awaited<ReturnType<typeof models>>['items'][number];
 export const modelsQuery = queryOptions({ queryKey: ['models'], queryFn: models });
+
+export interface VersionOf {
+  name: string;
+  version: string;
+}
+export const versionOf = (id: string): VersionOf => ({ name: id.split('@')[0]!, version: id.split('@')[1] ?? '1' });
+
+const facts = ({ name, version }: VersionOf) =>
+  answer(api.api.models[':id'].versions[':v'].$get({ param: { id: name, v: version } }));
+export type ModelFacts = Awaited<ReturnType<typeof facts>>;
+export const factsQuery = (of: VersionOf) =>
+  queryOptions({ queryKey: ['models', 'facts', of], queryFn: () => facts(of) });
+
+const artefact = ({ name, version }: VersionOf) =>
+  answer(api.api.models[':id'].$get({ param: { id: `${name}@${version}` } }));
+/** An artefact never changes; what surrounds it is the facts'. */
+export const artefactQuery = (of: VersionOf) =>
+  queryOptions({ queryKey: ['artefact', of], queryFn: () => artefact(of), staleTime: Number.POSITIVE_INFINITY });
+
+const evaluations = ({ name, version }: VersionOf) =>
+  answer(
+    api.api.models[':id'].versions[':v'].evaluations.$get({ param: { id: name, v: version }, query: { limit: 20 } }),
+  );
+export type Evaluation = Awaited<ReturnType<typeof evaluations>>['items'][number];
+export const evaluationsQuery = (of: VersionOf) =>
+  queryOptions({ queryKey: ['models', 'evaluations', of], queryFn: () => evaluations(of) });
+
+const comparison = (versions: readonly string[]) =>
+  answer(api.api.models.compare.$get({ query: { versions: versions.join(',') } }));
+export type Comparison = Awaited<ReturnType<typeof comparison>>;
+export const comparisonQuery = (versions: readonly string[]) =>
+  queryOptions({
+    queryKey: ['models', 'compare', versions],
+    queryFn: () => comparison(versions),
+    enabled: versions.length >= 2,
+  });
+
+const deployment = (model: string) => answer(api.api.deployments[':model'].$get({ param: { model } }));
+export type Deployment = Awaited<ReturnType<typeof deployment>>;
+export const deploymentQuery = (model: string) =>
+  queryOptions({ queryKey: ['models', 'deployment', model], queryFn: () => deployment(model), refetchInterval: 5_000 });
+
+const gates = (id: string) => answer(api.api.models[':id'].gates.$get({ param: { id } }));
+export type Gates = Awaited<ReturnType<typeof gates>>;
+export type Gate = Gates['gates'][number];
+export const gatesQuery = (id: string) =>
+  queryOptions({ queryKey: ['models', 'gates', id], queryFn: () => gates(id), staleTime: 30_000 });
+
+const steps = api.api.models[':id'];
+/** Steps of a version on its way to answering, each with a reason that is kept. */
+export const stepTo = {
+  shadow: (id: string, reason: string) => answer(steps.shadow.$post({ param: { id }, json: { reason } })),
+  canary: (id: string, reason: string, percent: number) =>
+    answer(steps.canary.$post({ param: { id }, json: { reason, percent } })),
+  promote: (id: string, reason: string) => answer(steps.promote.$post({ param: { id }, json: { reason } })),
+  approve: (id: string, reason: string) => answer(steps.approve.$post({ param: { id }, json: { reason } })),
+  withdraw: (id: string, reason: string) => answer(steps.withdraw.$post({ param: { id }, json: { reason } })),
+  rollback: (id: string, reason: string) => answer(steps.rollback.$post({ param: { id }, json: { reason } })),
+  retire: (id: string, reason: string) => answer(steps.retire.$post({ param: { id }, json: { reason } })),
+};
+export type StepName = keyof typeof stepTo;
+/** Whatever was read of models before may be otherwise now. */
+export const readModelsAgain = () => queryClient.invalidateQueries({ queryKey: ['models'] });

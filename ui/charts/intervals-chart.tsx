@@ -14,6 +14,8 @@ export function IntervalsChart(props: {
   /** Pixels of the names, and of the figures. */
   named?: number;
   figures?: number;
+  /** From the reference to the value, where there is no interval to be drawn. */
+  bars?: 'plain' | 'diverging';
 }) {
   const { rows, width } = props;
   const drawn = intervalsGeometry(rows, width, {
@@ -62,15 +64,28 @@ export function IntervalsChart(props: {
               {count(row.n)}
             </text>
           )}
-          {row.x1 !== null && row.x2 !== null && (
-            <path className={row.quiet ? 'whisker w6' : 'whisker w1'} d={`M${row.x1} ${row.y}H${row.x2}`} />
+          {props.bars ? (
+            <rect
+              className={props.bars === 'plain' ? 'f1' : row.value >= (props.reference ?? 0) ? 'raises' : 'lowers'}
+              x={Math.min(row.x, drawn.reference ?? row.x)}
+              y={row.y - 6}
+              width={Math.max(1, Math.abs(row.x - (drawn.reference ?? row.x)))}
+              height={12}
+              rx={2}
+            />
+          ) : (
+            <>
+              {row.x1 !== null && row.x2 !== null && (
+                <path className={row.quiet ? 'whisker w6' : 'whisker w1'} d={`M${row.x1} ${row.y}H${row.x2}`} />
+              )}
+              <circle
+                className={`pt ${row.quiet ? 's6' : 's1'}${row.hollow ? ' hollow' : ''}`}
+                cx={row.x}
+                cy={row.y}
+                r={4}
+              />
+            </>
           )}
-          <circle
-            className={`pt ${row.quiet ? 's6' : 's1'}${row.hollow ? ' hollow' : ''}`}
-            cx={row.x}
-            cy={row.y}
-            r={4}
-          />
           <text className="k f12" x={width} y={row.y + 4} textAnchor="end">
             {props.figure(row)}
           </text>

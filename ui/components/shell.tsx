@@ -100,10 +100,6 @@ function BottomBar({ onJump }: { onJump: () => void }) {
         <Icon name="search" />
         Search
       </button>
-      <a href="/docs">
-        <Icon name="docs" />
-        API
-      </a>
     </nav>
   );
 }

@@ -52,6 +52,39 @@ const jobRoute = createRoute({
   component: lazyRouteComponent(() => import('./job.tsx'), 'JobView'),
 });
 
+const modelsRoute = createRoute({
+  getParentRoute: () => shellRoute,
+  path: '/models',
+  validateSearch: (
+    search,
+  ): {
+    kind?: string | undefined;
+    stage?: string | undefined;
+    sort?: string | undefined;
+    sel?: string | undefined;
+  } => ({
+    kind: textOf(search.kind),
+    stage: textOf(search.stage),
+    sort: textOf(search.sort),
+    sel: textOf(search.sel),
+  }),
+  component: lazyRouteComponent(() => import('./models.tsx'), 'ModelsView'),
+});
+
+const compareRoute = createRoute({
+  getParentRoute: () => shellRoute,
+  path: '/models/compare',
+  validateSearch: (search): { versions?: string | undefined } => ({ versions: textOf(search.versions) }),
+  component: lazyRouteComponent(() => import('./compare.tsx'), 'CompareView'),
+});
+
+const modelRoute = createRoute({
+  getParentRoute: () => shellRoute,
+  path: '/models/$name/$version/{-$tab}',
+  validateSearch: (search): { judged?: string | undefined } => ({ judged: textOf(search.judged) }),
+  component: lazyRouteComponent(() => import('./model.tsx'), 'ModelView'),
+});
+
 const loginRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: '/login',
@@ -67,14 +100,24 @@ const setupRoute = createRoute({
 });
 
 export const routeTree = rootRoute.addChildren([
-  shellRoute.addChildren([homeRoute, customersRoute, customerRoute, jobsRoute, newJobRoute, jobRoute]),
+  shellRoute.addChildren([
+    homeRoute,
+    customersRoute,
+    customerRoute,
+    jobsRoute,
+    newJobRoute,
+    jobRoute,
+    modelsRoute,
+    compareRoute,
+    modelRoute,
+  ]),
   loginRoute,
   setupRoute,
 ]);
 
 export interface RailEntry {
   title: string;
-  to: '/' | '/customers' | '/jobs';
+  to: '/' | '/customers' | '/models' | '/jobs';
   icon: IconName;
   group: 'see' | 'act' | 'build' | 'govern';
   /** `g` and then this. */
@@ -84,5 +127,6 @@ export interface RailEntry {
 export const rail: readonly RailEntry[] = [
   { title: 'Home', to: '/', icon: 'home', group: 'see', key: 'h' },
   { title: 'Customers', to: '/customers', icon: 'customers', group: 'act', key: 'c' },
+  { title: 'Models', to: '/models', icon: 'models', group: 'build', key: 'm' },
   { title: 'Jobs', to: '/jobs', icon: 'jobs', group: 'build', key: 'j' },
 ];

@@ -112,10 +112,10 @@ function leverOf(artefact: LogisticArtefact, row: FeatureRow, told: Actionable, 
   if (missing) return `${feature} is missing: a change from an unknown value has no size`;
   if (!(Number.isFinite(told.lower) && Number.isFinite(told.upper) && told.lower <= told.upper))
     throw new RangeError(`${feature}: bounds ${told.lower} to ${told.upper} are not two finite numbers in order`);
-  if (told.step !== undefined && (told.upper - told.lower) / told.step > MOST_STEPS)
-    throw new RangeError(`${feature}: more than ${MOST_STEPS} steps between the bounds; take a larger step`);
   if (told.step !== undefined && !(told.step > 0))
     throw new RangeError(`${feature}: a step of ${told.step} is not above 0`);
+  if (told.step !== undefined && (told.upper - told.lower) / told.step > MOST_STEPS)
+    throw new RangeError(`${feature}: more than ${MOST_STEPS} steps between the bounds; take a larger step`);
   const { coef, sd } = coefficient(encodedNames([encoding])[0]!)!;
   const current = Number(cell);
   const direction = sign * coef >= 0 ? 1 : -1;

@@ -1,8 +1,10 @@
 // What a training has made: the version, whether it answers now, and how good it is on rows it never saw.
+import { Link } from '@tanstack/react-router';
 import { definitionInWords, spoken } from '../../churn-words.ts';
 import { count, day } from '../../format.ts';
 import type { TrainResult } from '../../job-results.ts';
 import { modelKindWord } from '../../job-words.ts';
+import { versionOf } from '../../models.ts';
 import { ModelEvidence } from '../models/model-evidence.tsx';
 import { Panel } from '../panel.tsx';
 
@@ -15,6 +17,9 @@ export function TrainView({ result }: { result: TrainResult }) {
         className="snug"
         foot={
           <>
+            <Link className="ctl pri" to="/models/$name/$version/{-$tab}" params={versionOf(result.id)}>
+              Open {result.id}
+            </Link>
             <span className="t3">
               learned from what was known at #{count(result.asOf.seq)}, until {day(result.asOf.at)}
             </span>

@@ -2,7 +2,7 @@
 import { shownBins } from '../../charts/reliability.ts';
 import { ReliabilityChart } from '../../charts/reliability-chart.tsx';
 import { XyChart } from '../../charts/xy-chart.tsx';
-import { count, counted, percent } from '../../format.ts';
+import { count, counted, money, percent } from '../../format.ts';
 import type { Verdict } from '../../job-results.ts';
 import { ChartPanel } from '../chart-panel.tsx';
 import { Panel } from '../panel.tsx';
@@ -167,7 +167,11 @@ export function PrecisionRecallPanel({ metrics }: { metrics: Verdict }) {
               name: 'model',
               style: 'solid',
               colour: 1,
-              points: curve.map(({ recall, precision }) => ({ x: recall, y: precision })),
+              // Steps: precision holds back to the recall before.
+              points: curve.flatMap(({ recall, precision }, i) => [
+                { x: curve[i - 1]?.recall ?? 0, y: precision },
+                { x: recall, y: precision },
+              ]),
             },
             {
               name: 'rate',
@@ -252,6 +256,75 @@ export function GainPanel({ metrics }: { metrics: Verdict }) {
           <span>
             Top tenth: lift <b className="m">{metrics.liftTopDecile?.toFixed(2) ?? '–'}</b>
           </span>
+          <span className="sp" />
+          <span className="t3">n {count(metrics.n)}</span>
+        </>
+      }
+    />
+  );
+}
+
+export function ProfitPanel({
+  metrics,
+  offer,
+  currency,
+}: {
+  metrics: Verdict;
+  offer: { cost: number; benefit: number } | null;
+  currency: string;
+}) {
+  const { profit } = metrics;
+  if (!profit || !offer)
+    return (
+      <Missing
+        title="Profit"
+        why="What an offer costs and brings was not told: evaluate the version with both, and the curve stands here."
+      />
+    );
+  const { best, everyone, breakEven, points } = profit;
+  const shown = (value: number) => money(value, currency, 'axis');
+  return (
+    <ChartPanel
+      title="Profit"
+      unit={`an offer at ${money(offer.cost, currency, 'estimate')}, somebody kept worth ${money(offer.benefit, currency, 'estimate')}`}
+      span="c6"
+      height={HEIGHT}
+      file="profit.csv"
+      definition="What contacting the customers with the highest scores would have earned: the worth of each who would have been lost, if the offer keeps them, less what the offers cost. It supposes that everybody who is reached in time stays; an experiment says how many really do. The best cut was found on the same customers and flatters itself a little."
+      table={{
+        head: ['contacted', 'score from', 'profit'],
+        rows: points.map(({ share, threshold, profit: value }) => [share, threshold, value]),
+        show: (value, column) =>
+          value === null ? 'nobody' : column === 2 ? money(Number(value), currency) : percent(Number(value)),
+      }}
+      chart={(size) => (
+        <XyChart
+          {...size}
+          label="Profit"
+          words={`Profit is largest, ${shown(best.profit)}, when ${percent(best.share, 0)} are contacted; contacting everybody brings ${shown(everyone)}.`}
+          x={{ domain: [0, 1], label: whole, title: 'contacted, % in the order of the score' }}
+          y={{ label: shown }}
+          title={(x) => `${percent(x, 0)} contacted`}
+          markers={[{ x: best.share, label: 'best' }]}
+          lines={[
+            {
+              name: 'profit',
+              style: 'solid',
+              colour: 1,
+              points: points.map(({ share, profit: value }) => ({ x: share, y: value })),
+              unlabelled: true,
+            },
+          ]}
+        />
+      )}
+      foot={
+        <>
+          <span>
+            Best at <b className="m">{percent(best.share, 0)}</b>:{' '}
+            <b className="m">{money(best.profit, currency, 'figure')}</b>
+          </span>
+          <span className="t3">everybody {money(everyone, currency, 'figure')}</span>
+          {breakEven !== null && <span className="t3">break-even at {percent(breakEven)}</span>}
           <span className="sp" />
           <span className="t3">n {count(metrics.n)}</span>
         </>

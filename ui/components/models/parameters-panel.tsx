@@ -57,6 +57,7 @@ export function ParametersPanel({
           label={(value) => (coefficients ? signed(value, 1) : decimal(value, value >= 10 ? 0 : 1))}
           figure={({ value }) => figure(value)}
           words={rows.map(({ name, value }) => `${name} ${figure(value)}`).join(', ')}
+          {...(coefficients && bare && { bars: 'diverging' as const })}
           named={coefficients ? 210 : 40}
         />
       )}

@@ -232,6 +232,65 @@ test('refuses what the bounds, the calibration or the data do not allow', () => 
   expect(() => ask([{ feature: 'price', lower: 2, upper: 1 }])).toThrow(/bounds 2 to 1/);
   expect(() => ask([{ feature: 'price', lower: 0, upper: 100, cost: 0 }])).toThrow(/cost of 0/);
   expect(() => ask([{ feature: 'price', lower: 0, upper: 100, step: 1e-9 }])).toThrow(/more than 10000 steps/);
+  expect(() => ask([{ feature: 'price', lower: 100, upper: 10_101, step: 1 }])).toThrow(/more than 10000 steps/);
+  for (const step of [0, -1])
+    expect(() => ask([{ feature: 'price', lower: 0, upper: 100, step }])).toThrow(/not above 0/);
+  expect(() => ask([{ feature: 'price', lower: 0, upper: Infinity }])).toThrow(/bounds 0 to Infinity/);
+  expect(() => ask([{ feature: 'price', lower: Number.NaN, upper: 1 }])).toThrow(/bounds NaN to 1/);
+  expect(ask(allowed, { ...row, price: '  ' })).toMatchObject({ reason: { reason: 'unreadable' } });
+  for (const probability of [0, 1, -0.5, 1.5, Number.NaN])
+    expect(() => smallestLogisticChange(model(), row, { side: 'below', probability }, allowed)).toThrow(
+      `probability ${probability} is not between 0 and 1`,
+    );
+  expect(smallestLogisticChange(high, row, { side: 'above', probability: 0.9 }, allowed)).toMatchObject({
+    reason: { message: expect.stringMatching(/no score is above 0.9/) },
+  });
+});
+
+describe('what a change costs and how far it may go', () => {
+  const below = { side: 'below', probability: 0.5 } as const;
+  // Log-odds −3 + 3.2 + 2 + 1.2 = 3.4, 85 of price above the edge.
+  const priced = (price: object) =>
+    smallestLogisticChange(model(), row, below, [{ feature: 'price', lower: -50, upper: 200, ...price }]);
+
+  test('without a cost, a standard deviation costs 1; with one, a unit costs that', () => {
+    const [free, dear] = [priced({}), priced({ cost: 2 })];
+    if (!free.ok || !dear.ok) throw new Error('not reached');
+    expectClose(free.value.cost, 85 / 20, 1e-6, 'by deviation');
+    expectClose(dear.value.cost, 2 * 85, 1e-6, 'by unit');
+    expect(free.value.changes).toMatchObject([{ feature: 'price', from: 80 }]);
+  });
+
+  test('a feature that never varied costs 1 a unit', () => {
+    const flat = model();
+    flat.coefficients[0]!.sd = 0;
+    const found = smallestLogisticChange(flat, row, below, [{ feature: 'price', lower: -50, upper: 200 }]);
+    expect(found.ok && Math.abs(found.value.cost - 85)).toBeLessThan(1e-5);
+  });
+
+  test('bounds end it on the side that helps: down to the lower one, up to the upper one', () => {
+    expect(priced({ lower: -4 }).ok).toBe(false);
+    expect(priced({ lower: -6 }).ok).toBe(true);
+    const calm = { price: 20, tickets: 0, contract: 'biennial' };
+    // −2.2 to ln(0.5/0.5): 55 of price upwards.
+    const up = (upper: number) =>
+      smallestLogisticChange(model(), calm, { side: 'above', probability: 0.5 }, [
+        { feature: 'price', lower: -100, upper },
+      ]);
+    expect([up(74), up(76)].map(({ ok }) => ok)).toEqual([false, true]);
+    // Who stands outside the bounds has no way on that side.
+    expect(priced({ lower: 90 }).ok).toBe(false);
+  });
+
+  test('a level is read without the space around it, is no change to itself, and costs 1 when nothing is said', () => {
+    const levels = (contract: string, ...allowed: string[]) =>
+      smallestLogisticChange(model(), { price: 20, tickets: 0, contract }, { side: 'below', probability: 0.1 }, [
+        { feature: 'contract', levels: allowed },
+      ]);
+    const found = levels(' monthly ', 'monthly', 'biennial');
+    expect(found).toMatchObject({ ok: true, value: { cost: 1, changes: [{ to: 'biennial' }] } });
+    expect(levels('monthly', 'monthly')).toMatchObject({ ok: false, reason: { reason: 'impossible' } });
+  });
 });
 
 describe('any model, one feature', () => {
@@ -243,6 +302,64 @@ describe('any model, one feature', () => {
     if (!found.ok) throw new Error(found.reason.message);
     expect(found.value.to).toBeCloseTo(7, 9);
     expect(found.value.prediction).toBeLessThan(0.3);
+  });
+  test.each([
+    {
+      from: 9,
+      candidates: [12, 10, 0, 2],
+      side: 'below',
+      probability: 0.3,
+      to: 7,
+      why: 'beyond the present value nothing crosses',
+    },
+    {
+      from: 9,
+      candidates: [2, 6, 7.5],
+      side: 'below',
+      probability: 0.3,
+      to: 7,
+      why: 'the last candidate that does not cross is where narrowing starts',
+    },
+    { from: 4, candidates: [9, -20], side: 'above', probability: 0.3, to: 7, why: 'upwards, to the nearer one' },
+    {
+      from: 4,
+      candidates: [9, 0],
+      side: 'above',
+      probability: 0.3,
+      to: 1,
+      why: 'and to the other side when that is nearer',
+    },
+    { from: 0, candidates: [3, 2, 1, 8], side: 'below', probability: 0.15, to: 2.5, why: 'rising towards the middle' },
+  ] as const)('$why: from $from to $to', ({ from, candidates, side, probability, to }) => {
+    const asked: number[] = [];
+    const watched = (of: FeatureTable) => {
+      asked.push((of.get('x') as Float64Array)[0]!);
+      return predict(of);
+    };
+    const own: FeatureTable = new Map([['x', Float64Array.of(from)]]);
+    const found = smallestSingleChange(watched, own, 'x', candidates, { side, probability });
+    if (!found.ok) throw new Error(found.reason.message);
+    expect(found.value.from).toBe(from);
+    expect(found.value.to).toBeCloseTo(to, 9);
+    expect(found.value.prediction).toBeCloseTo(probability, 9);
+    expect(side === 'below' ? found.value.prediction < probability : found.value.prediction >= probability).toBe(true);
+    // Narrowed between two neighbours: everything asked after the candidates lies between the crossing one and the one before it.
+    const tried = new Set<number>([from, ...candidates]);
+    const crossing = asked.findLast((x) => tried.has(x) && Math.abs(x - from) > 0)!;
+    const beside =
+      [from, ...candidates]
+        .filter((x) => (x - from) * (crossing - x) > 0)
+        .sort((a, b) => Math.abs(b - from) - Math.abs(a - from))[0] ?? from;
+    const narrowed = asked.filter((x) => !tried.has(x));
+    for (const x of narrowed) expect((x - beside) * (crossing - x)).toBeGreaterThanOrEqual(0);
+    expect(narrowed.length).toBeLessThanOrEqual(61);
+  });
+  test('exactly on the edge is above it', () => {
+    const own: FeatureTable = new Map([['x', Float64Array.of(7)]]);
+    const on = predict(own)[0]!;
+    expect(smallestSingleChange(predict, own, 'x', [0], { side: 'above', probability: on })).toMatchObject({
+      value: { to: 7 },
+    });
   });
   test('levels in their order; what does not cross is refused', () => {
     const byPlan = (of: FeatureTable) =>

@@ -1,0 +1,251 @@
+// The console's models in a real browser against the real server, on subscribers and buyers: listed, judged, explained, compared, let answer and taken
+// back. What is shown is what the API says, and every step is a fact with its reason.
+import { join } from 'node:path';
+import type { BrowserContext, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { buildConsole, faultsOf, openBrowser, tooWide, withoutBrowser } from '../support/browser.ts';
+import { fixture } from '../support/histories.ts';
+import { type Program, removeFolders, serve, temporaryFolder, until } from '../support/program.ts';
+
+const ADMIN = { email: 'ada@example.org', password: 'quartz lantern 47 meadow' };
+const ANALYST = { email: 'bob@example.org', password: 'violet tram under rain 47' };
+const PATIENCE_MS = 60_000;
+const CHURN = 'subscription_churn_model';
+
+// biome-ignore lint/suspicious/noExplicitAny: answers are compared field by field.
+type Any = any;
+
+describe.skipIf(withoutBrowser !== '')(`models in the console${withoutBrowser}`, () => {
+  const folder = temporaryFolder('console-models');
+  let program: Program;
+  let context: BrowserContext;
+  let page: Page;
+  let complaints: string[] = [];
+  const open = (path: string) => page.goto(program.served.url + path);
+  const get = (path: string) => program.call<Any>('GET', path);
+  const kpi = (name: string) => page.locator('.kpi', { hasText: new RegExp(`^${name}`) }).locator('b');
+  async function done(kind: string, body: object): Promise<Any> {
+    const { id } = await program.call<{ id: string }>('POST', `/api/jobs/${kind}`, body);
+    return await until(
+      `${kind} has ended`,
+      async () => {
+        const job = await get(`/api/jobs/${id}`);
+        if (job.status === 'failed') throw new Error(job.failure.message);
+        return job.status === 'succeeded' && job;
+      },
+      PATIENCE_MS,
+    );
+  }
+  async function signIn({ email, password }: typeof ADMIN) {
+    await open('/login');
+    await page.getByLabel('E-mail').fill(email);
+    await page.getByLabel('Password').fill(password);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('button', { name: 'Sign out' }).waitFor();
+  }
+  /** Presses a step and gives its reason. */
+  async function step(button: string, confirm: string, reason: string) {
+    await page.getByRole('button', { name: button }).click();
+    const dialog = page.getByRole('dialog');
+    const press = dialog.getByRole('button', { name: confirm, exact: true });
+    expect(await press.isDisabled()).toBe(true);
+    await dialog.getByLabel('Reason').fill(reason);
+    await press.click();
+    await dialog.waitFor({ state: 'detached' });
+  }
+
+  beforeAll(async () => {
+    buildConsole();
+    program = await serve(['--empty', '--currency', 'USD', '--data-dir', join(folder, 'data')]);
+    const table = ['--kind', 'subscription', '--snapshot', '2024-01-01', '--currency', 'USD', '--attributes', 'all'];
+    const columns = ['--customer', 'customer_id', '--tenure', 'tenure_months:months', '--ended', 'churned=1'];
+    await program.json([
+      'import',
+      fixture('churn.csv'),
+      ...table,
+      ...columns,
+      '--amount',
+      'monthly_charge',
+      '--name',
+      'contract',
+    ]);
+    await done('train', { kind: 'churn-logistic', definition: 'contractual', without: ['plan'] });
+    await done('evaluate', { models: [`${CHURN}@1`, `${CHURN}@2`], offer_cost: 4, offer_benefit: 60 });
+    for (const [account, role] of [
+      [ADMIN, 'admin'],
+      [ANALYST, 'analyst'],
+    ] as const)
+      await program.call('POST', '/api/users', { ...account, role });
+    ({ context, page } = await openBrowser(folder, program.served.url, (words) => complaints.push(words)));
+    await signIn(ADMIN);
+  }, 240_000);
+  afterAll(async () => {
+    await context?.close();
+    await removeFolders();
+  }, 60_000);
+  afterEach(() => {
+    const heard = complaints;
+    complaints = [];
+    expect(heard).toEqual([]);
+  });
+
+  test('the list has every version with its stage and figures; order, filter and choice are in the address', async () => {
+    await open('/models');
+    const rows = page.locator('table.jobs tbody tr');
+    const { items } = await get('/api/models');
+    await expect.poll(() => rows.count()).toBe(items.length);
+    const facts = await get(`/api/models/${CHURN}/versions/1`);
+    await rows
+      .filter({ hasText: `${CHURN}@1` })
+      .getByText(facts.metrics.auc.toFixed(3), { exact: false })
+      .first()
+      .waitFor();
+    await page.getByRole('button', { name: 'AUC, 95 %' }).click();
+    await page.waitForURL('**/models?sort=auc');
+    await page.getByRole('group', { name: 'Answers' }).getByRole('button', { name: 'churn classifier' }).click();
+    await page.waitForURL('**kind=churn-logistic**');
+    await expect.poll(() => rows.count()).toBe(2);
+    for (const version of [1, 2]) await page.getByLabel(`Compare ${CHURN}@${version}`).check();
+    await page.reload();
+    await expect.poll(() => page.getByLabel(`Compare ${CHURN}@2`).isChecked()).toBe(true);
+    await page.getByRole('button', { name: 'Compare 2' }).click();
+    await page.waitForURL('**/models/compare?versions=**');
+  });
+
+  test('performance and calibration are those of the evaluation, and on demand those of the training', async () => {
+    const { items } = await get(`/api/models/${CHURN}/versions/1/evaluations`);
+    const { metrics, segments } = items[0].result;
+    await open(`/models/${CHURN}/1/performance`);
+    await kpi('AUC').waitFor();
+    expect(await kpi('AUC').innerText()).toBe(metrics.auc.toFixed(3));
+    for (const name of [
+      /^ROC curve with an area of/,
+      /^Precision falls/,
+      /^The tenth with the highest scores/,
+      /^Profit is largest/,
+    ])
+      await page.getByRole('img', { name }).waitFor();
+    await page.getByRole('button', { name: 'Show ROC as table' }).click();
+    expect(await page.locator('section[aria-label="ROC, as table"] tbody tr').count()).toBe(metrics.roc.length);
+    await page.getByRole('link', { name: 'Calibration' }).click();
+    await page.waitForURL('**/calibration');
+    expect(await kpi('Slope').innerText()).toBe(metrics.calibrationSlope.toFixed(2));
+    expect(await page.locator('[data-bin]').count()).toBe(
+      metrics.reliability.filter(({ n }: { n: number }) => n >= 10).length,
+    );
+    for (const { by } of segments)
+      await page.locator(`section[aria-label="By ${by.replace(/_days$/, '').replaceAll('_', ' ')}"]`).waitFor();
+    await page.getByRole('button', { name: 'Its training' }).click();
+    await page.waitForURL('**judged=training');
+    const { artefact } = await get(`/api/models/${CHURN}@1`);
+    await expect.poll(() => kpi('Brier').innerText()).toBe(artefact.metrics.brier.toFixed(4));
+  });
+
+  test('what it leans on, in the order of the API; what was never judged says what to do', async () => {
+    const { items } = await get(`/api/models/${CHURN}/versions/1/evaluations`);
+    const [first] = [...items[0].result.importance.importances].sort((a: Any, b: Any) => b.importance - a.importance);
+    await open(`/models/${CHURN}/1/explain`);
+    const plot = page.getByRole('img', { name: /^It leans most on/ });
+    await plot.waitFor();
+    expect(await plot.locator('title').first().textContent()).toContain((1000 * first.importance).toFixed(1));
+    await page
+      .getByRole('img', { name: /the mean prediction goes from/ })
+      .first()
+      .waitFor();
+    await open('/models/subscription_survival_model/1/performance');
+    await page.getByRole('link', { name: 'Evaluate subscription_survival_model@1' }).click();
+    await page.waitForURL('**/jobs/new?kind=evaluate**');
+    expect(await page.getByLabel('Versions').inputValue()).toBe('subscription_survival_model@1');
+  });
+
+  test('two versions side by side: the sentence says what the paired bootstrap says', async () => {
+    const { paired } = await get(`/api/models/compare?versions=${CHURN}@1,${CHURN}@2`);
+    await open(`/models/compare?versions=${CHURN}@1,${CHURN}@2`);
+    const brier = paired.pairs.find(({ metric }: Any) => metric === 'brier');
+    const better = brier.value.probabilitySecondBetter;
+    const [winner, loser, share] =
+      better >= 0.5 ? [brier.second, brier.first, better] : [brier.first, brier.second, 1 - better];
+    const sentence = await page.locator('section[aria-label="Brier"] .verdicts').innerText();
+    expect(sentence).toMatch(new RegExp(`^${winner} better than ${loser}: `));
+    if (share < 0.99) expect(sentence).toContain(`${Math.round(100 * share)}`);
+    await page.getByText('subscription_survival_model@1').click();
+    await page.waitForURL('**subscription_survival_model**');
+    await page.getByText('Nobody knows yet who is better').waitFor();
+  });
+
+  test('gates with value, limit and why; shadow, canary, promoted and rolled back, each with its reason', async () => {
+    const id = `${CHURN}@2`;
+    await open(`/models/${CHURN}/2/deploy`);
+    await page.locator('[data-gate]').first().waitFor();
+    const { gates, passed } = await get(`/api/models/${id}/gates`);
+    expect(await page.locator('[data-gate]').count()).toBe(gates.length);
+    for (const { rule, why } of gates) expect(await page.locator(`[data-gate="${rule}"]`).innerText()).toContain(why);
+    await step('Shadow…', 'Score it beside', 'September retraining');
+    await page.locator('.head [data-stage=shadow]').waitFor();
+    await page.getByText('Live comparison').waitFor();
+    if (!passed) {
+      await step('Approve…', 'Approve', 'plan is not sold any more');
+      await page.getByText('Gates let it answer').waitFor();
+    }
+    await step('Canary…', 'Let it answer some', 'one in ten first');
+    await page.locator('.head [data-stage=canary]', { hasText: '10' }).waitFor();
+    await step('Promote…', 'Let it answer everybody', 'nobody complained');
+    await page.locator('.head [data-stage=active]').waitFor();
+    expect((await get(`/api/deployments/${CHURN}`)).active).toBe(id);
+    await step('Roll back…', 'Roll back', 'somebody did');
+    await expect.poll(async () => (await get(`/api/deployments/${CHURN}`)).active).toBe(`${CHURN}@1`);
+    const told = page.locator('.happened');
+    await expect.poll(() => told.innerText()).toContain('somebody did');
+    for (const reason of ['September retraining', 'one in ten first', 'nobody complained'])
+      expect(await told.innerText()).toContain(reason);
+  });
+
+  test('value models: parameters and rivals; tracking, frequency and PIT once they were held against what came', async () => {
+    await program.json(['import', fixture('clv_transactions.csv'), '--currency', 'USD']);
+    await until('a value model', async () =>
+      (await get('/api/models')).items.some(({ id }: Any) => id === 'clv_model@1'),
+    );
+    await open('/models/clv_model/1/clv');
+    await page.getByRole('heading', { name: 'Not yet held against what came' }).waitFor();
+    const { result } = await done('evaluate', { models: ['clv_model@1'], horizon_days: 90 });
+    // The page follows by itself: a job that ended is told on the stream.
+    await page.getByRole('img', { name: /^Cumulative repeat purchases rise/ }).waitFor();
+    expect(await page.locator('section[aria-label="Purchases foretold"] tr.hl').innerText()).toContain(
+      result.models[0].purchases.models.served.mae.toFixed(3),
+    );
+    await page.getByRole('img', { name: /^After 0 repeats/ }).waitFor();
+    expect(await page.getByRole('img', { name: /where ten percent are ideal/ }).count()).toBe(2);
+  });
+
+  test('narrow screens, both themes, every tab: nothing too wide, nothing without a name or below its contrast', async () => {
+    const tabs = ['', '/performance', '/calibration', '/explain', '/deploy'].map((tab) => `/models/${CHURN}/2${tab}`);
+    const paths = ['/models', ...tabs, '/models/clv_model/1/clv', `/models/compare?versions=${CHURN}@1,${CHURN}@2`];
+    for (const colorScheme of ['light', 'dark'] as const)
+      for (const path of paths) {
+        await page.emulateMedia({ colorScheme });
+        await open(path);
+        await page.locator('main .panel').first().waitFor();
+        await page.locator('.sk').first().waitFor({ state: 'detached', timeout: PATIENCE_MS });
+        expect(await faultsOf(page), `${path} ${colorScheme}`).toEqual([]);
+        await page.setViewportSize({ width: 390, height: 844 });
+        await expect.poll(() => tooWide(page), { message: path }).toBeLessThanOrEqual(0);
+        await page.setViewportSize({ width: 1440, height: 1000 });
+      }
+    await page.emulateMedia({ colorScheme: 'light' });
+  }, 120_000);
+
+  test('an analyst reads all of it and moves nothing, and is told who may', async () => {
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByRole('link', { name: 'Sign in' }).first().waitFor();
+    await signIn(ANALYST);
+    await open(`/models/${CHURN}/2/deploy`);
+    const promote = page.getByRole('button', { name: /^Promote/ });
+    await promote.waitFor();
+    expect(await promote.getAttribute('title')).toBe('Needs model:deploy: ML engineer, Administrator');
+    await promote.click({ force: true });
+    expect(await page.getByRole('dialog').count()).toBe(0);
+    expect(await page.getByRole('button', { name: /^Approve/ }).getAttribute('title')).toBe(
+      'Needs model:approve: Product manager, Administrator',
+    );
+  });
+});

@@ -1,0 +1,445 @@
+// On the way to answering: where each version stands, the gates of this one with value, limit and why, the live comparison with what answers now, and
+// every step that was taken, with its reason.
+import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { type ReactNode, useState } from 'react';
+import { useMe } from '../../account.ts';
+import { ABSENT, count, day, decimal, percent, signed, time } from '../../format.ts';
+import {
+  type Deployment,
+  deploymentQuery,
+  type Gate,
+  type Gates,
+  gatesQuery,
+  readModelsAgain,
+  type StepName,
+  stepTo,
+  versionOf,
+} from '../../models.ts';
+import { Action } from '../action.tsx';
+import { Confirm } from '../confirm.tsx';
+import { Icon } from '../icon.tsx';
+import { Panel } from '../panel.tsx';
+import { ErrorState, Note, Skeleton } from '../states.tsx';
+import { StageChip } from './stage.tsx';
+
+const LEAST_LETTERS = 3;
+const EFFECTS: Record<StepName, { title: string; confirm: string; says: string; danger?: boolean }> = {
+  shadow: {
+    title: 'Shadow',
+    confirm: 'Score it beside',
+    says: 'It is scored beside the active version. Nobody is answered by it.',
+  },
+  canary: {
+    title: 'Canary',
+    confirm: 'Let it answer some',
+    says: 'It answers this share of the customers, always the same ones; more only adds to them. Everybody else is answered as before.',
+  },
+  promote: {
+    title: 'Promote',
+    confirm: 'Let it answer everybody',
+    says: 'From a barrier in the log on it answers everybody. What was answered before stays as it was; a rollback restores it bit for bit.',
+  },
+  approve: {
+    title: 'Approve',
+    confirm: 'Approve',
+    says: 'The gates that are open need not be met for this version. It is kept under your name.',
+  },
+  withdraw: {
+    title: 'Withdraw',
+    confirm: 'Withdraw',
+    says: 'It leaves shadow or canary. The active version answers everybody.',
+  },
+  rollback: {
+    title: 'Roll back',
+    confirm: 'Roll back',
+    says: 'A canary ends; without one the version that was active before answers again, bit for bit as it did.',
+    danger: true,
+  },
+  retire: {
+    title: 'Retire',
+    confirm: 'Retire',
+    says: 'It is kept with all it said, and cannot answer any more.',
+    danger: true,
+  },
+};
+
+function GateRow({ gate }: { gate: Gate }) {
+  const state = !gate.applicable
+    ? 'none'
+    : gate.passed === true
+      ? 'good'
+      : gate.approved
+        ? 'approved'
+        : gate.passed === null
+          ? 'warn'
+          : 'bad';
+  const word = { none: 'not applicable', good: 'passed', approved: 'approved', warn: 'not known', bad: 'not passed' }[
+    state
+  ];
+  const icon = { none: 'info', good: 'check', approved: 'check', warn: 'warning', bad: 'close' } as const;
+  const shown = (value: number | null) =>
+    value === null
+      ? ABSENT
+      : Number.isInteger(value)
+        ? count(value)
+        : decimal(Math.abs(value) < 1e-12 ? 0 : value, Math.abs(value) >= 10 ? 1 : 4);
+  return (
+    <tr data-gate={gate.rule} className={state === 'none' ? 't3' : undefined}>
+      <td>
+        <span className={`gate ${state === 'none' || state === 'approved' ? 't2' : state}`}>
+          <Icon name={icon[state]} small />
+          {word}
+        </span>
+      </td>
+      <td title={gate.says}>{gate.rule.replaceAll('-', ' ')}</td>
+      <td className="r num">{shown(gate.value)}</td>
+      <td className="r num">{shown(gate.limit)}</td>
+      <td className="wrap t2 hide">
+        {gate.why}
+        {gate.what_to_do && <b className="m"> {gate.what_to_do}</b>}
+      </td>
+    </tr>
+  );
+}
+
+function GatesPanel({ gates }: { gates: Gates }) {
+  // What stands in the way first, what does not apply last.
+  const place = ({ applicable, passed, approved }: Gate) => (!applicable ? 2 : passed === true || approved ? 1 : 0);
+  const open = gates.gates.filter(({ applicable, passed, approved }) => applicable && passed !== true && !approved);
+  return (
+    <Panel
+      title={
+        gates.passed ? 'Gates let it answer' : `${open.length} of its gates ${open.length === 1 ? 'is' : 'are'} open`
+      }
+      unit={gates.against ? `against ${gates.against}` : 'there is no other version to compare with'}
+      className="snug"
+    >
+      <div className="scroll">
+        <table className="c">
+          <thead>
+            <tr>
+              <th scope="col">State</th>
+              <th scope="col">Gate</th>
+              <th scope="col" className="r">
+                Value
+              </th>
+              <th scope="col" className="r">
+                At most
+              </th>
+              <th scope="col" className="hide">
+                Why
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {[...gates.gates]
+              .sort((a, b) => place(a) - place(b))
+              .map((gate) => (
+                <GateRow key={gate.rule} gate={gate} />
+              ))}
+          </tbody>
+        </table>
+      </div>
+    </Panel>
+  );
+}
+
+function ComparisonPanel({ measured }: { measured: NonNullable<Gates['comparison']> }) {
+  const { churn, value, refused, micros } = measured;
+  const rows: [string, string, ReactNode, ReactNode, ReactNode][] = [];
+  if (churn)
+    rows.push(
+      [
+        'P(churn), mean',
+        '',
+        percent(churn.mean.active),
+        percent(churn.mean.candidate),
+        `${signed(100 * (churn.mean.candidate - churn.mean.active), 2)} pp`,
+      ],
+      [
+        'P(churn), PSI',
+        'over the active version’s deciles',
+        '',
+        decimal(churn.psi, 4),
+        `chance alone passes ${decimal(churn.psi_floor, 4)} once in a hundred`,
+      ],
+      ['In another band', 'of churn risk', '', percent(churn.band_changed), ''],
+      ['Rank correlation', 'of P(churn)', '', decimal(churn.rank_correlation, 4), ''],
+    );
+  if (value)
+    rows.push(
+      [
+        'Lifetime value, mean',
+        '',
+        decimal(value.mean.active, 2),
+        decimal(value.mean.candidate, 2),
+        signed(value.mean.candidate - value.mean.active, 2),
+      ],
+      [
+        'Lifetime value, PSI',
+        '',
+        '',
+        decimal(value.psi, 4),
+        `chance alone passes ${decimal(value.psi_floor, 4)} once in a hundred`,
+      ],
+    );
+  rows.push(
+    ['Refused', 'customers', count(refused.active), count(refused.candidate), `${count(refused.more)} more`],
+    ['Time', 'µs a score', decimal(micros.active, 1), decimal(micros.candidate, 1), ''],
+  );
+  return (
+    <Panel
+      title="Live comparison"
+      unit={`${measured.id} beside ${measured.against}, ${count(measured.compared)} customers answered by both`}
+      className="snug"
+      foot={
+        <>
+          <span className="t3">
+            as of #{count(measured.as_of.seq)}, {day(measured.as_of.day)}
+          </span>
+          <span className="sp" />
+          <span className="t3">measured {time(measured.measured_at)}</span>
+        </>
+      }
+    >
+      <div className="scroll">
+        <table className="c">
+          <thead>
+            <tr>
+              <th scope="col">What</th>
+              <th scope="col" className="r">
+                Active
+              </th>
+              <th scope="col" className="r">
+                This one
+              </th>
+              <th scope="col" className="r hide">
+                Difference
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map(([what, unit, active, candidate, difference]) => (
+              <tr key={what}>
+                <td>
+                  {what} <span className="t3">{unit}</span>
+                </td>
+                <td className="r">{active}</td>
+                <td className="r">{candidate}</td>
+                <td className="r hide t2">{difference}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </Panel>
+  );
+}
+
+function History({ deployment }: { deployment: Deployment }) {
+  const zone = useMe()?.workspace.zone ?? 'UTC';
+  return (
+    <Panel title="Every step" unit="newest first; each is a fact of the log" className="snug">
+      {deployment.history.length === 0 ? (
+        <p className="lead">None was taken yet.</p>
+      ) : (
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard.
+        <ol className="happened" tabIndex={0} aria-label="Every step">
+          {deployment.history.map(({ at, event, id, percent: share, reason, automatic, seq, from }) => (
+            <li key={at + event + id}>
+              <time dateTime={at}>{time(at, zone)}</time>
+              <span>
+                <b className="m">{id ?? deployment.model}</b> {event.replace('model.', '').replaceAll('-', ' ')}
+                {share !== null && ` at ${share}\u202f%`}
+                {from && ` from ${from}`}
+                {automatic && ' by the platform itself'}
+                {seq !== null && <span className="t3 mono"> #{count(seq)}</span>}
+                {reason && <span className="t2">: {reason}</span>}
+              </span>
+            </li>
+          ))}
+        </ol>
+      )}
+    </Panel>
+  );
+}
+
+function Versions({ deployment, id }: { deployment: Deployment; id: string }) {
+  return (
+    <Panel title="Which version answers" unit={deployment.model} className="snug">
+      <div className="scroll">
+        <table className="c">
+          <tbody>
+            {deployment.versions.map((each) => (
+              <tr key={each.id} className={each.id === id ? 'hl' : undefined}>
+                <td>
+                  <Link
+                    className="jlink"
+                    to="/models/$name/$version/{-$tab}"
+                    params={{ ...versionOf(each.id), tab: 'deploy' }}
+                  >
+                    {each.id}
+                  </Link>
+                  {each.aliases.length > 0 && <span className="t3"> {each.aliases.join(', ')}</span>}
+                </td>
+                <td className="r">
+                  <StageChip stage={each.stage} percent={each.percent} />
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {deployment.watched && (
+        <p className="lead gap">
+          <b>{deployment.watched.id} is watched</b> until {time(deployment.watched.until)}: the platform takes it back
+          by itself when it goes beyond a rule.
+        </p>
+      )}
+    </Panel>
+  );
+}
+
+export function DeployTab({ id }: { id: string }) {
+  const { name } = versionOf(id);
+  const deployment = useQuery(deploymentQuery(name));
+  const gates = useQuery(gatesQuery(id));
+  const [step, setStep] = useState<StepName | null>(null);
+  const [share, setShare] = useState('10');
+  const failed = deployment.error ?? gates.error;
+  if (failed && (!deployment.data || !gates.data))
+    return (
+      <section className="panel" aria-label="Deploy">
+        <ErrorState error={failed} retry={() => void Promise.all([deployment.refetch(), gates.refetch()])} />
+      </section>
+    );
+  if (!deployment.data || !gates.data)
+    return (
+      <section className="panel" aria-label="Loading">
+        <div className="body">
+          <Skeleton rows={10} />
+        </div>
+      </section>
+    );
+  const { stage } = deployment.data.versions.find((each) => each.id === id) ?? { stage: 'registered' };
+  const active = stage === 'active';
+  const retired = stage === 'retired' ? 'It is retired' : null;
+  const others = deployment.data.versions.length > 1;
+  const open = gates.data.gates.some(({ applicable, passed, approved }) => applicable && passed !== true && !approved);
+  const answers = active ? 'It answers already' : retired;
+  const effect = step && EFFECTS[step];
+  return (
+    <div className="stack">
+      <div className="steps-bar">
+        <Action
+          needs="model:deploy"
+          not={stage === 'shadow' ? 'It is in shadow' : answers}
+          onClick={() => setStep('shadow')}
+        >
+          Shadow…
+        </Action>
+        <Action needs="model:deploy" not={answers} onClick={() => setStep('canary')}>
+          {stage === 'canary' ? 'Another share…' : 'Canary…'}
+        </Action>
+        <Action
+          needs="model:deploy"
+          primary={!active && gates.data.passed}
+          not={answers ?? (gates.data.passed ? null : 'Its gates do not let it')}
+          onClick={() => setStep('promote')}
+        >
+          Promote…
+        </Action>
+        <Action needs="model:approve" not={open ? null : 'No gate is open'} onClick={() => setStep('approve')}>
+          Approve…
+        </Action>
+        <span className="sp" />
+        {(stage === 'shadow' || stage === 'canary') && (
+          <Action needs="model:deploy" onClick={() => setStep('withdraw')}>
+            Withdraw…
+          </Action>
+        )}
+        <Action
+          needs="model:deploy"
+          danger
+          not={others ? null : 'There is no other version'}
+          onClick={() => setStep('rollback')}
+        >
+          Roll back…
+        </Action>
+        <Action needs="model:deploy" not={answers} onClick={() => setStep('retire')}>
+          Retire…
+        </Action>
+      </div>
+      <div className="grid">
+        <div className="c8 stack">
+          <GatesPanel gates={gates.data} />
+          {gates.data.comparison ? (
+            <ComparisonPanel measured={gates.data.comparison} />
+          ) : (
+            <Note>There is nothing to compare with: no other version of {name} answers.</Note>
+          )}
+        </div>
+        <div className="c4 stack">
+          <Versions deployment={deployment.data} id={id} />
+          <History deployment={deployment.data} />
+        </div>
+      </div>
+      {step && effect && (
+        <Confirm
+          title={step === 'rollback' ? `Roll back ${name}?` : `${effect.title} ${id}?`}
+          confirm={effect.confirm}
+          danger={effect.danger ?? false}
+          reason={{ label: 'Reason', least: LEAST_LETTERS }}
+          onClose={() => setStep(null)}
+          onConfirm={async (reason) => {
+            await (step === 'canary' ? stepTo.canary(id, reason, Number(share)) : stepTo[step](id, reason));
+            await readModelsAgain();
+          }}
+        >
+          <p>{effect.says}</p>
+          {step === 'rollback' && (
+            <p>
+              {deployment.data.canary ? (
+                <>
+                  The canary <b>{deployment.data.canary.id}</b> ends.
+                </>
+              ) : (
+                <>
+                  Now <b>{deployment.data.active ?? 'none'}</b> answers.
+                </>
+              )}
+            </p>
+          )}
+          {(step === 'canary' || step === 'promote') && gates.data.comparison && (
+            <p className="t2">
+              Of {count(gates.data.comparison.compared)} customers{' '}
+              {gates.data.comparison.churn
+                ? `${percent(gates.data.comparison.churn.band_changed)} would be in another band of risk`
+                : 'no churn risk is compared'}
+              {gates.data.comparison.value &&
+                `, and mean lifetime value ${signed(gates.data.comparison.value.mean.candidate - gates.data.comparison.value.mean.active, 2)}`}
+              .
+            </p>
+          )}
+          {step === 'approve' && (
+            <p>
+              Open:{' '}
+              {gates.data.gates
+                .filter(({ applicable, passed, approved }) => applicable && passed !== true && !approved)
+                .map(({ rule }) => rule)
+                .join(', ')}
+              .
+            </p>
+          )}
+          {step === 'canary' && (
+            <label className="share">
+              <span>Share of the customers, %</span>
+              <input type="number" min={1} max={99} value={share} onChange={(event) => setShare(event.target.value)} />
+            </label>
+          )}
+        </Confirm>
+      )}
+    </div>
+  );
+}

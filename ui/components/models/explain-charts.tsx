@@ -1,0 +1,129 @@
+// What a churn model leans on: how much worse it would be without each feature, and how its answer moves with each. With tables.
+import { ColumnsChart } from '../../charts/columns-chart.tsx';
+import { intervalsHeight } from '../../charts/intervals.ts';
+import { IntervalsChart } from '../../charts/intervals-chart.tsx';
+import { XyChart } from '../../charts/xy-chart.tsx';
+import { featureWords } from '../../churn-words.ts';
+import type { ChurnEvaluation } from '../../evaluations.ts';
+import { count, decimal, percent, signed } from '../../format.ts';
+import { ChartPanel } from '../chart-panel.tsx';
+
+const SHOWN = 15;
+const thousandth = (value: number): string => (1000 * value).toFixed(1);
+
+export function ImportancePanel({ importance }: { importance: NonNullable<ChurnEvaluation['importance']> }) {
+  const sorted = [...importance.importances].sort((a, b) => b.importance - a.importance);
+  const shown = sorted.slice(0, SHOWN);
+  return (
+    <ChartPanel
+      title="What it leans on"
+      unit="Brier score lost when the feature is dealt out, thousandths"
+      span="c6"
+      height={intervalsHeight(shown.length)}
+      file="importance.csv"
+      definition="Permutation importance: the feature's values are dealt out among the customers, over all pairs of rows, so that it tells nothing any more; what the Brier score loses by that. Features that say the same share what they say: each alone may look dispensable."
+      table={{
+        head: ['feature', 'importance', 'Brier without'],
+        rows: sorted.map(({ feature, importance: lost, loss }) => [feature, lost, loss]),
+        show: (value, column) => (column === 0 ? String(value) : Number(value).toFixed(5)),
+      }}
+      chart={({ width }) => (
+        <IntervalsChart
+          rows={shown.map(({ feature, importance: lost }) => ({
+            name: featureWords(feature),
+            value: 1000 * lost,
+            lower: Math.min(0, 1000 * lost),
+            upper: Math.max(0, 1000 * lost),
+          }))}
+          width={width}
+          reference={0}
+          bars="plain"
+          label={(value) => String(Math.round(value))}
+          figure={({ value }) => (value < 0 ? signed(value, 1) : decimal(value, 1))}
+          words={`It leans most on ${shown
+            .slice(0, 3)
+            .map(({ feature, importance: lost }) => `${featureWords(feature)} (${thousandth(lost)})`)
+            .join(', ')}.`}
+          named={190}
+          figures={44}
+        />
+      )}
+      foot={
+        <>
+          <span className="t3">Brier with all features {importance.loss.toFixed(4)}</span>
+          <span className="sp" />
+          {importance.rows !== undefined && <span className="t3">n {count(importance.rows)}</span>}
+        </>
+      }
+    />
+  );
+}
+
+export function DependencePanel({ curve }: { curve: ChurnEvaluation['dependence'][number] }) {
+  const { feature, grid, mean, lower, upper } = curve;
+  const name = featureWords(feature);
+  const numbers = grid.every((value) => typeof value === 'number');
+  const most = Math.max(...upper, ...mean);
+  const words = `${name}: the mean prediction goes from ${percent(mean[0] ?? null)} to ${percent(mean.at(-1) ?? null)}, between ${percent(Math.min(...mean))} and ${percent(Math.max(...mean))}.`;
+  const cell = (value: unknown): string =>
+    value === null
+      ? 'unknown'
+      : typeof value === 'number'
+        ? decimal(value, Number.isInteger(value) ? 0 : 2)
+        : String(value);
+  return (
+    <ChartPanel
+      title={name}
+      unit="mean predicted churn, %"
+      span="c6"
+      height={230}
+      file={`dependence-${feature.replaceAll(/\W+/g, '-')}.csv`}
+      definition="Partial dependence: the feature is set to each value for everybody, everything else left as it is; the mean prediction, and between which values the middle four fifths of the predictions lie. Where features go together some combinations never occur: there it is the model's guess. It says what the model does, not what causes churn."
+      table={{
+        head: [name, 'mean', '10 %', '90 %'],
+        rows: grid.map((value, i) => [cell(value), mean[i] ?? null, lower[i] ?? null, upper[i] ?? null]),
+        show: (value, column) => (column === 0 ? String(value) : percent(Number(value))),
+      }}
+      chart={(size) =>
+        numbers ? (
+          <XyChart
+            {...size}
+            label={name}
+            words={words}
+            x={{ label: (value) => decimal(value, Math.abs(value) >= 10 || Number.isInteger(value) ? 0 : 1) }}
+            y={{
+              domain: [0, Math.min(1, Math.max(0.1, 1.08 * most))],
+              label: (share) => String(Math.round(100 * share)),
+            }}
+            title={(value) => `${name} ${cell(value)}`}
+            lines={[
+              {
+                name: 'mean',
+                style: 'solid',
+                colour: 1,
+                unlabelled: true,
+                points: grid.map((value, i) => ({
+                  x: Number(value),
+                  y: mean[i] ?? null,
+                  lower: lower[i] ?? null,
+                  upper: upper[i] ?? null,
+                })),
+              },
+            ]}
+          />
+        ) : (
+          <ColumnsChart
+            {...size}
+            name={name}
+            words={words}
+            places={grid.map(cell)}
+            label={(share) => String(Math.round(100 * share))}
+            value={(share) => percent(share)}
+            title={(index) => cell(grid[index])}
+            series={[{ name: 'mean', colour: 1, values: mean }]}
+          />
+        )
+      }
+    />
+  );
+}

@@ -1,0 +1,358 @@
+// The tabs of a version: each shows what is known, and where something is not, what makes it known.
+import { Link } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
+import { useMe } from '../../account.ts';
+import { definitionInWords, spoken } from '../../churn-words.ts';
+import { lossOf, type Rival, worthOf } from '../../evaluations.ts';
+import { ABSENT, count, day, decimal, percent, percentInterval, signed } from '../../format.ts';
+import type { Verdict } from '../../job-results.ts';
+import { modelKindWord } from '../../job-words.ts';
+import { type Artefact, definitionOf, metricsOf, naiveOf, parametersOf } from '../../model-artefact.ts';
+import type { Evaluation, ModelFacts } from '../../models.ts';
+import { Panel } from '../panel.tsx';
+import { State } from '../states.tsx';
+import { GainPanel, PrecisionRecallPanel, ProfitPanel, ReliabilityPanel, RocPanel } from './churn-charts.tsx';
+import { ChurnKpis, type NaiveScore } from './churn-figures.tsx';
+import { DependencePanel, ImportancePanel } from './explain-charts.tsx';
+import { Diagnostics, RowsPanel } from './model-evidence.tsx';
+import { ParametersPanel, RivalsPanel } from './parameters-panel.tsx';
+import { SegmentsPanel } from './segments-panel.tsx';
+import { FrequencyPanel, PitPanel, TrackingPanel } from './value-charts.tsx';
+
+export interface Shown {
+  facts: ModelFacts;
+  artefact: Artefact;
+  /** Undefined: the figures of its training. */
+  evaluation: Evaluation | undefined;
+}
+
+function Unknown({ title, children, id }: { title: string; children: ReactNode; id: string }) {
+  return (
+    <section className="panel" aria-label={title}>
+      <State
+        icon="chart"
+        title={title}
+        actions={
+          <Link
+            className="ctl pri"
+            to="/jobs/new"
+            search={{ kind: 'evaluate', params: JSON.stringify({ models: [id] }) }}
+          >
+            Evaluate {id}
+          </Link>
+        }
+      >
+        <p>{children}</p>
+      </State>
+    </section>
+  );
+}
+
+/** The score's figures that are looked at: of the evaluation, else of the training. */
+function judgedOf({
+  artefact,
+  evaluation,
+}: Shown): { metrics: Verdict; naive: NaiveScore | null; unit: string } | null {
+  const churn = lossOf(evaluation);
+  if (churn && evaluation) {
+    const naive = evaluation.naive as NaiveScore | null;
+    return { metrics: churn.metrics, naive, unit: `foretold on ${day(evaluation.cutoff)}, 95 % intervals` };
+  }
+  const value = worthOf(evaluation);
+  if (value && evaluation)
+    return {
+      metrics: value.churn.model,
+      naive: value.churn.naive,
+      unit: `P(no purchase) foretold on ${day(evaluation.cutoff)}, 95 % intervals`,
+    };
+  const metrics = metricsOf(artefact);
+  return metrics && { metrics, naive: naiveOf(artefact), unit: 'rows the model never saw, 95 % intervals' };
+}
+const daysOf = ({ artefact, evaluation, facts }: Shown): number | null =>
+  evaluation?.horizonDays ?? facts.horizon_days ?? definitionOf(artefact)?.horizonDays ?? null;
+
+export function OverviewTab({ facts, artefact }: Shown) {
+  const { window } = facts;
+  const definition = definitionOf(artefact);
+  return (
+    <div className="stack">
+      <Diagnostics artefact={artefact} />
+      <div className="grid">
+        <div className="c5 stack">
+          <Panel title="What it is" className="snug">
+            <p className="lead">
+              {definition
+                ? definitionInWords(spoken(definition))
+                : 'Who will buy again, how often, and for how much: over any horizon.'}
+            </p>
+            <dl className="kv gap">
+              <dt>Answers</dt>
+              <dd>{modelKindWord(facts.kind)}</dd>
+              <dt>Learned from</dt>
+              <dd>
+                {window.from && window.from !== window.to ? `${day(window.from)} – ` : ''}
+                {window.to ? day(window.to) : 'not known: made outside'}
+              </dd>
+              <dt>Events</dt>
+              <dd>{count(window.events)}</dd>
+              <dt>Log position</dt>
+              <dd className="mono">{window.seq === null ? ABSENT : `#${count(window.seq)}`}</dd>
+              <dt>Features</dt>
+              <dd>{facts.feature_set ? `${facts.feature_set.name}, version ${facts.feature_set.version}` : ABSENT}</dd>
+              <dt>Calibration</dt>
+              <dd>{facts.calibration?.method ?? ABSENT}</dd>
+              <dt>Seed</dt>
+              <dd>{facts.seed ?? ABSENT}</dd>
+              <dt>Made by version</dt>
+              <dd className="mono">{facts.code ?? ABSENT}</dd>
+              <dt>SHA-256</dt>
+              <dd className="mono" title={facts.digest}>
+                {facts.digest.slice(0, 16)}
+              </dd>
+            </dl>
+          </Panel>
+          <RowsPanel artefact={artefact} />
+        </div>
+        <div className="c7 stack">
+          {parametersOf(artefact).map(({ part, parameters }) => (
+            <ParametersPanel key={part} part={part} parameters={parameters} span="c12" />
+          ))}
+          <RivalsPanel artefact={artefact} />
+        </div>
+      </div>
+    </div>
+  );
+}
+
+function RivalScores({ evaluation }: { evaluation: Evaluation }) {
+  const rivals = (evaluation.rivals as Rival[] | null) ?? [];
+  const naive = evaluation.naive as (NaiveScore & { rule?: string; auc?: number | null }) | null;
+  if (rivals.length === 0 && !naive) return null;
+  return (
+    <Panel title="Beside it" unit="on the same customers" span="c6" className="snug">
+      <div className="scroll">
+        <table className="c">
+          <thead>
+            <tr>
+              <th scope="col">Rival</th>
+              <th scope="col" className="r">
+                AUC
+              </th>
+              <th scope="col" className="r">
+                Brier
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {naive && (
+              <tr>
+                <td className="wrap">naive{naive.rule ? `: ${naive.rule}` : ''}</td>
+                <td className="r">{decimal(naive.auc ?? null, 3)}</td>
+                <td className="r">{decimal(naive.brier, 4)}</td>
+              </tr>
+            )}
+            {rivals.map(({ name, metrics, reason }) => (
+              <tr key={name}>
+                <td>{modelKindWord(name)}</td>
+                {metrics ? (
+                  <>
+                    <td className="r">{decimal(metrics.auc, 3)}</td>
+                    <td className="r">{decimal(metrics.brier, 4)}</td>
+                  </>
+                ) : (
+                  <td colSpan={2} className="t2 wrap">
+                    {reason}
+                  </td>
+                )}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </Panel>
+  );
+}
+
+export function PerformanceTab(shown: Shown) {
+  const judged = judgedOf(shown);
+  const currency = useMe()?.workspace.reporting_currency ?? 'EUR';
+  const { evaluation, facts } = shown;
+  if (!judged)
+    return (
+      <Unknown title="Not judged yet" id={facts.id}>
+        {facts.kind === 'clv'
+          ? 'A value model is judged by holding it against what came; how it tracks its own data is in Overview and CLV.'
+          : 'Its training kept no customers aside. An evaluation holds it against what came.'}
+      </Unknown>
+    );
+  return (
+    <div className="stack">
+      <ChurnKpis metrics={judged.metrics} naive={judged.naive} />
+      <div className="grid">
+        <RocPanel metrics={judged.metrics} />
+        <GainPanel metrics={judged.metrics} />
+        <PrecisionRecallPanel metrics={judged.metrics} />
+        <ProfitPanel metrics={judged.metrics} offer={evaluation?.offer ?? null} currency={currency} />
+        {evaluation?.question === 'churn' && <RivalScores evaluation={evaluation} />}
+      </div>
+    </div>
+  );
+}
+
+export function CalibrationTab(shown: Shown) {
+  const judged = judgedOf(shown);
+  const churn = lossOf(shown.evaluation);
+  if (!judged)
+    return (
+      <Unknown title="No calibration yet" id={shown.facts.id}>
+        Whether a probability means what it says is seen by holding it against what came.
+      </Unknown>
+    );
+  return (
+    <div className="grid">
+      <ReliabilityPanel metrics={judged.metrics} days={daysOf(shown)} unit={judged.unit} />
+      <div className="c6 stack">
+        <ChurnKpis metrics={judged.metrics} naive={judged.naive} />
+        {!churn && <RowsPanel artefact={shown.artefact} />}
+        {churn?.segments.slice(0, 1).map((each) => (
+          <SegmentsPanel key={each.by} {...each} />
+        ))}
+      </div>
+      {churn?.segments.slice(1).map((each) => (
+        <SegmentsPanel key={each.by} {...each} />
+      ))}
+    </div>
+  );
+}
+
+export function ClvTab({ facts, artefact, evaluation }: Shown) {
+  const value = worthOf(evaluation);
+  if (!value || !evaluation)
+    return (
+      <div className="stack">
+        <Unknown title="Not yet held against what came" id={facts.id}>
+          Tracking, expectation by frequency and the PIT are drawn from customers as they were known at an earlier day
+          and what they did since.
+        </Unknown>
+        <div className="grid">
+          <RivalsPanel artefact={artefact} />
+        </div>
+      </div>
+    );
+  const { purchases, spend, tracking } = value;
+  const order = Object.entries(purchases.models).sort(
+    ([a], [b]) => Number(b === 'served') - Number(a === 'served') || Number(a === 'naive') - Number(b === 'naive'),
+  );
+  return (
+    <div className="grid">
+      <TrackingPanel tracking={tracking} cutoff={evaluation.cutoff} served="served" />
+      <FrequencyPanel classes={purchases.byFrequency} served="served" days={evaluation.horizonDays} />
+      <Panel title="Purchases foretold" unit={`a customer in ${evaluation.horizonDays} d`} span="c6" className="snug">
+        <div className="scroll">
+          <table className="c">
+            <thead>
+              <tr>
+                <th scope="col">Model</th>
+                <th scope="col" className="r">
+                  MAE
+                </th>
+                <th scope="col" className="r hide">
+                  RMSE
+                </th>
+                <th scope="col" className="r">
+                  Total
+                </th>
+                <th scope="col" className="r">
+                  Gini
+                </th>
+                <th scope="col" className="r hide">
+                  sMAPE
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {order.map(([name, told]) => (
+                <tr key={name} className={name === 'served' ? 'hl' : undefined}>
+                  <td>{modelKindWord(name)}</td>
+                  <td className="r">{decimal(told.mae, 3)}</td>
+                  <td className="r hide">{decimal(told.rmse, 3)}</td>
+                  <td className="r">
+                    {told.totalError === null ? ABSENT : `${signed(100 * told.totalError, 1)}\u202f%`}
+                  </td>
+                  <td className="r">{decimal(told.concentration?.normalised ?? null, 3)}</td>
+                  <td className="r hide">{decimal(told.smape, 1)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      </Panel>
+      {spend && (
+        <Panel title="Spend foretold" unit={`n ${count(spend.n)}`} span="c6" className="snug">
+          <dl className="kv">
+            <dt>Mean absolute error, model and naive</dt>
+            <dd>
+              {decimal(spend.model.mae, 2)} <span className="t3">{decimal(spend.naive.mae, 2)}</span>
+            </dd>
+            <dt>Total expected over came</dt>
+            <dd>{spend.model.totalError === null ? ABSENT : `${signed(100 * spend.model.totalError, 1)}\u202f%`}</dd>
+            <dt>Within p05–p95 (at least 90 % is meant)</dt>
+            <dd>
+              {percent(spend.model.coverage)}{' '}
+              {spend.model.coverageLower !== null && spend.model.coverageUpper !== null && (
+                <span className="iv">{percentInterval(spend.model.coverageLower, spend.model.coverageUpper)}</span>
+              )}
+            </dd>
+            <dt>Gini, of the best order</dt>
+            <dd>{decimal(spend.model.concentration?.normalised ?? null, 3)}</dd>
+            {spend.model.pinball.map(({ level, loss }) => (
+              <div key={level}>
+                <dt>Pinball loss at p{String(Math.round(100 * level)).padStart(2, '0')}</dt>
+                <dd>{decimal(loss, 2)}</dd>
+              </div>
+            ))}
+          </dl>
+        </Panel>
+      )}
+      <PitPanel pit={purchases.pit} what="purchases" />
+      {spend && <PitPanel pit={spend.pit} what="spend" />}
+    </div>
+  );
+}
+
+export function ExplainTab({ facts, artefact, evaluation }: Shown) {
+  const churn = lossOf(evaluation);
+  const parameters = parametersOf(artefact);
+  const importance = churn?.importance ?? null;
+  return (
+    <div className="stack">
+      {facts.kind === 'churn-logistic' && !importance && (
+        <Unknown title="What it leans on is not known yet" id={facts.id}>
+          Permutation importance and partial dependence are taken on the customers an evaluation judges.
+        </Unknown>
+      )}
+      {facts.kind !== 'churn-logistic' && (
+        <section className="panel" aria-label="Explanation">
+          <State
+            icon="info"
+            title={facts.kind === 'clv' ? 'It reads frequency, recency and age' : 'Its effects are its hazard ratios'}
+          >
+            <p>
+              {churn?.undefined.importance ??
+                'Its parameters below are the whole explanation; what they say of one customer is on the customer’s page.'}
+            </p>
+          </State>
+        </section>
+      )}
+      <div className="grid">
+        {importance && <ImportancePanel importance={importance} />}
+        {parameters.map(({ part, parameters: own }) => (
+          <ParametersPanel key={part} part={part} parameters={own} />
+        ))}
+        {churn?.dependence.map((curve) => (
+          <DependencePanel key={curve.feature} curve={curve} />
+        ))}
+      </div>
+    </div>
+  );
+}
