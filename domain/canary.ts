@@ -16,11 +16,16 @@ function finish(hash: number): number {
   return (h ^ (h >>> 16)) >>> 0;
 }
 
-/** Of a name: two models' canaries fall on customers independently. */
+const seeds = new Map<string, number>();
+/** Of a name: two models' canaries fall on customers independently. A workspace has few names. */
 function seedOf(name: string): number {
+  const known = seeds.get(name);
+  if (known !== undefined) return known;
   let hash = name.length;
   for (let i = 0; i < name.length; i++) hash = mix(hash, name.charCodeAt(i));
-  return finish(hash) | 0;
+  const seed = finish(hash) | 0;
+  if (seeds.size < 1_000) seeds.set(name, seed);
+  return seed;
 }
 
 const wordAt = (sid: Uint8Array, at: number): number =>

@@ -11,11 +11,16 @@ import {
 
 /** What is known of a version from its own held-out customers; null: it was not measured. */
 export interface VersionMetrics {
+  /** Rows it was judged on. */
+  n: number | null;
   calibrationSlope: number | null;
   calibrationSlopeSe: number | null;
   brier: number | null;
   ece: number | null;
+  /** What chance gives a perfectly calibrated score in the same bins. */
+  eceByChance: number | null;
   auc: number | null;
+  aucSe: number | null;
   concordance: number | null;
   prevalence: number | null;
   roc: readonly { threshold: number | null; falsePositiveRate: number; truePositiveRate: number }[] | null;
@@ -31,6 +36,8 @@ export interface Evidence {
   own: VersionMetrics;
   /** Of the version that is active; null: there is none, or it is this one. */
   active: { id: string; metrics: VersionMetrics } | null;
+  /** Both were judged on the same customers, by this evaluation; null: each on customers of its own that it had not learned from. */
+  evaluation: string | null;
   /** Against the active version; null: it could not be made, `unmeasured` says why. */
   comparison: Comparison | null;
   unmeasured: string;
@@ -103,7 +110,7 @@ function find(rule: RuleName, evidence: Evidence, settings: RuleSettings): Found
     case 'calibration-error-worse':
       return worse(evidence, 'ece', 'expected calibration error', 1);
     case 'discrimination-worse':
-      return evidence.kind === 'churn-cox'
+      return evidence.kind === 'churn-cox' && evidence.evaluation === null
         ? worse(evidence, 'concordance', 'concordance', -1)
         : worse(evidence, 'auc', 'AUC', -1);
     case 'profit-lower':
@@ -116,21 +123,24 @@ function find(rule: RuleName, evidence: Evidence, settings: RuleSettings): Found
   }
 }
 
-const isClassifier = ({ kind }: Evidence): boolean => kind === 'churn-logistic';
+/** A classifier brings figures of its own; any other version has them once it was evaluated. */
+const hasLabels = ({ kind, evaluation }: Evidence): boolean => kind === 'churn-logistic' || evaluation !== null;
+const judgedOn = ({ evaluation }: Evidence): string =>
+  evaluation === null ? 'each on its own held-out customers' : `on the same customers (evaluation ${evaluation})`;
 const noLabels = ({ kind }: Evidence): Found =>
   none(
     kind === 'churn-cox'
-      ? 'not applicable: a survival model is judged by its concordance'
-      : 'not applicable: a model of purchases has no held-out labels; its fit is judged by what was found (fit-findings)',
+      ? 'not applicable: a survival model is judged by its concordance, or by an evaluation beside the active version'
+      : 'not applicable: a model of purchases has no held-out labels; its fit is judged by what was found (fit-findings), or by an evaluation beside the active version',
   );
 const unknown = (what: string): Found => ({
   value: null,
   why: `${what} is not known: the version brings no figures of held-out customers`,
-  todo: 'train it here, or import a file that brings its metrics, or approve it with a reason',
+  todo: 'evaluate it beside the active version (axiom47 model compare), or approve it with a reason',
 });
 
 function slope(evidence: Evidence): Found {
-  if (!isClassifier(evidence)) return noLabels(evidence);
+  if (!hasLabels(evidence)) return noLabels(evidence);
   const { calibrationSlope, calibrationSlopeSe } = evidence.own;
   if (calibrationSlope === null) return unknown('the calibration slope');
   const beyond = Math.max(0, Math.abs(calibrationSlope - 1) - 2 * (calibrationSlopeSe ?? 0));
@@ -143,15 +153,32 @@ function slope(evidence: Evidence): Found {
 
 /** @param sign 1: lower is better; −1: higher. */
 function worse(evidence: Evidence, name: 'brier' | 'ece' | 'auc' | 'concordance', said: string, sign: 1 | -1): Found {
-  if (!(isClassifier(evidence) || name === 'concordance')) return noLabels(evidence);
+  if (!(hasLabels(evidence) || name === 'concordance')) return noLabels(evidence);
   const [own, other] = [evidence.own[name], evidence.active!.metrics[name]];
   if (own === null) return unknown(`the ${said}`);
   if (other === null) return none(`not applicable: nothing is known of the ${said} of ${evidence.active!.id}`);
+  const chance = byChance(evidence, (metrics) => errorOf(metrics, name));
   return {
-    value: sign * (own - other),
-    why: `${said} ${digits(own)}, of ${evidence.active!.id} ${digits(other)}, each on its own held-out customers`,
+    value: Math.max(0, sign * (own - other) - chance),
+    why: `${said} ${digits(own)}, of ${evidence.active!.id} ${digits(other)}, ${judgedOn(evidence)}${allowed(chance)}`,
     todo: `train it on more, or newer, data, ${SETTLE}`,
   };
+}
+
+/** Two versions judged on different customers differ by chance: by two standard errors of the difference. On the same ones the limit is enough. */
+function byChance({ own, active, evaluation }: Evidence, error: (metrics: VersionMetrics) => number): number {
+  return evaluation === null ? 2 * Math.hypot(error(own), error(active!.metrics)) : 0;
+}
+const allowed = (chance: number): string => (chance > 0 ? `, of which chance gives up to ${digits(chance)}` : '');
+/**
+ * Standard error; of the Brier score its upper bound √(B(1 − B)/n), as squared errors lie in [0, 1]; of the calibration error what chance alone gives.
+ * 0 where it is not known.
+ */
+function errorOf(metrics: VersionMetrics, name: 'brier' | 'ece' | 'auc' | 'concordance'): number {
+  const { n, brier, aucSe, eceByChance } = metrics;
+  if (name === 'auc') return aucSe ?? 0;
+  if (name === 'ece') return (eceByChance ?? 0) / 2;
+  return name === 'brier' && brier !== null && n ? Math.sqrt((brier * (1 - brier)) / n) : 0;
 }
 
 /**
@@ -170,7 +197,7 @@ export function profitOf({ roc, prevalence }: VersionMetrics, { cost, benefit }:
 }
 
 function profit(evidence: Evidence, settings: RuleSettings): Found {
-  if (!isClassifier(evidence)) return noLabels(evidence);
+  if (!hasLabels(evidence)) return noLabels(evidence);
   const { offer } = rulesInForce(settings);
   // At one prevalence: a base with more to lose is no merit of a model.
   const { prevalence } = evidence.own;
@@ -178,9 +205,13 @@ function profit(evidence: Evidence, settings: RuleSettings): Found {
   const other = profitOf({ ...evidence.active!.metrics, prevalence }, offer);
   if (own === null) return unknown('the profit');
   if (other === null) return none(`not applicable: nothing is known of the profit of ${evidence.active!.id}`);
+  // An event reached or missed is worth the benefit, and at most `prevalence` of the customers are one.
+  const p = prevalence ?? 0;
+  const chance = byChance(evidence, ({ n }) => (n ? offer.benefit * Math.sqrt((p * (1 - p)) / n) : 0));
+  const lost = Math.max(0, other - own - chance);
   return {
-    value: other > 0 ? (other - own) / other : own < 0 ? 1 : 0,
-    why: `${digits(own)} a customer, of ${evidence.active!.id} ${digits(other)}, at a cost of ${offer.cost} for a benefit of ${offer.benefit}`,
+    value: other > 0 ? lost / other : lost > 0 ? 1 : 0,
+    why: `${digits(own)} a customer, of ${evidence.active!.id} ${digits(other)}, at a cost of ${offer.cost} for a benefit of ${offer.benefit}, ${judgedOn(evidence)}${allowed(chance)}`,
     todo: `say what an offer costs and brings (offer), train it on more data, ${SETTLE}`,
   };
 }
@@ -218,15 +249,24 @@ function compared(rule: RuleName, { comparison, unmeasured, active }: Evidence):
         why: `${refused.more} of ${customers - refused.active - broken.active} that ${active!.id} answers`,
         todo,
       };
+    case 'score-difference':
     case 'score-shift':
+    case 'value-difference':
     case 'value-shift': {
-      if (rule === 'value-shift' && value === null)
-        return none('not applicable: one of the versions says no lifetime value');
-      const shift = rule === 'value-shift' ? value : churn;
+      const ofValue = rule.startsWith('value');
+      if (ofValue && value === null) return none('not applicable: one of the versions says no lifetime value');
+      const shift = ofValue ? value : churn;
       if (shift === null) return none(nobody);
+      const { mean, meanAbsoluteDifference, psi, psiFloor } = shift;
+      // Of values as a share of their mean; where that is 0 any difference is as large as can be.
+      const apart = ofValue ? meanAbsoluteDifference / Math.max(mean.active, Number.MIN_VALUE) : meanAbsoluteDifference;
+      const means = `mean ${digits(mean.active)} → ${digits(mean.candidate)}, on ${n} customers`;
+      if (rule.endsWith('difference'))
+        return { value: Math.min(apart, Number.MAX_VALUE), why: `${digits(apart)} apart; ${means}`, todo };
+      // Scores of customers who did the same are equal: a whole decile steps over its edge with the smallest change.
       return {
-        value: Math.max(0, shift.psi - shift.psiFloor),
-        why: `PSI ${digits(shift.psi)} on ${n} customers, of which chance gives up to ${digits(shift.psiFloor)}; mean ${digits(shift.mean.active)} → ${digits(shift.mean.candidate)}`,
+        value: apart < (ofValue ? 0.1 : 0.05) ? 0 : Math.max(0, psi - psiFloor),
+        why: `PSI ${digits(psi)}, of which chance gives up to ${digits(psiFloor)}, at ${digits(apart)} apart; ${means}`,
         todo,
       };
     }

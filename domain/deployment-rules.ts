@@ -48,16 +48,28 @@ export const RULES = {
     watch: 0.1,
     needsActive: true,
   },
+  'score-difference': {
+    says: 'mean absolute difference of P(churn) from the active version',
+    limit: 0.1,
+    watch: 0.25,
+    needsActive: true,
+  },
   'score-shift': {
-    says: 'PSI of P(churn) against the active version, beyond what chance gives',
+    says: 'PSI of P(churn) against the active version, beyond what chance gives; 0 while scores differ by less than 0.05 on average',
+    limit: 0.5,
+    watch: null,
+    needsActive: true,
+  },
+  'value-difference': {
+    says: 'mean absolute difference of lifetime value from the active version, as a share of its mean',
     limit: 0.5,
     watch: 2,
     needsActive: true,
   },
   'value-shift': {
-    says: 'PSI of lifetime value against the active version, beyond what chance gives',
+    says: 'PSI of lifetime value against the active version, beyond what chance gives; 0 while values differ by less than a tenth on average',
     limit: 0.5,
-    watch: 2,
+    watch: null,
     needsActive: true,
   },
   'rank-disagreement': {

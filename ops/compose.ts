@@ -39,7 +39,7 @@ import { playDemo } from './demo/play.ts';
 import { DEMO_SOURCE, seedDemo } from './demo/seed.ts';
 import { createComparisons } from './deployment-comparisons.ts';
 import { watchDeployments } from './deployment-watch.ts';
-import { createDeployments } from './deployments.ts';
+import { createDeployments, evaluatedTogether } from './deployments.ts';
 import { type Engines, startEngines } from './engines/supervisor.ts';
 import { createJobKinds } from './jobs/catalogue.ts';
 import { openExports } from './jobs/score-files.ts';
@@ -310,6 +310,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       day: () => serving.present().day,
       now: Date.now,
     }),
+    evaluated: (ids) => evaluatedTogether(jobs, ids),
     position,
     now: Date.now,
     log,
@@ -317,7 +318,6 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   // This program may know what an older one did not.
   if ((await fold.calls.position()).parked > 0) await replayParked('start');
   await registry.repair();
-  opening.use(watchDeployments({ registry, deployments, position, now: Date.now, log }));
   const churn = createChurn({
     store,
     appendFact: (fact) => gateway.calls.appendFact(fact),
@@ -455,6 +455,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const jobs: Awaited<ReturnType<typeof startJobs>> = opening.use(
     await startJobs({ store, kinds: jobKinds, artefacts, now: Date.now, log }),
   );
+  opening.use(watchDeployments({ registry, deployments, position, now: Date.now, log }));
   const schedules = opening.use(
     await startScheduler({
       store,

@@ -4,10 +4,12 @@ import type {
   DeploymentAction,
   DeploymentState,
   Deployments,
+  Jobs,
   JudgedGate,
   MeasuredComparison,
   RefusedStep,
 } from '#api/deps.ts';
+import { judges } from '#api/model-compare.ts';
 import { type Evidence, judge, type VersionMetrics } from '#domain/deployment-gates.ts';
 import { rulesInForce } from '#domain/deployment-rules.ts';
 import { blocking, type ModelCommand, type ModelReason, stageOf } from '#domain/model.ts';
@@ -21,6 +23,8 @@ export interface DeploymentDeps {
   registry: Registry;
   artefacts: Pick<Artefacts, 'get' | 'bring'>;
   compare: Compare;
+  /** The newest evaluation that judged all of these on the same customers; null: there is none. */
+  evaluated(ids: readonly string[]): Promise<{ job: string; metrics: readonly Record<string, unknown>[] } | null>;
   /** End of the log as the columns hold it. */
   position: () => number;
   now: () => number;
@@ -118,15 +122,23 @@ export function createDeployments(deps: DeploymentDeps): DeploymentService {
       deps.log.warn({ model: modelId(name, version), error: String(error) }, 'versions could not be compared');
     }
     if (other !== null) await deps.artefacts.bring([versions[other - 1]!.digest]);
+    const evaluated = other === null ? null : await deps.evaluated([modelId(name, version), modelId(name, other)]);
+    const [ownThere, otherThere] = evaluated?.metrics ?? [];
     return {
       kind: own.kind,
       finding: findingOf(artefact),
       tripped: own.tripped,
-      own: metricsOf(artefact),
+      own: metricsOf(ownThere ? { ...artefact, metrics: ownThere } : artefact),
+      evaluation: evaluated?.job ?? null,
       active:
         other === null
           ? null
-          : { id: modelId(name, other), metrics: metricsOf(deps.artefacts.get(versions[other - 1]!.digest)) },
+          : {
+              id: modelId(name, other),
+              metrics: metricsOf(
+                otherThere ? { metrics: otherThere } : deps.artefacts.get(versions[other - 1]!.digest),
+              ),
+            },
       comparison: measured?.comparison ?? null,
       unmeasured,
       shadow: soFar(known, version),
@@ -292,7 +304,10 @@ function metricsOf(artefact: Record<string, unknown>): VersionMetrics {
     calibrationSlopeSe: numberOf(found.calibrationSlopeSe),
     brier: numberOf(found.brier),
     ece: numberOf(found.ece),
+    eceByChance: numberOf(found.eceByChance),
     auc: numberOf(found.auc),
+    aucSe: numberOf(found.aucSe),
+    n: numberOf(found.n),
     concordance: numberOf(artefact.concordance),
     prevalence: numberOf(found.prevalence),
     roc: Array.isArray(found.roc) ? (found.roc as VersionMetrics['roc']) : null,
@@ -302,4 +317,19 @@ function metricsOf(artefact: Record<string, unknown>): VersionMetrics {
 function findingOf({ refused }: Record<string, unknown>): Evidence['finding'] {
   const { code, message } = (refused ?? {}) as { code?: unknown; message?: unknown };
   return typeof code === 'string' ? { code, message: String(message ?? '') } : null;
+}
+
+/** Figures of churn from the newest evaluation of all of these, in their order; null: none judged them together. */
+export async function evaluatedTogether(
+  jobs: Pick<Jobs, 'list' | 'result'>,
+  ids: readonly string[],
+): ReturnType<DeploymentDeps['evaluated']> {
+  const job = jobs.list().find((each) => judges(each, ids));
+  if (!job) return null;
+  const { question, models } = (await jobs.result(job.id)) as {
+    question: string;
+    models: { id: string; metrics?: Record<string, unknown> }[];
+  };
+  const metrics = ids.map((id) => models.find((each) => each.id === id)?.metrics);
+  return question === 'churn' && metrics.every((each) => each !== undefined) ? { job: job.id, metrics } : null;
 }

@@ -210,7 +210,9 @@ export function createRegistry(deps: RegistryDeps): Registry {
       return { ...summary, artefact: deps.artefacts.get(summary.digest) };
     },
     register,
-    importModel: (model, artefact, by) => register(model, { ...(artefact as object), ...model }, null, by),
+    // A value model may come in parts; an exported artefact is the version it was.
+    importModel: (model, artefact, by) =>
+      register(model, model.model === 'clv' ? { ...(artefact as object), ...model } : artefact, null, by),
     carryOut: (name, command, by) =>
       inTurn(async () => {
         const answer = await handle(deps.store, modelDecider, name, command, meta(by));

@@ -2,13 +2,17 @@
 // and of the past; and the scores table, kept current in the background.
 import type { ClockInfo, Deployment, FitRequest, Ledgers, ServingChurnModel, ServingModel } from '#api/deps.ts';
 import { viewOf } from '#api/ledgers.ts';
-import { inForceOf, logNow } from '#api/predict/as-of.ts';
+import { type Answering, answeringOf, logNow } from '#api/predict/as-of.ts';
+import { inCanary } from '#domain/canary.ts';
 import { CHURN_KINDS, type ChurnDefinition } from '#domain/churn-definition.ts';
 import { gapWarning } from '#domain/clock.ts';
+import type { ClvModel } from '#domain/models/clv-model.ts';
 import { type Rates, ratesOf } from '#domain/rates.ts';
 import { dayOf } from '#domain/time.ts';
 import type { Pool } from '#processors/pool.ts';
+import type { ChurnColumnsRequest } from '#processors/scoring/churn-columns.ts';
 import { createChurnScorer } from '#processors/scoring/churn-scorer.ts';
+import type { ScoreHorizons, ScoreInput } from '#processors/scoring/score-columns.ts';
 import { createScorer } from '#processors/scoring/scorer.ts';
 import { type Columns, createCustomerColumns } from '#projections/memory/columns.ts';
 import { scaleOf } from '#projections/memory/history.ts';
@@ -86,33 +90,44 @@ export async function createServing({ calls, past, columns, modelOf, pool, proje
     ...new Map(facts.churn.map(({ definition }) => [definition.kind, definition])).values(),
   ];
   /** The model that is asked first, as api/predict/churn.ts has it. */
-  const churnOf = (kind: ChurnDefinition['kind']): ServingChurnModel | null => {
+  const churnOf = (kind: ChurnDefinition['kind']): Answering<ServingChurnModel> | null => {
     const of = (name: ServingChurnModel['model']['model']) =>
-      inForceOf(
+      answeringOf(
         churnModels.filter(({ model }) => model.model === name && model.definition.kind === kind),
         Number.POSITIVE_INFINITY,
       );
     return of('churn-logistic') ?? of('churn-cox');
   };
-  const createScorers = (loop: typeof scoring) => [
-    createScorer({
+  const value = () => answeringOf(models, Number.POSITIVE_INFINITY);
+  /** Of a canary: its own share, from the beginning at every start; what is left of an earlier one may be of another share. */
+  const ofCanary = {
+    concerns: ({ id, percent = 100 }: { id: string; percent?: number }, sid: Uint8Array) =>
+      inCanary(sid, id.split('@')[0]!, percent),
+    left: async () => null,
+  };
+  const createScorers = (loop: typeof scoring) => {
+    const byValue = {
       ...loop,
-      score: (model, input, horizons) => pool.score(model, input, horizons),
-      model: () => inForceOf(models, Number.POSITIVE_INFINITY),
+      score: (model: ClvModel, input: ScoreInput, horizons: ScoreHorizons) => pool.score(model, input, horizons),
       contracts: () => hasContracts(facts),
       minorPerMajor: () => scaleOf(facts.reportingCurrency),
-    }),
-    ...CHURN_KINDS.map((kind) =>
-      createChurnScorer({
-        ...loop,
-        score: (request) => pool.scoreChurn(request),
-        model: () => churnOf(kind),
-        entriesOf: (sids) => calls.entriesOf(sids),
-        definitions,
-        money: () => ({ reportingCurrency: facts.reportingCurrency, rates: facts.rates }),
-      }),
-    ),
-  ];
+    };
+    const byChurn = {
+      ...loop,
+      score: (request: ChurnColumnsRequest) => pool.scoreChurn(request),
+      entriesOf: (sids: Uint8Array[]) => calls.entriesOf(sids),
+      definitions,
+      money: () => ({ reportingCurrency: facts.reportingCurrency, rates: facts.rates }),
+    };
+    return [
+      createScorer({ ...byValue, model: () => value()?.active ?? null }),
+      createScorer({ ...byValue, ...ofCanary, model: () => value()?.canary ?? null }),
+      ...CHURN_KINDS.flatMap((kind) => [
+        createChurnScorer({ ...byChurn, model: () => churnOf(kind)?.active ?? null }),
+        createChurnScorer({ ...byChurn, ...ofCanary, model: () => churnOf(kind)?.canary ?? null }),
+      ]),
+    ];
+  };
   const scorers = createScorers(scoring);
 
   /** Rates of earlier positions, by what the past's thread names them; few are ever asked for. */

@@ -102,7 +102,9 @@ export function evaluationRoutes({ models, jobs, modelCard }: Pick<Deps, 'models
       async (c) => {
         const { versions } = c.req.valid('query');
         const facts = await Promise.all(versions.map(factsFor));
-        const [newest = null] = await judged(versions, 1);
+        // An alias was asked for, a version is told of.
+        const ids = facts.map(({ id }) => id);
+        const [newest = null] = await judged(ids, 1);
         return c.json(compareModels(facts, newest), 200);
       },
     )

@@ -1,6 +1,7 @@
 // Models: what there is, what is in force, importing one from a file, putting one in force, fitting one from the log.
 import { z } from '@hono/zod-openapi';
 import { STAGES } from '#domain/model.ts';
+import { CHURN_MODELS, parseChurnModel } from '#domain/models/churn-model.ts';
 import { parseClvModel } from '#domain/models/clv-model-file.ts';
 import type { Deps, ModelSummary } from '../deps.ts';
 import { MODEL_FILE } from '../examples.ts';
@@ -79,13 +80,15 @@ export function modelRoutes(deps: Deps, predictions: Predictions) {
         path: '/api/models',
         permission: 'model:write',
         tags: ['models'],
-        summary: 'Import a CLV model file; the same file again answers the same model',
+        summary:
+          'Import a model file, parameters of a value model or an exported artefact; the same file again answers the same model',
         request: jsonBody(ModelFile, MODEL_FILE),
         responses: { 201: jsonAnswer('Stored', Model) },
       }),
       async (c) => {
         const file = c.req.valid('json');
-        const parsed = parseClvModel(...(Array.isArray(file) ? file : [file]));
+        const isChurn = !Array.isArray(file) && (CHURN_MODELS as readonly unknown[]).includes(file.model);
+        const parsed = isChurn ? parseChurnModel(file) : parseClvModel(...(Array.isArray(file) ? file : [file]));
         if (!parsed.ok) throw new Problem('bad-model', parsed.reason);
         return c.json(shown(await deps.models.importModel(parsed.value, file, c.var.principal.id)), 201);
       },

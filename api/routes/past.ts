@@ -26,9 +26,16 @@ const Summary = z.object({
   refunded: Money,
   models: z
     .array(
-      z.object({ id: z.string(), version: z.number(), kind: z.string(), digest: z.string(), deployed_seq: z.number() }),
+      z.object({
+        id: z.string(),
+        version: z.number(),
+        kind: z.string(),
+        digest: z.string(),
+        deployed_seq: z.number(),
+        percent: z.number().describe('Of the customers: 100 all but those of a canary beside it, less a canary'),
+      }),
     )
-    .describe('In force then: of each kind the last one deployed'),
+    .describe('In force then: of each kind the last one deployed, and a canary beside it'),
   folded_from: z.number().describe('Position of the snapshot it was folded from; 0: from the log’s beginning'),
   ms: z.number(),
 });
@@ -48,9 +55,14 @@ const moneyOf = (sums: Record<string, number>): Record<string, string> =>
   Object.fromEntries(Object.entries(sums).map(([currency, minor]) => [currency, formatMinor(minor, currency)]));
 
 /** The last lifetime value model, and of each sort of churn model the last one (of subscriptions it has another name). */
-const inForce = (models: PastSummary['models']): PastSummary['models'] => [
-  ...new Map(models.map((each) => [each.kind === 'clv' ? '' : `${each.kind} ${each.model}`, each])).values(),
-];
+const inForce = (models: PastSummary['models']): PastSummary['models'] => {
+  const family = ({ kind, model }: PastSummary['models'][number]) => (kind === 'clv' ? '' : `${kind} ${model}`);
+  const whole = models.filter(({ percent }) => percent === 100);
+  return [...new Map(whole.map((each) => [family(each), each])).values()].flatMap((active) => {
+    const last = models.findLast(({ model }) => model === active.model)!;
+    return last.percent > 0 && last.percent < 100 ? [active, last] : [active];
+  });
+};
 
 export function pastRoutes({ past }: Pick<Deps, 'past'>, predictions: Predictions) {
   const answer = (moment: Moment, found: PastSummary) => ({
@@ -66,12 +78,13 @@ export function pastRoutes({ past }: Pick<Deps, 'past'>, predictions: Prediction
     refunds: found.refunds,
     gross: moneyOf(found.gross),
     refunded: moneyOf(found.refunded),
-    models: inForce(found.models).map(({ model, version, kind, digest, seq }) => ({
+    models: inForce(found.models).map(({ model, version, kind, digest, seq, percent }) => ({
       id: model,
       version,
       kind,
       digest,
       deployed_seq: seq,
+      percent,
     })),
     folded_from: found.from,
     ms: found.ms,

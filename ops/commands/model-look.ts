@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { ModelCard } from '#api/deps.ts';
 import type { Comparison } from '#api/model-compare.ts';
 import type { ModelFacts } from '#api/model-facts.ts';
-import { type Client, dataDirOf, withServer } from '../client.ts';
+import { ApiError, type Client, dataDirOf, withServer } from '../client.ts';
 import { replaceFile } from '../engines/durable-file.ts';
 import { doJob } from '../jobs/watch.ts';
 import { type Io, UsageError } from './command.ts';
@@ -23,21 +23,35 @@ export async function look(argv: string[], io: Io): Promise<number> {
   const { values, positionals } = parseCommand(argv, { at: { type: 'string' }, out: { type: 'string' } });
   const [verb, ...ids] = positionals;
   if (!isLook(verb)) throw new UsageError('model compare ID ID, model card ID, or model export ID --out FILE');
-  const wrong = ids.find((id) => !/^[^@/]+@\d+$/.test(id));
+  const wrong = ids.find((id) => !/^[^@/]+(@[a-z0-9]+)?$/.test(id));
   if (wrong !== undefined)
-    throw new UsageError(`${wrong} is no version: name@number, as \`axiom47 model list\` shows them`);
+    throw new UsageError(`${wrong} is no version: name@number or name@alias, as \`axiom47 model list\` shows them`);
   if (verb === 'compare' ? ids.length < 2 : ids.length !== 1)
     throw new UsageError(
       verb === 'compare' ? 'model compare needs at least two versions' : `model ${verb} needs one version`,
     );
   if (verb === 'export' && values.out === undefined) throw new UsageError('model export needs --out FILE');
-  return withServer(dataDirOf(values['data-dir']), { io }, (client) => VERBS[verb](client, ids, values, io));
+  return withServer(dataDirOf(values['data-dir']), { io }, async (client) => {
+    const versions = await Promise.all(ids.map((id) => versionOf(client, id)));
+    return await VERBS[verb](client, versions, values, io);
+  });
 }
 
 interface Values {
   at?: string | undefined;
   out?: string | undefined;
   json?: boolean | undefined;
+}
+
+/** What an alias means now; a version by its number is taken at its word. */
+async function versionOf(client: Client, id: string): Promise<string> {
+  if (/@\d+$/.test(id)) return id;
+  try {
+    return (await client.call<{ id: string }>('GET', `/api/models/${encodeURIComponent(id)}`)).id;
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) throw new UsageError(error.message);
+    throw error;
+  }
 }
 
 const pathOf = (id: string): string => {

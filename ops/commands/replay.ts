@@ -20,7 +20,7 @@ interface Everybody extends Placed {
   refunds: number;
   gross: Record<string, string>;
   refunded: Record<string, string>;
-  models: { id: string; version: number; kind: string; digest: string; deployed_seq: number }[];
+  models: { id: string; version: number; kind: string; digest: string; deployed_seq: number; percent: number }[];
   folded_from: number;
   ms: number;
 }
@@ -139,7 +139,7 @@ function inWords(found: Everybody): string {
     `refunded ${moneyText(found.refunded)}`,
     models.length === 0
       ? 'no model was in force'
-      : `in force: ${models.map((each) => `${each.id} v${each.version} (${each.kind}, since ${each.deployed_seq}, ${each.digest.slice(0, 12)})`).join('; ')}`,
+      : `in force: ${models.map((each) => `${each.id} v${each.version} (${each.percent === 100 ? '' : `canary of ${each.percent} %, `}${each.kind}, since ${each.deployed_seq}, ${each.digest.slice(0, 12)})`).join('; ')}`,
     `folded ${from} in ${(found.ms / 1_000).toFixed(2)} s`,
   ].join('\n');
 }

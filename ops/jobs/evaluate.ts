@@ -180,7 +180,7 @@ async function modelsOf(
       cutoffs?: number[];
     };
     found.push({
-      id,
+      id: shown.id,
       model: parsed.value,
       learnedUntil: window?.toDay ?? null,
       seed: seed ?? 0,

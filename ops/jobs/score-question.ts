@@ -1,7 +1,7 @@
 // What a scoring of the base was asked, pinned: one position of the log, one day, the models by their digests. Kept as the job's first step, so that
 // however often it is taken up it is one question, and a later scoring can be compared with it.
 import type { ModelRegistry, ServingChurnModel, ServingModel } from '#api/deps.ts';
-import { inForceOf, type Moment } from '#api/predict/as-of.ts';
+import { answeringOf, type Moment } from '#api/predict/as-of.ts';
 import { Problem } from '#api/problem.ts';
 import type { AsOfInput } from '#api/schemas.ts';
 import type { ChurnDefinition } from '#domain/churn-definition.ts';
@@ -22,7 +22,8 @@ export interface Position {
   /** ms */
   at: number;
   clock: 'log' | 'wall';
-  models: { clv: ModelRef | null; churn: ModelRef[] };
+  /** `canaries`: absent before there were any. */
+  models: { clv: ModelRef | null; churn: ModelRef[]; canaries?: (ModelRef & { percent: number })[] };
   definitions: ChurnDefinition[];
 }
 
@@ -41,13 +42,16 @@ type Any = { clv: PlannedModel<ClvModel> } | { churn: PlannedModel<ChurnModel> }
 async function modelById({ registry }: QuestionDeps, id: string): Promise<Result<Any, string>> {
   const found = await registry.show(id);
   if (found === null) return refuse(`there is no model ${id}; GET /api/models or \`axiom47 model list\` shows them`);
-  const { digest, artefact, kind } = found;
+  // What was asked for may have been an alias.
+  const { id: version, digest, artefact, kind } = found;
   const parsed = (CHURN_MODELS as readonly string[]).includes(kind)
     ? parseChurnModel(artefact)
     : parseClvModel(artefact);
   if (!parsed.ok) return refuse(`model ${id} cannot be used: ${parsed.reason}`);
   const model = parsed.value;
-  return ok(model.model === 'clv' ? { clv: { id, digest, model } } : { churn: { id, digest, model } });
+  return ok(
+    model.model === 'clv' ? { clv: { id: version, digest, model } } : { churn: { id: version, digest, model } },
+  );
 }
 
 /** The models in force at the position, and the one that was asked for in the place of its like. */
@@ -67,17 +71,25 @@ export async function positionOf(
   const { seq, day, at, clock } = moment;
   const byKind = new Map<string, ChurnDefinition>();
   for (const each of deps.churnDefinitions()) if (each.seq <= seq) byKind.set(each.definition.kind, each.definition);
-  let clv: PlannedModel<ClvModel> | null = inForceOf(deps.models(), seq);
+  const value = answeringOf(deps.models(), seq);
+  let clv: PlannedModel<ClvModel> | null = value?.active ?? null;
+  const canaries = new Map<string, ModelRef & { percent: number }>();
+  const tried = (canary: ServingModel | ServingChurnModel | null | undefined): void => {
+    if (canary) canaries.set(canary.name, { id: canary.id, digest: canary.digest, percent: canary.percent });
+  };
+  tried(value?.canary);
   const churn = new Map<string, PlannedModel<ChurnModel>>();
   const likeOf = ({ model, definition }: ChurnModel) => `${model} ${definition.kind}`;
   for (const serving of deps.churnModels()) {
     const like = deps.churnModels().filter(({ model }) => likeOf(model) === likeOf(serving.model));
-    const found = inForceOf(like, seq);
-    if (found !== null) churn.set(likeOf(found.model), found);
+    const found = answeringOf(like, seq);
+    if (found !== null) churn.set(likeOf(found.active.model), found.active);
+    tried(found?.canary);
   }
   if (modelId !== undefined) {
     const wanted = await modelById(deps, modelId);
     if (!wanted.ok) return wanted;
+    canaries.delete(('clv' in wanted.value ? wanted.value.clv : wanted.value.churn).id.split('@')[0]!);
     if ('clv' in wanted.value) clv = wanted.value.clv;
     else {
       const { model } = wanted.value.churn;
@@ -99,7 +111,7 @@ export async function positionOf(
     day,
     at: at!,
     clock,
-    models: { clv: clv && ref(clv), churn: [...churn.values()].map(ref) },
+    models: { clv: clv && ref(clv), churn: [...churn.values()].map(ref), canaries: [...canaries.values()] },
     definitions: [...byKind.values()],
   });
 }
@@ -122,10 +134,17 @@ export async function planOf(deps: QuestionDeps, { models, definitions }: Positi
   }
   const clv = models.clv && (await load(models.clv));
   const churn = await Promise.all(models.churn.map(load));
+  const canaries = await Promise.all(
+    (models.canaries ?? []).map(async ({ percent, ...ref }) => {
+      const found = await load(ref);
+      return { ...('clv' in found ? found.clv : found.churn), percent };
+    }),
+  );
   return {
     clv: clv && 'clv' in clv ? clv.clv : null,
     churn: churn.flatMap((each) => ('churn' in each ? [each.churn] : [])),
     definitions,
+    canaries,
   };
 }
 

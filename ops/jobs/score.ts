@@ -58,7 +58,7 @@ const body = z.strictObject({
   model: z
     .string()
     .max(100)
-    .regex(/^[A-Za-z0-9_-]+@\d{1,9}$/, 'name@version, as GET /api/models has them')
+    .regex(/^[A-Za-z0-9_-]+(@[a-z0-9]{1,20})?$/, 'name@version or name@alias, as GET /api/models has them')
     .optional()
     .describe('This version in the place of its like; what is in force when left out'),
   as_of: AsOfInput.optional().describe('Everybody as the log stood at this position, on this day; now when left out'),

@@ -4,10 +4,11 @@ import type { CustomerEntries } from '#domain/ledger.ts';
 import type { ChurnModel } from '#domain/models/churn-model.ts';
 import { CUSTOMER_FLAG } from '#projections/customers.ts';
 import type { ChurnColumn, ChurnColumnsRequest } from './churn-columns.ts';
-import { createScoreLoop, type ScoreLoopDeps, type Scorer } from './scorer.ts';
+import { createScoreLoop, keyOf, type ScoreLoopDeps, type Scorer } from './scorer.ts';
 
 export interface ScoringChurnModel {
   id: string;
+  percent?: number;
   model: ChurnModel;
 }
 
@@ -29,14 +30,17 @@ export function createChurnScorer(deps: ChurnScorerDeps): Scorer {
     ...deps,
     chunk: CHUNK,
     // Another definition moves customers from one model to the other.
-    key: ({ id }) => `${id} ${JSON.stringify(deps.definitions())}`,
-    async score({ model }, rows, { seq, day }) {
+    key: (inForce) => `${keyOf(inForce)} ${JSON.stringify(deps.definitions())}`,
+    async score(inForce, rows, { seq, day }) {
+      const { model } = inForce;
       const sids: Uint8Array[] = [];
       const pChurn: number[] = [];
       const refused: Record<string, number> = {};
       const definitions = deps.definitions();
       const asking = Array.from({ length: rows.sids.length / 16 }, (_, i) => i).filter(
-        (i) => (rows.flags[i]! & CUSTOMER_FLAG.linked) === 0,
+        (i) =>
+          (rows.flags[i]! & CUSTOMER_FLAG.linked) === 0 &&
+          (deps.concerns?.(inForce, rows.sids.subarray(i * 16, i * 16 + 16)) ?? true),
       );
       for (let from = 0; from < asking.length; from += LEDGERS_AT_ONCE) {
         const page = asking.slice(from, from + LEDGERS_AT_ONCE);

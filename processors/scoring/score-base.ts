@@ -16,7 +16,7 @@ import { addGone, addMove, addNew, type Moves, noMoves, type Scored } from './mo
 import {
   type CustomerOnDay,
   type CustomerScore,
-  createCustomerScorer,
+  createBaseScorer,
   type ScoreAsked,
   type ScorePlan,
 } from './score-customer.ts';
@@ -107,10 +107,10 @@ export async function scoreBase(store: Store, work: ScoreBase, say: ScoreProgres
       members[part]!.push({ sid, hex: hexOf(sid), row });
   }
   const total = members.reduce((sum, list) => sum + list.length, 0);
-  const lineOf = createLines(work.format, now, work.asked, now.plan.clv, createScoreIds(work.signingKey).sign);
-  const scoreNow = createCustomerScorer(now.plan, work.asked);
+  const lineOf = createLines(work.format, now, work.asked, createScoreIds(work.signingKey).sign);
+  const scoreNow = createBaseScorer(now.plan, work.asked);
   // What they did alone, by the models of before, today; a base without quantiles is enough for it.
-  const scoreByBefore = before && createCustomerScorer(before.plan, { ...work.asked, quantiles: false });
+  const scoreByBefore = before && createBaseScorer(before.plan, { ...work.asked, quantiles: false });
   const scoring = performance.now();
   let reached = 0;
   for (const [part, list] of members.entries()) {
@@ -129,13 +129,13 @@ export async function scoreBase(store: Store, work: ScoreBase, say: ScoreProgres
     for (const { sid, hex, row } of list) {
       const customer = people.on(row, now.day);
       if (customer === null) continue;
-      const score = scoreNow(customer);
+      const score = scoreNow(sid, customer);
       report.customers++;
       tally(report, score, now.plan.clv !== null);
       const old = known.get(hex);
       if (before !== null) {
         known.delete(hex);
-        if (!moved(report.moves!, hex, old, customer, score)) continue;
+        if (!moved(report.moves!, sid, hex, old, customer, score)) continue;
       }
       text += lineOf(sid, hex, score);
       report.rows++;
@@ -147,6 +147,7 @@ export async function scoreBase(store: Store, work: ScoreBase, say: ScoreProgres
   /** Whether anything of the customer's score can be another one than before: what they did, the clock, the models. */
   function moved(
     moves: Moves,
+    sid: Uint8Array,
     hex: string,
     old: Before | undefined,
     customer: CustomerOnDay,
@@ -156,7 +157,7 @@ export async function scoreBase(store: Store, work: ScoreBase, say: ScoreProgres
       addNew(moves, after);
       return true;
     }
-    const events = scoreByBefore!(customer);
+    const events = scoreByBefore!(sid, customer);
     addMove(moves, () => `sid:${hex}`, { before: old.before, clock: old.clock, events, after });
     const same = (a: Scored, b: Scored) => a.pChurn === b.pChurn && a.clvMean === b.clvMean && a.band === b.band;
     return (
@@ -177,7 +178,7 @@ interface Before {
 
 /** By part: who was scored before, and what they would be today had nothing happened. */
 function beforeOf(ledger: Ledger, work: ScoreBase, { plan, day }: BaseMoment): Map<string, Before>[] {
-  const score = createCustomerScorer(plan, { ...work.asked, quantiles: false });
+  const score = createBaseScorer(plan, { ...work.asked, quantiles: false });
   const found = Array.from({ length: work.parts }, () => new Map<string, Before>());
   const people = createPeople(ledger);
   const only = ({ pChurn, clvMean, band }: CustomerScore): Scored => ({ pChurn, clvMean, band });
@@ -186,16 +187,21 @@ function beforeOf(ledger: Ledger, work: ScoreBase, { plan, day }: BaseMoment): M
     if (then === null) continue;
     const sid = people.sidOf(row);
     const { seq } = then.history;
-    const before = only(score(then));
-    const clock = work.now.day === day ? before : only(score(people.on(row, work.now.day)!));
+    const before = only(score(sid, then));
+    const clock = work.now.day === day ? before : only(score(sid, people.on(row, work.now.day)!));
     found[partOf(sid, work.parts)]!.set(hexOf(sid), { seq, before, clock });
   }
   return found;
 }
 
 const samePlan = (a: ScorePlan, b: ScorePlan): boolean => {
-  const said = ({ clv, churn, definitions }: ScorePlan) =>
-    JSON.stringify([clv?.digest, churn.map(({ digest }) => digest).sort(), definitions]);
+  const said = ({ clv, churn, definitions, canaries = [] }: ScorePlan) =>
+    JSON.stringify([
+      clv?.digest,
+      churn.map(({ digest }) => digest).sort(),
+      definitions,
+      canaries.map(({ digest, percent }) => `${digest} ${percent}`).sort(),
+    ]);
   return said(a) === said(b);
 };
 

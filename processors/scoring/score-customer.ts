@@ -1,5 +1,6 @@
 // One customer by the models in force, churn and value together, as /api/predict/churn and /api/predict/clv answer them digit for digit: the classifier
 // of the customer's definition over its own horizon, else Cox, else the model of purchases; value by the model of purchases.
+import { inCanary } from '#domain/canary.ts';
 import { type ChurnDefinition, DEFAULT_CHURN, definitionOf } from '#domain/churn-definition.ts';
 import type { CustomerEntries } from '#domain/ledger.ts';
 import { type ChurnModel, predictChurnBy } from '#domain/models/churn-model.ts';
@@ -33,7 +34,10 @@ export interface ScorePlan {
   /** At most one a way of answering and a kind of definition. */
   churn: readonly PlannedModel<ChurnModel>[];
   definitions: readonly ChurnDefinition[];
+  /** Versions that answer some of the customers in the place of the one of their name (domain/canary.ts). */
+  canaries?: readonly PlannedCanary[];
 }
+export type PlannedCanary = PlannedModel<ClvModel | ChurnModel> & { percent: number };
 
 export interface ScoreAsked {
   /** Of churn; null = that of the customer's definition. */
@@ -65,6 +69,7 @@ export interface CustomerScore {
   horizonDays: number | null;
   band: ChurnBand | null;
   churnModel: Omit<PlannedModel<unknown>, 'model'> | null;
+  clvModel: Omit<PlannedModel<unknown>, 'model'> | null;
   clvMean: number | null;
   clvP05: number | null;
   clvP50: number | null;
@@ -84,6 +89,7 @@ const UNANSWERED: CustomerScore = {
   horizonDays: null,
   band: null,
   churnModel: null,
+  clvModel: null,
   clvMean: null,
   clvP05: null,
   clvP50: null,
@@ -100,15 +106,52 @@ export function createCustomerScorer(plan: ScorePlan, asked: ScoreAsked): (custo
   const contracts = plan.definitions.some(({ kind }) => kind === 'contractual');
   const options = { ...asked.value, discountMonthly: asked.discountMonthly };
   const shared = plan.clv && sharedExpectations(plan.clv.model, options);
+  const clvModel = plan.clv && { id: plan.clv.id, digest: plan.clv.digest };
   return (customer) => {
     const score = { ...UNANSWERED };
     const bought = toCustomer(customer.history, customer.day, customer.scale, contracts);
     scoreChurn(plan, asked, customer, bought, score);
     if (plan.clv === null) score.valueReason = 'no-model';
     else scoreValue(plan.clv.model, bought, options, asked.quantiles, shared, score);
+    if (score.clvMean !== null) score.clvModel = clvModel;
     return score;
   };
 }
+
+/** As `createCustomerScorer`, each customer by the versions that answer them. @returns a function of their sid, links followed, too. */
+export function createBaseScorer(
+  plan: ScorePlan,
+  asked: ScoreAsked,
+): (sid: Uint8Array, customer: CustomerOnDay) => CustomerScore {
+  const { canaries = [] } = plan;
+  const usual = createCustomerScorer(plan, asked);
+  if (canaries.length === 0) return (_, customer) => usual(customer);
+  // One for each set of canaries a customer can be in, made when somebody is: a workspace has few models.
+  const scorers = new Map<number, typeof usual>([[0, usual]]);
+  return (sid, customer) => {
+    let mask = 0;
+    for (const [i, { id, percent }] of canaries.entries()) if (inCanary(sid, nameOf(id), percent)) mask |= 1 << i;
+    let score = scorers.get(mask);
+    if (score === undefined) {
+      score = createCustomerScorer(
+        planWith(
+          plan,
+          canaries.filter((_, i) => (mask & (1 << i)) !== 0),
+        ),
+        asked,
+      );
+      scorers.set(mask, score);
+    }
+    return score(customer);
+  };
+}
+
+const nameOf = (id: string): string => id.split('@')[0]!;
+const planWith = (plan: ScorePlan, canaries: readonly PlannedCanary[]): ScorePlan => {
+  const inPlace = <Planned extends PlannedModel<unknown>>(planned: Planned): Planned =>
+    (canaries.find(({ id }) => nameOf(id) === nameOf(planned.id)) as Planned | undefined) ?? planned;
+  return { ...plan, clv: plan.clv && inPlace(plan.clv), churn: plan.churn.map(inPlace) };
+};
 
 function scoreValue(
   model: ClvModel,

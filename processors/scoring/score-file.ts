@@ -50,7 +50,6 @@ export function createLines(
   format: ScoreFormat,
   moment: ScoreMoment,
   asked: ScoreAsked,
-  clv: { id: string; digest: string } | null,
   sign: (score: ScoreCoordinates) => string,
 ): (sid: Uint8Array, sidHex: string, score: CustomerScore) => string {
   const asOf = new Date(moment.at).toISOString();
@@ -59,7 +58,7 @@ export function createLines(
   const worth = horizonDays === undefined ? { months, discountMonthly } : { horizonDays, discountMonthly };
   const clvQuestion = { kind: 'clv', ...worth } as const;
   return (sid, sidHex, score) => {
-    const { pChurn, churnModel, clvMean } = score;
+    const { pChurn, churnModel, clvMean, clvModel } = score;
     const at = { sid, ...moment };
     const days = score.horizonDays;
     const values: (string | number | null)[] = [
@@ -76,7 +75,7 @@ export function createLines(
       score.expectedPurchases,
       'history',
       churnModel?.id ?? null,
-      clvMean === null ? null : clv!.id,
+      clvModel?.id ?? null,
       moment.seq,
       asOf,
       score.reason,
@@ -85,7 +84,7 @@ export function createLines(
       churnModel && days !== null
         ? sign({ ...at, digest: churnModel.digest, question: { kind: 'churn', horizonDays: days } })
         : null,
-      clvMean === null ? null : sign({ ...at, digest: clv!.digest, question: clvQuestion }),
+      clvModel && sign({ ...at, digest: clvModel.digest, question: clvQuestion }),
     ];
     if (format === 'csv') return `sid:${sidHex},${values.join(',')}\n`;
     let line = `{"ref":"sid:${sidHex}"`;

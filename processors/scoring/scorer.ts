@@ -11,8 +11,13 @@ export const SCORE_HORIZONS: ScoreHorizons = { churnDays: 90, clvMonths: 12, dis
 
 export interface ScoringModel {
   id: string;
+  /** Of the customers; another share is another base to score. */
+  percent?: number;
   model: ClvModel;
 }
+/** Everybody is scored again when it changes. */
+export const keyOf = ({ id, percent = 100 }: { id: string; percent?: number }): string =>
+  percent === 100 ? id : `${id} ${percent} %`;
 
 /** What a kind of model makes of some customers: columns of one length with their sids; who is not its business is left out. */
 export interface Scored {
@@ -32,6 +37,8 @@ export interface ScoreLoopDeps<Model extends { id: string }> {
   chunk: number;
   writeScores(batch: ScoreBatch): Promise<number>;
   model(): Model | null;
+  /** Of a canary: whom it answers; the others have no score of it. */
+  concerns?(inForce: Model, sid: Uint8Array): boolean;
   /** Everybody is scored again when it changes: the model's id, and whatever else decides who is scored by it. */
   key(inForce: Model): string;
   /** What an earlier start left: who has not changed since `seq` has a score of `day` or later. null: nothing. */
@@ -71,8 +78,11 @@ export function createScorer(deps: ScorerDeps): Scorer {
     ...deps,
     chunk: CHUNK,
     // A contract defined since: subscribers lose the scores of a model of purchases.
-    key: ({ id }) => (deps.contracts() ? `${id}, subscribers apart` : id),
-    async score({ model }, rows, { day }) {
+    key: (inForce) => (deps.contracts() ? `${keyOf(inForce)}, subscribers apart` : keyOf(inForce)),
+    async score(inForce, all, { day }) {
+      const { model } = inForce;
+      const { concerns } = deps;
+      const rows = concerns ? chosenRows(all, (sid) => concerns(inForce, sid)) : all;
       const { refused, ...columns } = await deps.score(
         model,
         scoreInput(rows, day, deps.minorPerMajor(), deps.contracts()),
@@ -175,6 +185,25 @@ export function createScoreLoop<Model extends { id: string }>(deps: ScoreLoopDep
       // A write that waits for the database (down, its disk full) ends when the projector stops, which is after us.
       await Promise.race([running?.catch(() => undefined), sleep(LAST_WRITE_MS, undefined, { ref: false })]);
     },
+  };
+}
+
+/** Rows of whom `is` says so. */
+function chosenRows(rows: HistoryColumns, is: (sid: Uint8Array) => boolean): HistoryColumns {
+  const kept = Array.from({ length: rows.sids.length / 16 }, (_, i) => i).filter((i) =>
+    is(rows.sids.subarray(i * 16, i * 16 + 16)),
+  );
+  const sids = new Uint8Array(kept.length * 16);
+  for (const [k, i] of kept.entries()) sids.set(rows.sids.subarray(i * 16, i * 16 + 16), k * 16);
+  return {
+    sids,
+    firstDay: Int32Array.from(kept, (i) => rows.firstDay[i]!),
+    lastDay: Int32Array.from(kept, (i) => rows.lastDay[i]!),
+    frequency: Uint32Array.from(kept, (i) => rows.frequency[i]!),
+    moneyDays: Uint32Array.from(kept, (i) => rows.moneyDays[i]!),
+    moneyMinor: Float64Array.from(kept, (i) => rows.moneyMinor[i]!),
+    orders: Uint32Array.from(kept, (i) => rows.orders[i]!),
+    flags: Uint8Array.from(kept, (i) => rows.flags[i]!),
   };
 }
 

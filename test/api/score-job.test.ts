@@ -401,7 +401,7 @@ describe('refused, and nothing is left', () => {
     [{ horizon_days: 0 }, '/horizon_days'],
     [{ months: 121 }, '/months'],
     [{ format: 'xlsx' }, '/format'],
-    [{ model: 'clv' }, '/model'],
+    [{ model: 'clv@1@2' }, '/model'],
     [{ delta_against: 'last' }, '/delta_against'],
   ])('%j points at %s', async (body, pointer) => {
     const platform = await createPlatform();

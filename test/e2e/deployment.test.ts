@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { placeOf } from '#domain/canary.ts';
 import { csvRows, fixture } from '../support/histories.ts';
-import { type Program, removeFolders, serve, temporaryFolder, until } from '../support/program.ts';
+import { type Program, removeFolders, run, serve, temporaryFolder, until } from '../support/program.ts';
 
 type Gate = {
   rule: string;
@@ -184,6 +184,68 @@ describe('a challenger much like the active version', () => {
     expect(await inCanary(duringCanary)).toEqual(asked.filter((id) => places.get(id)! < 0.3));
   });
 
+  test('a scoring of the base says of every customer which version answered, with the digits of the single answer', async () => {
+    const out = join(folder, 'scores.csv');
+    await program.json(['score', '--out', out, '--identified']);
+    const lines = new Map(csvRows(out).map((row) => [row.customer_id!, row]));
+    for (const [id, { model, p }] of await answers()) {
+      const line = lines.get(id)!;
+      expect([id, line.model, line.clv_model, Number(line.p_churn)]).toEqual([id, model, model, p]);
+    }
+    const { score_id } = await churn(asked.find((id) => places.get(id)! < 0.3)!);
+    expect([...lines.values()].some((line) => line.score_id === score_id)).toBe(true);
+  });
+
+  test('the table of scores has a row of the canary for each of its customers, and of nobody else', async () => {
+    const sids = async (where: string) =>
+      (await program.sql<{ sid: string }>(`select c.sid from rm.customers c ${where}`)).map(({ sid }) => sid).sort();
+    const all = await sids('where c.orders > 0');
+    const mine = all.filter((sid) => placeOf(Buffer.from(sid.replaceAll('-', ''), 'hex'), MODEL) < 0.3);
+    const scored = () =>
+      sids(`join rm.scores s using (sid_key) where s.model_id = '${MODEL}@2' and s.p_churn is not null`);
+    await until('the canary has scored its customers', async () => (await scored()).length >= mine.length);
+    expect(await scored()).toEqual(mine);
+    expect(mine.length).toBeGreaterThan(50);
+  });
+
+  test('an earlier moment names who answered then', async () => {
+    const at = async (seq: number) =>
+      (
+        await program.json<{ models: { id: string; version: number; percent: number }[] }>([
+          'replay',
+          '--as-of',
+          String(seq),
+        ])
+      ).models.map(({ id, version, percent }) => [id, version, percent]);
+    expect(await at(beforeCanary)).toEqual([[MODEL, 1, 100]]);
+    expect(await at(duringCanary)).toEqual([
+      [MODEL, 1, 100],
+      [MODEL, 2, 30],
+    ]);
+  });
+
+  test('aliases name the versions on the command line', async () => {
+    expect(await program.json(['model', 'alias', MODEL])).toEqual({
+      [MODEL]: {
+        champion: `${MODEL}@1`,
+        production: `${MODEL}@1`,
+        challenger: `${MODEL}@2`,
+        shadow: null,
+        canary: `${MODEL}@2`,
+        latest: `${MODEL}@2`,
+      },
+    });
+    const card = await program.json<{ markdown: string }>(['model', 'card', `${MODEL}@champion`]);
+    expect(card.markdown).toContain(`${MODEL}@1`);
+    const none = await run(['model', 'card', `${MODEL}@shadow`, '--data-dir', dataDir]);
+    expect([none.code, none.stderr]).toEqual([2, expect.stringContaining('there is no model')]);
+    const [one, two] = await program.json<{ id: string; stage: string; percent: number | null }[]>(['model', 'list']);
+    expect([one, two]).toMatchObject([
+      { id: `${MODEL}@1`, stage: 'active', percent: null },
+      { id: `${MODEL}@2`, stage: 'canary', percent: 30 },
+    ]);
+  });
+
   test('killed in the middle it goes on as it was; more percent only adds customers', async () => {
     const before = await answers();
     const history = (await state()).history.length;
@@ -233,6 +295,31 @@ describe('a bad challenger', () => {
     expect(await answers()).toEqual(before);
   });
 
+  test('on the command line it is exit code 2 with every rule that stands in the way', async () => {
+    const no = await run(['model', 'promote', bad, '--reason', reason, '--data-dir', dataDir]);
+    expect([no.code, no.stdout]).toEqual([2, '']);
+    expect(no.stderr).toMatch(/is not put in force \(.*score-shift.*say --yes/);
+    const preview = await run(['model', 'canary', bad, '--percent', '5', '--dry-run', '--data-dir', dataDir]);
+    expect([preview.code, preview.stdout]).toEqual([
+      2,
+      expect.stringMatching(/score-shift +NO[\s\S]*Nothing was done/),
+    ]);
+    expect(await answers()).toEqual(before);
+  });
+
+  test('who builds models does not approve them; who answers for them does not deploy them', async () => {
+    const keyOf = async (role: string) => (await program.json<{ key: string }>(['key', 'create', '--role', role])).key;
+    const [builder, owner] = [await keyOf('ml-engineer'), await keyOf('product')];
+    const ask = async (token: string, verb: string, body: object) =>
+      (await program.request('POST', `/api/models/${bad}/${verb}`, { body: { reason, ...body }, token })).status;
+    expect(await ask(builder, 'approve', {})).toBe(403);
+    expect(await ask(owner, 'canary', { percent: 10 })).toBe(403);
+    expect(await ask(builder, 'canary', { percent: 10 })).toBe(422);
+    // Of one rule that is none of those which stand in the way: they still do.
+    expect(await ask(owner, 'approve', { rules: ['brier-worse'] })).toBe(200);
+    expect(await ask(builder, 'canary', { percent: 10 })).toBe(422);
+  });
+
   test('approved as a canary all the same, it is taken back by the program, with the reason', async () => {
     await step(bad, 'approve');
     expect(await step(bad, 'canary', { percent: 50 })).toMatchObject({ stage: 'canary' });
@@ -246,7 +333,7 @@ describe('a bad challenger', () => {
       60_000,
     );
     expect(after.history[0]).toMatchObject({ event: 'model.withdrawn', id: bad, by: 'system', automatic: true });
-    expect(after.history[0]!.reason).toMatch(/score-shift: PSI .* while watched/);
+    expect(after.history[0]!.reason).toMatch(/score-difference: .* apart.* while watched/);
     expect(await answers()).toEqual(before);
   });
 
@@ -267,5 +354,82 @@ describe('a bad challenger', () => {
     );
     expect(after.history[0]).toMatchObject({ event: 'model.rolled-back', by: 'system', automatic: true });
     expect(await answers()).toEqual(before);
+  });
+});
+
+describe('a classifier of subscribers', () => {
+  const NAME = 'subscription_churn_model';
+  const home = join(folder, 'subscribers');
+  let server: Program;
+  interface Classifier {
+    logistic: { intercept: number; coefficients: { coef: number }[] };
+  }
+  const variant = async (change: (model: Classifier) => void): Promise<string> => {
+    const model = await server.call<{ artefact: Classifier }>('GET', `/api/models/${NAME}@1`);
+    change(model.artefact);
+    return (await server.call<{ id: string }>('POST', '/api/models', model.artefact)).id;
+  };
+  const gatesOf = async (id: string) => {
+    const { gates } = await server.call<{ gates: Gate[] }>('GET', `/api/models/${id}/gates`);
+    return gates.filter(({ passed }) => passed !== true).map(({ rule }) => rule);
+  };
+
+  beforeAll(async () => {
+    server = await serve(['--empty', '--currency', 'USD', '--data-dir', home]);
+    const table = ['--kind', 'subscription', '--snapshot', '2024-01-01', '--currency', 'USD', '--attributes', 'all'];
+    const columns = ['--customer', 'customer_id', '--tenure', 'tenure_months:months', '--ended', 'churned=1'];
+    const rest = ['--amount', 'monthly_charge', '--name', 'contract'];
+    await server.json(['import', fixture('churn.csv'), ...table, ...columns, ...rest]);
+  });
+
+  test('its own file is the version that is there', async () => {
+    expect(await variant(() => undefined)).toBe(`${NAME}@1`);
+  });
+
+  test('trained with another seed it passes its gates, and goes through canary and back', async () => {
+    const kind = ['churn-logistic', '--definition', 'contractual'];
+    const { id } = await server.json<{ id: string }>(['train', ...kind, '--seed', '7']);
+    expect(id).toBe(`${NAME}@2`);
+    expect(await gatesOf(`${NAME}@latest`)).toEqual([]);
+    const tried = await server.json<Step>(['model', 'canary', `${NAME}@latest`, '--percent', '20', '--reason', reason]);
+    expect(tried).toMatchObject({ id, stage: 'canary', percent: 20 });
+    const back = await server.json<Step>(['model', 'rollback', NAME, '--reason', reason]);
+    expect(back).toMatchObject({ id: `${NAME}@1`, stage: 'active' });
+    // In force at once where nothing speaks against it: the same gates.
+    const trained = await server.json<{ deployed: boolean; refused: object | null }>([
+      'train',
+      ...kind,
+      '--seed',
+      '8',
+      '--deploy',
+    ]);
+    expect([trained.deployed, trained.refused]).toEqual([true, null]);
+    await server.json(['model', 'rollback', NAME, '--reason', reason]);
+  });
+
+  test('with every sign turned round it ranks the other way, and is stopped', async () => {
+    const id = await variant(({ logistic }) => {
+      for (const each of logistic.coefficients) each.coef = -each.coef;
+    });
+    expect(await gatesOf(id)).toContain('rank-disagreement');
+  });
+
+  test('with its intercept moved it is stopped; approved and in force all the same, it is rolled back by the program', async () => {
+    const id = await variant(({ logistic }) => {
+      logistic.intercept += 5;
+    });
+    expect(await gatesOf(id)).toContain('score-shift');
+    const subscriber = csvRows(fixture('churn.csv')).find(({ churned }) => churned === '0')!.customer_id!;
+    const answer = async () => {
+      const { p_churn, model } = await server.call<Churn>('POST', '/api/predict/churn', { customer_id: subscriber });
+      return [model.id, p_churn];
+    };
+    const before = await answer();
+    expect(before[0]).toBe(`${NAME}@1`);
+    await server.json(['model', 'deploy', id, '--yes']);
+    await until('it answers no more', async () => (await answer())[0] === `${NAME}@1`, 60_000);
+    expect(await answer()).toEqual(before);
+    const [last] = await server.json<Deployment['history']>(['model', 'history', NAME]);
+    expect(last).toMatchObject({ event: 'model.rolled-back', automatic: true, by: 'system' });
   });
 });

@@ -125,7 +125,7 @@ test('the command writes what single predictions say; then who moved, and why; w
 test.each([
   [['--out', 'x.csv', '--model', 'clv_model@99'], /there is no model clv_model@99/],
   [['--out', 'x.csv', '--as-of', '99999999'], /the log ends at sequence/],
-  [['--out', 'x.csv', '--format', 'parquet'], /--format parquet: one of csv, ndjson/],
+  [['--out', 'x.csv', '--format', 'xlsx'], /--format xlsx: one of csv, ndjson, parquet/],
   [[], /score needs --out FILE, or --dry-run/],
 ])('%j is refused in one line with what to do, exit code 2', async (args, said) => {
   const { code, stdout, stderr } = await run(['score', ...args, '--data-dir', dataDir, '--json']);

@@ -72,6 +72,7 @@ async function place(given: Partial<TrainDeps> = {}, definitions: ChurnDefinitio
       registry,
       artefacts,
       compare: compareNobody,
+      evaluated: async () => null,
       position: () => 0,
       now: () => 1,
       log: { warn: () => undefined },

@@ -293,6 +293,7 @@ export async function createPlatform(
       registry: jobRegistry,
       artefacts,
       compare: compareNobody,
+      evaluated: async () => null,
       position: () => messages.length,
       now: () => clock.now,
       log: { warn: log('warn') },

@@ -1,0 +1,248 @@
+// The rules before a version answers: what each finds at its limit, that what is unknown does not pass, and what says nothing of a version.
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { compareVersions, type VersionScores } from '#domain/deployment-comparison.ts';
+import { type Evidence, judge, profitOf, tripped, type VersionMetrics } from '#domain/deployment-gates.ts';
+import { RULE_NAMES, RULES, type RuleName, type RuleSettings, rulesInForce } from '#domain/deployment-rules.ts';
+
+const scores = (pChurn: readonly number[], value: readonly number[] | null = null, broken = 0): VersionScores => ({
+  pChurn: Float64Array.from(pChurn),
+  value: value && Float64Array.from(value),
+  broken,
+  ms: 1,
+});
+const spread = Array.from({ length: 1_000 }, (_, i) => (i + 0.5) / 1_000);
+const nothing: VersionMetrics = {
+  calibrationSlope: null,
+  calibrationSlopeSe: null,
+  brier: null,
+  ece: null,
+  eceByChance: null,
+  auc: null,
+  aucSe: null,
+  n: null,
+  concordance: null,
+  prevalence: null,
+  roc: null,
+};
+const good: VersionMetrics = {
+  calibrationSlope: 1.02,
+  calibrationSlopeSe: 0.05,
+  brier: 0.15,
+  ece: 0.02,
+  eceByChance: 0.01,
+  auc: 0.8,
+  aucSe: 0.01,
+  n: 20_000,
+  concordance: null,
+  prevalence: 0.25,
+  roc: [
+    { threshold: null, falsePositiveRate: 0, truePositiveRate: 0 },
+    { threshold: 0.5, falsePositiveRate: 0.1, truePositiveRate: 0.6 },
+    { threshold: 0.2, falsePositiveRate: 0.4, truePositiveRate: 0.9 },
+    { threshold: 0.05, falsePositiveRate: 1, truePositiveRate: 1 },
+  ],
+};
+const evidence = (changes: Partial<Evidence> = {}): Evidence => ({
+  kind: 'churn-logistic',
+  finding: null,
+  tripped: 0,
+  own: good,
+  active: { id: 'churn_model@1', metrics: good },
+  evaluation: null,
+  comparison: compareVersions(scores(spread), scores(spread)),
+  unmeasured: '',
+  shadow: { minutes: 0, scores: 0 },
+  ...changes,
+});
+const of = (rule: RuleName, given: Evidence, settings: RuleSettings = {}) =>
+  judge(given, settings).find((each) => each.rule === rule)!;
+
+test('a version like the active one passes every rule; each says its value, its limit and why', () => {
+  const gates = judge(evidence(), {});
+  expect(gates.map(({ rule }) => rule)).toEqual(RULE_NAMES);
+  for (const { passed, why, todo } of gates) expect([passed, why.length > 0, todo]).toEqual([true, true, null]);
+});
+
+describe('one rule fails, for its own reason', () => {
+  const turned = scores(spread.map((p) => 1 - p));
+  const shifted = scores(spread.map((p) => 1 / (1 + Math.exp(-(Math.log(p / (1 - p)) + 4)))));
+  const cases: [RuleName, Partial<Evidence>, RegExp][] = [
+    ['fit-findings', { finding: { code: 'contract-like', message: 'every month' } }, /contract-like: every month/],
+    ['taken-back', { tripped: 1 }, /took it back 1 times/],
+    ['calibration-slope', { own: { ...good, calibrationSlope: 0.5 } }, /slope 0.5/],
+    ['brier-worse', { own: { ...good, brier: 0.2 } }, /0.2, of churn_model@1 0.15/],
+    ['calibration-error-worse', { own: { ...good, ece: 0.08 } }, /0.08/],
+    ['discrimination-worse', { own: { ...good, auc: 0.7 } }, /AUC 0.7/],
+    [
+      'profit-lower',
+      { own: { ...good, roc: good.roc!.map((each) => ({ ...each, truePositiveRate: each.truePositiveRate / 2 })) } },
+      /a customer, of churn_model@1/,
+    ],
+    ['broken-scores', { comparison: compareVersions(scores(spread), scores(spread, null, 3)) }, /3 scores/],
+    [
+      'refused-more',
+      { comparison: compareVersions(scores(spread), scores(spread.map((p, i) => (i < 50 ? Number.NaN : p)))) },
+      /50 of 1000 that churn_model@1 answers/,
+    ],
+    ['score-shift', { comparison: compareVersions(scores(spread), shifted) }, /PSI .* mean 0\.5 → /],
+    ['score-difference', { comparison: compareVersions(scores(spread), shifted) }, /0\.\d+ apart; mean 0\.5 → /],
+    ['rank-disagreement', { comparison: compareVersions(scores(spread), turned) }, /rank correlation -1/],
+    ['band-changes', { comparison: compareVersions(scores(spread), turned) }, /in another band/],
+    [
+      'value-shift',
+      {
+        comparison: compareVersions(
+          scores(spread, spread),
+          scores(
+            spread,
+            spread.map((v) => 9 * v + 3),
+          ),
+        ),
+      },
+      /PSI/,
+    ],
+  ];
+  test.each(cases)('%s', (rule, changes, why) => {
+    const gate = of(rule, evidence(changes));
+    expect(gate).toMatchObject({ passed: false, applicable: true, why: expect.stringMatching(why) });
+    expect(gate.value!).toBeGreaterThan(gate.limit!);
+    expect(gate.todo).not.toBeNull();
+  });
+  test('the time a score takes', () => {
+    const slow = compareVersions(scores(spread), { ...scores(spread), ms: 2_000 });
+    expect(of('scoring-time', evidence({ comparison: slow }))).toMatchObject({ value: 2_000, passed: false });
+  });
+});
+
+test('customers who did the same step over an edge together: a shift that means nothing is none', () => {
+  // Half of them have bought once, on one day.
+  const alike = spread.map((p, i) => (i % 2 === 0 ? 0.8 : p));
+  const comparison = compareVersions(scores(alike), scores(alike.map((p) => p - 1e-6)));
+  expect(comparison.churn!.psi).toBeGreaterThan(0.5);
+  expect(of('score-shift', evidence({ comparison }))).toMatchObject({ value: 0, passed: true });
+});
+
+test('what is not known does not pass, and says so', () => {
+  const unknown = judge(evidence({ own: nothing, comparison: null, unmeasured: 'the pool is gone' }), {});
+  for (const rule of ['calibration-slope', 'brier-worse', 'discrimination-worse', 'profit-lower'] as const)
+    expect(unknown.find((each) => each.rule === rule)).toMatchObject({ value: null, passed: null, applicable: true });
+  expect(unknown.find(({ rule }) => rule === 'score-shift')).toMatchObject({ passed: null, why: 'the pool is gone' });
+});
+
+test('versions judged on different customers differ by chance, as far as their numbers allow; on the same ones they do not', () => {
+  const few = (metrics: VersionMetrics): VersionMetrics => ({ ...metrics, n: 200, aucSe: 0.04, eceByChance: 0.05 });
+  const own = few({ ...good, auc: 0.73, brier: 0.17, ece: 0.06 });
+  const active = { id: 'churn_model@1', metrics: few(good) };
+  const rules: RuleName[] = ['discrimination-worse', 'brier-worse', 'calibration-error-worse'];
+  const passed = (given: Evidence) => rules.map((rule) => of(rule, given).passed);
+  expect(passed(evidence({ own, active }))).toEqual([true, true, true]);
+  expect(of('discrimination-worse', evidence({ own, active })).why).toMatch(/chance gives up to 0.113/);
+  expect(passed(evidence({ own, active, evaluation: 'job-1' }))).toEqual([false, false, false]);
+});
+
+describe('what says nothing of a version does not stop it', () => {
+  test('the first version: whatever needs an active one', () => {
+    for (const { rule, applicable, why } of judge(evidence({ active: null }), {}))
+      if (RULES[rule].needsActive)
+        expect([applicable, why]).toEqual([false, expect.stringMatching(/^not applicable: no other/)]);
+  });
+  test('a model of purchases has no labels, until it was evaluated', () => {
+    const value = evidence({ kind: 'clv', own: nothing });
+    expect(of('brier-worse', value)).toMatchObject({ applicable: false, passed: true });
+    const evaluated = evidence({ kind: 'clv', evaluation: 'job-1', own: { ...good, brier: 0.3 } });
+    expect(of('brier-worse', evaluated)).toMatchObject({
+      passed: false,
+      why: expect.stringMatching(/evaluation job-1/),
+    });
+  });
+  test('a survival model is judged by its concordance', () => {
+    const own = { ...nothing, concordance: 0.6 };
+    const cox = evidence({ kind: 'churn-cox', own, active: { id: 'x@1', metrics: { ...nothing, concordance: 0.7 } } });
+    expect(of('discrimination-worse', cox)).toMatchObject({
+      passed: false,
+      why: expect.stringMatching(/concordance 0.6/),
+    });
+  });
+  test('nobody to compare on, nobody answered by both, few to rank', () => {
+    const none = evidence({ comparison: compareVersions(scores([]), scores([])) });
+    expect(of('score-shift', none)).toMatchObject({
+      applicable: false,
+      why: expect.stringMatching(/no customers yet/),
+    });
+    const apart = compareVersions(scores([0.1, Number.NaN]), scores([Number.NaN, 0.1]));
+    expect(of('score-shift', evidence({ comparison: apart })).why).toMatch(/nobody is answered by both/);
+    const few = compareVersions(scores(spread.slice(0, 10)), scores(spread.slice(0, 10).reverse()));
+    expect(of('rank-disagreement', evidence({ comparison: few }))).toMatchObject({ applicable: false });
+  });
+});
+
+test('limits are data: of a model, and off', () => {
+  const wide: RuleSettings = { rules: { 'brier-worse': { limit: 0.5 }, 'discrimination-worse': { limit: null } } };
+  const worse = evidence({ own: { ...good, brier: 0.3, auc: 0.5 } });
+  expect(of('brier-worse', worse, wide)).toMatchObject({ limit: 0.5, passed: true, applicable: true });
+  expect(of('discrimination-worse', worse, wide)).toMatchObject({
+    limit: null,
+    applicable: false,
+    why: 'switched off',
+  });
+  expect(rulesInForce(wide).rules['value-difference']).toEqual({ limit: 0.5, watch: 2 });
+});
+
+test('as long in shadow, and as many scores, as are asked for', () => {
+  const least: RuleSettings = { least: { minutes: 60, scores: 500 } };
+  const early = evidence({ shadow: { minutes: 45, scores: 500 } });
+  expect(of('shadow-minutes', early, least)).toMatchObject({ value: 15, passed: false });
+  expect(of('shadow-scores', early, least)).toMatchObject({ value: 0, passed: true });
+});
+
+describe('watched', () => {
+  const turned = compareVersions(scores(spread), scores(spread.map((p) => 1 - p)));
+  test('only what is beyond the wider limits trips it', () => {
+    expect(tripped(evidence(), {})).toEqual([]);
+    // Ranks turned round: 1 − (−1) = 2, more than 1 while watched; worse figures are a gate, and are not watched.
+    const found = tripped(evidence({ comparison: turned, own: { ...good, brier: 0.9 } }), {});
+    expect(found.map(({ rule, value }) => [rule, value])).toEqual([
+      ['score-difference', expect.closeTo(0.5, 3)],
+      ['rank-disagreement', expect.closeTo(2, 12)],
+    ]);
+  });
+  test('a rule that is not watched does not, nor what is unknown', () => {
+    const unwatched = { 'rank-disagreement': { watch: null }, 'score-difference': { watch: null } };
+    expect(tripped(evidence({ comparison: turned }), { rules: unwatched })).toEqual([]);
+    expect(tripped(evidence({ comparison: null, unmeasured: 'no' }), {})).toEqual([]);
+  });
+});
+
+test('profit at the cut cost / benefit, by hand', () => {
+  // At 0.2: 0.25 · 0.9 of all are reached events, 0.75 · 0.4 others.
+  expect(profitOf(good, { cost: 1, benefit: 5 })).toBeCloseTo(5 * 0.225 - (0.225 + 0.3), 12);
+  expect(profitOf(good, { cost: 3, benefit: 5 })).toBe(0);
+  expect(profitOf(nothing, { cost: 1, benefit: 5 })).toBeNull();
+});
+
+describe('two versions side by side', () => {
+  test('counts, means and differences, by hand', () => {
+    const found = compareVersions(
+      scores([0.1, 0.2, 0.7, Number.NaN, 0.5], [1, 2, 3, 4, 5]),
+      scores([0.1, 0.4, 0.6, 0.3, Number.NaN], [1, 2, 6, 4, 5], 1),
+    );
+    expect(found).toMatchObject({ customers: 5, compared: 3, refused: { active: 1, candidate: 0, more: 1 } });
+    expect(found.churn!.meanAbsoluteDifference).toBeCloseTo(0.1, 12);
+    // 0.2 → 0.4: moderate to high; 0.7 → 0.6 stays severe.
+    expect(found.churn!.bandChanged).toBeCloseTo(1 / 3, 12);
+    expect(found.value!.mean).toEqual({ active: 3, candidate: 3.6 });
+    expect(found.micros.active).toBe(200);
+  });
+  test('with itself nothing has moved; without anybody nothing is said', () => {
+    fc.assert(
+      fc.property(fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 1, maxLength: 60 }), (column) => {
+        const { churn } = compareVersions(scores(column), scores(column));
+        expect([churn!.psi, churn!.meanAbsoluteDifference, churn!.bandChanged]).toEqual([0, 0, 0]);
+        if (churn!.rankCorrelation !== null) expect(churn!.rankCorrelation).toBeCloseTo(1, 12);
+      }),
+    );
+    expect(compareVersions(scores([]), scores([]))).toMatchObject({ customers: 0, churn: null, value: null });
+    expect(() => compareVersions(scores([0.1]), scores([]))).toThrow(RangeError);
+  });
+});
