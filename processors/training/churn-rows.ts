@@ -84,20 +84,30 @@ export async function rowsOfCutoffs(
   for (const day of days) {
     const added = createRows();
     addRows(added, definition, day, await knownOn(day), settled, rowOf);
-    const eligible = added.label.length;
-    const lost = added.label.reduce((sum, label) => sum + label, 0);
-    const used = lost > 0 && lost < eligible;
-    counted({ day, eligible, lost, used });
-    if (eligible === 0) break;
-    if (!used) continue;
-    for (const row of bySid(added.customer)) {
-      rows.features.push(added.features[row]!);
-      rows.label.push(added.label[row]!);
-      rows.day.push(day);
-      rows.customer.push(added.customer[row]!);
-    }
+    if (!joinCutoff(rows, added, day, counted)) break;
   }
   return rows;
+}
+
+/** Adds the rows of the next earlier cut-off as `rowsOfCutoffs` does. @returns false where nobody was there. */
+export function joinCutoff(
+  into: ChurnRows,
+  added: ChurnRows,
+  day: number,
+  counted: (cutoff: CutoffRows) => void,
+): boolean {
+  const eligible = added.label.length;
+  const lost = added.label.reduce((sum, label) => sum + label, 0);
+  const used = lost > 0 && lost < eligible;
+  counted({ day, eligible, lost, used });
+  if (used)
+    for (const row of bySid(added.customer)) {
+      into.features.push(added.features[row]!);
+      into.label.push(added.label[row]!);
+      into.day.push(day);
+      into.customer.push(added.customer[row]!);
+    }
+  return eligible > 0;
 }
 
 /** Positions in the order of the sids; of one sid as they stand. */

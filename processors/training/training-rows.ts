@@ -5,14 +5,17 @@ import type { LeftOut } from '#domain/left-out.ts';
 import { dateOf } from '#domain/models/cutoffs.ts';
 import { ok, type Result } from '#domain/result.ts';
 import { DAY_MS, type Offsets, offsetAt } from '#domain/time.ts';
-import type { Ledger } from '#projections/memory/ledger.ts';
+import type { Ledger, LedgerOptions } from '#projections/memory/ledger.ts';
 import { erasedSince } from '#projections/memory/past/erased-since.ts';
 import { everybodyAt } from '#projections/memory/past/everybody.ts';
 import { trainingStatistics } from '#projections/memory/training-statistics.ts';
 import type { EventStore } from '#streams/event-store.ts';
 import {
+  addRows,
   type ChurnRows,
   type CutoffRows,
+  createRows,
+  joinCutoff,
   type Ledgers,
   type RowOf,
   rowsOfCutoffs,
@@ -24,6 +27,7 @@ import { knownLedgers } from './known-ledgers.ts';
 import { ledgersOf } from './ledgers.ts';
 import type { TrainingPlan, TrainingProgress } from './plan.ts';
 import { type Refusal, refusal } from './refusal.ts';
+import { sweep } from './swept-rows.ts';
 
 export type TrainingRows = {
   /** Events of the log they were made of. */
@@ -130,9 +134,11 @@ export async function learningRows(
   report: TrainingProgress,
   rowOf: RowOf = (entries, day, context) => featureRow(entries, day, context, plan.featureSet),
 ): Promise<{ rows: ChurnRows; cutoffs: CutoffRows[] }> {
-  const known = new Map<number, Ledgers>();
   // Whoever was there then is there now.
   const options = { ...plan.ledger, maxCustomers: Math.max(1 << 10, ledger.rows.count + 1) };
+  const swept = await sweptRows(store, plan, { ledgers, days, options, rowOf }, report);
+  if (swept !== null) return swept;
+  const known = new Map<number, Ledgers>();
   const walks = Math.ceil(days.length / AT_ONCE);
   const knownOn = async (day: number): Promise<Ledgers> => {
     if (!known.has(day)) {
@@ -158,6 +164,43 @@ export async function learningRows(
     rowOf,
     counted: (cutoff) => void cutoffs.push(cutoff),
   });
+  return { rows, cutoffs };
+}
+
+/** By one fold instead of one for each cut-off; null where the log does not lie in the order in which it was known. */
+async function sweptRows(
+  store: TrainingLog,
+  plan: TrainingPlan,
+  asked: { ledgers: Ledgers; days: readonly number[]; options: LedgerOptions; rowOf: RowOf },
+  report: TrainingProgress,
+): Promise<{ rows: ChurnRows; cutoffs: CutoffRows[] } | null> {
+  const { ledgers, days, options, rowOf } = asked;
+  const ascending = [...days].sort((a, b) => a - b);
+  const instants = ascending.map((day) => endOf(day, plan.offsets));
+  const added = new Map<number, ChurnRows>();
+  let told = 0;
+  const inOrder = await sweep(
+    store,
+    plan.seq,
+    instants,
+    options,
+    (instant, ledger) => {
+      const day = ascending[instants.indexOf(instant)]!;
+      report.log(`rows of ${dateOf(day)}`);
+      const rows = createRows();
+      addRows(rows, plan.definition, day, ledgersOf(ledger), ledgers, rowOf);
+      added.set(day, rows);
+    },
+    (position) => {
+      if (position < told + EVERY) return;
+      told = position;
+      report.progress(position, plan.seq, 'reading the log as it was known then');
+    },
+  );
+  if (!inOrder) return null;
+  const rows = createRows();
+  const cutoffs: CutoffRows[] = [];
+  for (const day of days) if (!joinCutoff(rows, added.get(day)!, day, (cutoff) => void cutoffs.push(cutoff))) break;
   return { rows, cutoffs };
 }
 

@@ -16,6 +16,7 @@ import { benchmarks as score } from './score.ts';
 import { benchmarks as serving } from './serving.ts';
 import { benchmarks as sketches } from './sketches.ts';
 import { benchmarks as tables } from './tables.ts';
+import { benchmarks as training } from './training.ts';
 
 export const catalogue: Readonly<Record<string, readonly Benchmark[]>> = {
   models: [...models, ...metrics, ...experiments],
@@ -28,6 +29,7 @@ export const catalogue: Readonly<Record<string, readonly Benchmark[]>> = {
   fold,
   past,
   tables,
+  training,
   score,
   serving,
   program: [...program, ...lag],

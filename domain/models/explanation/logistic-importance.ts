@@ -1,9 +1,12 @@
 // Permutation importance of a logistic model in O(n) per feature, still over all n² pairs: log-odds add up, so only one sum is dealt out.
+import { type Calibration, calibrateOne } from '../calibration.ts';
 import { encodedNames, encodeFeatures, type FeatureTable } from '../feature-encoding.ts';
 import { type LogisticArtefact, scoreColumns } from '../logistic-model.ts';
-import { type Importance, type Loss, permutationImportance } from './permutation-importance.ts';
+import { type Importance, type Loss, losses, permutationImportance } from './permutation-importance.ts';
 import { checkRows } from './predict.ts';
 
+/** Pairs of rows that an isotonic calibration is asked for one by one, at most. */
+const MOST_PAIRS = 20_000_000;
 /** Panels this wide, in log-odds, and polynomials of this many nodes: 1/(1 + e⁻ᵇ) has its poles at ±iπ, so errors fall as 2.06⁻ⁿ, below 1e-14. */
 const PANEL = 8;
 const NODES = 48;
@@ -13,7 +16,7 @@ const NODES = 48;
  *
  * A row's log-odds are bᵢ + gₖ, bᵢ those of its other columns and gₖ the dealt column's part of row k. The mean over k is a smooth function of b
  * alone, M(b) = meanₖ f(b + gₖ): it is interpolated by Chebyshev polynomials on panels of b and read at each bᵢ. Isotonic calibration is not smooth:
- * it goes by pairs of rows and distinct values.
+ * it goes by pairs of rows and distinct values, sampled where they are too many.
  * @throws RangeError for a row that cannot be scored, or labels and weights as `permutationImportance`.
  */
 export function logisticImportance(
@@ -27,7 +30,7 @@ export function logisticImportance(
     throw new RangeError(`row ${scored.reason.row + 1}, column ${scored.reason.column}: ${scored.reason.message}`);
   const { calibration } = artefact;
   const columns = artefact.encoding.map(({ column }) => column);
-  if (calibration.method === 'isotonic') {
+  if (calibration.method === 'isotonic' && label.length ** 2 > MOST_PAIRS) {
     const predict = (changed: FeatureTable) => {
       const answer = scoreColumns(artefact, changed);
       if (!answer.ok) throw new RangeError(answer.reason.message);
@@ -37,9 +40,12 @@ export function logisticImportance(
   }
   const weights = checkRows(label, weight);
   const total = weights.reduce((sum, w) => sum + w, 0);
+  const isotonic = calibration.method === 'isotonic';
   const [scale, shift] = calibration.method === 'platt' ? [-calibration.A, -calibration.B] : [1, 0];
   const eta = scored.value.logOdds.map((f) => scale * f + shift);
-  const now = averageLoss(loss, eta, label, weights, total);
+  const now = isotonic
+    ? pairsLoss(loss, calibration, eta, new Float64Array(eta.length), label, weights, total)
+    : averageLoss(loss, eta, label, weights, total);
   const { features } = encodeFeatures(table, artefact.encoding);
   let first = 0;
   const importances = artefact.encoding.map((feature): Importance => {
@@ -51,17 +57,38 @@ export function logisticImportance(
       });
       first++;
     }
-    const permuted = dealtLoss(
-      loss,
-      eta.map((e, i) => e - part[i]!),
-      part,
-      label,
-      weights,
-      total,
-    );
+    const rest = eta.map((e, i) => e - part[i]!);
+    const permuted = isotonic
+      ? pairsLoss(loss, calibration, rest, part, label, weights, total)
+      : dealtLoss(loss, rest, part, label, weights, total);
     return { feature: feature.column, loss: permuted, importance: permuted - now, exact: true };
   });
   return { loss: now, importances };
+}
+
+/** Mean over all pairs (i, k) of the loss of the calibrated bᵢ + gₖ, pair by pair. */
+function pairsLoss(
+  loss: Loss,
+  calibration: Calibration,
+  b: Float64Array,
+  g: Float64Array,
+  label: Float64Array,
+  weight: Float64Array,
+  total: number,
+): number {
+  const shares = new Map<number, number>();
+  for (let k = 0; k < g.length; k++)
+    if (weight[k]! > 0) shares.set(g[k]!, (shares.get(g[k]!) ?? 0) + weight[k]! / total);
+  const dealt = [...shares];
+  const lossOf = losses[loss];
+  let sum = 0;
+  for (let i = 0; i < b.length; i++) {
+    if (!(weight[i]! > 0)) continue;
+    let mean = 0;
+    for (const [value, share] of dealt) mean += share * lossOf(calibrateOne(calibration, b[i]! + value), label[i]!);
+    sum += weight[i]! * mean;
+  }
+  return sum / total;
 }
 
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));

@@ -23,7 +23,7 @@ export interface ImportanceOptions {
 
 /** Log loss keeps probabilities this far from 0 and 1, as the metric does. */
 const EPSILON = 1e-15;
-const losses: Record<Loss, (p: number, y: number) => number> = {
+export const losses: Record<Loss, (p: number, y: number) => number> = {
   brier: (p, y) => (p - y) ** 2,
   'log-loss': (p, y) => -Math.log(Math.max(EPSILON, y === 1 ? p : 1 - p)),
 };
