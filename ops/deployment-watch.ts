@@ -1,6 +1,7 @@
 // Looks after the versions that are not beyond doubt yet. What is in shadow or canary is scored beside the active version, once a minute at most and
-// only when something has moved; a canary, and for ten minutes a version that has just become active, is watched every few seconds against the one
-// that answers (answered) instead, and taken back when it passes what a rule allows while watched. What it did is an event with its reason.
+// only when something has moved. A canary, and for ten minutes a version that has just become active, is watched against the one that answers
+// (answered) instead, for ten minutes after its step every two seconds, and taken back when it passes what a rule allows while watched. What it did
+// is an event with its reason.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { tripped } from '#domain/deployment-gates.ts';
 import type { GateResult } from '#domain/deployment-rules.ts';
@@ -26,6 +27,8 @@ interface Watched {
   version: number;
   against: number;
   until: number;
+  /** Looked at so often, when something has moved. */
+  everyMs: number;
   command(found: readonly GateResult[], reason: string): ModelCommand;
 }
 
@@ -37,13 +40,16 @@ function watchedOf({ state, records }: Known, now: number): Watched | null {
     records.findLast(
       ({ event }) => types.includes(event.type) && (event.data as { version?: number }).version === version,
     )?.at ?? 0;
-  if (canary)
+  if (canary) {
+    const closely = of(['model.canaried'], canary.version) + WATCH_MS;
     return {
       version: canary.version,
       against: deployed,
-      until: Math.max(now, of(['model.canaried'], canary.version)) + WATCH_MS,
+      until: Math.max(now, closely),
+      everyMs: now < closely ? TICK_MS : BESIDE_MS,
       command: (gates, reason) => ({ type: 'WithdrawModel', version: canary.version, reason, automatic: true, gates }),
     };
+  }
   const last = records.findLast(({ event }) => event.type === 'model.deployed' || event.type === 'model.rolled-back');
   const before = past.findLast((each) => !state.versions[each - 1]!.retired);
   // What was gone back to has answered before.
@@ -52,6 +58,7 @@ function watchedOf({ state, records }: Known, now: number): Watched | null {
     version: deployed,
     against: before,
     until: last.at + WATCH_MS,
+    everyMs: TICK_MS,
     command: (gates, reason) => ({ type: 'RollbackModel', from: deployed, to: before, reason, automatic: true, gates }),
   };
 }
@@ -86,10 +93,10 @@ export function watchDeployments(deps: DeploymentWatchDeps): AsyncDisposable {
       const watched = watchedOf(known, deps.now());
       if (watched === null) deployments.watching.delete(name);
       else {
-        const { version, against, until } = watched;
+        const { version, against, until, everyMs } = watched;
         const [id, other] = [modelId(name, version), modelId(name, against)];
         deployments.watching.set(name, { id, against: other, until });
-        const found = await look(name, known, version, against, TICK_MS);
+        const found = await look(name, known, version, against, everyMs);
         const passed = found === null ? [] : tripped(found, state.rules);
         if (passed.length > 0) await takeBack(name, id, watched, passed);
       }

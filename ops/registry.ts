@@ -100,7 +100,20 @@ export function createRegistry(deps: RegistryDeps): Registry {
   const meta = (actor: string) => ({ actor, now: deps.now() });
   const barriersHere = (name: string) => deps.deployments().filter((each) => each.model === name);
 
-  async function models(): Promise<Map<string, Known>> {
+  /** This process alone writes models: what it has read holds until its next step. */
+  let cached: Promise<Map<string, Known>> | null = null;
+  function models(): Promise<Map<string, Known>> {
+    if (cached === null) {
+      const reading = readModels();
+      cached = reading;
+      // Read again after a failure; whoever asked has the reason.
+      reading.catch(() => {
+        if (cached === reading) cached = null;
+      });
+    }
+    return cached;
+  }
+  async function readModels(): Promise<Map<string, Known>> {
     const found = new Map<string, Known>();
     for await (const message of deps.store.read('CTL', { subject: 'ctl.main.model.*' }))
       for (const record of decodeControl<ModelEvent>(modelDecider.events, message)) {
@@ -159,6 +172,7 @@ export function createRegistry(deps: RegistryDeps): Registry {
       },
       meta(by),
     );
+    cached = null;
     if (!answer.ok) throw new Error(`the model cannot be registered: ${answer.reason}`);
     const found = (await all()).find((summary) => summary.digest === digest);
     if (!found) throw new Error('the model was registered but is not in the registry');
@@ -216,6 +230,7 @@ export function createRegistry(deps: RegistryDeps): Registry {
     carryOut: (name, command, by) =>
       inTurn(async () => {
         const answer = await handle(deps.store, modelDecider, name, command, meta(by));
+        cached = null;
         if (!answer.ok) return answer;
         const { state, events } = answer.value;
         await bringBarriers(name, (await models()).get(name)?.records ?? []);

@@ -137,6 +137,7 @@ export const JOB_FORMS: readonly JobForm[] = [
         options: [
           ['csv', 'CSV'],
           ['ndjson', 'NDJSON'],
+          ['parquet', 'Parquet'],
         ],
       },
       { name: 'quantiles', label: 'With exact p05, p50 and p95 of spend', kind: 'check', initial: true },

@@ -1,6 +1,6 @@
 // Lifetime values of several versions for the same customers, held against what they bought and spent: errors, order, distributions, tracking, by
 // frequency and by the quarter they came in; going on as before and the rival purchase models beside.
-import type { ClvModel } from '#domain/models/clv-model.ts';
+import { type ClvModel, expectClv } from '#domain/models/clv-model.ts';
 import { dateOf } from '#domain/models/cutoffs.ts';
 import { type ForecastMetrics, forecastMetrics } from '#domain/models/value-metrics.ts';
 import { ok, type Result } from '#domain/result.ts';
@@ -87,6 +87,7 @@ export function evaluateValue(
   const forecasts = used.map(({ model }) => forecastOf(model, rows.history, horizonDays));
   const spends = used.map(({ model }) => spendColumns(rows, model, horizonDays, seed));
   const rate = lostBefore(rows, horizonDays);
+  const judged = spends.find(({ value }) => value !== null)?.value?.row ?? [];
   const models = used.map(({ id, model, basis }, k): ValueModelEvaluation => {
     const { tracking, why } = track(rows, [['served', model], ...curves(rivals)], 'served', day, horizonDays);
     const spend = spends[k]!;
@@ -126,7 +127,7 @@ export function evaluateValue(
     rows: { n: rows.sid.length, leftOut: rows.leftOut },
     leakage,
     models,
-    rivals: rivals.map(({ name, model, reason }) => besideOf(name, model, reason, rows, horizonDays, seed)),
+    rivals: rivals.map(({ name, model, reason }) => besideOf(name, model, reason, rows, horizonDays, judged)),
     pairs: [
       ...valuePairs(
         rows.purchases,
@@ -181,23 +182,26 @@ function usedAt(each: EvaluatedModel, rivals: readonly Rival[], day: number): Re
     : ok({ id, model: rival.model, basis });
 }
 
+/** By expectations alone: distributions cost a hundred times as much, and are asked of the versions. @param judged whose spend is known. */
 function besideOf(
   name: string,
   model: ClvModel | null,
   reason: string,
   rows: HoldoutRows,
   horizonDays: number,
-  seed: number,
+  judged: readonly number[],
 ): ValueEvaluation['rivals'][number] {
   if (model === null) return { name, purchases: null, spend: null, reason };
   const { expected } = forecastOf(model, rows.history, horizonDays);
-  const spend = spendColumns(rows, model, horizonDays, seed);
-  return {
-    name,
-    purchases: forecastMetrics({ actual: rows.purchases, forecast: expected }),
-    spend: spend.value && judgeSpend(spend.value, seed).model,
-    ...(spend.value === null && { reason: spend.reason }),
-  };
+  const purchases = forecastMetrics({ actual: rows.purchases, forecast: expected });
+  const spend = new Float64Array(judged.length);
+  for (const [k, i] of judged.entries()) {
+    const said = expectClv(model, rows.history[i]!, { horizonDays, discountMonthly: 0 });
+    if (!said.ok) return { name, purchases, spend: null, reason: said.reason.message };
+    spend[k] = said.value.expectedSpend;
+  }
+  const actual = Float64Array.from(judged, (i) => rows.spend[i]!);
+  return { name, purchases, spend: judged.length === 0 ? null : forecastMetrics({ actual, forecast: spend }) };
 }
 
 /** By the quarter of the year of the first purchase. */

@@ -168,6 +168,12 @@ describe.skipIf(withoutBrowser !== '')(`models in the console${withoutBrowser}`,
     const sentence = await page.locator('section[aria-label="Brier"] .verdicts').innerText();
     expect(sentence).toMatch(new RegExp(`^${winner} better than ${loser}: `));
     if (share < 0.99) expect(sentence).toContain(`${Math.round(100 * share)}`);
+    await page.getByRole('link', { name: 'The evaluation' }).click();
+    const judged = page.locator('section[aria-label="Judged on the same customers"] tbody tr');
+    await expect.poll(() => judged.count()).toBe(2);
+    await judged.first().getByRole('link').click();
+    await page.waitForURL(`**/${CHURN}/1/calibration?judged=${paired.job}`);
+    await open(`/models/compare?versions=${CHURN}@1,${CHURN}@2`);
     await page.getByText('subscription_survival_model@1').click();
     await page.waitForURL('**subscription_survival_model**');
     await page.getByText('Nobody knows yet who is better').waitFor();

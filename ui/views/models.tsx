@@ -55,7 +55,7 @@ function Row({ listed: { row, facts }, chosen, onChoose }: { listed: Listed; cho
         <Link className="jlink" to="/models/$name/$version/{-$tab}" params={versionOf(row.id)}>
           {row.id}
         </Link>
-        {row.aliases.length > 0 && <span className="t3 s12"> {row.aliases.join(', ')}</span>}
+        {row.aliases.length > 0 && <span className="t3 s11 under">{row.aliases.join(', ')}</span>}
       </td>
       <td>
         <StageChip stage={row.stage} percent={row.percent} />

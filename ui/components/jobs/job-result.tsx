@@ -4,6 +4,7 @@ import type { Job } from '../../jobs.ts';
 import { Command } from '../copy.tsx';
 import { Panel } from '../panel.tsx';
 import { BacktestView } from './backtest-result.tsx';
+import { type EvaluateResult, EvaluateView } from './evaluate-result.tsx';
 import { ScoreView } from './score-result.tsx';
 import { TrainView } from './train-result.tsx';
 
@@ -16,6 +17,8 @@ export function JobResult({ job }: { job: Job }) {
       return <TrainView result={result as TrainResult} />;
     case 'backtest':
       return <BacktestView result={result as BacktestResult} />;
+    case 'evaluate':
+      return <EvaluateView id={job.id} result={result as EvaluateResult} />;
     case 'score':
       return <ScoreView id={job.id} result={result as ScoreResult} />;
     default:
