@@ -7,6 +7,7 @@ import { doJob } from '../jobs/watch.ts';
 import { daysOf } from './churn.ts';
 import { type Io, UsageError } from './command.ts';
 import { isDay, parseCommand, print, table } from './options.ts';
+import { versionOf } from './version-of.ts';
 
 export const evaluateModelHelp = `axiom47 evaluate --model ID [--model ID …] [--question churn|value] [--at DATE] [--horizon 90d] [--offer-cost C --offer-benefit B]
                  [--segment NAME] [--lateness DAYS] [--seed N] [--data-dir DIR] [--json]`;
@@ -45,7 +46,8 @@ export async function evaluateModel(argv: string[], io: Io): Promise<number> {
     ...amount('seed', 'seed', values.seed),
   };
   return withServer(dataDirOf(values['data-dir']), { io }, async (client) => {
-    const ended = await doJob<EvaluationResult>(client, 'evaluate', body, io);
+    const models = await Promise.all(body.models.map((id) => versionOf(client, id)));
+    const ended = await doJob<EvaluationResult>(client, 'evaluate', { ...body, models }, io);
     if (ended.result === null) return ended.code;
     const { id, result } = ended;
     print(io, values.json, { job: id, ...result }, () => described(result));

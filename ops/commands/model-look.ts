@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import type { ModelCard } from '#api/deps.ts';
 import type { Comparison } from '#api/model-compare.ts';
 import type { ModelFacts } from '#api/model-facts.ts';
-import { ApiError, type Client, dataDirOf, withServer } from '../client.ts';
+import { type Client, dataDirOf, withServer } from '../client.ts';
 import { replaceFile } from '../engines/durable-file.ts';
 import { doJob } from '../jobs/watch.ts';
 import { type Io, UsageError } from './command.ts';
 import { describePairs } from './evaluate-model.ts';
 import { parseCommand, print, table } from './options.ts';
+import { versionOf } from './version-of.ts';
 
 export const lookHelp = `axiom47 model compare ID ID [ID …] [--at DATE]     what differs, and who is better on the same rows (asks for an evaluation when there is none)
 axiom47 model card ID [--out DIR]                  the model card; with --out as Markdown with its figures
@@ -41,17 +42,6 @@ interface Values {
   at?: string | undefined;
   out?: string | undefined;
   json?: boolean | undefined;
-}
-
-/** What an alias means now; a version by its number is taken at its word. */
-async function versionOf(client: Client, id: string): Promise<string> {
-  if (/@\d+$/.test(id)) return id;
-  try {
-    return (await client.call<{ id: string }>('GET', `/api/models/${encodeURIComponent(id)}`)).id;
-  } catch (error) {
-    if (error instanceof ApiError && error.status === 404) throw new UsageError(error.message);
-    throw error;
-  }
 }
 
 const pathOf = (id: string): string => {

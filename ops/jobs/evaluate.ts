@@ -169,6 +169,8 @@ async function modelsOf(
         `there is no model ${id}; ${ids.length === 0 ? 'nor any other yet' : `there are ${ids.join(', ')}`} (GET /api/models, axiom47 model list)`,
       );
     }
+    if (shown.id !== id)
+      return no('alias', `${id} is ${shown.id} now: ask by version, so that the same job stays the same question`);
     const { artefact, kind } = shown;
     const parsed = (CHURN_MODELS as readonly string[]).includes(kind)
       ? parseChurnModel(artefact)

@@ -41,7 +41,11 @@ describe('a classifier of subscribers', () => {
   });
 
   test('held out: ranking and calibration are those the training found on the same customers by another way', async () => {
-    const found = await program.json<Evaluated<ChurnEvaluation>>(['evaluate', '--model', first]);
+    const found = await program.json<Evaluated<ChurnEvaluation>>([
+      'evaluate',
+      '--model',
+      `${first.split('@')[0]}@champion`,
+    ]);
     const { metrics, naive } = (await artefactOf(first)) as { metrics: ScoreMetrics; naive: unknown };
     expect(found).toMatchObject({ question: 'churn', cutoff: DAY, horizonDays: 30, leakage: { differing: 0 } });
     const [judged] = found.models;
@@ -170,6 +174,13 @@ describe('a classifier of subscribers', () => {
   test('refused by name: no such version, one that means something else, an artefact that was changed', async () => {
     const none = await run(['evaluate', '--model', 'churn_model@9', '--data-dir', dataDir]);
     expect([none.code, none.stderr]).toEqual([2, expect.stringContaining('there is no model churn_model@9')]);
+    const named = await program.request('POST', '/api/jobs/evaluate', {
+      body: { models: [`${first.split('@')[0]}@champion`] },
+    });
+    expect([named.status, named.body.detail]).toEqual([
+      422,
+      expect.stringContaining(`is ${first} now: ask by version`),
+    ]);
     const cut = await run(['evaluate', '--model', first, '--at', '2024-03-01', '--data-dir', dataDir]);
     expect([cut.code, cut.stderr]).toEqual([2, expect.stringContaining('30 days after 2024-03-01 are not over')]);
     const one = await program.request('GET', `/api/models/compare?versions=${first}`);
