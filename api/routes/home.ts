@@ -5,7 +5,7 @@ import { type Birth, expectedCumulative } from '#domain/models/tracking.ts';
 import { emptyHistory, type History, hasBought, isErased, isLinked } from '#projections/memory/history.ts';
 import type { Deps } from '../deps.ts';
 import type { LiveFeed } from '../live.ts';
-import { dayText } from '../predict/as-of.ts';
+import { dayText, inForceOf } from '../predict/as-of.ts';
 import type { Predictions } from '../predict/service.ts';
 import { DEFAULT_HORIZON_DAYS, orProblem } from '../predict/service.ts';
 import { Problem } from '../problem.ts';
@@ -68,12 +68,10 @@ export function homeRoutes(deps: Deps, predictions: Predictions, live: LiveFeed)
     return n >= SMALLEST_CELL ? sum / n : null;
   }
 
-  /** The latest of each way of answering and kind of definition. */
+  /** One of each way of answering and kind of definition. */
   function churnModelsAt(seq: number): string[] {
-    const latest = new Map<string, string>();
-    for (const { id, model, deployedSeq: from } of deps.deployedChurnModels())
-      if (from <= seq) latest.set(`${model.model} ${model.definition.kind}`, id);
-    return [...latest.values()];
+    const likes = Map.groupBy(deps.deployedChurnModels(), ({ model }) => `${model.model} ${model.definition.kind}`);
+    return [...likes.values()].flatMap((like) => inForceOf(like, seq)?.id ?? []);
   }
 
   async function home(): Promise<z.infer<typeof Home>> {

@@ -201,6 +201,7 @@ describe('the demo’s front page', () => {
     const home = (await (await demo.app.request('/api/home')).json()) as any;
     expect(home.customers).toBe(10);
     expect(home.churn_rate).toBeGreaterThan(0);
+    expect(home.models_in_force).toEqual(['clv@1']);
     expect(home.tracking.days.length).toBe(home.tracking.actual.length);
     expect(home.tracking.expected).toEqual(home.tracking.truth);
     expect(home.tracking.expected.at(-1)).toBeGreaterThan(home.tracking.expected[0]);

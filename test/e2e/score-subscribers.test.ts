@@ -89,6 +89,15 @@ afterAll(async () => {
   await removeFolders();
 });
 
+test('the front page names the models that answer about subscribers', async () => {
+  const home = await program.call<{ model: null; models_in_force: string[] }>('GET', '/api/home');
+  expect(home.model).toBeNull();
+  expect(home.models_in_force.map((id) => id.split('@')[0]).sort()).toEqual([
+    'subscription_churn_model',
+    'subscription_survival_model',
+  ]);
+});
+
 test.each([
   ['the classifier over its own horizon', [], {}, 'subscription_churn_model'],
   ['the Cox model over another', ['--horizon', '90d'], { horizon_days: 90 }, 'subscription_survival_model'],
