@@ -1,4 +1,4 @@
-// Real customers, judged by what they did: Telco's classifier evaluated and explained, lifetime value on CDNOW and Online Retail at three cut-offs beside
+// Real customers, judged by what they did: Telco's classifier evaluated and explained, lifetime value on CDNOW at three cut-offs beside
 // every rival and going on as before, and the grocery shop that buys otherwise than the model assumes. AXIOM47_TEST_TRACE=1 prints the figures.
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -76,7 +76,6 @@ const SHOPS = [
     ['1997-09-30', '1997-12-31', '1998-03-31'],
     ['--customer', 'customer_id', '--time', 'date', '--amount', 'amount'],
   ],
-  ['Online Retail', 'data/online_retail.csv.gz', 'GBP', ['2011-05-31', '2011-07-31', '2011-09-09'], []],
 ] as const;
 for (const [title, file, currency, days, columns] of SHOPS)
   describeShared(`${title}: lifetime value at three cut-offs`, [file], () => {
