@@ -54,17 +54,29 @@ export type Gate = Gates['gates'][number];
 export const gatesQuery = (id: string) =>
   queryOptions({ queryKey: ['models', 'gates', id], queryFn: () => gates(id), staleTime: 30_000 });
 
+/** What a rollback takes back now; named, so that nothing else is taken back when somebody was faster. */
+export const takenBackBy = ({ model, active, canary }: Pick<Deployment, 'model' | 'active' | 'canary'>): string =>
+  canary?.id ?? active ?? model;
+
+/** @throws where the server took the step for taken already, so that it is not shown as done. */
+async function changing<T extends { changed: boolean; id: string; stage: string }>(taken: Promise<T>): Promise<T> {
+  const step = await taken;
+  if (!step.changed) throw new Error(`Nothing has changed: it was so already. ${step.id} is ${step.stage}.`);
+  return step;
+}
+
 const steps = api.api.models[':id'];
 /** Steps of a version on its way to answering, each with a reason that is kept. */
 export const stepTo = {
-  shadow: (id: string, reason: string) => answer(steps.shadow.$post({ param: { id }, json: { reason } })),
+  shadow: (id: string, reason: string) => changing(answer(steps.shadow.$post({ param: { id }, json: { reason } }))),
   canary: (id: string, reason: string, percent: number) =>
-    answer(steps.canary.$post({ param: { id }, json: { reason, percent } })),
+    changing(answer(steps.canary.$post({ param: { id }, json: { reason, percent } }))),
   promote: (id: string, reason: string) => answer(steps.promote.$post({ param: { id }, json: { reason } })),
-  approve: (id: string, reason: string) => answer(steps.approve.$post({ param: { id }, json: { reason } })),
-  withdraw: (id: string, reason: string) => answer(steps.withdraw.$post({ param: { id }, json: { reason } })),
-  rollback: (id: string, reason: string) => answer(steps.rollback.$post({ param: { id }, json: { reason } })),
-  retire: (id: string, reason: string) => answer(steps.retire.$post({ param: { id }, json: { reason } })),
+  approve: (id: string, reason: string) => changing(answer(steps.approve.$post({ param: { id }, json: { reason } }))),
+  withdraw: (id: string, reason: string) => changing(answer(steps.withdraw.$post({ param: { id }, json: { reason } }))),
+  /** @param id of what is taken back (`takenBackBy`), not of the page. */
+  rollback: (id: string, reason: string) => changing(answer(steps.rollback.$post({ param: { id }, json: { reason } }))),
+  retire: (id: string, reason: string) => changing(answer(steps.retire.$post({ param: { id }, json: { reason } }))),
 };
 export type StepName = keyof typeof stepTo;
 /** Whatever was read of models before may be otherwise now. */

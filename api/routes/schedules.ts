@@ -59,6 +59,13 @@ export function scheduleRoutes({ schedules, jobKinds, jobs }: Pick<Deps, 'schedu
     if (permissions) mayAsk(kindOf(found.kind), found.params, permissions);
     return found;
   };
+  /** To end it; one of a kind that this program does not know asks for nothing, and must not stay for ever. */
+  const endable = (id: string, permissions: ReadonlySet<string>): ScheduleView => {
+    const found = scheduleOf(id);
+    const kind = jobKinds.find((each) => each.name === found.kind);
+    if (kind) mayAsk(kind, found.params, permissions);
+    return found;
+  };
   /** As POST /api/jobs/{kind} would take them. */
   const paramsOf = (kind: JobKind, given: Record<string, unknown>): Record<string, unknown> => {
     const parsed = kind.body.safeParse(given);
@@ -159,7 +166,7 @@ export function scheduleRoutes({ schedules, jobKinds, jobs }: Pick<Deps, 'schedu
       },
     )
     .openapi(pause, async (c) => {
-      const { id } = scheduleOf(c.req.valid('param').id, c.var.principal.permissions);
+      const { id } = endable(c.req.valid('param').id, c.var.principal.permissions);
       return c.json(await changed(id, pausing, c.var.principal.id), 200);
     })
     .openapi(resume, async (c) => {
@@ -195,7 +202,7 @@ export function scheduleRoutes({ schedules, jobKinds, jobs }: Pick<Deps, 'schedu
         responses: { 200: jsonAnswer('As it was', ScheduleAnswer) },
       }),
       async (c) => {
-        const { id } = scheduleOf(c.req.valid('param').id, c.var.principal.permissions);
+        const { id } = endable(c.req.valid('param').id, c.var.principal.permissions);
         return c.json(await changed(id, 'RemoveSchedule', c.var.principal.id), 200);
       },
     );

@@ -2,7 +2,8 @@
 // process that died between asking and saying so, nor a second one beside, runs a moment twice. Of moments that passed while nobody looked, the latest
 // is run, once, and the run says how many were missed.
 import { randomUUID } from 'node:crypto';
-import { ok, type Result } from '#domain/result.ts';
+import { z } from 'zod';
+import { ok, type Result, refuse } from '#domain/result.ts';
 import { schedule as decider, type Schedule, type ScheduleCommand, type ScheduleReason } from '#domain/schedule.ts';
 import { handle, loadAll } from '#streams/control.ts';
 import type { EventStore } from '#streams/event-store.ts';
@@ -42,7 +43,8 @@ const MOST_MISSED = 1_000;
 
 interface Live {
   state: Schedule;
-  moments: Moments;
+  /** Null: this program cannot read its plan; it can be paused and removed. */
+  moments: Moments | null;
   /** The next moment, ms: nothing is done before. */
   due: number | null;
 }
@@ -50,15 +52,14 @@ interface Live {
 export async function startScheduler({ store, ask, statusOf, now, log, everyMs = LOOK_MS }: SchedulerDeps) {
   const live = new Map<string, Live>();
   let looking: Promise<void> | null = null;
-  let failing = false;
+  /** Schedules whose failure was said. */
+  const failing = new Set<string>();
 
-  function hold(id: string, state: Schedule): Live | null {
-    const moments = momentsOf(state.cron, state.zone);
-    if (!moments.ok) {
-      log.warn({ schedule: id, reason: moments.reason.message }, 'a schedule cannot be read by this program');
-      return null;
-    }
-    const each = { state, moments: moments.value, due: moments.value.next(state.since) };
+  function hold(id: string, state: Schedule): Live {
+    const read = momentsOf(state.cron, state.zone);
+    if (!read.ok) log.warn({ schedule: id, reason: read.reason.message }, 'a schedule cannot be read by this program');
+    const moments = read.ok ? read.value : null;
+    const each = { state, moments, due: moments?.next(state.since) ?? null };
     live.set(id, each);
     return each;
   }
@@ -66,7 +67,7 @@ export async function startScheduler({ store, ask, statusOf, now, log, everyMs =
 
   const viewOf = (id: string, { state, moments }: Live): ScheduleView => {
     const next: number[] = [];
-    if (state.status === 'active')
+    if (state.status === 'active' && moments)
       for (let at = moments.next(now()); at !== null && next.length < SHOWN; at = moments.next(at)) next.push(at);
     return { ...state, id, next };
   };
@@ -75,23 +76,36 @@ export async function startScheduler({ store, ask, statusOf, now, log, everyMs =
     if (!answer.ok) return answer;
     const known = live.get(id);
     const state = answer.value.state!;
-    if (known === undefined) return ok(hold(id, state)!);
+    if (known === undefined) return ok(hold(id, state));
     known.state = state;
-    known.due = known.moments.next(state.since);
+    known.due = known.moments?.next(state.since) ?? null;
     return ok(known);
+  }
+
+  /** Params that an older program took and this one does not are a refusal of that moment, not a failure to try again. */
+  async function askOrRefuse({ kind, params }: Schedule, key: string | null, by: string) {
+    try {
+      return await ask(kind, params, key, by);
+    } catch (error) {
+      if (!(error instanceof z.ZodError)) throw error;
+      const [issue] = error.issues;
+      return refuse(
+        `params are not what a ${kind} is asked with now (${issue?.path.join('.')}: ${issue?.message}): remove this schedule and plan it anew`,
+      );
+    }
   }
 
   /** The moment that is due, if there is one. */
   async function runDue(id: string, each: Live): Promise<void> {
     const { state, moments, due } = each;
-    if (state.status !== 'active' || due === null || due > now()) return;
+    if (state.status !== 'active' || moments === null || due === null || due > now()) return;
     const planned = moments.latest(now()) ?? due;
     const missed = moments.count(state.since, planned, MOST_MISSED + 1) - 1;
     const before = state.lastJob;
     const going = before !== null && ['queued', 'running'].includes(statusOf(before) ?? '');
     const asked = going
       ? ({ ok: false, reason: `the job of the run before (${before}) is not over yet` } as const)
-      : await ask(state.kind, state.params, `schedule ${id} ${planned}`, byOf(id));
+      : await askOrRefuse(state, `schedule ${id} ${planned}`, byOf(id));
     const job = asked.ok ? asked.value.id : null;
     const refused = asked.ok ? null : asked.reason;
     const run = { planned, job, refused, missed, at: now() };
@@ -102,17 +116,18 @@ export async function startScheduler({ store, ask, statusOf, now, log, everyMs =
   /** Whatever is due is asked for; one look at a time. */
   function look(): Promise<void> {
     looking ??= (async () => {
-      for (const [id, each] of live) await runDue(id, each);
-      failing = false;
-    })()
-      .catch((error: unknown) => {
-        // Tried again at the next look; said once.
-        if (!failing) log.warn({ error: String(error) }, 'schedules stand still');
-        failing = true;
-      })
-      .finally(() => {
-        looking = null;
-      });
+      for (const [id, each] of live)
+        try {
+          await runDue(id, each);
+          failing.delete(id);
+        } catch (error) {
+          // Tried again at the next look; said once. The others go on.
+          if (!failing.has(id)) log.warn({ schedule: id, error: String(error) }, 'a scheduled job cannot be asked for');
+          failing.add(id);
+        }
+    })().finally(() => {
+      looking = null;
+    });
     return looking;
   }
   const timer = everyMs === null ? null : setInterval(() => void look(), everyMs);
@@ -149,8 +164,7 @@ export async function startScheduler({ store, ask, statusOf, now, log, everyMs =
     },
     /** Its job at once, beside the plan. */
     run: (id: string, by: string): Promise<Result<AskedJob, string>> => {
-      const { kind, params } = live.get(id)!.state;
-      return ask(kind, params, null, by);
+      return askOrRefuse(live.get(id)!.state, null, by);
     },
     async [Symbol.asyncDispose](): Promise<void> {
       if (timer !== null) clearInterval(timer);

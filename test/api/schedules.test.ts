@@ -66,3 +66,15 @@ test('only who may ask for the job may plan it or change the plan', async () => 
   ] as const)
     expect((await ask(platform, method, path, method === 'DELETE' ? undefined : {}, 'ml-engineer')).status).toBe(403);
 });
+
+test('of a kind that this program does not know: shown, not run or resumed, but paused and removed', async () => {
+  const platform = await shop();
+  const made = await platform.deps.schedules.create({ ...NIGHTLY, kind: 'dance' }, 'key-1');
+  if (!made.ok) throw new Error(made.reason.message);
+  const path = `/api/schedules/${made.value.id}`;
+  expect((await ask(platform, 'GET', path)).body).toMatchObject({ kind: 'dance', status: 'active' });
+  expect((await ask(platform, 'POST', `${path}/run`, {})).status).toBe(400);
+  expect((await ask(platform, 'POST', `${path}/pause`, {})).body).toMatchObject({ status: 'paused' });
+  expect((await ask(platform, 'POST', `${path}/resume`, {})).status).toBe(400);
+  expect((await ask(platform, 'DELETE', path)).body).toMatchObject({ status: 'removed' });
+});

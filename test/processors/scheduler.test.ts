@@ -1,7 +1,10 @@
 // Schedules over the control stream: each moment once, whoever restarts or stands beside; what was missed is run once and counted.
 import { expect, test } from 'vitest';
+import { z } from 'zod';
 import { ok, refuse } from '#domain/result.ts';
+import { schedule as decider } from '#domain/schedule.ts';
 import { type SchedulerDeps, startScheduler } from '#processors/schedules/scheduler.ts';
+import { handle } from '#streams/control.ts';
 import { createMemoryStore } from '#streams/memory/store.ts';
 
 const HOUR = 3_600_000;
@@ -18,11 +21,19 @@ function createPlace() {
     refuse: null as string | null,
     /** The process dies before it can say that it asked. */
     dies: false,
+    /** By kind: thrown when asked for. */
+    throws: new Map<string, Error>(),
   };
   const logged: string[] = [];
-  const note = (_: object, message: string) => void logged.push(message);
+  const told: object[] = [];
+  const note = (fields: object, message: string) => {
+    told.push(fields);
+    logged.push(message);
+  };
   const ask: SchedulerDeps['ask'] = async (kind, _params, key) => {
     place.asked++;
+    const thrown = place.throws.get(kind);
+    if (thrown) throw thrown;
     if (place.refuse !== null) return refuse(place.refuse);
     const name = key ?? `${kind} at once ${place.asked}`;
     const job = place.jobs.get(name) ?? { id: `job-${place.jobs.size + 1}`, status: 'succeeded' };
@@ -39,7 +50,7 @@ function createPlace() {
       log: { info: note, warn: note },
       everyMs: null,
     });
-  return { place, start, logged, store };
+  return { place, start, logged, told, store };
 }
 const NIGHTLY = { cron: '0 3 * * *', zone: 'UTC', kind: 'score', params: {} };
 async function made(start: () => ReturnType<typeof startScheduler>) {
@@ -87,7 +98,7 @@ test('dead between asking and saying so: the next start asks with the same key, 
   place.clock = three(2) + 5;
   place.dies = true;
   await scheduler.look();
-  expect(logged).toContain('schedules stand still');
+  expect(logged).toContain('a scheduled job cannot be asked for');
   expect(scheduler.show(id)!.last).toBeNull();
   place.dies = false;
   const next = await start();
@@ -152,4 +163,44 @@ test('paused it runs nothing and makes up for nothing; removed it is gone, also 
   const later = await start();
   await later.look();
   expect([scheduler.list(), later.list(), place.asked]).toEqual([[], [], 2]);
+});
+
+test('one that cannot be asked for stops no other, and its id is said once; params nobody takes any more are a refusal', async () => {
+  const { place, start, logged, told } = createPlace();
+  const { scheduler, id } = await made(start);
+  const second = await scheduler.create({ ...NIGHTLY, kind: 'train' }, 'key-1');
+  const third = await scheduler.create({ ...NIGHTLY, kind: 'backtest' }, 'key-1');
+  if (!second.ok || !third.ok) throw new Error('not planned');
+  place.throws.set('score', new Error('artefact 12ab is missing'));
+  const old = z.object({ format: z.enum(['csv']) }).safeParse({ format: 'xml' });
+  place.throws.set('train', old.error!);
+  place.clock = three(2);
+  for (let i = 0; i < 3; i++) await scheduler.look();
+  expect(scheduler.show(third.value.id)!.last).toMatchObject({ planned: three(2), job: 'job-1' });
+  expect(scheduler.show(second.value.id)!.last).toMatchObject({
+    planned: three(2),
+    job: null,
+    refused: expect.stringMatching(/format.*plan it anew/),
+  });
+  expect(scheduler.show(id)!.last).toBeNull();
+  const failed = told.filter((_, i) => logged[i] === 'a scheduled job cannot be asked for');
+  expect(failed).toEqual([{ schedule: id, error: 'Error: artefact 12ab is missing' }]);
+  expect(await scheduler.run(second.value.id, 'key-1')).toMatchObject({ ok: false });
+  place.throws.clear();
+  await scheduler.look();
+  expect(scheduler.show(id)!.last).toMatchObject({ planned: three(2), job: 'job-2' });
+});
+
+test('a plan that this program cannot read is shown without runs, paused and removed', async () => {
+  const { place, start, store } = createPlace();
+  const id = 'a'.repeat(32);
+  const data = { ...NIGHTLY, cron: 'at dawn', by: 'key-1', at: START };
+  await handle(store, decider, id, { type: 'CreateSchedule', ...data }, { actor: 'key-1', now: START });
+  const scheduler = await start();
+  place.clock = three(4);
+  await scheduler.look();
+  expect([scheduler.show(id)!.next, place.asked]).toEqual([[], 0]);
+  expect(await scheduler.change(id, 'PauseSchedule', 'key-1')).toMatchObject({ ok: true, value: { status: 'paused' } });
+  expect(await scheduler.change(id, 'RemoveSchedule', 'key-1')).toMatchObject({ ok: true });
+  expect(scheduler.list()).toEqual([]);
 });

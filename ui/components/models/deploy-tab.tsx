@@ -14,6 +14,7 @@ import {
   readModelsAgain,
   type StepName,
   stepTo,
+  takenBackBy,
   versionOf,
 } from '../../models.ts';
 import { Action } from '../action.tsx';
@@ -393,8 +394,12 @@ export function DeployTab({ id }: { id: string }) {
           reason={{ label: 'Reason', least: LEAST_LETTERS }}
           onClose={() => setStep(null)}
           onConfirm={async (reason) => {
-            await (step === 'canary' ? stepTo.canary(id, reason, Number(share)) : stepTo[step](id, reason));
-            await readModelsAgain();
+            const of = step === 'rollback' ? takenBackBy(deployment.data) : id;
+            try {
+              await (step === 'canary' ? stepTo.canary(of, reason, Number(share)) : stepTo[step](of, reason));
+            } finally {
+              await readModelsAgain();
+            }
           }}
         >
           <p>{effect.says}</p>
@@ -406,7 +411,7 @@ export function DeployTab({ id }: { id: string }) {
                 </>
               ) : (
                 <>
-                  Now <b>{deployment.data.active ?? 'none'}</b> answers.
+                  Now <b>{deployment.data.active ?? 'none'}</b> answers; it is taken back.
                 </>
               )}
             </p>
