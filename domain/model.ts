@@ -7,6 +7,7 @@ import type { Decider, EventOf } from './decider.ts';
 import {
   type GateResult,
   gateVerdict,
+  RULES,
   type RuleName,
   type RuleSettings,
   ruleName,
@@ -72,8 +73,8 @@ export const events = {
 export type ModelEvent = EventOf<typeof events>;
 export type ModelVersion = z.infer<typeof registered> & {
   retired: boolean;
-  /** Rules that somebody has said need not be met. */
-  approved: readonly RuleName[];
+  /** Rules that somebody has said need not be met, and the version that was active then (`approvedOf`). */
+  approvals: readonly { rule: RuleName; against: number | null }[];
   /** How often the program itself took it back. */
   tripped: number;
 };
@@ -94,12 +95,15 @@ export const STAGES = ['registered', 'shadow', 'canary', 'active', 'retired'] as
 export type Stage = (typeof STAGES)[number];
 
 type Because = { version: number; reason: string };
+/** What its gates were judged on. Where that is no longer so, they say nothing. */
+export type JudgedOn = { deployed: number | null; stage: Stage };
+type Judged = { gates: readonly GateResult[]; judgedOn: JudgedOn };
 export type ModelCommand =
   | { type: 'RegisterModel'; model: Omit<z.infer<typeof registered>, 'version'> }
   | ({ type: 'ShadowModel' } & Because)
-  | ({ type: 'CanaryModel'; percent: number; gates: readonly GateResult[] } & Because)
+  | ({ type: 'CanaryModel'; percent: number } & Judged & Because)
   | ({ type: 'WithdrawModel'; automatic?: boolean; gates?: readonly GateResult[] } & Because)
-  | { type: 'DeployModel'; version: number; reason: string | null; gates: readonly GateResult[] }
+  | ({ type: 'DeployModel'; version: number; reason: string | null } & Judged)
   /** @param from only while this one answers; null: whichever does. @param to null: what answered before. */
   | {
       type: 'RollbackModel';
@@ -126,7 +130,8 @@ export type ModelReason =
   | 'never-active'
   | 'nothing-before'
   | 'nothing-to-approve'
-  | 'gates-not-passed';
+  | 'gates-not-passed'
+  | 'judged-otherwise';
 
 export function stageOf({ deployed, canary, shadow, versions }: Model, version: number): Stage {
   if (deployed === version) return 'active';
@@ -134,6 +139,12 @@ export function stageOf({ deployed, canary, shadow, versions }: Model, version: 
   if (shadow === version) return 'shadow';
   return versions[version - 1]?.retired ? 'retired' : 'registered';
 }
+
+/** Rules that need not be met. One that holds it against the active version was approved against that version, and against no other. */
+export const approvedOf = ({ versions, deployed }: Model, version: number): RuleName[] =>
+  (versions[version - 1]?.approvals ?? [])
+    .filter(({ rule, against }) => !RULES[rule].needsActive || against === deployed)
+    .map(({ rule }) => rule);
 
 /** Rules that keep the version from answering: not met, or unknown, and not approved. */
 export const blocking = (gates: readonly GateResult[], approved: readonly RuleName[]): GateResult[] =>
@@ -143,8 +154,9 @@ const change = (state: Model, version: number, by: (version: ModelVersion) => Pa
   ...state,
   versions: state.versions.map((each) => (each.version === version ? { ...each, ...by(each) } : each)),
 });
+/** What it was let through for has shown itself: whoever lets it through again says so anew. */
 const tripped = (state: Model, version: number, automatic: boolean): Model =>
-  automatic ? change(state, version, (each) => ({ tripped: each.tripped + 1 })) : state;
+  automatic ? change(state, version, (each) => ({ tripped: each.tripped + 1, approvals: [] })) : state;
 /** A version has one stage: whatever it was beside being active is over. */
 const activate = (state: Model, version: number, past: readonly number[]): Model => ({
   ...state,
@@ -160,7 +172,7 @@ function evolve(state: Model, event: ModelEvent): Model {
     case 'model.registered':
       return {
         ...state,
-        versions: [...state.versions, { ...event.data, retired: false, approved: [], tripped: 0 }],
+        versions: [...state.versions, { ...event.data, retired: false, approvals: [], tripped: 0 }],
       };
     case 'model.shadowed':
       return { ...state, shadow: event.data.version };
@@ -182,7 +194,12 @@ function evolve(state: Model, event: ModelEvent): Model {
     }
     case 'model.approved': {
       const { version, rules } = event.data;
-      return change(state, version, ({ approved }) => ({ approved: [...new Set([...approved, ...rules])] }));
+      return change(state, version, ({ approvals }) => ({
+        approvals: [
+          ...approvals.filter(({ rule }) => !rules.includes(rule)),
+          ...rules.map((rule) => ({ rule, against: state.deployed })),
+        ],
+      }));
     }
     case 'model.rules-set':
       return { ...state, rules: event.data.rules };
@@ -203,6 +220,17 @@ function evolve(state: Model, event: ModelEvent): Model {
 /** As the log keeps them: what was judged, without the words. */
 const kept = (results: readonly GateResult[] = []) =>
   results.map(({ rule, value, limit, passed }) => ({ rule, value, limit, passed }));
+
+/** Why a step to more customers is not taken; null: nothing speaks against it. A step without any gate was not judged as one forward. */
+function withheld(
+  { gates, judgedOn }: Judged,
+  state: Model,
+  version: number,
+): 'gates-not-passed' | 'judged-otherwise' | null {
+  const { deployed, stage } = judgedOn;
+  if (deployed !== state.deployed || stage !== stageOf(state, version) || gates.length === 0) return 'judged-otherwise';
+  return blocking(gates, approvedOf(state, version)).length > 0 ? 'gates-not-passed' : null;
+}
 
 const NOT_REGISTERED = { active: 'version-deployed', canary: 'version-canary', retired: 'version-retired' } as const;
 
@@ -250,7 +278,8 @@ function decide(command: ModelCommand, state: Model): Result<ModelEvent[], Model
       if (state.canary?.percent === percent) return ok([]);
       // Fewer customers than now is a step back, for which nothing need be met.
       const forward = state.canary === null || percent > state.canary.percent;
-      if (forward && blocking(command.gates, own.approved).length > 0) return refuse('gates-not-passed');
+      const why = forward ? withheld(command, state, version) : null;
+      if (why !== null) return refuse(why);
       return ok([
         { type: 'model.canaried', data: { version, kind, digest, percent, reason, gates: kept(command.gates) } },
       ]);
@@ -264,12 +293,14 @@ function decide(command: ModelCommand, state: Model): Result<ModelEvent[], Model
     case 'DeployModel': {
       if (stage === 'retired') return refuse('version-retired');
       if (stage === 'active') return ok([]);
-      if (blocking(command.gates, own.approved).length > 0) return refuse('gates-not-passed');
+      const why = withheld(command, state, version);
+      if (why !== null) return refuse(why);
       const { reason } = command;
       return ok([{ type: 'model.deployed', data: { version, kind, digest, reason, gates: kept(command.gates) } }]);
     }
     case 'ApproveModel': {
-      const rules = command.rules.filter((rule) => !own.approved.includes(rule));
+      const approved = approvedOf(state, version);
+      const rules = command.rules.filter((rule) => !approved.includes(rule));
       if (command.rules.length === 0) return refuse('nothing-to-approve');
       if (stage === 'retired') return refuse('version-retired');
       if (rules.length === 0) return ok([]);
@@ -287,6 +318,10 @@ function decide(command: ModelCommand, state: Model): Result<ModelEvent[], Model
   }
 }
 
+/** The version to go back to; undefined: there is none. One that answers already is no step back: it may have come again after another. */
+export const beforeOf = ({ past, versions, deployed }: Model): number | undefined =>
+  past.findLast((each) => each !== deployed && !versions[each - 1]!.retired);
+
 function rollBack(
   { from, to, reason, automatic = false, gates }: Extract<ModelCommand, { type: 'RollbackModel' }>,
   state: Model,
@@ -302,7 +337,7 @@ function rollBack(
   }
   if (deployed === null) return refuse('no-active');
   if (to === deployed) return ok([]);
-  const wanted = to ?? past.findLast((each) => !versions[each - 1]!.retired);
+  const wanted = to ?? beforeOf(state);
   if (wanted === undefined) return refuse('nothing-before');
   const earlier = versions[wanted - 1];
   if (!earlier) return refuse('version-unknown');

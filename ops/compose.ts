@@ -310,7 +310,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       day: () => serving.present().day,
       now: Date.now,
     }),
-    evaluated: (ids) => evaluatedTogether(jobs, ids),
+    evaluated: (ids) => evaluatedTogether(jobs, ids, log),
     position,
     now: Date.now,
     log,

@@ -12,9 +12,19 @@ import type {
 import { judges } from '#api/model-compare.ts';
 import { type Evidence, judge, type VersionMetrics } from '#domain/deployment-gates.ts';
 import { rulesInForce } from '#domain/deployment-rules.ts';
-import { blocking, type ModelCommand, type ModelReason, stageOf } from '#domain/model.ts';
+import {
+  approvedOf,
+  blocking,
+  type JudgedOn,
+  type Model,
+  type ModelCommand,
+  type ModelReason,
+  model as modelDecider,
+  stageOf,
+} from '#domain/model.ts';
 import { type Named, resolveReference } from '#domain/model-reference.ts';
 import { ok, type Result, refuse } from '#domain/result.ts';
+import type { Basis } from '#processors/evaluation/plan.ts';
 import type { Artefacts } from './artefacts.ts';
 import type { Compare, Version } from './deployment-comparisons.ts';
 import { type Known, modelId, type Registry } from './registry.ts';
@@ -58,13 +68,15 @@ const SAYS: Record<ModelReason, (id: string) => string> = {
   'nothing-before': (id) => `nothing was active before ${id}; deploy another version, or import one`,
   'nothing-to-approve': (id) => `every gate of ${id} is passed; there is nothing to approve`,
   'gates-not-passed': (id) => `${id} does not pass its gates`,
+  'judged-otherwise': (id) =>
+    `who answers has changed since the gates of ${id} were judged, so they say nothing now; ask again`,
 };
 
 export function createDeployments(deps: DeploymentDeps): DeploymentService {
   const { registry } = deps;
   const measurements = new Map<string, MeasuredComparison>();
-  /** Scores made beside the active version so far, by the candidate's digest. */
-  const scored = new Map<string, number>();
+  /** Scores made beside the active version since it went there, by the candidate's digest. */
+  const scored = new Map<string, { since: number; scores: number }>();
   const watching: DeploymentService['watching'] = new Map();
 
   const versionOf = (name: string, { state }: Known, version: number): Version => {
@@ -74,6 +86,11 @@ export function createDeployments(deps: DeploymentDeps): DeploymentService {
   const pairOf = ({ state }: Known, version: number, against: number): string =>
     `${state.versions[against - 1]!.digest} ${state.versions[version - 1]!.digest}`;
 
+  const judgedOn = ({ state }: Known, version: number): JudgedOn => ({
+    deployed: state.deployed,
+    stage: stageOf(state, version),
+  });
+
   async function measure(name: string, known: Known, version: number, against: number): Promise<MeasuredComparison> {
     const pair = pairOf(known, version, against);
     const last = measurements.get(pair);
@@ -82,18 +99,25 @@ export function createDeployments(deps: DeploymentDeps): DeploymentService {
     await deps.artefacts.bring([digest, known.state.versions[against - 1]!.digest]);
     const found = await deps.compare(versionOf(name, known, against), versionOf(name, known, version));
     measurements.set(pair, found);
-    scored.set(digest, (scored.get(digest) ?? 0) + found.comparison.customers);
+    const since = besideSince(known, version);
+    const sofar = scored.get(digest);
+    if (since !== null && against === known.state.deployed)
+      scored.set(digest, {
+        since,
+        scores: (sofar?.since === since ? sofar.scores : 0) + found.comparison.customers,
+      });
     return found;
   }
 
   /** Since when it has been in shadow or canary without a break, ms; null: it is in neither. */
   function besideSince({ state, records }: Known, version: number): number | null {
-    if (stageOf(state, version) !== 'shadow' && stageOf(state, version) !== 'canary') return null;
+    const isBeside = (then: Model) => stageOf(then, version) === 'shadow' || stageOf(then, version) === 'canary';
+    if (!isBeside(state)) return null;
     let since: number | null = null;
+    let then = modelDecider.initial;
     for (const { event, at } of records) {
-      if (event.type === 'model.shadowed') since = event.data.version === version ? at : since;
-      if (event.type === 'model.canaried' && event.data.version === version) since ??= at;
-      if (event.type === 'model.withdrawn' && event.data.version === version) since = null;
+      then = modelDecider.evolve(then, event);
+      since = isBeside(then) ? (since ?? at) : null;
     }
     return since;
   }
@@ -102,7 +126,7 @@ export function createDeployments(deps: DeploymentDeps): DeploymentService {
     const { digest } = known.state.versions[version - 1]!;
     return {
       minutes: since === null ? 0 : Math.max(0, (deps.now() - since) / 60_000),
-      scores: since === null ? 0 : (scored.get(digest) ?? 0),
+      scores: since !== null && scored.get(digest)?.since === since ? scored.get(digest)!.scores : 0,
     };
   };
 
@@ -146,7 +170,7 @@ export function createDeployments(deps: DeploymentDeps): DeploymentService {
   }
 
   async function judged(name: string, known: Known, version: number): Promise<JudgedGate[]> {
-    const { approved } = known.state.versions[version - 1]!;
+    const approved = approvedOf(known.state, version);
     const found = await evidence(name, known, version, known.state.deployed);
     return judge(found, known.state.rules).map((gate) => ({ ...gate, approved: approved.includes(gate.rule) }));
   }
@@ -160,7 +184,7 @@ export function createDeployments(deps: DeploymentDeps): DeploymentService {
   }
 
   const refused = (code: ModelReason, id: string, gates: readonly JudgedGate[], known: Known, version: number) => {
-    const open = blocking(gates, known.state.versions[version - 1]?.approved ?? []);
+    const open = blocking(gates, approvedOf(known.state, version));
     const message =
       code === 'gates-not-passed'
         ? `${SAYS[code](id)}: ${open.map(({ rule, why, todo }) => `${rule} (${why}; ${todo})`).join('; ')}`
@@ -183,7 +207,7 @@ export function createDeployments(deps: DeploymentDeps): DeploymentService {
     const { state, changed } = done.value;
     // Of a rollback the version that answers now is what is told of.
     const told = action.type === 'rollback' && state.deployed !== null ? state.deployed : version;
-    const { digest, approved } = state.versions[told - 1]!;
+    const { digest } = state.versions[told - 1]!;
     const alters = action.type === 'canary' || action.type === 'rollback' || stage === 'canary';
     return ok({
       id: modelId(name, told),
@@ -194,7 +218,7 @@ export function createDeployments(deps: DeploymentDeps): DeploymentService {
       seq: alters ? done.value.seq : null,
       changed,
       gates,
-      approved,
+      approved: approvedOf(state, told),
     });
   }
 
@@ -209,7 +233,14 @@ export function createDeployments(deps: DeploymentDeps): DeploymentService {
       case 'shadow':
         return ok({ type: 'ShadowModel', version, reason });
       case 'canary':
-        return ok({ type: 'CanaryModel', version, percent: action.percent, reason, gates });
+        return ok({
+          type: 'CanaryModel',
+          version,
+          percent: action.percent,
+          reason,
+          gates,
+          judgedOn: judgedOn(known, version),
+        });
       case 'withdraw':
         return ok({ type: 'WithdrawModel', version, reason });
       case 'retire':
@@ -217,11 +248,11 @@ export function createDeployments(deps: DeploymentDeps): DeploymentService {
       case 'challenger':
         return ok({ type: 'NameChallenger', version, reason });
       case 'approve': {
-        const rules =
-          action.rules ?? blocking(gates, known.state.versions[version - 1]!.approved).map(({ rule }) => rule);
+        const approved = approvedOf(known.state, version);
+        const rules = action.rules ?? blocking(gates, approved).map(({ rule }) => rule);
         // All that was open is approved already.
         if (rules.length === 0 && gates.some(({ passed }) => passed !== true))
-          return ok({ type: 'ApproveModel', version, rules: known.state.versions[version - 1]!.approved, reason });
+          return ok({ type: 'ApproveModel', version, rules: approved, reason });
         return ok({ type: 'ApproveModel', version, rules, reason });
       }
       case 'rollback': {
@@ -246,7 +277,8 @@ export function createDeployments(deps: DeploymentDeps): DeploymentService {
       if (!found.ok) return found;
       const { name, version, known, id } = found.value;
       const gates = stageOf(known.state, version) === 'active' ? [] : await judged(name, known, version);
-      const done = await registry.carryOut(name, { type: 'DeployModel', version, reason, gates }, by);
+      const command = { type: 'DeployModel' as const, version, reason, gates, judgedOn: judgedOn(known, version) };
+      const done = await registry.carryOut(name, command, by);
       if (!done.ok) return refused(done.reason, id, gates, known, version);
       const { digest } = known.state.versions[version - 1]!;
       return ok({ id, version, digest, seq: done.value.seq ?? 0 });
@@ -319,17 +351,33 @@ function findingOf({ refused }: Record<string, unknown>): Evidence['finding'] {
   return typeof code === 'string' ? { code, message: String(message ?? '') } : null;
 }
 
-/** Figures of churn from the newest evaluation of all of these, in their order; null: none judged them together. */
+/** What says something of the versions themselves; a refit is another model, and nobody knows what a version from outside has seen. */
+const OF_THE_VERSION: readonly unknown[] = ['realised', 'held-out'] satisfies Basis[];
+
+/**
+ * Figures of churn from the newest evaluation that judged all of these, in their order, on one honest basis; null: there is none. One whose result
+ * cannot be read is none, and is told.
+ */
 export async function evaluatedTogether(
   jobs: Pick<Jobs, 'list' | 'result'>,
   ids: readonly string[],
+  log: DeploymentDeps['log'],
 ): ReturnType<DeploymentDeps['evaluated']> {
-  const job = jobs.list().find((each) => judges(each, ids));
-  if (!job) return null;
-  const { question, models } = (await jobs.result(job.id)) as {
-    question: string;
-    models: { id: string; metrics?: Record<string, unknown> }[];
-  };
-  const metrics = ids.map((id) => models.find((each) => each.id === id)?.metrics);
-  return question === 'churn' && metrics.every((each) => each !== undefined) ? { job: job.id, metrics } : null;
+  for (const job of jobs.list()) {
+    if (!judges(job, ids) || (job.params.question ?? 'churn') !== 'churn') continue;
+    try {
+      const { question, models } = (await jobs.result(job.id)) as {
+        question: string;
+        models: { id: string; basis: string; metrics?: Record<string, unknown> }[];
+      };
+      const found = ids.map((id) => models.find((each) => each.id === id));
+      const [basis] = found.map((each) => each?.basis);
+      const metrics = found.flatMap((each) => (each?.metrics ? [each.metrics] : []));
+      const honest = OF_THE_VERSION.includes(basis) && found.every((each) => each?.basis === basis);
+      if (question === 'churn' && honest && metrics.length === ids.length) return { job: job.id, metrics };
+    } catch (error) {
+      log.warn({ job: job.id, error: String(error) }, 'the result of an evaluation cannot be read');
+    }
+  }
+  return null;
 }

@@ -125,6 +125,15 @@ export function createRegistry(deps: RegistryDeps): Registry {
     return found;
   }
 
+  async function handled(name: string, command: ModelCommand, by: string) {
+    try {
+      return await handle(deps.store, modelDecider, name, command, meta(by));
+    } finally {
+      // Also after an error: what was asked for may be in the log all the same.
+      cached = null;
+    }
+  }
+
   function summaries(name: string, { state, records }: Known): ModelSummary[] {
     const deployed = barriersHere(name).filter(({ percent }) => percent === 100);
     const last = deployed.at(-1);
@@ -156,23 +165,9 @@ export function createRegistry(deps: RegistryDeps): Registry {
     by: string,
   ): Promise<ModelSummary> {
     const digest = await deps.artefacts.put(artefact);
-    const answer = await handle(
-      deps.store,
-      modelDecider,
-      nameOf(model),
-      {
-        type: 'RegisterModel',
-        model: {
-          kind: model.model,
-          digest,
-          params: model.model === 'clv' ? JSON.parse(JSON.stringify(model)) : {},
-          window,
-          metrics: {},
-        },
-      },
-      meta(by),
-    );
-    cached = null;
+    const params = model.model === 'clv' ? JSON.parse(JSON.stringify(model)) : {};
+    const registered = { kind: model.model, digest, params, window, metrics: {} };
+    const answer = await handled(nameOf(model), { type: 'RegisterModel', model: registered }, by);
     if (!answer.ok) throw new Error(`the model cannot be registered: ${answer.reason}`);
     const found = (await all()).find((summary) => summary.digest === digest);
     if (!found) throw new Error('the model was registered but is not in the registry');
@@ -229,8 +224,7 @@ export function createRegistry(deps: RegistryDeps): Registry {
       register(model, model.model === 'clv' ? { ...(artefact as object), ...model } : artefact, null, by),
     carryOut: (name, command, by) =>
       inTurn(async () => {
-        const answer = await handle(deps.store, modelDecider, name, command, meta(by));
-        cached = null;
+        const answer = await handled(name, command, by);
         if (!answer.ok) return answer;
         const { state, events } = answer.value;
         await bringBarriers(name, (await models()).get(name)?.records ?? []);

@@ -2,7 +2,7 @@
 // answers has its barrier in the log.
 import { z } from '@hono/zod-openapi';
 import { RULE_NAMES, RULES, type RulesInForce, ruleSettings, rulesInForce } from '#domain/deployment-rules.ts';
-import { STAGES } from '#domain/model.ts';
+import { approvedOf, STAGES } from '#domain/model.ts';
 import { ALIASES, aliasesOf } from '#domain/model-reference.ts';
 import type { DeploymentAction, DeploymentEvent, DeploymentState, Deps, JudgedGate, RefusedStep } from '../deps.ts';
 import { isoOf } from '../predict/as-of.ts';
@@ -127,7 +127,7 @@ function deploymentOf({ name, model, versions, watched, comparisons }: Deploymen
       aliases: [...own],
       created_at: isoOf(createdAt),
       deployed_seq: deployedSeq,
-      approved: [...model.versions[version.version - 1]!.approved],
+      approved: approvedOf(model, version.version),
       taken_back: model.versions[version.version - 1]!.tripped,
     })),
     rules: rulesOf(rulesInForce(model.rules)),

@@ -1,7 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { GateResult } from '#domain/deployment-rules.ts';
-import { type ModelCommand, type ModelEvent, model, stageOf } from '#domain/model.ts';
+import type { GateResult, RuleName } from '#domain/deployment-rules.ts';
+import {
+  approvedOf,
+  type JudgedOn,
+  type ModelCommand,
+  type ModelEvent,
+  model,
+  STAGES,
+  stageOf,
+} from '#domain/model.ts';
 import { specification } from '../support/decider.ts';
 
 const { given, isIdempotent } = specification(model);
@@ -23,25 +31,6 @@ const deployed = (version: number): ModelEvent => ({
   type: 'model.deployed',
   data: { ...named(version), reason: null, gates: [] },
 });
-const deploy = (version: number, gates: readonly GateResult[] = []): ModelCommand => ({
-  type: 'DeployModel',
-  version,
-  reason: null,
-  gates,
-});
-const reason = 'because';
-const canary = (version: number, percent: number, gates: readonly GateResult[] = []): ModelCommand => ({
-  type: 'CanaryModel',
-  version,
-  percent,
-  reason,
-  gates,
-});
-const canaried = (version: number, percent: number): ModelEvent => ({
-  type: 'model.canaried',
-  data: { ...named(version), percent, reason, gates: [] },
-});
-const grounds = { reason, automatic: false, gates: [] };
 const gate = (passed: boolean | null): GateResult => ({
   rule: 'score-shift',
   value: passed === null ? null : 1,
@@ -57,6 +46,35 @@ const judged = (passed: boolean | null) => ({
   limit: 0.5,
   passed,
 });
+/** Judged while that version was active. */
+const against = (deployed: number | null, stage: JudgedOn['stage'] = 'registered'): JudgedOn => ({ deployed, stage });
+const deploy = (version: number, gates: readonly GateResult[] = [gate(true)], judgedOn = against(1)): ModelCommand => ({
+  type: 'DeployModel',
+  version,
+  reason: null,
+  gates,
+  judgedOn,
+});
+const deployedBy = (version: number, passed: boolean | null = true): ModelEvent => ({
+  type: 'model.deployed',
+  data: { ...named(version), reason: null, gates: [judged(passed)] },
+});
+const reason = 'because';
+const canary = (
+  version: number,
+  percent: number,
+  gates: readonly GateResult[] = [gate(true)],
+  judgedOn = against(1),
+): ModelCommand => ({ type: 'CanaryModel', version, percent, reason, gates, judgedOn });
+const canariedBy = (version: number, percent: number, passed: boolean | null = true): ModelEvent => ({
+  type: 'model.canaried',
+  data: { ...named(version), percent, reason, gates: [judged(passed)] },
+});
+const canaried = (version: number, percent: number): ModelEvent => ({
+  type: 'model.canaried',
+  data: { ...named(version), percent, reason, gates: [] },
+});
+const grounds = { reason, automatic: false, gates: [] };
 const three = [registered(1, 'a'), registered(2, 'b'), registered(3, 'c')];
 const active1 = [...three, deployed(1)];
 
@@ -79,14 +97,14 @@ describe('versions', () => {
   });
   test('can be deployed, and an older one again after it', () => {
     given(three)
-      .when(deploy(2))
-      .then([deployed(2)]);
+      .when(deploy(2, [gate(true)], against(null)))
+      .then([deployedBy(2)]);
     given([...three, deployed(2)])
-      .when(deploy(2))
+      .when(deploy(2, []))
       .thenNothing();
     given([...three, deployed(2)])
-      .when(deploy(1))
-      .then([deployed(1)]);
+      .when(deploy(1, [gate(true)], against(2)))
+      .then([deployedBy(1)]);
     given(three).when(deploy(4)).thenRefused('version-unknown');
   });
   test('that answer cannot be retired, and what is retired cannot answer', () => {
@@ -114,7 +132,7 @@ describe('gates', () => {
   test('what was judged is kept with the step', () => {
     given(active1)
       .when(deploy(2, [gate(true)]))
-      .then([{ type: 'model.deployed', data: { ...named(2), reason: null, gates: [judged(true)] } }]);
+      .then([deployedBy(2)]);
   });
   test('an approval of the rule, for this version and no other, lets it answer', () => {
     const approved: ModelEvent = { type: 'model.approved', data: { version: 2, rules: ['score-shift'], reason } };
@@ -126,7 +144,7 @@ describe('gates', () => {
       .thenNothing();
     given([...active1, approved])
       .when(deploy(2, [gate(false)]))
-      .then([{ type: 'model.deployed', data: { ...named(2), reason: null, gates: [judged(false)] } }]);
+      .then([deployedBy(2, false)]);
     given([...active1, approved])
       .when(deploy(3, [gate(false)]))
       .thenRefused('gates-not-passed');
@@ -134,6 +152,65 @@ describe('gates', () => {
       .when(deploy(2, [{ ...gate(false), rule: 'brier-worse' }]))
       .thenRefused('gates-not-passed');
     given(active1).when({ type: 'ApproveModel', version: 2, rules: [], reason }).thenRefused('nothing-to-approve');
+  });
+  const approval = (version: number, ...rules: RuleName[]): ModelEvent => ({
+    type: 'model.approved',
+    data: { version, rules, reason },
+  });
+  const taken = (version: number, from: number): ModelEvent => ({
+    type: 'model.rolled-back',
+    data: { ...named(version), from, ...grounds, automatic: true },
+  });
+  test('who answers has changed since: what was judged says nothing', () => {
+    given([...active1, deployed(3)])
+      .when(deploy(2))
+      .thenRefused('judged-otherwise');
+    given([...active1, canaried(2, 10)])
+      .when(deploy(2))
+      .thenRefused('judged-otherwise');
+    given([...active1, deployed(3)])
+      .when(canary(2, 10))
+      .thenRefused('judged-otherwise');
+  });
+  test('a step forward without any gate is none: a repeated or smaller one, overtaken by the program taking it back', () => {
+    given([...active1, deployed(2), taken(1, 2)])
+      .when(deploy(2, [], against(2, 'active')))
+      .thenRefused('judged-otherwise');
+    given(active1)
+      .when(canary(2, 5, [], against(1, 'canary')))
+      .thenRefused('judged-otherwise');
+    given(active1).when(deploy(2, [])).thenRefused('judged-otherwise');
+    given(active1)
+      .when(canary(2, 5, []))
+      .thenRefused('judged-otherwise');
+  });
+  test('what was approved ends when the program takes the version back', () => {
+    const history = [...active1, approval(2, 'score-shift', 'taken-back'), deployed(2), taken(1, 2)];
+    given(history)
+      .when(deploy(2, [gate(false)]))
+      .thenRefused('gates-not-passed');
+    given(history)
+      .when(deploy(2, [{ ...gate(false), rule: 'taken-back' }]))
+      .thenRefused('gates-not-passed');
+    const withdrawn: ModelEvent = {
+      type: 'model.withdrawn',
+      data: { ...named(2), from: 'canary', ...grounds, automatic: true },
+    };
+    given([...active1, approval(2, 'taken-back'), canaried(2, 10), withdrawn])
+      .when(canary(2, 10, [{ ...gate(false), rule: 'taken-back' }]))
+      .thenRefused('gates-not-passed');
+  });
+  test('an approval against one active version is none against another; of the version alone it stays', () => {
+    const history = [...active1, approval(2, 'score-shift', 'fit-findings'), deployed(3)];
+    given(history)
+      .when(deploy(2, [gate(false)], against(3)))
+      .thenRefused('gates-not-passed');
+    given(history)
+      .when({ type: 'ApproveModel', version: 2, rules: ['score-shift', 'fit-findings'], reason })
+      .then([approval(2, 'score-shift')]);
+    const of = (events: ModelEvent[]) => approvedOf(events.reduce(model.evolve, model.initial), 2);
+    expect(of(history)).toEqual(['fit-findings']);
+    expect(of([...history, approval(2, 'score-shift')])).toEqual(['fit-findings', 'score-shift']);
   });
   test('rules are set, and set again is nothing new', () => {
     const rules = { rules: { 'score-shift': { limit: 0.1 } } };
@@ -165,7 +242,7 @@ describe('beside the active one', () => {
     for (const percent of [0, 100, -1, Number.NaN]) given(active1).when(canary(2, percent)).thenRefused('bad-percent');
     given(active1)
       .when(canary(2, 10))
-      .then([canaried(2, 10)]);
+      .then([canariedBy(2, 10)]);
     given([...active1, canaried(2, 10)])
       .when(canary(2, 10))
       .thenNothing();
@@ -175,10 +252,10 @@ describe('beside the active one', () => {
   });
   test('more customers pass the gates again, fewer are a step back', () => {
     given([...active1, canaried(2, 10)])
-      .when(canary(2, 20, [gate(false)]))
+      .when(canary(2, 20, [gate(false)], against(1, 'canary')))
       .thenRefused('gates-not-passed');
     given([...active1, canaried(2, 10)])
-      .when(canary(2, 5))
+      .when(canary(2, 5, []))
       .then([canaried(2, 5)]);
   });
   test('a deployment ends the canary', () => {
@@ -229,6 +306,15 @@ describe('rolling back', () => {
       .when(back(2, 9))
       .thenRefused('version-unknown');
   });
+  test('what answers already is not what was before it', () => {
+    const history = [...active1, deployed(2), deployed(1)];
+    given(history)
+      .when(back(1))
+      .then([rolled(1, 2)]);
+    given([...history, { type: 'model.retired', data: { version: 2, reason } }])
+      .when(back(1))
+      .thenRefused('nothing-before');
+  });
   test('what the program took back is remembered of the version', () => {
     const taken: ModelEvent = {
       type: 'model.rolled-back',
@@ -249,11 +335,12 @@ test('events of the first shapes read as the present ones', () => {
 
 test('decide, apply, decide again: nothing new; and every version has one stage', () => {
   const version = fc.integer({ min: 1, max: 4 });
-  const gates = fc.constantFrom([], [gate(true)], [gate(false)], [gate(null)]);
+  const gates = fc.constantFrom([], [gate(true)], [gate(true)], [gate(false)], [gate(null)]);
+  const on = fc.record({ deployed: fc.constantFrom(null, 1, 2), stage: fc.constantFrom(...STAGES.slice(0, 3)) });
   const command: fc.Arbitrary<ModelCommand> = fc.oneof(
     fc.constantFrom('a', 'b', 'c').map((of) => ({ type: 'RegisterModel' as const, model: fitted(of) })),
-    fc.tuple(version, gates).map(([n, judgedBy]) => deploy(n, judgedBy)),
-    fc.tuple(version, fc.integer({ min: 1, max: 99 }), gates).map(([n, percent, by]) => canary(n, percent, by)),
+    fc.tuple(version, gates, on).map((args) => deploy(...args)),
+    fc.tuple(version, fc.integer({ min: 1, max: 99 }), gates, on).map((args) => canary(...args)),
     version.map((n) => ({ type: 'ShadowModel' as const, version: n, reason })),
     version.map((n) => ({ type: 'WithdrawModel' as const, version: n, reason })),
     version.map((n) => ({ type: 'ApproveModel' as const, version: n, rules: ['score-shift' as const], reason })),
@@ -273,6 +360,6 @@ test('decide, apply, decide again: nothing new; and every version has one stage'
         expect(stages.filter((stage) => stage === one).length).toBeLessThanOrEqual(1);
       if (state.deployed === null) expect([state.canary, state.shadow, state.past]).toEqual([null, null, []]);
     }),
-    { numRuns: 300 },
+    { numRuns: 1_000 },
   );
 });

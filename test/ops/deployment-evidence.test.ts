@@ -1,0 +1,79 @@
+// Which evaluation the gates believe: the newest of churn that judged all versions themselves, on one basis.
+import { expect, test } from 'vitest';
+import type { JobView } from '#api/deps.ts';
+import { evaluatedTogether } from '#ops/deployments.ts';
+
+type Judged = { id: string; basis: string; metrics?: Record<string, unknown> };
+const IDS = ['churn_model@2', 'churn_model@1'];
+const both = (basis: string, other = basis): Judged[] => [
+  { id: 'churn_model@1', basis, metrics: { auc: 0.8 } },
+  { id: 'churn_model@2', basis: other, metrics: { auc: 0.7 } },
+];
+const figures = [{ auc: 0.7 }, { auc: 0.8 }];
+
+/** @param results newest first; an Error: it cannot be read. */
+async function believed(results: readonly (Error | { question: string; models: Judged[] })[]) {
+  const warned: object[] = [];
+  const job = (k: number): JobView => ({
+    id: `job-${k}`,
+    kind: 'evaluate',
+    status: 'succeeded',
+    params: { models: [...IDS].reverse() },
+    by: 'test',
+    attempt: 1,
+    tries: 1,
+    attempts: [],
+    steps: [],
+    result: null,
+    failure: null,
+    requestedAt: 0,
+    startedAt: 0,
+    endedAt: 0,
+    progress: null,
+    lines: [],
+  });
+  const found = await evaluatedTogether(
+    {
+      list: () => results.map((_, k) => job(k)),
+      result: async (id) => {
+        const result = results[Number(id.slice('job-'.length))];
+        if (result instanceof Error) throw result;
+        return result;
+      },
+    },
+    IDS,
+    { warn: (fields) => void warned.push(fields) },
+  );
+  return { found, warned };
+}
+
+test.each(['realised', 'held-out'])('%s figures of both are believed, in the order asked for', async (basis) => {
+  const { found } = await believed([{ question: 'churn', models: both(basis) }]);
+  expect(found).toEqual({ job: 'job-0', metrics: figures });
+});
+
+test.each([
+  ['refitted', 'refitted'],
+  ['window-unknown', 'window-unknown'],
+  ['refitted', 'realised'],
+  ['realised', 'window-unknown'],
+  ['realised', 'held-out'],
+])('%s against %s says nothing of the versions; an older honest one does', async (basis, other) => {
+  const newest = { question: 'churn', models: both(basis, other) };
+  expect((await believed([newest])).found).toBeNull();
+  const { found } = await believed([newest, { question: 'churn', models: both('held-out') }]);
+  expect(found).toEqual({ job: 'job-1', metrics: figures });
+});
+
+test('a newer evaluation of value does not hide one of churn; one that cannot be read is told, and is none', async () => {
+  const value = { question: 'value', models: both('realised') };
+  const { found, warned } = await believed([value, new Error('gone'), { question: 'churn', models: both('realised') }]);
+  expect(found).toEqual({ job: 'job-2', metrics: figures });
+  expect(warned).toEqual([{ job: 'job-1', error: 'Error: gone' }]);
+});
+
+test('a version without figures is not judged', async () => {
+  const [first, { metrics: _, ...second }] = both('realised') as [Judged, Judged];
+  expect((await believed([{ question: 'churn', models: [first, second] }])).found).toBeNull();
+  expect((await believed([])).found).toBeNull();
+});
