@@ -147,12 +147,14 @@ export function createDeployments(deps: DeploymentDeps): DeploymentService {
     }
     if (other !== null) await deps.artefacts.bring([versions[other - 1]!.digest]);
     const evaluated = other === null ? null : await deps.evaluated([modelId(name, version), modelId(name, other)]);
+    const outside = own.window === null && other !== null;
     const [ownThere, otherThere] = evaluated?.metrics ?? [];
     return {
       kind: own.kind,
       finding: findingOf(artefact),
       tripped: own.tripped,
-      own: metricsOf(ownThere ? { ...artefact, metrics: ownThere } : artefact),
+      outside,
+      own: ownThere ? metricsOf({ ...artefact, metrics: ownThere }) : metricsOf(outside ? {} : artefact),
       evaluation: evaluated?.job ?? null,
       active:
         other === null
