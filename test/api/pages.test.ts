@@ -95,9 +95,17 @@ describe('console', () => {
 
   test('every page of the console can be reloaded', async () => {
     const catalogue = readFileSync(new URL('../../ui/views/catalogue.ts', import.meta.url), 'utf8');
+    const samples: Record<string, string> = {
+      ref: `sid:${'0a'.repeat(16)}`,
+      id: '0a'.repeat(16),
+      name: 'churn_model',
+      version: '2',
+      tab: 'deploy',
+    };
     const pages = [...catalogue.matchAll(/path: '([^']+)'/g)].map(([, path]) =>
-      path!.replace(/\$\w+/, `sid:${'0a'.repeat(16)}`),
+      path!.replace(/\{?-?\$(\w+)\}?/g, (_, name: string) => samples[name] ?? `no sample of ${name}`),
     );
+    expect(pages).toEqual(expect.arrayContaining(['/jobs/new', '/models/compare']));
     expect(pages).toContain(`/customers/sid:${'0a'.repeat(16)}`);
     for (const page of pages) {
       const response = await platform.app.request(page);

@@ -26,6 +26,7 @@ test('every benchmark is listed once, under its group', async () => {
       'fold',
       'past',
       'tables',
+      'training',
       'score',
       'serving',
       'program',

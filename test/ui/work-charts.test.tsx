@@ -104,7 +104,23 @@ describe('lines over a plane', () => {
           expect(y!).toBeLessThanOrEqual(plot.bottom + 1e-6);
         }
       }),
-      { numRuns: 200 },
+      {
+        numRuns: 200,
+        examples: [
+          [
+            [
+              { x: 0, y: 5e-324 },
+              { x: 0, y: -5e-324 },
+            ],
+          ],
+          [
+            [
+              { x: 1e6, y: 1e6 },
+              { x: 1e6 - 1e-10, y: 1 },
+            ],
+          ],
+        ],
+      },
     );
   });
 });

@@ -59,7 +59,9 @@ function bounds(values: readonly number[], given: readonly [number, number] | un
   if (given) return [given[0], given[1]];
   const [least, most] = [Math.min(...values), Math.max(...values)];
   if (!Number.isFinite(least)) return [0, 1];
-  return least === most ? [least - (least === 0 ? 0 : 1), most + 1] : [least, most];
+  // Nearer than doubles tell apart at that size, or than any axis could be labelled: one value.
+  const flat = !(most - least > 1e-12 * Math.max(Math.abs(least), Math.abs(most)) && most - least > 1e-100);
+  return flat ? [least - (least === 0 ? 0 : 1), most + 1] : [least, most];
 }
 
 export function xyGeometry(

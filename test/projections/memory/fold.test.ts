@@ -84,7 +84,7 @@ describe('the loop', () => {
     const second = await startFold(deps({ store: { ...store, follow } }));
     expect(second.handlers.position()).toMatchObject({ seq: 3, snapshotSeq: 3, orders: 1, failure: null });
     expect(second.handlers.digest()).toEqual(digest);
-    expect(second.handlers.deployments()).toEqual([{ seq: 3, ...deployed }]);
+    expect(second.handlers.deployments()).toEqual([{ seq: 3, percent: 100, ...deployed }]);
     await append(writer.pack([order('ann', '2', 2, 100)]));
     await second.handlers.waitFor(4);
     expect(read).toEqual([4]);
