@@ -31,6 +31,8 @@ export interface Evidence {
   kind: string;
   /** The finding of the fit that keeps it out; null: none. */
   finding: { code: string; message: string } | null;
+  /** Made elsewhere, beside an active version: what its own figures were judged on cannot be known here, so it has none. */
+  outside: boolean;
   /** Times the program took it back. */
   tripped: number;
   own: VersionMetrics;
@@ -133,16 +135,23 @@ const noLabels = ({ kind }: Evidence): Found =>
       ? 'not applicable: a survival model is judged by its concordance, or by an evaluation beside the active version'
       : 'not applicable: a model of purchases has no held-out labels; its fit is judged by what was found (fit-findings), or by an evaluation beside the active version',
   );
-const unknown = (what: string): Found => ({
+const unknown = (what: string, { outside }: Evidence): Found => ({
   value: null,
-  why: `${what} is not known: the version brings no figures of held-out customers`,
-  todo: 'evaluate it beside the active version (axiom47 model compare), or approve it with a reason',
+  ...(outside
+    ? {
+        why: `${what} is not known here: the version was made outside, and nobody can tell what its figures were judged on`,
+        todo: 'train a version here (axiom47 train), or approve it with a reason',
+      }
+    : {
+        why: `${what} is not known: the version brings no figures of held-out customers`,
+        todo: 'evaluate it beside the active version (axiom47 evaluate), or approve it with a reason',
+      }),
 });
 
 function slope(evidence: Evidence): Found {
   if (!hasLabels(evidence)) return noLabels(evidence);
   const { calibrationSlope, calibrationSlopeSe } = evidence.own;
-  if (calibrationSlope === null) return unknown('the calibration slope');
+  if (calibrationSlope === null) return unknown('the calibration slope', evidence);
   const beyond = Math.max(0, Math.abs(calibrationSlope - 1) - 2 * (calibrationSlopeSe ?? 0));
   return {
     value: beyond,
@@ -155,7 +164,7 @@ function slope(evidence: Evidence): Found {
 function worse(evidence: Evidence, name: 'brier' | 'ece' | 'auc' | 'concordance', said: string, sign: 1 | -1): Found {
   if (!(hasLabels(evidence) || name === 'concordance')) return noLabels(evidence);
   const [own, other] = [evidence.own[name], evidence.active!.metrics[name]];
-  if (own === null) return unknown(`the ${said}`);
+  if (own === null) return unknown(`the ${said}`, evidence);
   if (other === null) return none(`not applicable: nothing is known of the ${said} of ${evidence.active!.id}`);
   const chance = byChance(evidence, (metrics) => errorOf(metrics, name));
   return {
@@ -203,7 +212,7 @@ function profit(evidence: Evidence, settings: RuleSettings): Found {
   const { prevalence } = evidence.own;
   const own = profitOf(evidence.own, offer);
   const other = profitOf({ ...evidence.active!.metrics, prevalence }, offer);
-  if (own === null) return unknown('the profit');
+  if (own === null) return unknown('the profit', evidence);
   if (other === null) return none(`not applicable: nothing is known of the profit of ${evidence.active!.id}`);
   // An event reached or missed is worth the benefit, and at most `prevalence` of the customers are one.
   const p = prevalence ?? 0;

@@ -1,16 +1,17 @@
 // Looks after the versions that are not beyond doubt yet. What is in shadow or canary is scored beside the active version, once a minute at most and
 // only when something has moved. A canary, and for ten minutes a version that has just become active, is watched against the one that answers
-// (answered) instead, for ten minutes after its step every two seconds, and taken back when it passes what a rule allows while watched. What it did
-// is an event with its reason.
+// (answered) instead, for ten minutes after its step every two seconds, and taken back when it passes what a rule allows while watched; a canary also
+// when it cannot be compared any more. What it did is an event with its reason. What fails of one model keeps no other from being watched. And a step
+// whose barrier is not in the customers' order yet gets it.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { tripped } from '#domain/deployment-gates.ts';
+import { type Evidence, tripped } from '#domain/deployment-gates.ts';
 import type { GateResult } from '#domain/deployment-rules.ts';
-import type { ModelCommand } from '#domain/model.ts';
+import { beforeOf, type ModelCommand } from '#domain/model.ts';
 import { type DeploymentService, WATCH_MS } from './deployments.ts';
 import { type Known, modelId, type Registry } from './registry.ts';
 
 export interface DeploymentWatchDeps {
-  registry: Pick<Registry, 'models' | 'carryOut'>;
+  registry: Pick<Registry, 'models' | 'carryOut' | 'repair'>;
   deployments: DeploymentService;
   /** End of the log as the columns hold it. */
   position: () => number;
@@ -20,10 +21,13 @@ export interface DeploymentWatchDeps {
 
 const TICK_MS = 2_000;
 const BESIDE_MS = 60_000;
+/** So often in a row a version cannot be compared before something is done about it. */
+const MISSED = 3;
 /** What a stop waits for the look under way. */
 const LAST_LOOK_MS = 2_000;
 
 interface Watched {
+  stage: 'active' | 'canary';
   version: number;
   against: number;
   until: number;
@@ -32,100 +36,144 @@ interface Watched {
   command(found: readonly GateResult[], reason: string): ModelCommand;
 }
 
-/** The version of the model that is watched now; null: none. */
-function watchedOf({ state, records }: Known, now: number): Watched | null {
-  const { canary, deployed, past } = state;
-  if (deployed === null) return null;
-  const of = (types: readonly string[], version: number): number =>
-    records.findLast(
-      ({ event }) => types.includes(event.type) && (event.data as { version?: number }).version === version,
-    )?.at ?? 0;
+/** The versions of the model that are watched now: the active one first, as a canary is held against it. */
+function watchedOf({ state, records }: Known, now: number): Watched[] {
+  const { canary, deployed } = state;
+  if (deployed === null) return [];
+  const found: Watched[] = [];
+  const last = records.findLast(({ event }) => event.type === 'model.deployed' || event.type === 'model.rolled-back');
+  const before = beforeOf(state);
+  // What was gone back to has answered before.
+  if (last?.event.type === 'model.deployed' && before !== undefined && last.at + WATCH_MS > now)
+    found.push({
+      stage: 'active',
+      version: deployed,
+      against: before,
+      until: last.at + WATCH_MS,
+      everyMs: TICK_MS,
+      command: (gates, reason) => ({
+        type: 'RollbackModel',
+        from: deployed,
+        to: before,
+        reason,
+        automatic: true,
+        gates,
+      }),
+    });
   if (canary) {
-    const closely = of(['model.canaried'], canary.version) + WATCH_MS;
-    return {
-      version: canary.version,
+    const { version } = canary;
+    const step = records.findLast(({ event }) => event.type === 'model.canaried' && event.data.version === version);
+    const closely = (step?.at ?? 0) + WATCH_MS;
+    found.push({
+      stage: 'canary',
+      version,
       against: deployed,
       until: Math.max(now, closely),
       everyMs: now < closely ? TICK_MS : BESIDE_MS,
-      command: (gates, reason) => ({ type: 'WithdrawModel', version: canary.version, reason, automatic: true, gates }),
-    };
+      command: (gates, reason) => ({ type: 'WithdrawModel', version, reason, automatic: true, gates }),
+    });
   }
-  const last = records.findLast(({ event }) => event.type === 'model.deployed' || event.type === 'model.rolled-back');
-  const before = past.findLast((each) => !state.versions[each - 1]!.retired);
-  // What was gone back to has answered before.
-  if (last?.event.type !== 'model.deployed' || before === undefined || last.at + WATCH_MS <= now) return null;
-  return {
-    version: deployed,
-    against: before,
-    until: last.at + WATCH_MS,
-    everyMs: TICK_MS,
-    command: (gates, reason) => ({ type: 'RollbackModel', from: deployed, to: before, reason, automatic: true, gates }),
-  };
+  return found;
 }
 
 export function watchDeployments(deps: DeploymentWatchDeps): AsyncDisposable {
   const { registry, deployments } = deps;
   let stopped = false;
   let running: Promise<void> | null = null;
-  let failing = false;
-  /** By pair: the position it was last looked at. */
+  /** What did not work the last time. */
+  const failing = new Set<string>();
+  /** By pair: the position it was last looked at, and how often in a row it could not be compared. */
   const seen = new Map<string, { seq: number; at: number }>();
+  const missed = new Map<string, number>();
+
+  /** Tried again with the next tick; said once. */
+  async function attempt(what: string, work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work();
+      failing.delete(what);
+    } catch (error) {
+      if (!failing.has(what)) deps.log.warn({ of: what, error: String(error) }, 'versions are not watched');
+      failing.add(what);
+    }
+  }
 
   const due = (pair: string, everyMs: number): boolean => {
     const last = seen.get(pair);
     return !last || (last.seq !== deps.position() && deps.now() - last.at >= everyMs);
   };
-  async function look(name: string, known: Known, version: number, against: number, everyMs: number) {
+  /** What was found; why and how often nothing could be; null: it is not its turn. */
+  async function look(
+    name: string,
+    known: Known,
+    { version, against, everyMs }: Pick<Watched, 'version' | 'against' | 'everyMs'>,
+  ): Promise<Evidence | { unmeasured: string; times: number } | null> {
     const { versions } = known.state;
     const pair = `${name} ${versions[version - 1]!.digest} ${versions[against - 1]!.digest}`;
     if (!due(pair, everyMs)) return null;
     const at = { seq: deps.position(), at: deps.now() };
-    const found = await deployments.evidence(name, known, version, against);
-    // One that could not be made is made again with the next look.
-    if (found.comparison !== null) seen.set(pair, at);
-    return found;
+    const found = await deployments
+      .evidence(name, known, version, against)
+      .catch((error: unknown) => ({ comparison: null, unmeasured: String(error) }));
+    if (found.comparison !== null) {
+      seen.set(pair, at);
+      missed.delete(pair);
+      return found;
+    }
+    // Made again with the next look.
+    const times = (missed.get(pair) ?? 0) + 1;
+    missed.set(pair, times);
+    const [model, { unmeasured }] = [modelId(name, version), found];
+    if (times === MISSED) deps.log.warn({ model, times, error: unmeasured }, 'a version cannot be watched');
+    return { unmeasured, times };
+  }
+
+  async function lookAfter(name: string, known: Known): Promise<void> {
+    const { state } = known;
+    const watched = watchedOf(known, deps.now());
+    const shown = watched.at(-1);
+    if (!shown) deployments.watching.delete(name);
+    else {
+      const { version, against, until } = shown;
+      deployments.watching.set(name, { id: modelId(name, version), against: modelId(name, against), until });
+    }
+    for (const each of watched) {
+      const found = await look(name, known, each);
+      if (found === null) continue;
+      const passed = 'times' in found ? [] : tripped(found, state.rules);
+      const said = passed.map(({ rule, why, limit }) => `${rule}: ${why}, more than ${limit} while watched`);
+      if ('times' in found && each.stage === 'canary' && found.times >= MISSED)
+        said.push(`it could not be compared ${found.times} times in a row: ${found.unmeasured}`);
+      if (said.length === 0) continue;
+      await takeBack(name, each, passed, said.join('; '));
+      // Who answers is another one now.
+      return;
+    }
+    if (state.shadow !== null && state.deployed !== null)
+      await look(name, known, { version: state.shadow, against: state.deployed, everyMs: BESIDE_MS });
+  }
+
+  async function takeBack(name: string, watched: Watched, found: readonly GateResult[], said: string): Promise<void> {
+    const done = await registry.carryOut(name, watched.command(found, said.slice(0, 500)), 'system');
+    deployments.watching.delete(name);
+    if (done.ok && done.value.changed)
+      deps.log.warn({ model: modelId(name, watched.version), found: said }, 'a version was taken back');
   }
 
   async function round(): Promise<void> {
-    for (const [name, known] of await registry.models()) {
-      if (stopped) return;
-      const { state } = known;
-      const watched = watchedOf(known, deps.now());
-      if (watched === null) deployments.watching.delete(name);
-      else {
-        const { version, against, until, everyMs } = watched;
-        const [id, other] = [modelId(name, version), modelId(name, against)];
-        deployments.watching.set(name, { id, against: other, until });
-        const found = await look(name, known, version, against, everyMs);
-        const passed = found === null ? [] : tripped(found, state.rules);
-        if (passed.length > 0) await takeBack(name, id, watched, passed);
+    await attempt('barriers', () => registry.repair());
+    await attempt('the registry', async () => {
+      for (const [name, known] of await registry.models()) {
+        if (stopped) return;
+        await attempt(name, () => lookAfter(name, known));
       }
-      if (state.shadow !== null && state.deployed !== null)
-        await look(name, known, state.shadow, state.deployed, BESIDE_MS);
-    }
-  }
-
-  async function takeBack(name: string, id: string, watched: Watched, found: readonly GateResult[]): Promise<void> {
-    const said = found.map(({ rule, why, limit }) => `${rule}: ${why}, more than ${limit} while watched`).join('; ');
-    const done = await registry.carryOut(name, watched.command(found, said.slice(0, 500)), 'system');
-    deployments.watching.delete(name);
-    if (done.ok && done.value.changed) deps.log.warn({ model: id, found: said }, 'a version was taken back');
+    });
   }
 
   const timer = setInterval(() => {
     if (stopped || running) return;
-    running = round()
-      .then(() => {
-        failing = false;
-      })
-      .catch((error: unknown) => {
-        // Tried again with the next tick; said once.
-        if (!failing) deps.log.warn({ error: String(error) }, 'versions are not watched');
-        failing = true;
-      })
-      .finally(() => {
-        running = null;
-      });
+    running = round().finally(() => {
+      running = null;
+    });
   }, TICK_MS);
   timer.unref();
 

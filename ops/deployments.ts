@@ -4,13 +4,11 @@ import type {
   DeploymentAction,
   DeploymentState,
   Deployments,
-  Jobs,
   JudgedGate,
   MeasuredComparison,
   RefusedStep,
 } from '#api/deps.ts';
-import { judges } from '#api/model-compare.ts';
-import { type Evidence, judge, type VersionMetrics } from '#domain/deployment-gates.ts';
+import { type Evidence, judge } from '#domain/deployment-gates.ts';
 import { rulesInForce } from '#domain/deployment-rules.ts';
 import {
   approvedOf,
@@ -24,9 +22,9 @@ import {
 } from '#domain/model.ts';
 import { type Named, resolveReference } from '#domain/model-reference.ts';
 import { ok, type Result, refuse } from '#domain/result.ts';
-import type { Basis } from '#processors/evaluation/plan.ts';
 import type { Artefacts } from './artefacts.ts';
 import type { Compare, Version } from './deployment-comparisons.ts';
+import { findingOf, metricsOf } from './deployment-evidence.ts';
 import { type Known, modelId, type Registry } from './registry.ts';
 
 export interface DeploymentDeps {
@@ -147,12 +145,14 @@ export function createDeployments(deps: DeploymentDeps): DeploymentService {
     }
     if (other !== null) await deps.artefacts.bring([versions[other - 1]!.digest]);
     const evaluated = other === null ? null : await deps.evaluated([modelId(name, version), modelId(name, other)]);
+    const outside = own.window === null && other !== null;
     const [ownThere, otherThere] = evaluated?.metrics ?? [];
     return {
       kind: own.kind,
       finding: findingOf(artefact),
       tripped: own.tripped,
-      own: metricsOf(ownThere ? { ...artefact, metrics: ownThere } : artefact),
+      outside,
+      own: ownThere ? metricsOf({ ...artefact, metrics: ownThere }) : metricsOf(outside ? {} : artefact),
       evaluation: evaluated?.job ?? null,
       active:
         other === null
@@ -323,61 +323,4 @@ export function createDeployments(deps: DeploymentDeps): DeploymentService {
         .reverse();
     },
   };
-}
-
-const numberOf = (value: unknown): number | null =>
-  typeof value === 'number' && Number.isFinite(value) ? value : null;
-
-/** As a training writes them into the artefact (domain/models/metrics.ts). */
-function metricsOf(artefact: Record<string, unknown>): VersionMetrics {
-  const found = (artefact.metrics ?? {}) as Record<string, unknown>;
-  return {
-    calibrationSlope: numberOf(found.calibrationSlope),
-    calibrationSlopeSe: numberOf(found.calibrationSlopeSe),
-    brier: numberOf(found.brier),
-    ece: numberOf(found.ece),
-    eceByChance: numberOf(found.eceByChance),
-    auc: numberOf(found.auc),
-    aucSe: numberOf(found.aucSe),
-    n: numberOf(found.n),
-    concordance: numberOf(artefact.concordance),
-    prevalence: numberOf(found.prevalence),
-    roc: Array.isArray(found.roc) ? (found.roc as VersionMetrics['roc']) : null,
-  };
-}
-
-function findingOf({ refused }: Record<string, unknown>): Evidence['finding'] {
-  const { code, message } = (refused ?? {}) as { code?: unknown; message?: unknown };
-  return typeof code === 'string' ? { code, message: String(message ?? '') } : null;
-}
-
-/** What says something of the versions themselves; a refit is another model, and nobody knows what a version from outside has seen. */
-const OF_THE_VERSION: readonly unknown[] = ['realised', 'held-out'] satisfies Basis[];
-
-/**
- * Figures of churn from the newest evaluation that judged all of these, in their order, on one honest basis; null: there is none. One whose result
- * cannot be read is none, and is told.
- */
-export async function evaluatedTogether(
-  jobs: Pick<Jobs, 'list' | 'result'>,
-  ids: readonly string[],
-  log: DeploymentDeps['log'],
-): ReturnType<DeploymentDeps['evaluated']> {
-  for (const job of jobs.list()) {
-    if (!judges(job, ids) || (job.params.question ?? 'churn') !== 'churn') continue;
-    try {
-      const { question, models } = (await jobs.result(job.id)) as {
-        question: string;
-        models: { id: string; basis: string; metrics?: Record<string, unknown> }[];
-      };
-      const found = ids.map((id) => models.find((each) => each.id === id));
-      const [basis] = found.map((each) => each?.basis);
-      const metrics = found.flatMap((each) => (each?.metrics ? [each.metrics] : []));
-      const honest = OF_THE_VERSION.includes(basis) && found.every((each) => each?.basis === basis);
-      if (question === 'churn' && honest && metrics.length === ids.length) return { job: job.id, metrics };
-    } catch (error) {
-      log.warn({ job: job.id, error: String(error) }, 'the result of an evaluation cannot be read');
-    }
-  }
-  return null;
 }

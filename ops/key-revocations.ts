@@ -7,7 +7,7 @@ import type { AccessStore } from '#streams/keyring/access-store.ts';
 
 interface Deps {
   store: EventStore;
-  access: Pick<AccessStore, 'revokeKey'>;
+  access: Pick<AccessStore, 'keys' | 'revokeKey'>;
   now: () => number;
   log: { warn(fields: object, message: string): void };
 }
@@ -32,16 +32,21 @@ export async function openKeyRevocations({ store, access, now, log }: Deps): Pro
     onRevoked: (listener) => void listeners.add(listener),
     async revoke(id, by) {
       try {
-        if (!(await access.revokeKey(id, now()))) return false;
+        if (!(await access.keys()).some((key) => key.id === id)) return false;
+      } catch (error) {
+        // Nobody can say whether there is such a key; one that is not is taken away for nothing.
+        if (!isAway(error)) throw error;
+      }
+      await say(id, by);
+      try {
+        await access.revokeKey(id, revoked.get(id)!);
       } catch (error) {
         if (!isAway(error)) throw error;
-        // Nobody can say whether there is such a key; one that is not is taken away for nothing.
         log.warn(
           { key: id },
           'the keyring is away: the log says that the key is revoked, the keyring is told at the next start',
         );
       }
-      await say(id, by);
       return true;
     },
   };

@@ -1,7 +1,7 @@
 // `axiom47 evaluate --model ID…`: versions of the registry against what came, as a job of the server.
 import type { ChurnEvaluation } from '#processors/evaluation/churn.ts';
 import type { ValueEvaluation } from '#processors/evaluation/value.ts';
-import { dataDirOf, withServer } from '../client.ts';
+import { type Client, dataDirOf, withServer } from '../client.ts';
 import type { EvaluationResult } from '../jobs/evaluate.ts';
 import { doJob } from '../jobs/watch.ts';
 import { daysOf } from './churn.ts';
@@ -18,7 +18,8 @@ customers it never learned from (held-out); other kinds by a fit to what was kno
 export const asksModel = (argv: readonly string[]): boolean =>
   argv.some((word) => word === '--model' || word.startsWith('--model='));
 
-export async function evaluateModel(argv: string[], io: Io): Promise<number> {
+/** What the words after `evaluate` ask for; models may be aliases still (`namedVersions`). */
+export function readEvaluate(argv: string[]) {
   const { values, positionals } = parseCommand(argv, {
     model: { type: 'string', multiple: true },
     question: { type: 'string' },
@@ -45,8 +46,18 @@ export async function evaluateModel(argv: string[], io: Io): Promise<number> {
     ...amount('lateness', 'lateness_days', values.lateness),
     ...amount('seed', 'seed', values.seed),
   };
+  if (body.models.length === 0) throw new UsageError('evaluate needs --model ID: a version, or several');
+  return { values, body };
+}
+
+/** Versions instead of aliases: what an alias means may change, what was asked may not. */
+export const namedVersions = (client: Client, ids: readonly string[]): Promise<string[]> =>
+  Promise.all(ids.map((id) => versionOf(client, id)));
+
+export async function evaluateModel(argv: string[], io: Io): Promise<number> {
+  const { values, body } = readEvaluate(argv);
   return withServer(dataDirOf(values['data-dir']), { io }, async (client) => {
-    const models = await Promise.all(body.models.map((id) => versionOf(client, id)));
+    const models = await namedVersions(client, body.models);
     const ended = await doJob<EvaluationResult>(client, 'evaluate', { ...body, models }, io);
     if (ended.result === null) return ended.code;
     const { id, result } = ended;
@@ -75,7 +86,9 @@ function described(result: EvaluationResult): string {
   return [
     `${count(rows.n)} customers as known on ${cutoff}, judged by what came until ${until}${left.length > 0 ? ` (not judged: ${left.map(([why, n]) => `${count(n)} ${why}`).join(', ')})` : ''}`,
     result.question === 'churn' ? ofChurn(result) : ofValue(result),
-    ...(result.pairs.length > 0 ? ['', describePairs(result.pairs)] : []),
+    ...(result.pairs.length > 0
+      ? ['', describePairs(result.pairs, new Map(result.models.map(({ id, basis }) => [id, basis])))]
+      : []),
     '',
     `the log at position ${asOf.seq} says what came until ${asOf.at}; leakage: ${leakage.checked} rows computed again without the future, ${leakage.differing} differ`,
     ...(beyondDays > 0 ? [`the last ${beyondDays} days hold no event: counted as without purchases`] : []),
@@ -186,16 +199,19 @@ function ofValue({ models, rivals }: ValueEvaluation): string {
   ].join('\n');
 }
 
-/** One line a metric: "B better than A: 93 %". */
-export function describePairs(pairs: ChurnEvaluation['pairs']): string {
+/** One line a metric: "B better than A: 93 %". @param basisOf of each version: a refit is not the version itself. */
+export function describePairs(pairs: ChurnEvaluation['pairs'], basisOf: ReadonlyMap<string, string>): string {
+  const named = (id: string): string => (basisOf.get(id) === 'refitted' ? `a refit of ${id}'s kind` : id);
   return table(
     ['on the same rows', 'metric', 'difference', '95 %', 'sure'],
     pairs.map(({ first, second, metric, value, reason }) => {
-      if (value === null) return [`${second} against ${first}`, metric, '–', reason ?? '', ''];
+      if (value === null) return [`${named(second)} against ${named(first)}`, metric, '–', reason ?? '', ''];
+      if (value.difference === 0 && value.lower === 0 && value.upper === 0)
+        return [`${named(second)} and ${named(first)}: a tie`, metric, '0', 'the same in every draw', ''];
       const sure = value.probabilitySecondBetter;
       const [better, worse, share] = sure >= 0.5 ? [second, first, sure] : [first, second, 1 - sure];
       return [
-        `${better} better than ${worse}`,
+        `${named(better)} better than ${named(worse)}`,
         metric,
         signed(value.difference),
         `${signed(value.lower)} to ${signed(value.upper)}`,

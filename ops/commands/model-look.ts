@@ -98,7 +98,11 @@ function describe({ versions, parameters, metrics, features, paired, why }: Comp
     paired === null
       ? (why ?? '')
       : [
-          describePairs(paired.pairs as Parameters<typeof describePairs>[0]),
+          describePairs(
+            paired.pairs as Parameters<typeof describePairs>[0],
+            new Map(ids.map((id, i) => [id, paired.basis[i]!])),
+          ),
+          `judged: ${ids.map((id, i) => `${id} ${paired.basis[i]}`).join(', ')}`,
           `${paired.rows.toLocaleString('en-US')} customers as known on ${paired.cutoff}, judged by what came until ${paired.until}`,
         ].join('\n'),
   ].join('\n');

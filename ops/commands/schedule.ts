@@ -2,18 +2,20 @@
 import { type Client, dataDirOf, withServer } from '../client.ts';
 import { readBacktest } from './backtest.ts';
 import { type Command, UsageError } from './command.ts';
+import { namedVersions, readEvaluate } from './evaluate-model.ts';
 import { parseCommand, print, table } from './options.ts';
 import { readScore } from './score.ts';
 import { readTrain } from './train.ts';
 
 interface Asked {
-  values: Readonly<Record<string, string | boolean | undefined>>;
-  body: object;
+  values: Readonly<Record<string, string | boolean | string[] | undefined>>;
+  body: object & { models?: string[]; deploy?: boolean };
 }
 const KINDS: Readonly<Record<string, (argv: string[]) => Asked>> = {
   score: readScore,
   train: readTrain,
   backtest: readBacktest,
+  evaluate: readEvaluate,
 };
 const VERBS = ['pause', 'resume', 'remove', 'run'] as const;
 
@@ -31,14 +33,15 @@ interface Schedule {
 export const schedule: Command = {
   name: 'schedule',
   summary:
-    'score, train or backtest by themselves, at moments in a time zone: create, list, pause, resume, remove, run',
+    'score, train, backtest or evaluate by themselves, at moments in a time zone: create, list, pause, resume, remove, run',
   help: `
-axiom47 schedule create "MINUTE HOUR DAY MONTH WEEKDAY" [--zone ZONE] score|train|backtest […] [--data-dir DIR] [--json]
+axiom47 schedule create "MINUTE HOUR DAY MONTH WEEKDAY" [--zone ZONE] score|train|backtest|evaluate […] [--data-dir DIR] [--json]
 axiom47 schedule list [--data-dir DIR] [--json]
 axiom47 schedule pause|resume|remove|run ID [--data-dir DIR] [--json]
 
 After the moment stands what the command of that name takes: score (its file is kept by the server: \`schedule list\` shows the job, GET
-/api/jobs/ID/result its file), train churn --deploy, backtest --horizon 90d. --zone is an IANA time zone, UTC when left out.
+/api/jobs/ID/result its file), train churn --deploy, backtest --horizon 90d, evaluate --model ID (an alias is
+the version it means now; without --at the latest cut-off whose outcomes have settled). --zone is an IANA time zone, UTC when left out.
 Where a change of clocks leaves a local time out, the run comes right after the gap; a local time that comes twice runs at its first coming; what
 runs every so many minutes or hours goes on through both. One moment runs once, whatever is restarted. Of moments that passed while the server was
 off the latest is run, and the run says how many were missed; while a job of the run before is not over, the next run is left out.
@@ -46,6 +49,7 @@ pause: what comes meanwhile is left out for good. remove: its jobs stay. run: it
 
 Example: axiom47 schedule create "0 3 * * *" --zone Europe/Sofia score --no-quantiles
 Example: axiom47 schedule create "0 4 * * 1" --zone Europe/Sofia train churn --deploy
+Example: axiom47 schedule create "0 5 1 * *" --zone Europe/Sofia evaluate --model churn_model@champion --model churn_model@challenger
 `,
   async run(argv, io) {
     const kindAt = argv[0] === 'create' ? argv.findIndex((word, i) => i > 0 && Object.hasOwn(KINDS, word)) : -1;
@@ -55,12 +59,13 @@ Example: axiom47 schedule create "0 4 * * 1" --zone Europe/Sofia train churn --d
     if (verb === 'create') {
       if (about === undefined || more.length > 0 || kindAt < 0)
         throw new UsageError(
-          'schedule create "0 3 * * *" --zone Europe/Sofia score|train|backtest …: the moment in quotes, then what to do',
+          'schedule create "0 3 * * *" --zone Europe/Sofia score|train|backtest|evaluate …: the moment in quotes, then what to do',
         );
       const { json, dataDir, body } = bodyOf(argv[kindAt]!, argv.slice(kindAt + 1));
       return withServer(dataDirOf(values['data-dir'] ?? dataDir), { io }, async (client) => {
         const zone = values.zone === undefined ? {} : { zone: values.zone };
-        const asked = { cron: about, ...zone, kind: argv[kindAt], params: body };
+        const params = body.models ? { ...body, models: await namedVersions(client, body.models) } : body;
+        const asked = { cron: about, ...zone, kind: argv[kindAt], params };
         const made = await client.call<Schedule>('POST', '/api/schedules', asked);
         print(io, values.json ?? json, made, () => described(made));
         return 0;
@@ -86,7 +91,7 @@ Example: axiom47 schedule create "0 4 * * 1" --zone Europe/Sofia train churn --d
   },
 };
 
-function bodyOf(kind: string, argv: string[]): { json: boolean; dataDir: string | undefined; body: object } {
+function bodyOf(kind: string, argv: string[]): { json: boolean; dataDir: string | undefined; body: Asked['body'] } {
   const { values, body } = KINDS[kind]!(argv);
   const given = (option: string) => values[option] !== undefined;
   if (given('dry-run')) throw new UsageError('a dry run is not planned: leave --dry-run out');

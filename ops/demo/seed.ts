@@ -98,17 +98,24 @@ async function bringHistory(
   const run = { run: RUN, source: DEMO_SOURCE, digest, backfill: true, amend: false, startedAt: now } as const;
   await gateway.appendFact({ type: 'import.started', ...run, coverage: 'complete' });
   const flying = new Set<Promise<void>>();
+  let failed: unknown = null;
   for (let from = 0; from < history.length; from += HISTORY_BATCH) {
     const events = pack(prepared(history.slice(from, from + HISTORY_BATCH), from, now));
     while (flying.size >= IN_FLIGHT) await Promise.race(flying);
+    if (failed !== null) break;
     const flight = gateway
       .importEvents({ run: RUN, source: DEMO_SOURCE, events })
       .then(({ rejected }) => acceptedAll(rejected))
+      // Kept, not thrown: nobody may be waiting for this one when it fails.
+      .catch((error: unknown) => {
+        failed ??= error;
+      })
       .finally(() => flying.delete(flight));
     flying.add(flight);
     if (from % (HISTORY_BATCH * 8) === 0) progress(from / history.length);
   }
   await Promise.all(flying);
+  if (failed !== null) throw failed;
   const counts = { rows: history.length, events: history.length, quarantinedRows: 0 };
   await gateway.appendFact({ type: 'import.finished', run: RUN, ...counts });
 }

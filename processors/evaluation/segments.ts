@@ -2,6 +2,8 @@
 import type { FeatureRow } from '#domain/churn-features.ts';
 
 const MOST_LEVELS = 12;
+/** A level of fewer customers may be who somebody is; results are kept, and shown. */
+const LEAST_OF_LEVEL = 10;
 const UNKNOWN = 'unknown';
 
 /** What is looked at without being asked for, where it varies. */
@@ -18,12 +20,13 @@ export function segmentsBy(name: string, rows: readonly FeatureRow[]): string[] 
   return new Set(found).size > 1 ? found : null;
 }
 
-/** The largest levels by name, the others together. */
+/** The largest levels by name, the others together, and with them those of few customers. */
 function byLevel(levels: readonly string[]): string[] {
   const counts = new Map<string, number>();
   for (const level of levels) counts.set(level, (counts.get(level) ?? 0) + 1);
   const kept = new Set(
     [...counts]
+      .filter(([level, n]) => n >= LEAST_OF_LEVEL || level === UNKNOWN)
       .sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1))
       .slice(0, MOST_LEVELS)
       .map(([level]) => level),

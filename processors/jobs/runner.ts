@@ -177,6 +177,7 @@ export async function startJobs({ store, kinds, artefacts, now, log }: JobRunner
 
   for (const [id, { state }] of await loadAll(store, decider))
     if (state !== null) jobs.set(id, { state, progress: null, lines: [] });
+  const left: string[] = [];
   const byAge = [...jobs].sort(([, a], [, b]) => a.state.requestedAt - b.state.requestedAt);
   for (const [id, { state }] of byAge) {
     if (state.status === 'running' && state.tries >= MOST_TRIES)
@@ -187,8 +188,11 @@ export async function startJobs({ store, kinds, artefacts, now, log }: JobRunner
         message: `the server died ${MOST_TRIES} times while it ran; look at its log, then retry`,
         at: now(),
       });
-    else if (state.status === 'queued' || state.status === 'running') enqueue(id);
+    else if (state.status === 'queued' || state.status === 'running') left.push(id);
   }
+  // Taken up when the caller has what this returns: a job may ask for its runner.
+  working = new Promise((resolve) => setImmediate(resolve));
+  for (const id of left) enqueue(id);
 
   return {
     /** The same key with the same params is the same job. */

@@ -8,11 +8,16 @@ import { rezonedAfter } from '#projections/memory/rezoned.ts';
 import type { LogMessage } from '#streams/pack.ts';
 import type { TrainingLog } from './training-rows.ts';
 
-/** Facts that say nothing of an earlier moment's rows: of links and erasures those who settle the labels know. */
+/**
+ * Facts that say nothing of an earlier moment's rows: of links and erasures those who settle the labels know, and a replay finds nothing here, since a
+ * log with parked events is not swept.
+ */
 const HARMLESS: ReadonlySet<string> = new Set([
   'customer.linked',
   'customer.erased',
   'model.deployed',
+  'model.canaried',
+  'dead-letters.replayed',
   'churn.defined',
   'import.finished',
 ]);

@@ -42,7 +42,12 @@ beforeEach(async () => {
     if (mode === 'down') throw new KeyringUnavailable(new Error('connect ECONNREFUSED'));
     return access.revokeKey(...args);
   };
-  open = () => openKeyRevocations({ store, access: { revokeKey }, now: () => now, log: { warn: () => undefined } });
+  const keys: AccessStore['keys'] = async () => {
+    if (mode === 'down') throw new KeyringUnavailable(new Error('connect ECONNREFUSED'));
+    return access.keys();
+  };
+  open = () =>
+    openKeyRevocations({ store, access: { keys, revokeKey }, now: () => now, log: { warn: () => undefined } });
   revocations = await open();
   authenticator = createAuthenticator({
     access: { ...access, verifyKey },
@@ -133,6 +138,15 @@ describe('a key taken away', () => {
     const later = await open();
     expect(later.at(idOf(key))).toBe(now);
     expect((await access.keys())[0]!.revokedAt).toBe(now);
+  });
+
+  test('the log first: where it cannot be said, the keyring is not told either', async () => {
+    store.append = async () => {
+      throw new Error('the log is away');
+    };
+    await expect(revocations.revoke(idOf(key), 'local')).rejects.toThrow('the log is away');
+    expect((await access.keys())[0]!.revokedAt).toBeNull();
+    expect(revocations.at(idOf(key))).toBeNull();
   });
 
   test('one that is unknown to a keyring that answers is no fact of the log', async () => {

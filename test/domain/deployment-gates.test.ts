@@ -46,6 +46,7 @@ const good: VersionMetrics = {
 const evidence = (changes: Partial<Evidence> = {}): Evidence => ({
   kind: 'churn-logistic',
   finding: null,
+  outside: false,
   tripped: 0,
   own: good,
   active: { id: 'churn_model@1', metrics: good },
@@ -128,6 +129,16 @@ test('what is not known does not pass, and says so', () => {
   for (const rule of ['calibration-slope', 'brier-worse', 'discrimination-worse', 'profit-lower'] as const)
     expect(unknown.find((each) => each.rule === rule)).toMatchObject({ value: null, passed: null, applicable: true });
   expect(unknown.find(({ rule }) => rule === 'score-shift')).toMatchObject({ passed: null, why: 'the pool is gone' });
+});
+
+test('what a version from outside says of itself is not known here, and it says what to do', () => {
+  const imported = judge(evidence({ outside: true, own: nothing }), {});
+  for (const rule of ['calibration-slope', 'brier-worse', 'discrimination-worse', 'profit-lower'] as const)
+    expect(imported.find((each) => each.rule === rule)).toMatchObject({
+      passed: null,
+      why: expect.stringMatching(/made outside/),
+      todo: expect.stringMatching(/train a version here/),
+    });
 });
 
 test('versions judged on different customers differ by chance, as far as their numbers allow; on the same ones they do not', () => {

@@ -153,6 +153,24 @@ describe('a classifier of subscribers', () => {
     expect(items.at(-1)!.others).toEqual([]);
   });
 
+  test('planned by an alias it is asked of the version it means; a run of the plan is that evaluation', async () => {
+    const alias = `${first.split('@')[0]}@champion`;
+    type Plan = { id: string; kind: string; params: { models: string[] } };
+    const plan = await program.json<Plan>([
+      'schedule',
+      'create',
+      '0 5 1 * *',
+      'evaluate',
+      '--model',
+      `${alias},${second}`,
+    ]);
+    expect(plan).toMatchObject({ kind: 'evaluate', params: { models: [first, second] } });
+    const asked = await program.json<{ id: string; kind: string }>(['schedule', 'run', plan.id]);
+    expect(asked.kind).toBe('evaluate');
+    await program.call('POST', `/api/jobs/${asked.id}/cancel`, {});
+    await program.json(['schedule', 'remove', plan.id]);
+  });
+
   test('facts, card with its figures, and the artefact whose bytes have the digest', async () => {
     const facts = await program.call<ModelFacts>('GET', '/api/models/subscription_churn_model/versions/1');
     const artefact = await artefactOf(first);

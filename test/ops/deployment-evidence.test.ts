@@ -1,7 +1,7 @@
 // Which evaluation the gates believe: the newest of churn that judged all versions themselves, on one basis.
 import { expect, test } from 'vitest';
 import type { JobView } from '#api/deps.ts';
-import { evaluatedTogether } from '#ops/deployments.ts';
+import { evaluatedTogether } from '#ops/deployment-evidence.ts';
 
 type Judged = { id: string; basis: string; metrics?: Record<string, unknown> };
 const IDS = ['churn_model@2', 'churn_model@1'];

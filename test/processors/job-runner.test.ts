@@ -156,6 +156,34 @@ describe('a process that ends', () => {
     expect(await jobs.result(id)).toEqual([{ step: 'one' }, { step: 'two' }, { step: 'three' }]);
   });
 
+  test('what was left is taken up when the next one has its runner: a kind may ask for it, also while another is said to have failed', async () => {
+    const { store, start, kill } = createPlace();
+    const gate = gated(['one']);
+    const ids: string[] = [];
+    for (let time = 0; time < 3; time++) {
+      kill(false);
+      await using jobs = await start(gate.work);
+      if (time === 0)
+        for (const kind of ['asks', 'gated']) ids.push(asked(await jobs.request(kind, {}, null, 'ann')).id);
+      await until(() => jobs.show(ids[1]!)!.attempt === time + 1);
+      if (time === 2) expect(await jobs.retry(ids[0]!, 'ann')).toMatchObject({ ok: true });
+      kill(true);
+    }
+    kill(false);
+    const { append } = store;
+    store.append = async (...told) => {
+      if (new TextDecoder().decode(told[1]).includes('interrupted')) await new Promise(setImmediate);
+      return append(...told);
+    };
+    let runner: Awaited<ReturnType<typeof start>> | null = null;
+    const asks: JobWork = { name: 'asks', run: async () => ok({ all: runner!.list().length }) };
+    await using jobs = await start(gate.work, asks);
+    runner = jobs;
+    await jobs.idle();
+    expect(ids.map((id) => jobs.show(id)!.status)).toEqual(['succeeded', 'failed']);
+    expect(await jobs.result(ids[0]!)).toEqual({ all: 2 });
+  });
+
   test('by dying three times: then the job is said to have failed, until somebody asks for it again', async () => {
     const { start, kill } = createPlace();
     const gate = gated(['one']);

@@ -22,7 +22,19 @@ interface Told {
   told: number;
   /** Days before that on which it happened. */
   ago: number;
-  kind: 'order' | 'refund' | 'activity' | 'attribute' | 'started' | 'cancelled' | 'link' | 'erase' | 'finished';
+  kind:
+    | 'order'
+    | 'refund'
+    | 'activity'
+    | 'attribute'
+    | 'started'
+    | 'cancelled'
+    | 'link'
+    | 'erase'
+    | 'finished'
+    | 'deployed'
+    | 'canaried'
+    | 'replayed';
   id: string;
   minor: number;
 }
@@ -41,14 +53,22 @@ const something: fc.Arbitrary<Told> = fc.record({
     'link',
     'erase',
     'finished',
+    'deployed',
+    'canaried',
+    'replayed',
   ),
   id: fc.constantFrom(...ids),
   minor: fc.integer({ min: 1, max: 5 }),
 });
 
-const factOf = ({ kind, id, told }: Told): Fact | null => {
+const factOf = ({ kind, id, told, minor }: Told): Fact | null => {
   if (kind === 'link') return { type: 'customer.linked', anonymous: sidOf(`anon-${id}`), known: sidOf(id) };
   if (kind === 'erase') return { type: 'customer.erased', sids: [sidOf(id)], at: told * DAY };
+  if (kind === 'deployed' || kind === 'canaried') {
+    const at = { ctlSequence: told, kind: 'clv', model: 'clv_model', version: minor, digest: '00', at: told * DAY };
+    return kind === 'deployed' ? { type: 'model.deployed', ...at } : { type: 'model.canaried', ...at, percent: 10 };
+  }
+  if (kind === 'replayed') return { type: 'dead-letters.replayed', by: 'request' };
   return kind === 'finished' ? { type: 'import.finished', run: 'none', rows: 0, events: 0, quarantinedRows: 0 } : null;
 };
 const eventOf = ({ kind, id, told, ago, minor }: Told): StoredEvent => {

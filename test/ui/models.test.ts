@@ -1,6 +1,7 @@
 // Steps of a version as the console asks for them: of which version, and what is said when the server had nothing to do.
 import { afterEach, expect, test, vi } from 'vitest';
 import { stepTo, takenBackBy } from '#ui/models.ts';
+import { verdictOf } from '#ui/views/compare.tsx';
 
 afterEach(() => void vi.unstubAllGlobals());
 
@@ -30,4 +31,20 @@ test('a step that changed nothing is not shown as done', async () => {
     'Nothing has changed: it was so already. m@3 is active.',
   );
   await expect(stepTo.canary('m@4', 'one in ten', 10)).rejects.toThrow('Nothing has changed');
+});
+
+test('the sentence of a comparison: who is better, a refit by its name, a tie as a tie', () => {
+  const value = { first: 0.2, second: 0.1, difference: -0.1, lower: -0.2, upper: -0.05, p: 0.01, draws: 500 };
+  const pair = { first: 'm@1', second: 'm@2', metric: 'brier', better: 'lower' as const };
+  const bases = new Map([
+    ['m@1', 'refitted'],
+    ['m@2', 'realised'],
+  ]);
+  const better = { ...pair, value: { ...value, probabilitySecondBetter: 0.93 } };
+  expect(verdictOf(better, bases)).toBe('m@2 better than a refit of m@1’s kind: 93\u202f%');
+  expect(verdictOf(better, new Map())).toBe('m@2 better than m@1: 93\u202f%');
+  const same = { ...value, difference: 0, lower: 0, upper: 0, probabilitySecondBetter: 0.5 };
+  expect(verdictOf({ ...pair, value: same }, bases)).toBe(
+    'm@2 and a refit of m@1’s kind: a tie, the same in every draw',
+  );
 });

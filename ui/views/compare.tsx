@@ -9,6 +9,7 @@ import { featureWords } from '../churn-words.ts';
 import { ChartPanel } from '../components/chart-panel.tsx';
 import { Panel } from '../components/panel.tsx';
 import { ErrorState, SignInState, Skeleton, State } from '../components/states.tsx';
+import { BASIS_WORDS } from '../evaluations.ts';
 import { ABSENT, count, day, decimal, percent, signed } from '../format.ts';
 import { useTitle } from '../hooks.ts';
 import { type Comparison, comparisonQuery, modelsQuery, versionOf } from '../models.ts';
@@ -31,18 +32,22 @@ const figure = (value: number | null): string =>
 const sure = (share: number): string =>
   share > 0.999 ? '> 99.9\u202f%' : share < 0.001 ? '< 0.1\u202f%' : percent(share, 0);
 
-/** `B better than A: 93 %`, or that it cannot be told. */
-export function verdictOf({ first, second, value, reason }: Pair): string {
-  if (value === null) return `${second} against ${first}: ${reason ?? 'not to be told'}`;
-  if (value.difference === 0 && value.lower === 0 && value.upper === 0)
-    return `${second} and ${first} say the same of these customers`;
+const isTie = ({ difference, lower, upper }: NonNullable<Pair['value']>): boolean =>
+  difference === 0 && lower === 0 && upper === 0;
+type Bases = ReadonlyMap<string, string>;
+
+/** `B better than A: 93 %`, or that it cannot be told. @param bases by version: a refit is not the version itself. */
+export function verdictOf({ first, second, value, reason }: Pair, bases: Bases): string {
+  const [one, other] = [first, second].map((id) => (bases.get(id) === 'refitted' ? `a refit of ${id}’s kind` : id));
+  if (value === null) return `${other} against ${one}: ${reason ?? 'not to be told'}`;
+  if (isTie(value)) return `${other} and ${one}: a tie, the same in every draw`;
   const better = value.probabilitySecondBetter;
   return better >= 0.5
-    ? `${second} better than ${first}: ${sure(better)}`
-    : `${first} better than ${second}: ${sure(1 - better)}`;
+    ? `${other} better than ${one}: ${sure(better)}`
+    : `${one} better than ${other}: ${sure(1 - better)}`;
 }
 
-function Paired({ paired }: { paired: NonNullable<Comparison['paired']> }) {
+function Paired({ paired, bases }: { paired: NonNullable<Comparison['paired']>; bases: Bases }) {
   const metrics = [...new Set(paired.pairs.map(({ metric }) => metric))];
   return metrics.map((metric) => {
     const pairs = paired.pairs.filter((each) => each.metric === metric);
@@ -67,7 +72,7 @@ function Paired({ paired }: { paired: NonNullable<Comparison['paired']> }) {
             value?.difference ?? null,
             value?.lower ?? null,
             value?.upper ?? null,
-            value?.probabilitySecondBetter ?? null,
+            value && !isTie(value) ? value.probabilitySecondBetter : null,
           ]),
           show: (value, column) =>
             value === null
@@ -81,7 +86,7 @@ function Paired({ paired }: { paired: NonNullable<Comparison['paired']> }) {
         above={
           <ul className="verdicts">
             {pairs.map((pair) => (
-              <li key={pair.first + pair.second}>{verdictOf(pair)}</li>
+              <li key={pair.first + pair.second}>{verdictOf(pair, bases)}</li>
             ))}
           </ul>
         }
@@ -97,7 +102,7 @@ function Paired({ paired }: { paired: NonNullable<Comparison['paired']> }) {
             reference={0}
             label={(value) => signed(value, Math.abs(value) < 0.01 ? 3 : 2)}
             figure={({ value }) => signed(value, 4)}
-            words={pairs.map(verdictOf).join('. ')}
+            words={pairs.map((pair) => verdictOf(pair, bases)).join('. ')}
             named={230}
             figures={64}
           />
@@ -203,6 +208,7 @@ function Content({ versions }: { versions: readonly string[] }) {
         </div>
       </section>
     );
+  const bases = new Map(versions.map((id, i) => [id, data.paired?.basis[i] ?? '']));
   const differing = data.parameters.filter(({ differs }) => differs).length;
   return (
     <div className="stack">
@@ -213,6 +219,12 @@ function Content({ versions }: { versions: readonly string[] }) {
           <Link className="jlink" to="/jobs/$id" params={{ id: data.paired.job }} search={{}}>
             The evaluation
           </Link>
+          {[...bases].map(([id, basis]) => (
+            <span key={id} className="t2">
+              {' · '}
+              {id}: {BASIS_WORDS[basis] ?? basis}
+            </span>
+          ))}
         </p>
       ) : (
         <section className="panel" aria-label="Who is better">
@@ -234,7 +246,7 @@ function Content({ versions }: { versions: readonly string[] }) {
         </section>
       )}
       <div className="grid">
-        {data.paired && <Paired paired={data.paired} />}
+        {data.paired && <Paired paired={data.paired} bases={bases} />}
         <SideBySide
           title="Figures"
           unit="of their trainings, each on its own rows"
