@@ -1,6 +1,8 @@
 // The whole base at one position of the log: everybody's ledger as it stood there, scored in parts that are each a piece of the file. Which part a
 // customer belongs to is said by their sid alone, so that a part that is made again holds whom it held before.
+
 import { gzipSync, constants as zlib } from 'node:zlib';
+import { canonicalJson } from '#domain/canonical-json.ts';
 import { features } from '#domain/features.ts';
 import type { CustomerEntries } from '#domain/ledger.ts';
 import type { Rates } from '#domain/rates.ts';
@@ -194,10 +196,11 @@ function beforeOf(ledger: Ledger, work: ScoreBase, { plan, day }: BaseMoment): M
   return found;
 }
 
+/** The one before comes from its file, where keys stand in another order. */
 const samePlan = (a: ScorePlan, b: ScorePlan): boolean => {
   const said = ({ clv, churn, definitions, canaries = [] }: ScorePlan) =>
-    JSON.stringify([
-      clv?.digest,
+    canonicalJson([
+      clv?.digest ?? null,
       churn.map(({ digest }) => digest).sort(),
       definitions,
       canaries.map(({ digest, percent }) => `${digest} ${percent}`).sort(),

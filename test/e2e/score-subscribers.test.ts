@@ -140,6 +140,8 @@ test.each([
 
 test('who moved: their own events and another model, split so that the parts sum; asked again or cut off, it is the same', async () => {
   const { result: first } = await scored('first');
+  const nothing = await ended((await ask({ format: 'ndjson', delta_against: first.job })).id);
+  expect(nothing.result).toMatchObject({ customers: rows.length, rows: 0 });
   const active = rows.filter(({ churned }) => churned === '0').map(({ customer_id }) => customer_id!);
   const movers = active.slice(0, 12);
   const events = movers.map((customer_id, i) => ({
