@@ -206,6 +206,15 @@ describe.skipIf(withoutBrowser !== '')(`models in the console${withoutBrowser}`,
       expect(await told.innerText()).toContain(reason);
   });
 
+  test('a rollback asked on the page of the active version ends the canary, as it says, and the active one stays', async () => {
+    await program.call('POST', `/api/models/${CHURN}@2/canary`, { percent: 10, reason: 'once more' });
+    await open(`/models/${CHURN}/1/deploy`);
+    await page.locator('[data-stage=canary]').waitFor();
+    await step('Roll back…', 'Roll back', 'not this one');
+    await expect.poll(async () => (await get(`/api/deployments/${CHURN}`)).canary).toBeNull();
+    expect((await get(`/api/deployments/${CHURN}`)).active).toBe(`${CHURN}@1`);
+  });
+
   test('value models: parameters and rivals; tracking, frequency and PIT once they were held against what came', async () => {
     await program.json(['import', fixture('clv_transactions.csv'), '--currency', 'USD']);
     await until('a value model', async () =>
