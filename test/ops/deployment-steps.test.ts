@@ -85,7 +85,8 @@ async function three() {
     const known = (await registry.models()).get(CLV_MODEL)!;
     return (await service.evidence(CLV_MODEL, known, version, known.state.deployed)).shadow;
   };
-  for (const r of [0.243, 0.244, 0.245]) await registry.register(fitted(r), fitted(r), null, 'test');
+  for (const r of [0.243, 0.244, 0.245])
+    await registry.register(fitted(r), { ...fitted(r), metrics: { auc: r } }, null, 'test');
   expect(await service.deploy(id(1), 'test')).toMatchObject({ ok: true, value: { id: id(1) } });
   return { here, registry, service, deployments, id, act, shadow };
 }
@@ -130,8 +131,8 @@ test('a version judged against one that answers no more is not put in force; ask
 test('a version from outside has no figures of its own beside an active one; alone it has what it brings', async () => {
   const { service, registry } = await three();
   const known = (await registry.models()).get(CLV_MODEL)!;
-  expect((await service.evidence(CLV_MODEL, known, 2, 1)).outside).toBe(true);
-  expect((await service.evidence(CLV_MODEL, known, 2, null)).outside).toBe(false);
+  expect(await service.evidence(CLV_MODEL, known, 2, 1)).toMatchObject({ outside: true, own: { auc: null } });
+  expect(await service.evidence(CLV_MODEL, known, 2, null)).toMatchObject({ outside: false, own: { auc: 0.244 } });
 });
 
 test('minutes and scores count in shadow and canary only, and begin anew with it', async () => {
