@@ -35,9 +35,14 @@ const TITLES = { 'bg-nbd': 'BG/NBD', 'mbg-nbd': 'MBG/NBD', 'pareto-nbd': 'Pareto
 const percent = (share: number | null) =>
   share === null ? 'not measurable' : `${share > 0 ? '+' : '−'}${Math.abs(100 * share).toFixed(1)} %`;
 
+/** Findings under which a fit's parameters could as well be others. */
+const UNDETERMINED: ReadonlySet<string> = new Set(['at-boundary', 'no-dropout', 'no-heterogeneity', 'ill-conditioned']);
+const isDetermined = (fit: FittedPurchases) => !fit.diagnostics.some(({ code }) => UNDETERMINED.has(code));
+
 /**
  * The first fit is the default. A rival is chosen when its BIC is lower by more than 10 and its error on held-out days is not larger by
- * more than a percentage point; the lowest BIC is tried first. Without held-out days the default stays.
+ * more than a percentage point; the lowest BIC is tried first. Without held-out days the default stays. A fit whose parameters the data do not
+ * determine is not chosen while there is one whose they do.
  *
  * @param fits at least one of them ok; those that are not are left out.
  * @returns null when none is ok. Cost: a second fit, to the earlier part, of each rival whose BIC qualifies.
@@ -48,7 +53,9 @@ export function chooseRival(
   evidence: FitEvidence | null,
 ): RivalChoice | null {
   const fitted = fits.filter((fit) => fit.ok);
-  const standing = fitted[0];
+  const determined = fitted.filter(isDetermined);
+  const eligible = determined.length > 0 ? determined : fitted;
+  const standing = eligible[0];
   if (standing === undefined) return null;
   const errors = new Map<FittedPurchases, number | null>();
   const errorOf = (fit: FittedPurchases): number | null => {
@@ -58,7 +65,7 @@ export function chooseRival(
     errors.set(fit, error);
     return error;
   };
-  const ahead = fitted.filter((fit) => standing.bic - fit.bic > BIC_DIFFERENCE).sort((a, b) => a.bic - b.bic);
+  const ahead = eligible.filter((fit) => standing.bic - fit.bic > BIC_DIFFERENCE).sort((a, b) => a.bic - b.bic);
   const winner = ahead.find((fit) => {
     const [theirs, ours] = [errorOf(fit), errorOf(standing)];
     return theirs !== null && ours !== null && Math.abs(theirs) <= Math.abs(ours) + HELD_OUT_SLACK;
@@ -72,7 +79,10 @@ export function chooseRival(
       holdoutError: errors.get(fit) ?? null,
     }))
     .sort((a, b) => a.bic - b.bic);
-  return { served: (winner ?? standing).model, candidates, reason: reasonOf(standing, ahead, winner, errorOf) };
+  const passedOver = fitted.filter((fit) => !eligible.includes(fit)).map(({ model }) => TITLES[model]);
+  const why =
+    passedOver.length === 0 ? '' : `; these data do not determine the parameters of ${passedOver.join(' and ')}`;
+  return { served: (winner ?? standing).model, candidates, reason: reasonOf(standing, ahead, winner, errorOf) + why };
 }
 
 function reasonOf(

@@ -96,6 +96,25 @@ describe('the purchase model that is served', () => {
     expect(choice.reason).toMatch(/^BG\/NBD is served: the BIC of Pareto\/NBD is lower by \d+, but .*not measurable/);
   });
 
+  test('is never one at a bound while another is inside: the next best is taken, and that is said', () => {
+    const data = dataOf(simulate('any-time', 6_000, 4), 600);
+    const [bg, mbg, pareto] = fitsOf(data);
+    const atBound = (fit: typeof pareto) =>
+      ({ ...fit!, diagnostics: [{ code: 'at-boundary', message: 's stands at the upper bound' }] }) as NonNullable<
+        typeof fit
+      >;
+    const choice = chooseRival([bg!, mbg!, atBound(pareto)], data.histories, data.evidence)!;
+    expect(choice.served).not.toBe('pareto-nbd');
+    expect(choice.reason).toMatch(/; these data do not determine the parameters of Pareto\/NBD$/);
+    expect(choice.candidates).toHaveLength(3);
+    // The default itself at a bound: the next in line is the default.
+    const other = chooseRival([atBound(bg as never) as never, mbg!, atBound(pareto)], data.histories, data.evidence)!;
+    expect(other.served).toBe('mbg-nbd');
+    // All of them: as before.
+    const all = [bg!, mbg!, pareto!].map((fit) => atBound(fit as never) as never);
+    expect(chooseRival(all, data.histories, data.evidence)?.served).toBe('pareto-nbd');
+  });
+
   test('is whoever could be fitted; null when nobody could', () => {
     const data = dataOf(simulate('after-purchase', 400, 6), 600);
     const [bg, mbg, pareto] = fitsOf(data);
