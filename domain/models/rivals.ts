@@ -36,8 +36,8 @@ const percent = (share: number | null) =>
   share === null ? 'not measurable' : `${share > 0 ? '+' : '−'}${Math.abs(100 * share).toFixed(1)} %`;
 
 /** Findings under which a fit's parameters could as well be others. */
-const UNDETERMINED: ReadonlySet<string> = new Set(['at-boundary', 'no-dropout', 'no-heterogeneity', 'ill-conditioned']);
-const isDetermined = (fit: FittedPurchases) => !fit.diagnostics.some(({ code }) => UNDETERMINED.has(code));
+export const UNDETERMINED: readonly string[] = ['at-boundary', 'no-dropout', 'no-heterogeneity', 'ill-conditioned'];
+const isDetermined = (fit: FittedPurchases) => !fit.diagnostics.some(({ code }) => UNDETERMINED.includes(code));
 
 /**
  * The first fit is the default. A rival is chosen when its BIC is lower by more than 10 and its error on held-out days is not larger by

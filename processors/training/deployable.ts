@@ -1,8 +1,9 @@
 // The gate before a fitted model is put in force without a person looking at it (facts §9): a model that cannot hold is kept in the registry
 // and told about; whoever knows better deploys it by hand.
 import type { Diagnostic } from '#domain/models/fit.ts';
+import { UNDETERMINED } from '#domain/models/rivals.ts';
 
-const UNDETERMINED =
+const COULD_BE_OTHERS =
   'so its parameters, and the answers beyond these data, could as well be others; import a longer history or more customers';
 
 /** Findings under which the purchase model's answers mean nothing, or something else than they say, causes first; and what to do where they do
@@ -10,10 +11,7 @@ const UNDETERMINED =
 const REFUSED: ReadonlyMap<string, string> = new Map([
   ['contract-like', ''],
   ['clock-like', ''],
-  ['at-boundary', UNDETERMINED],
-  ['no-dropout', UNDETERMINED],
-  ['no-heterogeneity', UNDETERMINED],
-  ['ill-conditioned', UNDETERMINED],
+  ...UNDETERMINED.map((code) => [code, COULD_BE_OTHERS] as const),
 ]);
 
 /** The finding that keeps a model from being deployed by itself. @param diagnostics of the purchase model and its checks, not of money. */
