@@ -148,11 +148,14 @@ const unknown = (what: string, { outside }: Evidence): Found => ({
       }),
 });
 
+/** The standard error is that of the judged customers alone; the fit and its calibration, made on as many again, vary about as much: 3 for 2. */
+const SLOPE_ERRORS = 3;
+
 function slope(evidence: Evidence): Found {
   if (!hasLabels(evidence)) return noLabels(evidence);
   const { calibrationSlope, calibrationSlopeSe } = evidence.own;
   if (calibrationSlope === null) return unknown('the calibration slope', evidence);
-  const beyond = Math.max(0, Math.abs(calibrationSlope - 1) - 2 * (calibrationSlopeSe ?? 0));
+  const beyond = Math.max(0, Math.abs(calibrationSlope - 1) - SLOPE_ERRORS * (calibrationSlopeSe ?? 0));
   return {
     value: beyond,
     why: `slope ${digits(calibrationSlope)}, standard error ${calibrationSlopeSe === null ? 'unknown' : digits(calibrationSlopeSe)}`,
