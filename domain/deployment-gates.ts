@@ -135,16 +135,20 @@ const noLabels = ({ kind }: Evidence): Found =>
       ? 'not applicable: a survival model is judged by its concordance, or by an evaluation beside the active version'
       : 'not applicable: a model of purchases has no held-out labels; its fit is judged by what was found (fit-findings), or by an evaluation beside the active version',
   );
-const unknown = (what: string, { outside }: Evidence): Found => ({
+const unknown = (what: string, { outside, active }: Evidence): Found => ({
   value: null,
   ...(outside
     ? {
         why: `${what} is not known here: the version was made outside, and nobody can tell what its figures were judged on`,
-        todo: 'train a version here (axiom47 train), or approve it with a reason',
+        todo: active
+          ? 'train a version here (axiom47 train), or approve it with a reason'
+          : 'see what it is worth (axiom47 evaluate --model ID), then approve it with a reason; or train a version here (axiom47 train)',
       }
     : {
         why: `${what} is not known: the version brings no figures of held-out customers`,
-        todo: 'evaluate it beside the active version (axiom47 evaluate), or approve it with a reason',
+        todo: active
+          ? 'evaluate it beside the active version (axiom47 evaluate), or approve it with a reason'
+          : 'see what it is worth (axiom47 evaluate --model ID), then approve it with a reason',
       }),
 });
 
