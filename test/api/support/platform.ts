@@ -1,7 +1,7 @@
 // The API over a real fold in memory: events go through the real parsers, packs and ledger; only the engines, the keyring and the worker
 // threads are replaced by maps and direct calls.
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { unpack } from 'msgpackr';
@@ -75,10 +75,6 @@ export const CDNOW_COVARIANCE: ClvCovariance = {
     [-0.049747, 0.017153, 0.07252],
   ],
 };
-const exportFolders: string[] = [];
-process.once('exit', () => {
-  for (const folder of exportFolders) rmSync(folder, { recursive: true, force: true });
-});
 export const NOW = Date.parse('2026-06-01T12:00:00Z');
 export const LOCAL_TOKEN = 'local-token-of-this-start';
 
@@ -260,7 +256,6 @@ export async function createPlatform(
     logged.push(JSON.stringify({ level, message, ...fields }));
 
   const exportsFolder = mkdtempSync(join(tmpdir(), 'axiom47-exports-'));
-  exportFolders.push(exportsFolder);
   const results = new Map<string, unknown>();
   const artefacts = {
     async put(value: unknown) {
