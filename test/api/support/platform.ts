@@ -36,7 +36,7 @@ import { openKeyRevocations } from '#ops/key-revocations.ts';
 import { modelCard } from '#ops/model-card.ts';
 import type { Objects } from '#ops/objects.ts';
 import { createRegistry } from '#ops/registry.ts';
-import { askFor } from '#ops/schedules.ts';
+import { askFor, lackedRights } from '#ops/schedules.ts';
 import { backtest } from '#processors/backtest/backtest.ts';
 import { startJobs } from '#processors/jobs/runner.ts';
 import { startScheduler } from '#processors/schedules/scheduler.ts';
@@ -333,6 +333,21 @@ export async function createPlatform(
     log: { info: log('info'), warn: log('warn') },
   });
 
+  const keyRevocations = await openKeyRevocations({
+    store: control,
+    access,
+    now: () => clock.now,
+    log: { warn: log('warn') },
+  });
+  const schedules = await startScheduler({
+    store: control,
+    ask: askFor(jobKinds, jobs),
+    lacks: lackedRights({ kinds: jobKinds, access, revokedKeys: keyRevocations, now: () => clock.now }),
+    statusOf: (job) => jobs.show(job)?.status ?? null,
+    now: () => clock.now,
+    log: { info: log('info'), warn: log('warn') },
+    everyMs: null,
+  });
   const deps: Deps = {
     log: { info: log('info'), warn: log('warn'), error: log('error') },
     metrics: createMetrics({ version: 'test' }),
@@ -379,20 +394,8 @@ export async function createPlatform(
       }),
     },
     jobs,
-    keyRevocations: await openKeyRevocations({
-      store: control,
-      access,
-      now: () => clock.now,
-      log: { warn: log('warn') },
-    }),
-    schedules: await startScheduler({
-      store: control,
-      ask: askFor(jobKinds, jobs),
-      statusOf: (job) => jobs.show(job)?.status ?? null,
-      now: () => clock.now,
-      log: { info: log('info'), warn: log('warn') },
-      everyMs: null,
-    }),
+    keyRevocations,
+    schedules,
     jobKinds: [...jobKinds, ...(options.kinds ?? [])],
     replayParked: async () => ({ seq: fact({ type: 'dead-letters.replayed', by: 'request' }) }),
     pool: { clv: async (request) => clvColumns(request) },
@@ -629,6 +632,8 @@ export async function createPlatform(
     clock,
     facts,
     logged,
+    /** What is due of the planned jobs is asked for: here no timer does. */
+    lookAtPlans: schedules.look,
     exportsFolder,
     orders,
     sidOf,
