@@ -156,8 +156,15 @@ export function createApp(deps: Deps) {
   });
   app.notFound((c) => {
     const { path, method } = c.req;
-    const page = method === 'GET' || method === 'HEAD' ? showConsole(path) : null;
+    const reads = method === 'GET' || method === 'HEAD';
+    const page = reads ? showConsole(path) : null;
     if (page) return page;
+    // Somebody with a browser who has typed an address: the console says what there is. Whoever calls an API gets a problem.
+    const [first] = path.slice(1).split('/');
+    if (reads && c.req.header('accept')?.includes('text/html') && !served.has(first!)) {
+      const none = showConsole('/');
+      if (none?.status === 200) return new Response(none.body, { status: 404, headers: none.headers });
+    }
     const problem = known.has(path)
       ? new Problem('method-not-allowed', `${method} is not served at ${path}`)
       : new Problem('not-found', `nothing is served at ${method} ${path}; /docs lists everything`);
@@ -166,6 +173,8 @@ export function createApp(deps: Deps) {
 
   const routes = declaredRoutes(app);
   const known = new Set(routes.map((route) => route.path));
+  /** What addresses of the API and of the console's files begin with. */
+  const served = new Set(['assets', ...routes.map(({ path }) => path.split('/')[1]!)]);
   const registry = app.openAPIRegistry;
   registry.register('Problem', ProblemSchema);
   registry.registerComponent('securitySchemes', 'bearer', {

@@ -36,8 +36,8 @@ interface File {
   cache: string;
 }
 
-const missing = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Axiom47</title></head><body>
-<h1>The console is not built yet</h1><p>Run <code>npm run build:ui</code> and reload this page. The API works without it:
+const missing = `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="5"><title>Axiom47</title></head><body>
+<h1>The console is not built yet</h1><p>Run <code>npm run build:ui</code>; this page looks again every few seconds. The API works without it:
 <a href="/docs">API documentation</a>.</p></body></html>`;
 
 function readAll(folder: string, prefix = ''): Map<string, File> {
@@ -57,15 +57,21 @@ function readAll(folder: string, prefix = ''): Map<string, File> {
 
 export function createConsole(uiDir: string) {
   let files: Map<string, File> | null = null;
-  let builtAt = 0;
+  let builtAt = '';
 
-  /** Read again after a new build; one stat a page load. */
+  /**
+   * Read again after a new build; two stats a page load. While a build is under way, and has emptied the folder, what was read before is served;
+   * and older assets stay known, because a page that is open asks for its own.
+   */
   function current(): Map<string, File> | null {
-    const built = statSync(join(uiDir, 'index.html'), { throwIfNoEntry: false });
-    if (!built) return null;
-    if (!files || built.mtimeMs !== builtAt) {
-      files = readAll(uiDir);
-      builtAt = built.mtimeMs;
+    const [page, assets] = ['index.html', 'assets'].map((name) =>
+      statSync(join(uiDir, name), { throwIfNoEntry: false }),
+    );
+    if (!page) return files;
+    const built = `${page.mtimeMs} ${assets?.mtimeMs}`;
+    if (!files || built !== builtAt) {
+      files = new Map([...(files ?? []), ...readAll(uiDir)]);
+      builtAt = built;
     }
     return files;
   }

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import type { Decider, EventOf } from './decider.ts';
 import type { CustomerEntries } from './ledger.ts';
+import { boughtWithin, type CustomerLedger } from './ledger-columns.ts';
 import { ok, type Result, refuse } from './result.ts';
 import { subscriptionIntervals } from './subscriptions.ts';
 
@@ -66,26 +67,26 @@ export function definitionOf(definitions: Definitions, entries: CustomerEntries,
 }
 
 /** May the question be asked of this customer on that day? contractual: a subscription is open. Otherwise: has bought, recently enough. */
-export function isEligible(definition: ChurnDefinition, entries: CustomerEntries, day: number): boolean {
-  if (entries.erased || entries.anonymous) return false;
-  if (definition.kind === 'contractual') return isActive(entries, day);
-  const from = day - (definition.activeWithinDays ?? Number.POSITIVE_INFINITY);
-  return entries.orders.some((order) => order.day >= from && order.day <= day);
+export function isEligible(definition: ChurnDefinition, ledger: CustomerLedger, day: number): boolean {
+  if (ledger.erased || ledger.anonymous) return false;
+  if (definition.kind === 'contractual') return isActive(ledger, day);
+  return boughtWithin(ledger, day - (definition.activeWithinDays ?? Number.POSITIVE_INFINITY), day);
 }
 
 /**
  * Whether a customer eligible on `day` was lost within (day, day + horizon]. Nothing after day + horizon + grace is looked at, so the answer is
  * settled once the log has reached that day.
  */
-export function hasChurned(definition: ChurnDefinition, entries: CustomerEntries, day: number): boolean {
+export function hasChurned(definition: ChurnDefinition, ledger: CustomerLedger, day: number): boolean {
   const end = day + definition.horizonDays;
-  if (definition.kind === 'non-contractual')
-    return !entries.orders.some((order) => order.day > day && order.day <= end);
-  const running = spells(entries, end + definition.graceDays, definition.graceDays).find(
+  if (definition.kind === 'non-contractual') return !boughtWithin(ledger, day + 1, end);
+  const running = spells(ledger, end + definition.graceDays, definition.graceDays).find(
     (spell) => spell.startDay <= day && (spell.endDay === null || spell.endDay > day),
   );
   return running !== undefined && running.endDay !== null && running.endDay <= end;
 }
+
+type Subscriber = Pick<CustomerLedger, 'subscriptions'>;
 
 export interface Spell {
   startDay: number;
@@ -97,9 +98,9 @@ export interface Spell {
  * Times under contract as known on `day`, ascending: overlapping subscriptions, and those taken up again within the grace, are one. An end is one
  * only when the grace after it has passed.
  */
-export function spells(entries: CustomerEntries, day: number, graceDays: number): Spell[] {
+export function spells({ subscriptions }: Subscriber, day: number, graceDays: number): Spell[] {
   const found: Spell[] = [];
-  for (const { startDay, endDay } of subscriptionIntervals(entries.subscriptions, day)) {
+  for (const { startDay, endDay } of subscriptionIntervals(subscriptions, day)) {
     const last = found.at(-1);
     if (last && (last.endDay === null || startDay <= last.endDay + graceDays)) {
       if (last.endDay !== null && (endDay === null || endDay > last.endDay)) last.endDay = endDay;
@@ -117,5 +118,5 @@ export const lastSettledDay = (
 ): number => today - horizonDays - graceDays - latenessDays;
 
 /** A subscription is open on that day; the day it ends on is the first without it. */
-const isActive = (entries: CustomerEntries, day: number): boolean =>
-  subscriptionIntervals(entries.subscriptions, day).some(({ startDay, endDay }) => startDay <= day && endDay === null);
+const isActive = ({ subscriptions }: Subscriber, day: number): boolean =>
+  subscriptionIntervals(subscriptions, day).some(({ startDay, endDay }) => startDay <= day && endDay === null);

@@ -4,7 +4,7 @@ import { FIRST_FEATURES } from './feature-catalogue-1.ts';
 import { SECOND_FEATURES } from './feature-catalogue-2.ts';
 import { type FeatureDefinition, type FeatureRow, type FeatureValue, knownOf } from './feature-definition.ts';
 import type { FeatureContext } from './features.ts';
-import type { CustomerEntries } from './ledger.ts';
+import type { CustomerLedger } from './ledger-columns.ts';
 import { type Result, refuse } from './result.ts';
 
 export type { FeatureRow, FeatureValue } from './feature-definition.ts';
@@ -62,14 +62,14 @@ export const ATTRIBUTE = 'attribute:';
  * @throws RangeError for a set there is not.
  */
 export function featureRow(
-  entries: CustomerEntries,
+  ledger: CustomerLedger,
   day: number,
   context: FeatureContext,
   version: number = FEATURE_SET.version,
 ): FeatureRow {
   const set = featureSet(version);
   if (set === null) throw new RangeError(`there is no feature set customer@${version}`);
-  const known = knownOf(entries, day, context);
+  const known = knownOf(ledger, day, context);
   const row: Record<string, FeatureValue> = {};
   for (const feature of set.features) row[feature.name] = feature.of(known);
   for (const [name, value] of Object.entries(known.features.attributes))

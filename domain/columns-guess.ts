@@ -161,7 +161,12 @@ export function guessMapping(
       return problem('--refund-prefix tells refunds by their order number: name its column with --order COL.');
     if (mapping.amount !== null) say('amount', mapping.amount);
     else if (mapping.quantity !== null) say('amount', `${mapping.quantity} × ${mapping.price}`);
-    else say('amount', 'none: purchases without money, counted for frequency only');
+    else {
+      say('amount', 'none: purchases without money, counted for frequency only');
+      const perhaps = header.filter((column) => !used.has(column) && looksLikeMoney(at(column)));
+      if (wish.amount === undefined && perhaps.length > 0)
+        warnings.push(`No column is called like an amount; if it is ${perhaps.join(' or ')}, say --amount COL.`);
+    }
     const decimal = guessDecimal(moneyColumns(mapping).flatMap(at), wish.decimal);
     if (!decimal.ok) return problem(decimal.reason);
     mapping.decimal = decimal.value.mark;
@@ -372,3 +377,12 @@ function oddMoney(mapping: ImportMapping, at: (column: string) => string[], warn
 const holdsEvents = (header: readonly string[]): boolean =>
   ['type', 'customer_id', 'at'].every((name) => header.includes(name)) ||
   ['event_type', 'user_id', 'event_time'].every((name) => header.includes(name));
+
+/** Numbers throughout, some of them with one or two decimals. */
+function looksLikeMoney(values: readonly string[]): boolean {
+  return (
+    values.length > 0 &&
+    values.every((text) => /^[-+]?\p{Sc}?\s*\d[\d.,'\s]*\p{Sc}?$/u.test(text)) &&
+    values.some((text) => /\d[.,]\d{1,2}\D*$/.test(text))
+  );
+}

@@ -135,24 +135,31 @@ const noLabels = ({ kind }: Evidence): Found =>
       ? 'not applicable: a survival model is judged by its concordance, or by an evaluation beside the active version'
       : 'not applicable: a model of purchases has no held-out labels; its fit is judged by what was found (fit-findings), or by an evaluation beside the active version',
   );
-const unknown = (what: string, { outside }: Evidence): Found => ({
+const unknown = (what: string, { outside, active }: Evidence): Found => ({
   value: null,
   ...(outside
     ? {
         why: `${what} is not known here: the version was made outside, and nobody can tell what its figures were judged on`,
-        todo: 'train a version here (axiom47 train), or approve it with a reason',
+        todo: active
+          ? 'train a version here (axiom47 train), or approve it with a reason'
+          : 'see what it is worth (axiom47 evaluate --model ID), then approve it with a reason; or train a version here (axiom47 train)',
       }
     : {
         why: `${what} is not known: the version brings no figures of held-out customers`,
-        todo: 'evaluate it beside the active version (axiom47 evaluate), or approve it with a reason',
+        todo: active
+          ? 'evaluate it beside the active version (axiom47 evaluate), or approve it with a reason'
+          : 'see what it is worth (axiom47 evaluate --model ID), then approve it with a reason',
       }),
 });
+
+/** The standard error is that of the judged customers alone; the fit and its calibration, made on as many again, vary about as much: 3 for 2. */
+const SLOPE_ERRORS = 3;
 
 function slope(evidence: Evidence): Found {
   if (!hasLabels(evidence)) return noLabels(evidence);
   const { calibrationSlope, calibrationSlopeSe } = evidence.own;
   if (calibrationSlope === null) return unknown('the calibration slope', evidence);
-  const beyond = Math.max(0, Math.abs(calibrationSlope - 1) - 2 * (calibrationSlopeSe ?? 0));
+  const beyond = Math.max(0, Math.abs(calibrationSlope - 1) - SLOPE_ERRORS * (calibrationSlopeSe ?? 0));
   return {
     value: beyond,
     why: `slope ${digits(calibrationSlope)}, standard error ${calibrationSlopeSe === null ? 'unknown' : digits(calibrationSlopeSe)}`,

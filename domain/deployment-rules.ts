@@ -11,7 +11,7 @@ export const RULES = {
   },
   'taken-back': { says: 'times the program itself took this version back', limit: 0, watch: null, needsActive: false },
   'calibration-slope': {
-    says: 'distance of the calibration slope from 1 beyond two standard errors, on held-out customers',
+    says: 'distance of the calibration slope from 1 beyond three standard errors, on held-out customers',
     limit: 0.25,
     watch: null,
     needsActive: false,

@@ -45,8 +45,8 @@ const weekday = (day: number): number => (((day + 3) % 7) + 7) % 7;
 const quarter = (day: number): number => Math.floor(new Date(day * DAY_MS).getUTCMonth() / 3);
 const share = (days: readonly number[], of: (day: number) => boolean): number => days.filter(of).length / days.length;
 
-const recent = ({ entries, day }: Known, days: number) =>
-  entries.activities.filter((each) => each.day > day - days && each.day <= day);
+const recent = ({ ledger, day }: Known, days: number) =>
+  ledger.activities.filter((each) => each.day > day - days && each.day <= day);
 const matching = (known: Known, pattern: RegExp): number =>
   recent(known, 90).reduce((sum, { kind, count }) => sum + (pattern.test(kind) ? count : 0), 0);
 /** Names of activities as publishers give them. */
@@ -60,16 +60,16 @@ function countByKind(known: Known): number[] {
 }
 
 /** Changes of the plan's name from one mark to the next that tells one, over all subscriptions in the order of their days. */
-function planChanges({ entries, day }: Known): number {
-  const marks = entries.subscriptions.filter((mark) => mark.day <= day && mark.plan !== null);
+function planChanges({ ledger, day }: Known): number {
+  const marks = ledger.subscriptions.filter((mark) => mark.day <= day && mark.plan !== null);
   marks.sort((a, b) => a.day - b.day || compareText(a.key, b.key));
   return marks.filter((mark, i) => i > 0 && mark.plan !== marks[i - 1]!.plan).length;
 }
 
 /** What the latest subscription costs now over what it cost at first. */
-const priceRatio = subscribed(({ intervals }, { entries, day }) => {
+const priceRatio = subscribed(({ intervals }, { ledger, day }) => {
   const { key, minor, currency, startDay } = intervals.at(-1)!;
-  const first = entries.subscriptions.find(
+  const first = ledger.subscriptions.find(
     (mark) => mark.key === key && mark.day >= startDay && mark.day <= day && mark.minor !== null,
   );
   if (minor === null || !first?.minor || first.currency !== currency) return null;
@@ -179,7 +179,8 @@ export const SECOND_FEATURES: readonly FeatureDefinition[] = [
   definer('billing')(
     'refunds_90d',
     'Refund documents of the last 90 days',
-    ({ entries, day }) => entries.refunds.filter((each) => each.day > day - 90 && each.day <= day).length,
+    ({ ledger: { refunds }, day }) =>
+      refunds.day.subarray(0, refunds.count).filter((each) => each > day - 90 && each <= day).length,
   ),
   definer('billing')(
     'refunded_share',

@@ -1,7 +1,7 @@
 // What a feature is: a named, versioned, typed pure function of the ledger up to a day (facts §5). Definitions never change: another meaning is another
 // version beside the old one, so that whoever pins a version reads what it learned from for ever.
 import { type CustomerFeatures, type FeatureContext, features, moneyByDay } from './features.ts';
-import type { CustomerEntries } from './ledger.ts';
+import { type CustomerColumns, type CustomerLedger, columnsOf, purchaseDaysOf } from './ledger-columns.ts';
 import { exponentOf } from './money.ts';
 
 /** null = not known of this customer. */
@@ -38,7 +38,7 @@ export interface FeatureDefinition {
 
 /** A customer on a day; what costs more than a glance is worked out when first asked for. */
 export interface Known {
-  entries: CustomerEntries;
+  ledger: CustomerColumns;
   day: number;
   features: CustomerFeatures;
   /** Distinct purchase days, ascending, none after `day`. */
@@ -51,21 +51,22 @@ export interface Known {
   scale: number;
 }
 
-export function knownOf(entries: CustomerEntries, day: number, context: FeatureContext): Known {
-  const purchaseDays = [...new Set(entries.orders.filter((order) => order.day <= day).map((order) => order.day))];
+export function knownOf(customer: CustomerLedger, day: number, context: FeatureContext): Known {
+  const ledger = columnsOf(customer);
+  const purchaseDays = purchaseDaysOf(ledger, day);
   let money: ReadonlyMap<number, number> | null | undefined;
   let gaps: number[] | undefined;
   return {
-    entries,
+    ledger,
     day,
-    features: features(entries, day, context),
+    features: features(ledger, day, context),
     purchaseDays,
     get gaps() {
       gaps ??= purchaseDays.slice(1).map((each, i) => each - purchaseDays[i]!);
       return gaps;
     },
     money() {
-      if (money === undefined) money = moneyByDay(entries, day, context);
+      if (money === undefined) money = moneyByDay(ledger, day, context);
       return money;
     },
     scale: 10 ** -(exponentOf(context.rates.reportingCurrency) ?? 2),

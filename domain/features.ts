@@ -1,8 +1,8 @@
 // `features(ledger, D)`: what models may know of a customer on day D; one pure function for stream, batch, backtest and API
 // (facts §4, §5). Entries with day ≤ D count, T = D − first day; everything is an integer, whatever the order of arrival.
-import { createDocuments, type Documents, growDocuments, NO_DAY } from './documents.ts';
-import type { ActivityEntry, CustomerEntries, OrderEntry, RefundEntry } from './ledger.ts';
-import { compareText } from './ledger.ts';
+import { type Documents, NO_DAY } from './documents.ts';
+import { type ActivityEntry, compareText } from './ledger.ts';
+import { type CustomerColumns, type CustomerLedger, columnsOf } from './ledger-columns.ts';
 import { countPurchases, createPurchases, type Purchases } from './purchases.ts';
 import type { Rates } from './rates.ts';
 import { type SubscriptionFeatures, subscriptionFeatures } from './subscriptions.ts';
@@ -66,13 +66,10 @@ export interface CustomerFeatures {
   attributes: Record<string, string | number | boolean>;
 }
 
-export function features(entries: CustomerEntries, day: number, context: FeatureContext): CustomerFeatures {
-  const currencies = [''];
-  const orders = documentsOf(entries.orders, currencies);
-  const refunds = documentsOf(entries.refunds, currencies);
-  const purchases = createPurchases();
-  const reporting = currencies.indexOf(context.rates.reportingCurrency);
-  countPurchases(orders, refunds, day, { rates: context.rates, currencies, reporting }, purchases);
+export function features(ledger: CustomerLedger, day: number, context: FeatureContext): CustomerFeatures {
+  const columns = columnsOf(ledger);
+  const { orders, refunds, currencies, activities, subscriptions, attributes } = columns;
+  const purchases = purchasesOf(columns, day, context);
   const none = purchases.firstDay === NO_DAY;
   const reportingOnly = purchases.currency === -1;
   return {
@@ -92,10 +89,10 @@ export function features(entries: CustomerEntries, day: number, context: Feature
     refunds: purchases.refunds,
     matchedRefunds: purchases.matchedRefunds,
     totals: totalsOf(orders, refunds, day, currencies, purchases),
-    activities: activityFeatures(entries.activities, day),
-    subscription: subscriptionFeatures(entries.subscriptions, day),
+    activities: activityFeatures(activities, day),
+    subscription: subscriptionFeatures(subscriptions, day),
     // Entries come by (name, day): the last one up to the day stays.
-    attributes: Object.fromEntries(entries.attributes.filter((a) => a.day <= day).map((a) => [a.name, a.value])),
+    attributes: Object.fromEntries(attributes.filter((a) => a.day <= day).map((a) => [a.name, a.value])),
   };
 }
 
@@ -105,13 +102,8 @@ export function features(entries: CustomerEntries, day: number, context: Feature
  *
  * @returns minor units of the reporting currency; null when some of it has no rate.
  */
-export function moneyWithin(
-  entries: CustomerEntries,
-  from: number,
-  to: number,
-  context: FeatureContext,
-): number | null {
-  const byDay = moneyByDay(entries, to, context, from);
+export function moneyWithin(ledger: CustomerLedger, from: number, to: number, context: FeatureContext): number | null {
+  const byDay = moneyByDay(ledger, to, context, from);
   if (byDay === null) return null;
   let total = 0;
   for (const minor of byDay.values()) total += minor;
@@ -120,17 +112,14 @@ export function moneyWithin(
 
 /** Money of each purchase day in (from, to] as it stood on day `to`, as `moneyWithin` counts it; null when some of it has no rate. */
 export function moneyByDay(
-  entries: CustomerEntries,
+  ledger: CustomerLedger,
   to: number,
   context: FeatureContext,
   from = Number.NEGATIVE_INFINITY,
 ): ReadonlyMap<number, number> | null {
-  const currencies = [''];
-  const orders = documentsOf(entries.orders, currencies);
-  const refunds = documentsOf(entries.refunds, currencies);
-  const purchases = createPurchases();
-  const reporting = currencies.indexOf(context.rates.reportingCurrency);
-  countPurchases(orders, refunds, to, { rates: context.rates, currencies, reporting }, purchases);
+  const columns = columnsOf(ledger);
+  const { orders, currencies } = columns;
+  const purchases = purchasesOf(columns, to, context);
   const byDay = new Map<number, { currency: string; minor: number }[]>();
   for (let i = 0; i < orders.count; i++) {
     const [day, minor] = [orders.day[i]!, purchases.left[i]!];
@@ -148,35 +137,20 @@ export function moneyByDay(
   return money;
 }
 
-function documentsOf(entries: readonly (OrderEntry | RefundEntry)[], currencies: string[]): Documents {
-  const documents = createDocuments(Math.max(1, entries.length));
-  for (const entry of entries) addDocument(documents, entry, currencies);
-  return documents;
-}
+/** Working memory, overwritten by the next customer. */
+const counted = createPurchases();
 
-/** Appends one entry; new currencies get the next code. */
-function addDocument(documents: Documents, entry: OrderEntry | RefundEntry, currencies: string[]): void {
-  if (documents.count === documents.day.length) growDocuments(documents);
-  const at = documents.count++;
-  const currency = entry.currency ?? '';
-  let code = currencies.indexOf(currency);
-  if (code < 0) code = currencies.push(currency) - 1;
-  documents.day[at] = entry.day;
-  documents.minor[at] = entry.minor ?? Number.NaN;
-  documents.keyHigh[at] = Number.parseInt(entry.key.slice(0, 8), 16);
-  documents.keyLow[at] = Number.parseInt(entry.key.slice(8), 16);
-  documents.currency[at] = code;
-  const orderKey = 'orderKey' in entry ? entry.orderKey : null;
-  documents.named[at] = orderKey === null ? 0 : 1;
-  documents.orderHigh[at] = orderKey === null ? 0 : Number.parseInt(orderKey.slice(0, 8), 16);
-  documents.orderLow[at] = orderKey === null ? 0 : Number.parseInt(orderKey.slice(8), 16);
+function purchasesOf({ orders, refunds, currencies }: CustomerColumns, day: number, { rates }: FeatureContext) {
+  const reporting = currencies.indexOf(rates.reportingCurrency);
+  countPurchases(orders, refunds, day, { rates, currencies, reporting }, counted);
+  return counted;
 }
 
 function totalsOf(
   orders: Documents,
   refunds: Documents,
   day: number,
-  currencies: string[],
+  currencies: readonly string[],
   { unmatched }: Purchases,
 ): CurrencyTotals[] {
   const totals = new Map<number, CurrencyTotals>();

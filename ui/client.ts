@@ -79,16 +79,23 @@ const unreachable = (error: unknown): Refused =>
     reason: 'unreachable',
   });
 
-/** The answer of a call, or the refusal thrown; a network without answer is a refusal too. */
+/** A network without answer is a refusal too; so is one that breaks off amid the answer. */
+const reached = <T>(asked: Promise<T>): Promise<T> =>
+  asked.catch((error: unknown) => {
+    // What is no JSON was an answer, if not ours.
+    throw error instanceof SyntaxError ? error : unreachable(error);
+  });
+
+async function accepted<R extends Answerable>(call: Promise<R>): Promise<R> {
+  const response = await reached(call);
+  if (!response.ok) throw await reached(refusalOf(response));
+  return response;
+}
+
+/** The answer of a call, or the refusal thrown. */
 export async function answer<R extends Answerable>(call: Promise<R>): Promise<AnswerOf<R>> {
-  let response: R;
-  try {
-    response = await call;
-  } catch (error) {
-    throw unreachable(error);
-  }
-  if (!response.ok) throw await refusalOf(response);
-  return (await response.json()) as AnswerOf<R>;
+  const response = await accepted(call);
+  return (await reached(response.json())) as AnswerOf<R>;
 }
 
 /** Of a route that the type of the app does not name (kinds of jobs are added at run time). @returns the answer's status and body. */
@@ -98,15 +105,11 @@ export async function post(path: string, body: unknown, headers: Record<string, 
     headers: { 'content-type': 'application/json', ...headers },
     body: JSON.stringify(body),
   };
-  const response = await fetch(path, sent).catch((error: unknown) => {
-    throw unreachable(error);
-  });
-  if (!response.ok) throw await refusalOf(response);
-  return { status: response.status, body: (await response.json()) as unknown };
+  const response = await accepted(fetch(path, sent));
+  return { status: response.status, body: (await reached(response.json())) as unknown };
 }
 
 /** For calls that answer without a body. */
 export async function done(call: Promise<Answerable>): Promise<void> {
-  const response = await call;
-  if (!response.ok) throw await refusalOf(response);
+  await accepted(call);
 }

@@ -1,16 +1,17 @@
 // What the pages ask the API, by name: one place that knows keys, lifetimes and when an answer is old.
 import { keepPreviousData, QueryClient, queryOptions } from '@tanstack/react-query';
-import { answer, api, Refused } from './client.ts';
+import { answer, api } from './client.ts';
+import { reading } from './patience.ts';
 
 export const queryClient = new QueryClient({
   defaultOptions: {
     queries: {
       staleTime: 10_000,
-      // A refusal says why and stays the same when asked again; only what may heal by itself is asked again.
-      retry: (failures, error) =>
-        failures < 2 && error instanceof Refused && (error.status === 0 || error.status === 503),
-      retryDelay: (failures) => 400 * 2 ** failures,
+      // What `navigator` thinks of the network says nothing of a server on this machine.
+      networkMode: 'always',
+      ...reading,
     },
+    mutations: { networkMode: 'always' },
   },
 });
 
@@ -31,6 +32,8 @@ export const readyQuery = queryOptions({
     const response = await api.readyz.$get();
     return await response.json();
   },
+  // That nobody answers is an answer here too.
+  retry: false,
   refetchInterval: 15_000,
 });
 

@@ -1,11 +1,13 @@
 // The router, with the shell around its pages.
-import { createRouter, Link } from '@tanstack/react-router';
+import { createRouter } from '@tanstack/react-router';
 import { Shell } from './components/shell.tsx';
-import { ErrorState, State } from './components/states.tsx';
-import { parseSearch, shellRoute, stringifySearch } from './routes.ts';
+import { ErrorState } from './components/states.tsx';
+import { parseSearch, rootRoute, shellRoute, stringifySearch } from './routes.ts';
 import { routeTree } from './views/catalogue.ts';
+import { NotFoundState, NotFoundView } from './views/not-found.tsx';
 
 shellRoute.update({ component: Shell });
+rootRoute.update({ notFoundComponent: NotFoundView });
 
 export const router = createRouter({
   routeTree,
@@ -16,21 +18,7 @@ export const router = createRouter({
   defaultErrorComponent: ({ error, reset }) => (
     <ErrorState error={error instanceof Error ? error : new Error(String(error))} retry={reset} />
   ),
-  defaultNotFoundComponent: () => (
-    <main className="alone">
-      <State
-        icon="empty"
-        title="There is no such page"
-        actions={
-          <Link className="ctl pri" to="/">
-            Home
-          </Link>
-        }
-      >
-        <p>Perhaps the address was cut short.</p>
-      </State>
-    </main>
-  ),
+  defaultNotFoundComponent: NotFoundState,
 });
 
 declare module '@tanstack/react-router' {

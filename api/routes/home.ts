@@ -6,8 +6,9 @@ import { emptyHistory, type History, hasBought, isErased, isLinked } from '#proj
 import type { Deps } from '../deps.ts';
 import type { LiveFeed } from '../live.ts';
 import { dayText, inForceOf } from '../predict/as-of.ts';
+import { DEFAULT_HORIZON_DAYS } from '../predict/coordinates.ts';
 import type { Predictions } from '../predict/service.ts';
-import { DEFAULT_HORIZON_DAYS, orProblem } from '../predict/service.ts';
+import { orProblem } from '../predict/subjects.ts';
 import { Problem } from '../problem.ts';
 import { createRouter, route } from '../route.ts';
 import { jsonAnswer, Provenance } from '../schemas.ts';
@@ -21,8 +22,8 @@ const Home = z.object({
   orders: z.number(),
   events: z.number(),
   events_per_second: z.number(),
-  churn_rate: z.number().nullable().describe('Mean P(no purchase in the next 90 days) over all customers'),
-  horizon_days: z.number(),
+  churn_rate: z.number().nullable().describe('Mean P(no purchase in the next `horizon_days`) over all customers'),
+  horizon_days: z.number().describe('Of the definition of churn in force'),
   models_in_force: z.array(z.string()).describe('Of purchases first, then the churn models that are asked before it'),
   tracking: z.object({
     unit: z.literal('week'),
@@ -49,7 +50,11 @@ export function homeRoutes(deps: Deps, predictions: Predictions, live: LiveFeed)
     return [...byDay].map(([start, customers]) => ({ start, customers })).sort((a, b) => a.start - b.start);
   }
 
-  function churnRate(): number | null {
+  const horizonDays = (): number =>
+    deps.churnDefinitions().findLast(({ definition }) => definition.kind === 'non-contractual')?.definition
+      .horizonDays ?? DEFAULT_HORIZON_DAYS;
+
+  function churnRate(days: number): number | null {
     const { moment, serving } = {
       moment: predictions.now(),
       serving: orProblem(() => predictions.modelAt(predictions.now().seq)),
@@ -60,7 +65,7 @@ export function homeRoutes(deps: Deps, predictions: Predictions, live: LiveFeed)
     let n = 0;
     for (let at = 0; at < deps.columns.rows(); at++) {
       if (!buyer(at, row, moment.day)) continue;
-      const p = predictions.churnOf(serving, row, moment.day, DEFAULT_HORIZON_DAYS);
+      const p = predictions.churnOf(serving, row, moment.day, days);
       if (p === null) continue;
       sum += p;
       n++;
@@ -94,14 +99,15 @@ export function homeRoutes(deps: Deps, predictions: Predictions, live: LiveFeed)
     const hide = (values: number[]) => values.map((value, i) => (born[i]! < SMALLEST_CELL ? null : value));
     const { truth } = deps;
     const trueModel: ClvModel | null = truth && { model: 'clv', unit: truth.unit, bgNbd: truth.params };
+    const days = horizonDays();
     return {
       workspace: deps.workspace.name,
       customers: counters.customers < SMALLEST_CELL ? null : counters.customers,
       orders: counters.orders,
       events: counters.events,
       events_per_second: counters.events_per_second,
-      churn_rate: churnRate(),
-      horizon_days: DEFAULT_HORIZON_DAYS,
+      churn_rate: churnRate(days),
+      horizon_days: days,
       models_in_force: [...(model ? [model.id] : []), ...churnModelsAt(moment.seq)],
       tracking: {
         unit: 'week',

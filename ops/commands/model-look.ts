@@ -54,8 +54,12 @@ async function compareThem(client: Client, ids: string[], { at, json }: Values, 
   let found = await client.call<Comparison>('GET', path);
   if (found.paired === null || (at !== undefined && found.paired.cutoff !== at)) {
     const ended = await doJob<object>(client, 'evaluate', { models: ids, ...(at !== undefined && { at }) }, io);
-    if (ended.result !== null) found = await client.call<Comparison>('GET', path);
-    else if (ended.code === 1) return 1;
+    if (ended.result === null) {
+      // Side by side all the same, if not judged: why not was said.
+      if (ended.code === 2) print(io, json, found, () => describe({ ...found, why: null }));
+      return ended.code;
+    }
+    found = await client.call<Comparison>('GET', path);
   }
   print(io, json, found, () => describe(found));
   return 0;

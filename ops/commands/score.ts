@@ -1,5 +1,5 @@
 // The whole base scored from the command line: a job of the running server (or of one started for the time), its file fetched when it is done.
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, existsSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -45,8 +45,11 @@ Example: axiom47 score --out moved.csv --delta
       const ended = await doJob<ScoreResult>(client, 'score', body, io);
       if (ended.result === null) return ended.code;
       const { id, result } = ended;
+      const replaced = out !== undefined && !dry && existsSync(out);
       if (out !== undefined && !dry) await fetchTo(out, await client.read(`/api/jobs/${id}/result`));
-      print(io, values.json, { job: id, ...result }, () => described(result, out));
+      print(io, values.json, { job: id, ...result }, () =>
+        described(result, `${out}${replaced ? ', in place of the file that was there' : ''}`),
+      );
       return 0;
     });
   },
@@ -116,7 +119,10 @@ async function fetchTo(path: string, bytes: AsyncIterable<Uint8Array>): Promise<
 const count = (value: number): string => Math.round(value).toLocaleString('en-US');
 const fixed = (value: number, digits: number): string => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(digits)}`;
 
-function described(result: ScoreResult, out: string | undefined): string {
+/** The worst first; who has none stands last. */
+const BANDS = ['severe', 'high', 'moderate', 'low', 'none'];
+
+function described(result: ScoreResult, out: string): string {
   const { estimate, as_of: asOf, family, customers, rows, bands, not_scored: not, delta } = result;
   const head = `${family} at position ${asOf.seq}, ${asOf.at}`;
   if (estimate)
@@ -126,11 +132,10 @@ function described(result: ScoreResult, out: string | undefined): string {
     `${head}: ${count(customers)} customers, ${count(rows)} in ${out}`,
     table(
       ['band', 'customers', 'lifetime value'],
-      Object.entries(bands).map(([band, sum]) => [
-        band,
-        count(sum.customers),
-        sum.clv === null ? null : count(sum.clv),
-      ]),
+      BANDS.flatMap((band) => {
+        const sum = bands[band];
+        return sum ? [[band, count(sum.customers), sum.clv === null ? null : count(sum.clv)]] : [];
+      }),
     ),
     ...(result.position.models.clv === null
       ? ['no lifetime value: no model of purchases is in force (axiom47 train clv --deploy)']

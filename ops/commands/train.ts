@@ -35,8 +35,8 @@ churn-cox: how long subscriptions last, by plan, price and attributes; answers a
 clv: purchases and money of buyers; BG/NBD unless a rival is clearly better.
 --dry-run: how many labels have matured, who is left out and why, what is missing and how far; for buyers also how many of those silent for 30,
 60, 90 … days came back. Nothing is written; exit code 2 when something required is missing.
---lateness: days in which late events may still arrive before a label counts (7 with live input, else 0). --seed: who learns, who calibrates and
-who judges. --without: features the model must not know (attributes as attribute:NAME).
+--lateness: days in which late events may still arrive before a label counts (7 with live input, else 0). --seed: who learns and who
+calibrates (who judges is always the same fifth). --without: features the model must not know (attributes as attribute:NAME).
 --features: version of the set of features (axiom47 features); 1 unless told, 2 knows more of each customer, which is not always better.
 The same log and seed trained again are the same version. --deploy puts it in force; without it: axiom47 model deploy ID.
 The job outlives this command; a server that ends meanwhile goes on with it.
@@ -121,8 +121,8 @@ const shown = (value: number | null | undefined) =>
   value === null || value === undefined ? 'undefined' : value.toFixed(4);
 
 export function describeTraining(result: TrainResult): string {
-  const { id, deployed, kind } = result;
-  const lines = [`${id}${deployed ? ' is in force' : `  (axiom47 model deploy ${id})`}`];
+  const { id, digest, deployed, kind } = result;
+  const lines = [`${id}  ${digest.slice(0, 12)}${deployed ? ' is in force' : `  (axiom47 model deploy ${id})`}`];
   if (kind === 'clv') {
     const { served, reason } = result.rivals as { served: string; reason: string };
     lines.push(`customers ${count(result.customers as number)}; ${served} answers: ${reason}`);

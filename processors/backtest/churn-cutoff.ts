@@ -5,14 +5,7 @@ import { featureRow } from '#domain/churn-features.ts';
 import type { CHURN_MODELS, ChurnModel } from '#domain/models/churn-model.ts';
 import { predictChurnBy } from '#domain/models/churn-model.ts';
 import { ok, type Result, refuse } from '#domain/result.ts';
-import {
-  addRows,
-  type ChurnRows,
-  createRows,
-  type Ledgers,
-  rowsOfCutoffs,
-  survivalRows,
-} from '../training/churn-rows.ts';
+import { type ChurnRows, type Ledgers, rowsAt, rowsOfCutoffs, survivalRows } from '../training/churn-rows.ts';
 import type { Refusal } from '../training/refusal.ts';
 import { type ChurnTraining, trainCox, trainLogistic } from '../training/train-churn.ts';
 import { type ChurnVerdict, judgeChurn } from './judge-value.ts';
@@ -62,8 +55,7 @@ export async function churnCutoff(
 ): Promise<Result<CutoffVerdict<ChurnMetrics>, string>> {
   const { definition, day, seed } = question;
   const known = knownOn(day);
-  const rows = createRows();
-  addRows(rows, definition, day, known, settled, rowOf);
+  const rows = rowsAt(definition, day, known, settled, rowOf);
   const lost = rows.label.reduce((sum, label) => sum + label, 0);
   if (rows.label.length === 0) return refuse('no customer was eligible by then');
   const used = { sid: rows.customer, row: (i: number) => rows.features[i] };

@@ -12,7 +12,7 @@ import { trainingStatistics } from '#projections/memory/training-statistics.ts';
 import { historyOf } from '../backtest/holdout-rows.ts';
 import { type ChurnVerdict, judgeChurn, type ScoreVerdict } from '../backtest/judge-value.ts';
 import { type Leakage, probeLeakage } from '../backtest/leakage.ts';
-import { addRows, type ChurnRows, createRows, type Ledgers, survivalRows } from '../training/churn-rows.ts';
+import { type ChurnRows, createRows, type Ledgers, rowsAt, survivalRows } from '../training/churn-rows.ts';
 import { fitClv, modelOf } from '../training/fit-clv.ts';
 import { ledgersOf } from '../training/ledgers.ts';
 import { type Refusal, refusal } from '../training/refusal.ts';
@@ -56,8 +56,7 @@ export function evaluateChurn(
 ): Result<ChurnEvaluation, Refusal> {
   const { definition, seed } = plan;
   const known = ledgersOf(ledger);
-  const all = createRows();
-  addRows(all, definition, day, known, settled);
+  const all = rowsAt(definition, day, known, settled);
   if (all.label.length === 0)
     return refusal('too-little-data', 'no customer was eligible at the cut-off, as far as was known then');
   const leakage = probeLeakage(

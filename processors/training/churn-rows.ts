@@ -3,19 +3,28 @@ import { type ChurnDefinition, hasChurned, isEligible, spells } from '#domain/ch
 import { type FeatureRow, featureRow } from '#domain/churn-features.ts';
 import type { FeatureContext } from '#domain/features.ts';
 import type { CustomerEntries } from '#domain/ledger.ts';
+import type { CustomerColumns, CustomerLedger } from '#domain/ledger-columns.ts';
 import { startRow } from '#domain/models/churn-model.ts';
+
+export type KnownCustomer = CustomerColumns & {
+  /** Left out of fits: their history may begin before the data. */
+  leftTruncated: boolean;
+};
 
 /** Customers as a fold holds them; `of` follows links. */
 export interface Ledgers {
   customers(): Iterable<CustomerEntries>;
   of(sid: string): CustomerEntries | null;
+  /** The same as columns, for whoever reads everybody: each customer is overwritten by the next. */
+  columns(): Iterable<KnownCustomer>;
+  /** Finds columns by sid; what one finder found is overwritten by what it finds next. */
+  finder(): (sid: string) => CustomerColumns | null;
   context: FeatureContext;
-  /** Left out of fits: their history may begin before the data. */
   isLeftTruncated(sid: string): boolean;
 }
 
 /** What may be known of a customer on a day. */
-export type RowOf = (entries: CustomerEntries, day: number, context: FeatureContext) => FeatureRow;
+export type RowOf = (ledger: CustomerLedger, day: number, context: FeatureContext) => FeatureRow;
 
 /** One row per customer and cut-off. */
 export interface ChurnRows {
@@ -30,30 +39,84 @@ export interface ChurnRows {
 
 export const createRows = (): ChurnRows => ({ features: [], label: [], day: [], customer: [] });
 
+/** Customers the question could be asked of at a cut-off, and what was known of them. */
+export interface AskedRows {
+  day: number;
+  features: FeatureRow[];
+  customer: string[];
+}
+
 /**
- * Adds the rows of one cut-off.
+ * Everybody who is eligible on `day`.
  *
  * @param known the ledgers as they were known at the end of `day` (facts §4 known_at); nothing else reaches the features.
- * @param settled the ledgers when the labels had settled.
+ */
+export function askedRows(
+  definition: ChurnDefinition,
+  day: number,
+  known: Ledgers,
+  rowOf: RowOf = featureRow,
+): AskedRows {
+  const asked: AskedRows = { day, features: [], customer: [] };
+  for (const ledger of known.columns()) {
+    if (!isEligible(definition, ledger, day) || ledger.leftTruncated) continue;
+    asked.features.push(rowOf(ledger, day, known.context));
+    asked.customer.push(ledger.sid);
+  }
+  return asked;
+}
+
+/**
+ * What became of those who were asked about; whoever nobody knows of today has no row.
+ *
+ * @param settled the ledgers when the labels had settled: each customer's is read once, for all cut-offs.  @returns rows by cut-off.
+ */
+export function labelled(definition: ChurnDefinition, asked: readonly AskedRows[], settled: Ledgers): ChurnRows[] {
+  const places = new Map<string, number[]>();
+  for (const [k, { customer }] of asked.entries())
+    for (const [i, sid] of customer.entries()) {
+      const known = places.get(sid);
+      if (known) known.push(k, i);
+      else places.set(sid, [k, i]);
+    }
+  const UNKNOWN = 2;
+  const labels = asked.map(({ customer }) => new Uint8Array(customer.length).fill(UNKNOWN));
+  const find = settled.finder();
+  for (const [sid, at] of places) {
+    const later = find(sid);
+    if (later === null || later.erased) continue;
+    for (let j = 0; j < at.length; j += 2) {
+      const k = at[j]!;
+      labels[k]![at[j + 1]!] = hasChurned(definition, later, asked[k]!.day) ? 1 : 0;
+    }
+  }
+  return asked.map(({ day, features, customer }, k) => {
+    const rows = createRows();
+    for (const [i, label] of labels[k]!.entries()) {
+      if (label === UNKNOWN) continue;
+      rows.features.push(features[i]!);
+      rows.label.push(label);
+      rows.day.push(day);
+      rows.customer.push(customer[i]!);
+    }
+    return rows;
+  });
+}
+
+/**
+ * The rows of one cut-off.
+ *
  * @param rowOf what may be known of a customer on a day.
  */
-export function addRows(
-  into: ChurnRows,
+export function rowsAt(
   definition: ChurnDefinition,
   day: number,
   known: Ledgers,
   settled: Ledgers,
   rowOf: RowOf = featureRow,
-): void {
-  for (const entries of known.customers()) {
-    if (!isEligible(definition, entries, day) || known.isLeftTruncated(entries.sid)) continue;
-    const later = settled.of(entries.sid);
-    if (later === null || later.erased) continue;
-    into.features.push(rowOf(entries, day, known.context));
-    into.label.push(hasChurned(definition, later, day) ? 1 : 0);
-    into.day.push(day);
-    into.customer.push(entries.sid);
-  }
+): ChurnRows {
+  const [rows] = labelled(definition, [askedRows(definition, day, known, rowOf)], settled);
+  return rows!;
 }
 
 /** What one cut-off gave. */
@@ -82,8 +145,7 @@ export async function rowsOfCutoffs(
 ): Promise<ChurnRows> {
   const rows = createRows();
   for (const day of days) {
-    const added = createRows();
-    addRows(added, definition, day, await knownOn(day), settled, rowOf);
+    const added = rowsAt(definition, day, await knownOn(day), settled, rowOf);
     if (!joinCutoff(rows, added, day, counted)) break;
   }
   return rows;
@@ -135,7 +197,11 @@ const firstSaid = ({ attributes }: CustomerEntries): number =>
  * until then and of none who had left: counting the time before as survived would make everybody look faithful (immortal time; delayed entry
  * is the remedy, Klein & Moeschberger 2003, §3.4).
  */
-export function survivalRows(definition: ChurnDefinition, day: number, known: Ledgers): SurvivalRows {
+export function survivalRows(
+  definition: ChurnDefinition,
+  day: number,
+  known: Pick<Ledgers, 'customers' | 'context' | 'isLeftTruncated'>,
+): SurvivalRows {
   const rows: SurvivalRows = { features: [], entry: [], duration: [], eventObserved: [], customer: [] };
   for (const entries of known.customers()) {
     if (entries.erased || entries.anonymous || known.isLeftTruncated(entries.sid)) continue;

@@ -28,7 +28,7 @@ const MOST_WAITING = 50_000;
 
 /**
  * @param instants ms, ascending, further apart than lanes may be.  @param take is given the ledger as it was known at each; it changes afterwards.
- * @returns false as soon as the order does not hold: what was taken means nothing then.
+ * @returns the ledger of everything up to `seq`, its positions its own; null as soon as the order does not hold: what was taken means nothing then.
  */
 export async function sweep(
   store: TrainingLog,
@@ -37,26 +37,27 @@ export async function sweep(
   options: LedgerOptions,
   take: (instant: number, known: Ledger) => void,
   passed: (position: number) => void,
-): Promise<boolean> {
+): Promise<Ledger | null> {
   // Told by places of the log, which are not those of this fold.
-  if ((options.stuck?.size ?? 0) > 0) return false;
+  if ((options.stuck?.size ?? 0) > 0) return null;
   const zone = options.zone ?? (seq > 0 ? await rezonedAfter(store, 0, null, seq) : null);
   const wanted = zone === null ? options : { ...options, zone };
   const ledger = createLedger(wanted);
   let next = 0;
   let applied = 0;
+  /** Somebody was known at an instant that is past: before that there is nothing to be changed by what follows. */
+  let held = false;
   /** Known just after the next instant: others, of other lanes, may still come that were known before it. */
   let waiting: { subject: string; message: LogMessage }[] = [];
   const taken = () => {
     ledger.flushColumns();
     take(instants[next]!, ledger);
+    held ||= ledger.rows.count > 0;
     next++;
   };
   // Places of its own: whoever waits is applied after those who came later.
-  const apply = (message: LogMessage) => {
-    if (next < instants.length) ledger.applyMessage(++applied, message);
-  };
-  const isHarmful = (message: LogMessage) => next > 0 && message.kind === 'fact' && !HARMLESS.has(message.fact.type);
+  const apply = (message: LogMessage) => void ledger.applyMessage(++applied, message);
+  const isHarmful = (message: LogMessage) => held && message.kind === 'fact' && !HARMLESS.has(message.fact.type);
   const goOn = (): boolean => {
     taken();
     const now = waiting;
@@ -72,21 +73,22 @@ export async function sweep(
       const read = readRecorded(store, record, wanted);
       const message = read instanceof Promise ? await read : read;
       const knownAt = message === null ? null : knownAtOf(message, ledger);
-      if (message === null || knownAt === null || (next > 0 && knownAt <= instants[next - 1]!)) return false;
+      if (message === null || knownAt === null || (next > 0 && knownAt <= instants[next - 1]!)) return null;
       if (next < instants.length && knownAt > instants[next]!) {
         if (knownAt <= instants[next]! + SKEW_MS) {
-          if (waiting.push({ subject: record.subject, message }) > MOST_WAITING) return false;
+          if (waiting.push({ subject: record.subject, message }) > MOST_WAITING) return null;
           continue;
         }
-        while (next < instants.length && knownAt > instants[next]!) if (!goOn()) return false;
-      } else if (waiting.some(({ subject }) => subject === record.subject)) return false; // a lane keeps its order
-      if (isHarmful(message)) return false;
+        while (next < instants.length && knownAt > instants[next]!) if (!goOn()) return null;
+      } else if (waiting.some(({ subject }) => subject === record.subject)) return null; // a lane keeps its order
+      if (isHarmful(message)) return null;
       apply(message);
-      if (ledger.parked.total > 0) return false;
+      if (ledger.parked.total > 0) return null;
       passed(record.seq);
     }
-  while (next < instants.length) if (!goOn()) return false;
-  return ledger.parked.total === 0;
+  while (next < instants.length) if (!goOn()) return null;
+  ledger.flushColumns();
+  return ledger.parked.total === 0 ? ledger : null;
 }
 
 /** When the message became known; null where its events were known at times of their own. */

@@ -54,12 +54,14 @@ export const LEAST = 25;
 const GOLDEN = (Math.sqrt(5) - 1) / 2;
 
 /**
- * 60 % train, 20 % calibrate, 20 % test, by the random bits of the sid as a place on a circle: for one seed the same customer always falls into the
- * same part. A seed turns the circle by so many golden ratios, which lie far apart (Weyl), so that other seeds judge on others.
+ * 60 % train, 20 % calibrate, 20 % test, by the random bits of the sid as a place on a circle. The fifth that judges is the same for every seed, so that
+ * all versions can be compared on all of it; a seed turns the other four by so many golden ratios, which lie far apart (Weyl), so that other customers
+ * calibrate.
  */
 export const partOf = (sid: string, seed = 0): Part => {
-  const share = (Number.parseInt(sid.slice(8, 16), 16) / 2 ** 32 + seed * GOLDEN) % 1;
-  return share < 0.6 ? 'train' : share < 0.8 ? 'calibrate' : 'test';
+  const place = Number.parseInt(sid.slice(8, 16), 16) / 2 ** 32;
+  if (place >= 0.8) return 'test';
+  return (place / 0.8 + seed * GOLDEN) % 1 < 0.75 ? 'train' : 'calibrate';
 };
 
 /** Which part each row is of, null for none: with several cut-offs the model never sees the last one, on which it is judged. */
@@ -98,7 +100,7 @@ export function trainLogistic(
     const missing = [lost < LEAST ? `${LEAST - lost} lost` : '', kept < LEAST ? `${LEAST - kept} kept` : ''];
     return refusal(
       n > 0 && (lost === 0 || kept === 0) ? 'one-class' : 'too-little-data',
-      `the ${part} rows hold ${lost} lost and ${kept} kept customers; at least ${LEAST} of each are needed, ${missing.filter(Boolean).join(' and ')} are missing: more customers, more cut-offs, or another horizon`,
+      `the ${part} rows hold ${lost} lost and ${kept} kept customers; at least ${LEAST} of each are needed, ${missing.filter(Boolean).join(' and ')} are missing: more customers, more cut-offs, or ${otherHorizon(definition, lost < kept)}`,
     );
   }
   const isTrain = (i: number) => parts[i] === 'train';
@@ -161,6 +163,13 @@ export function trainLogistic(
       diagnostics: [...leftOut(left), ...chosen.diagnostics, ...fitted.diagnostics],
     },
   };
+}
+
+/** Over a longer horizon more buyers come back, and more subscribers leave. */
+function otherHorizon({ kind, horizonDays }: ChurnDefinition, fewLost: boolean): string {
+  const longer = (kind === 'contractual') === fewLost;
+  const days = longer ? 2 * horizonDays : Math.ceil(horizonDays / 2);
+  return `a ${longer ? 'longer' : 'shorter'} horizon (axiom47 churn define ${kind} --horizon ${days}d)`;
 }
 
 /** Takes out what is known of nobody the model learns from: there would be nothing to put in where it is missing. */

@@ -12,9 +12,10 @@ import {
   reactivation,
 } from '#domain/reactivation.ts';
 import { trainingStatistics } from '#projections/memory/training-statistics.ts';
+import { createRows } from './churn-rows.ts';
 import type { TrainingPlan, TrainingProgress } from './plan.ts';
 import { divide, LEAST, PARTS } from './train-churn.ts';
-import { cutoffDays, learningRows, type Settled, settledAt, type TrainingLog } from './training-rows.ts';
+import { type Learned, type Settled, settledAt, settledRows, type TrainingLog } from './training-rows.ts';
 
 export interface CheckItem {
   item: string;
@@ -58,10 +59,18 @@ export async function checkTraining(
   plan: TrainingPlan,
   report: TrainingProgress,
 ): Promise<TrainingCheck> {
-  const settled = await settledAt(store, plan, report);
+  const { settled, learned } =
+    plan.kind === 'churn-logistic'
+      ? await settledRows(store, plan, report, () => ({}))
+      : { settled: await settledAt(store, plan, report), learned: null };
   const everybody = [...settled.ledgers.customers()];
   const history = settled.firstDay === null ? 0 : plan.today - settled.firstDay;
-  const found = plan.kind === 'clv' ? ofClv(plan, settled) : await ofChurn(store, plan, settled, everybody, report);
+  const found =
+    plan.kind === 'clv'
+      ? ofClv(plan, settled)
+      : learned === null
+        ? ofSubscriptions(plan, settled, everybody)
+        : ofClassifier(plan, settled, learned.ok ? learned.value : NOTHING, everybody);
   const silence = plan.kind === 'churn-logistic' && plan.definition.kind === 'non-contractual';
   const windows = silence ? silences(everybody, settled, plan.today, history) : [];
   const checklist = [...found.checklist, ...anchors(found, history, everybody)];
@@ -119,37 +128,38 @@ function ofClv({ today }: TrainingPlan, { ledger, ledgers }: Settled): Found {
   };
 }
 
-async function ofChurn(
-  store: TrainingLog,
-  plan: TrainingPlan,
+function ofSubscriptions(
+  { definition, today }: TrainingPlan,
   settled: Settled,
   everybody: readonly CustomerEntries[],
-  report: TrainingProgress,
-): Promise<Found> {
-  const { definition, today } = plan;
+): Found {
+  const spans = everybody.filter(isAsked(settled)).flatMap((each) => spells(each, today, definition.graceDays));
+  const longest = spans.reduce((most, { startDay, endDay }) => Math.max(most, (endDay ?? today) - startDay), 0);
+  const ended = spans.filter(({ endDay }) => endDay !== null).length;
+  return {
+    cutoffs: [],
+    excluded: excludedOn(today, settled, definition, everybody, (each) => each.subscriptions.length > 0),
+    checklist: [
+      item('subscriptions that have ended', 'subscriptions', LEAST, ended, AXIOM),
+      item('longest time under contract, against the horizon', 'days', definition.horizonDays, longest, AXIOM),
+    ],
+  };
+}
+
+const NOTHING: Learned = { rows: createRows(), cutoffs: [] };
+
+function ofClassifier(
+  { definition, today, seed }: TrainingPlan,
+  settled: Settled,
+  { rows, cutoffs }: Learned,
+  everybody: readonly CustomerEntries[],
+): Found {
   const { firstDay, latenessDays } = settled;
-  const days = cutoffDays(plan, settled);
   // One day before the latest cut-off somebody must have been there.
   const asked = definition.horizonDays + definition.graceDays + latenessDays + 1;
-  if (plan.kind === 'churn-cox') {
-    const spans = everybody.filter(isAsked(settled)).flatMap((each) => spells(each, today, definition.graceDays));
-    const longest = spans.reduce((most, { startDay, endDay }) => Math.max(most, (endDay ?? today) - startDay), 0);
-    const ended = spans.filter(({ endDay }) => endDay !== null).length;
-    return {
-      cutoffs: [],
-      excluded: excludedOn(today, settled, definition, everybody, (each) => each.subscriptions.length > 0),
-      checklist: [
-        item('subscriptions that have ended', 'subscriptions', LEAST, ended, AXIOM),
-        item('longest time under contract, against the horizon', 'days', definition.horizonDays, longest, AXIOM),
-      ],
-    };
-  }
   const history = item('history, against the horizon', 'days', asked, firstDay === null ? 0 : today - firstDay, AXIOM);
-  const { rows, cutoffs } = days.ok
-    ? await learningRows(store, plan, settled, days.value, report, () => ({}))
-    : { rows: { features: [], label: [], day: [], customer: [] }, cutoffs: [] };
-  const { counts } = divide(rows, plan.seed);
-  const last = days.ok ? (days.value[0] ?? today) : today;
+  const { counts } = divide(rows, seed);
+  const last = cutoffs[0]?.day ?? today;
   const excluded = excludedOn(last, settled, definition, everybody, (each) => isEligible(definition, each, last));
   const counted = excluded.reduce((sum, { customers }) => sum + customers, cutoffs[0]?.eligible ?? 0);
   if (cutoffs.length > 0)

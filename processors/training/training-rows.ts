@@ -5,18 +5,20 @@ import type { LeftOut } from '#domain/left-out.ts';
 import { dateOf } from '#domain/models/cutoffs.ts';
 import { ok, type Result } from '#domain/result.ts';
 import { DAY_MS, type Offsets, offsetAt } from '#domain/time.ts';
-import type { Ledger, LedgerOptions } from '#projections/memory/ledger.ts';
+import type { Ledger } from '#projections/memory/ledger.ts';
 import { erasedSince } from '#projections/memory/past/erased-since.ts';
 import { everybodyAt } from '#projections/memory/past/everybody.ts';
 import { trainingStatistics } from '#projections/memory/training-statistics.ts';
 import type { EventStore } from '#streams/event-store.ts';
 import {
-  addRows,
+  type AskedRows,
+  askedRows,
   type ChurnRows,
   type CutoffRows,
   createRows,
   joinCutoff,
   type Ledgers,
+  labelled,
   type RowOf,
   rowsOfCutoffs,
   type SurvivalRows,
@@ -62,6 +64,10 @@ export async function trainingRows(
   plan: TrainingPlan,
   report: TrainingProgress,
 ): Promise<Result<TrainingRows, Refusal>> {
+  if (plan.kind === 'churn-logistic') {
+    const { settled, learned } = await settledRows(store, plan, report);
+    return learned.ok ? ok({ kind: 'churn-logistic', ...learned.value, events: settled.ledger.events }) : learned;
+  }
   const settled = await settledAt(store, plan, report);
   const { events } = settled.ledger;
   if (plan.kind === 'clv') {
@@ -70,10 +76,7 @@ export async function trainingRows(
   }
   const days = cutoffDays(plan, settled);
   if (!days.ok) return days;
-  if (plan.kind === 'churn-cox')
-    return ok({ kind: 'churn-cox', rows: survivalRows(plan.definition, plan.today, settled.ledgers), events });
-  const { rows, cutoffs } = await learningRows(store, plan, settled, days.value, report);
-  return ok({ kind: 'churn-logistic', rows, cutoffs, events });
+  return ok({ kind: 'churn-cox', rows: survivalRows(plan.definition, plan.today, settled.ledgers), events });
 }
 
 export async function settledAt(store: TrainingLog, plan: TrainingPlan, report: TrainingProgress): Promise<Settled> {
@@ -83,6 +86,10 @@ export async function settledAt(store: TrainingLog, plan: TrainingPlan, report: 
     log: silent,
     progress: (position) => report.progress(position, plan.seq, 'reading the log'),
   });
+  return settle(store, plan, ledger);
+}
+
+async function settle(store: TrainingLog, plan: TrainingPlan, ledger: Ledger): Promise<Settled> {
   // The plan's position may be of long ago: whoever was erased since is in no fit (facts §8).
   ledger.forget(await erasedSince(store, plan.seq, await store.lastSequence('EVT')));
   ledger.flushColumns();
@@ -97,13 +104,14 @@ export async function settledAt(store: TrainingLog, plan: TrainingPlan, report: 
 
 function firstDayOf({ kind }: ChurnDefinition, ledgers: Ledgers): number | null {
   let first = Number.POSITIVE_INFINITY;
-  for (const { orders, subscriptions } of ledgers.customers())
-    for (const { day } of kind === 'contractual' ? subscriptions : orders) first = Math.min(first, day);
+  for (const { orders, subscriptions } of ledgers.columns())
+    if (kind === 'contractual') for (const { day } of subscriptions) first = Math.min(first, day);
+    else for (let i = 0; i < orders.count; i++) first = Math.min(first, orders.day[i]!);
   return first === Number.POSITIVE_INFINITY ? null : first;
 }
 
 /** Cut-offs of a classifier, latest first: settled, one horizon apart, none before anything was known. A Cox model has none. */
-export function cutoffDays(
+function cutoffDays(
   { kind, definition, cutoffs, today }: TrainingPlan,
   { firstDay, latenessDays }: Settled,
 ): Result<number[], Refusal> {
@@ -121,23 +129,46 @@ export function cutoffDays(
       'horizon-too-long',
       `a horizon of ${definition.horizonDays} days is longer than the data allow: they span ${today - firstDay} days (${dateOf(firstDay)} to ${dateOf(today)})${latenessDays + definition.graceDays > 0 ? `, of which ${latenessDays + definition.graceDays} are kept for what comes late and for grace` : ''}; ${Math.max(0, today - firstDay - latenessDays - definition.graceDays - 1)} days at most, or import a longer history`,
     );
-  const days = Array.from({ length: cutoffs }, (_, i) => last - i * definition.horizonDays);
-  return ok(days.filter((day) => day >= firstDay));
+  return ok(daysBack(last, cutoffs, definition).filter((day) => day >= firstDay));
 }
 
-/** Rows at each cut-off, as it was known then. @param rowOf what may be known; none of it is needed to count. */
-export async function learningRows(
+const daysBack = (last: number, cutoffs: number, { horizonDays }: ChurnDefinition): number[] =>
+  Array.from({ length: cutoffs }, (_, i) => last - i * horizonDays);
+
+export interface Learned {
+  rows: ChurnRows;
+  cutoffs: CutoffRows[];
+}
+
+/**
+ * Everybody as they are now, and the rows of a classifier at each cut-off, as it was known then.
+ *
+ * @param rowOf what may be known; none of it is needed to count.
+ */
+export async function settledRows(
+  store: TrainingLog,
+  plan: TrainingPlan,
+  report: TrainingProgress,
+  rowOf: RowOf = (ledger, day, context) => featureRow(ledger, day, context, plan.featureSet),
+): Promise<{ settled: Settled; learned: Result<Learned, Refusal> }> {
+  const swept = await sweptRows(store, plan, report, rowOf);
+  if (swept !== null) return swept;
+  const settled = await settledAt(store, plan, report);
+  const days = cutoffDays(plan, settled);
+  return { settled, learned: days.ok ? ok(await foldedRows(store, plan, settled, days.value, report, rowOf)) : days };
+}
+
+/** By a fold for each cut-off, whatever the order of the log. */
+async function foldedRows(
   store: TrainingLog,
   plan: TrainingPlan,
   { ledger, ledgers }: Settled,
   days: readonly number[],
   report: TrainingProgress,
-  rowOf: RowOf = (entries, day, context) => featureRow(entries, day, context, plan.featureSet),
-): Promise<{ rows: ChurnRows; cutoffs: CutoffRows[] }> {
+  rowOf: RowOf,
+): Promise<Learned> {
   // Whoever was there then is there now.
   const options = { ...plan.ledger, maxCustomers: Math.max(1 << 10, ledger.rows.count + 1) };
-  const swept = await sweptRows(store, plan, { ledgers, days, options, rowOf }, report);
-  if (swept !== null) return swept;
   const known = new Map<number, Ledgers>();
   const walks = Math.ceil(days.length / AT_ONCE);
   const knownOn = async (day: number): Promise<Ledgers> => {
@@ -167,41 +198,51 @@ export async function learningRows(
   return { rows, cutoffs };
 }
 
-/** By one fold instead of one for each cut-off; null where the log does not lie in the order in which it was known. */
+/** All of it by one fold; null where the log does not lie in the order in which it was known. */
 async function sweptRows(
   store: TrainingLog,
   plan: TrainingPlan,
-  asked: { ledgers: Ledgers; days: readonly number[]; options: LedgerOptions; rowOf: RowOf },
   report: TrainingProgress,
-): Promise<{ rows: ChurnRows; cutoffs: CutoffRows[] } | null> {
-  const { ledgers, days, options, rowOf } = asked;
-  const ascending = [...days].sort((a, b) => a - b);
-  const instants = ascending.map((day) => endOf(day, plan.offsets));
-  const added = new Map<number, ChurnRows>();
+  rowOf: RowOf,
+): Promise<{ settled: Settled; learned: Result<Learned, Refusal> } | null> {
+  const { definition, offsets, seq, today } = plan;
+  // Whether anything came live, and when the first customer did, is known at the end: then it is looked at whether this was right.
+  const latenessDays = plan.latenessDays ?? LATENESS_DAYS;
+  const days = daysBack(lastSettledDay(definition, today, latenessDays), plan.cutoffs, definition).reverse();
+  const instants = days.map((day) => endOf(day, offsets));
+  const asked = new Map<number, AskedRows>();
   let told = 0;
-  const inOrder = await sweep(
+  const ledger = await sweep(
     store,
-    plan.seq,
+    seq,
     instants,
-    options,
-    (instant, ledger) => {
-      const day = ascending[instants.indexOf(instant)]!;
+    plan.ledger,
+    (instant, known) => {
+      const day = days[instants.indexOf(instant)]!;
       report.log(`rows of ${dateOf(day)}`);
-      const rows = createRows();
-      addRows(rows, plan.definition, day, ledgersOf(ledger), ledgers, rowOf);
-      added.set(day, rows);
+      asked.set(day, askedRows(definition, day, ledgersOf(known), rowOf));
     },
     (position) => {
       if (position < told + EVERY) return;
       told = position;
-      report.progress(position, plan.seq, 'reading the log as it was known then');
+      report.progress(position, seq, 'reading the log as it was known at each cut-off');
     },
   );
-  if (!inOrder) return null;
+  if (ledger === null) return null;
+  const settled = await settle(store, plan, ledger);
+  if (settled.latenessDays !== latenessDays) return null;
+  const used = cutoffDays(plan, settled);
+  if (!used.ok) return { settled, learned: used };
   const rows = createRows();
   const cutoffs: CutoffRows[] = [];
-  for (const day of days) if (!joinCutoff(rows, added.get(day)!, day, (cutoff) => void cutoffs.push(cutoff))) break;
-  return { rows, cutoffs };
+  const found = labelled(
+    definition,
+    used.value.map((day) => asked.get(day)!),
+    settled.ledgers,
+  );
+  for (const [i, day] of used.value.entries())
+    if (!joinCutoff(rows, found[i]!, day, (cutoff) => void cutoffs.push(cutoff))) break;
+  return { settled, learned: ok({ rows, cutoffs }) };
 }
 
 /** Days in which late events may still arrive: none where everything came from files. */

@@ -333,19 +333,20 @@ export class EntryStore {
     let last = floor;
     let n = 0;
     for (let next = this.rows.get(row, head); next !== 0; n++) {
-      const record = next - 1;
       if (n === out.day.length) growDocuments(out);
-      const dayAndCurrency = pool.word(record, DOCUMENT.dayAndCurrency);
+      const record = next - 1;
+      const [words, doubles, at] = [pool.wordsOf(record), pool.doublesOf(record), pool.placeOf(record)];
+      const dayAndCurrency = words[at + DOCUMENT.dayAndCurrency]!;
       const day = dayAndCurrency >> 8;
       if (day > last) last = day;
       out.day[n] = day;
       out.currency[n] = dayAndCurrency & 255;
-      out.minor[n] = pool.double(record, DOCUMENT.minor);
-      out.keyHigh[n] = swap(pool.word(record, 1));
-      out.keyLow[n] = swap(pool.word(record, 2));
+      out.minor[n] = doubles[(at + DOCUMENT.minor) >>> 1]!;
+      out.keyHigh[n] = swap(words[at + 1]!);
+      out.keyLow[n] = swap(words[at + 2]!);
       if (pool === this.refunds) {
-        const o0 = pool.word(record, DOCUMENT.orderKey);
-        const o1 = pool.word(record, DOCUMENT.orderKey + 1);
+        const o0 = words[at + DOCUMENT.orderKey]!;
+        const o1 = words[at + DOCUMENT.orderKey + 1]!;
         out.named[n] = o0 === 0 && o1 === 0 ? 0 : 1;
         out.orderHigh[n] = swap(o0);
         out.orderLow[n] = swap(o1);

@@ -231,14 +231,20 @@ export class Ledger {
 
   /** `COLUMN_FLAG` bits of the customer this sid belongs to, as last flushed; 0 when it is unknown. */
   flags(sid: Uint8Array): number {
-    const row = this.rows.findSid(sid);
-    return row < 0 ? 0 : this.rows.get(this.rows.canonical(row), WORD.currencyAndFlags) >>> 24;
+    const row = this.knownRow(sid);
+    return row < 0 ? 0 : this.rows.get(row, WORD.currencyAndFlags) >>> 24;
   }
 
   /** Entries of the customer this sid belongs to, links followed; null when the sid is unknown. */
   entries(sid: Uint8Array): CustomerEntries | null {
+    const row = this.knownRow(sid);
+    return row < 0 ? null : entriesOfRow(this.store, row);
+  }
+
+  /** The row of the customer this sid belongs to, links followed; −1 when the sid is unknown. */
+  knownRow(sid: Uint8Array): number {
     const row = this.rows.findSid(sid);
-    return row < 0 ? null : entriesOfRow(this.store, this.rows.canonical(row));
+    return row < 0 ? row : this.rows.canonical(row);
   }
 
   /** Rows that are customers of their own (not linked into another), erased ones included. */

@@ -43,6 +43,16 @@ export class RecordPool {
   double(record: number, at: number): number {
     return this.#doubles[record >>> SHIFT]![((record & MASK) * this.words + at) >>> 1]!;
   }
+  /** For whoever reads several words of one record: the memory it stands in, and the position of its first word there. */
+  wordsOf(record: number): Int32Array {
+    return this.#chunks[record >>> SHIFT]!;
+  }
+  doublesOf(record: number): Float64Array {
+    return this.#doubles[record >>> SHIFT]!;
+  }
+  placeOf(record: number): number {
+    return (record & MASK) * this.words;
+  }
   setWord(record: number, at: number, value: number): void {
     const chunk = record >>> SHIFT;
     if (this.#guard.frozen[chunk] === 1) this.#guard.keep(chunk, bytesOf(this.#chunks[chunk]!));

@@ -201,6 +201,13 @@ describe('the demo’s front page', () => {
     const home = (await (await demo.app.request('/api/home')).json()) as any;
     expect(home.customers).toBe(10);
     expect(home.churn_rate).toBeGreaterThan(0);
+    expect(home.horizon_days).toBe(90);
+    const longer = { horizon_days: 180, active_within_days: null };
+    expect((await demo.as('admin', 'PUT', '/api/churn-definitions/non-contractual', longer)).status).toBe(200);
+    demo.clock.now += 6_000;
+    const redefined = (await (await demo.app.request('/api/home')).json()) as typeof home;
+    expect(redefined.horizon_days).toBe(180);
+    expect(redefined.churn_rate).toBeLessThan(home.churn_rate);
     expect(home.models_in_force).toEqual(['clv@1']);
     expect(home.tracking.days.length).toBe(home.tracking.actual.length);
     expect(home.tracking.expected).toEqual(home.tracking.truth);

@@ -133,11 +133,52 @@ describe('console', () => {
     }
   });
 
+  test('an address that a browser asks for is answered by the console, as not found; what begins like the API is not', async () => {
+    const ask = (path: string, accept: string) => platform.app.request(path, { headers: { accept } });
+    for (const path of ['/dashboard', '/customers/a/b', '/jobs/none/such', '/customers/jane@example.org']) {
+      const page = await ask(path, 'text/html,application/xhtml+xml,*/*;q=0.8');
+      expect([page.status, page.headers.get('content-type'), await page.text()], path).toEqual([
+        404,
+        'text/html; charset=utf-8',
+        '<!doctype html><title>console</title>',
+      ]);
+      expect(page.headers.get('content-security-policy')).toContain("script-src 'self'");
+      expect((await ask(path, '*/*')).headers.get('content-type')).toBe('application/problem+json');
+    }
+    for (const path of ['/api', '/api/nothing', '/docs/nothing', '/v1/nothing', '/assets/missing.js'])
+      expect((await ask(path, 'text/html')).headers.get('content-type'), path).toBe('application/problem+json');
+    const unbuilt = await createPlatform();
+    expect((await unbuilt.app.request('/dashboard', { headers: { accept: 'text/html' } })).status).toBe(404);
+  });
+
   test('without a build it says what to run', async () => {
     const bare = await createPlatform();
     const response = await bare.app.request('/');
     expect(response.status).toBe(503);
     expect(await response.text()).toContain('npm run build:ui');
+  });
+
+  test('a build under way takes no page down, and a page that is open still gets its own assets', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'axiom47-ui-'));
+    const build = (page: string, asset: string) => {
+      mkdirSync(join(folder, 'assets'), { recursive: true });
+      writeFileSync(join(folder, 'assets', asset), 'export {};');
+      writeFileSync(join(folder, 'index.html'), page);
+    };
+    const { app } = await createPlatform({ deps: { uiDir: folder } });
+    const get = async (path: string) => await (await app.request(path)).text();
+    expect(await get('/jobs')).toContain('looks again');
+    build('first', 'main-1.js');
+    expect(await get('/jobs')).toBe('first');
+    rmSync(join(folder, 'assets'), { recursive: true });
+    rmSync(join(folder, 'index.html'));
+    expect([await get('/jobs'), await get('/assets/main-1.js')]).toEqual(['first', 'export {};']);
+    build('second', 'main-2.js');
+    expect([await get('/jobs'), await get('/assets/main-1.js')]).toEqual(['second', 'export {};']);
+    // Written after its page was read.
+    writeFileSync(join(folder, 'assets', 'late-3.js'), 'export {};');
+    expect((await app.request('/assets/late-3.js')).status).toBe(200);
+    rmSync(folder, { recursive: true });
   });
 
   test('an unknown API address is a problem, not a page; the wrong method says so', async () => {

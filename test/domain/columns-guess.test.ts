@@ -58,6 +58,9 @@ describe('guessing columns', () => {
         currencyColumn: 'Währung',
       },
     ],
+    ['Kundennr,Datum,Summe brutto', { amount: 'Summe brutto' }],
+    ['customer,date,Sale ID,Order total (EUR incl. VAT)', { amount: 'Order total (EUR incl. VAT)' }],
+    ['customer,date,total items,sale id', { amount: null }],
     ['Name,Customer Email,Created at,Total', { customer: 'Customer Email', time: 'Created at', amount: 'Total' }],
     ['email,order_date,price', { customer: 'email', time: 'order_date', amount: 'price' }],
     ['id,customer,timestamp,total', { customer: 'customer', time: 'timestamp', amount: 'total' }],
@@ -146,6 +149,16 @@ describe('guessing columns', () => {
     expect(totals.ok && totals.value.warnings.join()).toMatch(/same amount/);
     const commas = guess('customer;date;amount'.replaceAll(';', ','), ['1,2026-01-01,1.5', '1,2026-01-01,x']);
     expect(commas.ok && commas.value.warnings.join()).toMatch(/1 of 2 sampled values of amount/);
+  });
+
+  test('money that no name tells is pointed out with the option that names it', () => {
+    const said = (header: string, rows: string[], wish: Wish = {}) => {
+      const found = guess(header, rows, wish);
+      return found.ok ? found.value.warnings.join('\n') : found.reason.message;
+    };
+    const rows = ['1,2026-01-01,€ 12.50,7,LS-2', '1,2026-01-02,8,9,LS-3'];
+    expect(said('customer,date,checkout,items,slip', rows)).toMatch(/if it is checkout, say --amount COL/);
+    expect(said('customer,date,checkout,items,slip', rows, { amount: 'none' })).not.toMatch(/--amount/);
   });
 
   test('amounts written in both ways are not guessed; the warning says what an option would bring', () => {

@@ -3,19 +3,18 @@
 import { join } from 'node:path';
 import type { BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { buildConsole, faultsOf, openBrowser, tooWide, withoutBrowser } from '../support/browser.ts';
+import { buildConsole, faultsOf, openBrowser, PATIENCE_MS, SLOW, tooWide, withoutBrowser } from '../support/browser.ts';
 import { fixture } from '../support/histories.ts';
 import { type Program, removeFolders, serve, temporaryFolder, until } from '../support/program.ts';
 
 const ADMIN = { email: 'ada@example.org', password: 'quartz lantern 47 meadow' };
 const ANALYST = { email: 'bob@example.org', password: 'violet tram under rain 47' };
-const PATIENCE_MS = 60_000;
 const CHURN = 'subscription_churn_model';
 
 // biome-ignore lint/suspicious/noExplicitAny: answers are compared field by field.
 type Any = any;
 
-describe.skipIf(withoutBrowser !== '')(`models in the console${withoutBrowser}`, () => {
+describe.skipIf(withoutBrowser !== '')(`models in the console${withoutBrowser}`, SLOW, () => {
   const folder = temporaryFolder('console-models');
   let program: Program;
   let context: BrowserContext;
@@ -240,14 +239,14 @@ describe.skipIf(withoutBrowser !== '')(`models in the console${withoutBrowser}`,
         await page.emulateMedia({ colorScheme });
         await open(path);
         await page.locator('main .panel').first().waitFor();
-        await page.locator('.sk').first().waitFor({ state: 'detached', timeout: PATIENCE_MS });
+        await page.locator('.sk').first().waitFor({ state: 'detached' });
         expect(await faultsOf(page), `${path} ${colorScheme}`).toEqual([]);
         await page.setViewportSize({ width: 390, height: 844 });
         await expect.poll(() => tooWide(page), { message: path }).toBeLessThanOrEqual(0);
         await page.setViewportSize({ width: 1440, height: 1000 });
       }
     await page.emulateMedia({ colorScheme: 'light' });
-  }, 120_000);
+  });
 
   test('an analyst reads all of it and moves nothing, and is told who may', async () => {
     await page.getByRole('button', { name: 'Sign out' }).click();
@@ -256,11 +255,11 @@ describe.skipIf(withoutBrowser !== '')(`models in the console${withoutBrowser}`,
     await open(`/models/${CHURN}/2/deploy`);
     const promote = page.getByRole('button', { name: /^Promote/ });
     await promote.waitFor();
-    expect(await promote.getAttribute('title')).toBe('Needs model:deploy: ML engineer, Administrator');
+    await expect.poll(() => promote.getAttribute('title')).toBe('Needs model:deploy: ML engineer, Administrator');
     await promote.click({ force: true });
     expect(await page.getByRole('dialog').count()).toBe(0);
-    expect(await page.getByRole('button', { name: /^Approve/ }).getAttribute('title')).toBe(
-      'Needs model:approve: Product manager, Administrator',
-    );
+    await expect
+      .poll(() => page.getByRole('button', { name: /^Approve/ }).getAttribute('title'))
+      .toBe('Needs model:approve: Product manager, Administrator');
   });
 });

@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import type { BrowserContext, Page } from 'playwright-core';
+import type { BrowserContext, Page, Response } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { buildConsole, faultsOf, openBrowser, withoutBrowser as without } from '../support/browser.ts';
+import { buildConsole, faultsOf, openBrowser, SLOW, withoutBrowser as without } from '../support/browser.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const ACCOUNT = { email: 'ada@example.org', password: 'quartz lantern 47 meadow' };
@@ -19,7 +19,7 @@ interface Started {
   setupUrl: string;
 }
 
-describe.skipIf(without !== '')(`console${without}`, () => {
+describe.skipIf(without !== '')(`console${without}`, SLOW, () => {
   let folder: string;
   let server: ChildProcess;
   let started: Started;
@@ -94,7 +94,7 @@ describe.skipIf(without !== '')(`console${without}`, () => {
     if (seen)
       expect(await page.locator('.steps').innerText()).toMatch(/Events[\s\S]*Ledgers[\s\S]*Models[\s\S]*Scores/);
     console.log(seen ? 'the demo was still being filled' : 'the demo was full already');
-    await plot.waitFor({ timeout: 60_000 });
+    await plot.waitFor();
   });
 
   test('a visitor sees the demo’s totals, live, and nothing of anybody', async () => {
@@ -189,10 +189,10 @@ describe.skipIf(without !== '')(`console${without}`, () => {
   test('search asks the server, keeps the question through reload and out of the address, and says when nothing is found', async () => {
     await open('/customers');
     await page.getByLabel('Search customers').fill('demo-0240');
-    await expect.poll(() => page.locator('tbody tr[data-index]').count(), { timeout: 20_000 }).toBe(10);
+    await expect.poll(() => page.locator('tbody tr[data-index]').count()).toBe(10);
     for (const id of await page.locator('.idlink').allInnerTexts()) expect(id.startsWith('demo-0240')).toBe(true);
     await page.reload();
-    await expect.poll(() => page.locator('tbody tr[data-index]').count(), { timeout: 20_000 }).toBe(10);
+    await expect.poll(() => page.locator('tbody tr[data-index]').count()).toBe(10);
     expect(page.url()).toBe(`${started.url}/customers`);
     expect(await page.getByLabel('Search customers').inputValue()).toBe('demo-0240');
     await page.getByLabel('Search customers').fill('nobody');
@@ -209,9 +209,14 @@ describe.skipIf(without !== '')(`console${without}`, () => {
     await page.getByRole('heading', { name: 'demo-02400' }).waitFor();
     // The address names the pseudonym, not the customer.
     expect(decodeURIComponent(new URL(page.url()).pathname)).toMatch(/^\/customers\/sid:[0-9a-f]{32}$/);
-    await page.keyboard.press('g');
-    await page.keyboard.press('h');
-    await page.waitForURL(`${started.url}/`);
+    // The second key counts for a moment only: on a busy machine they may come too far apart.
+    await expect
+      .poll(async () => {
+        await page.keyboard.press('g');
+        await page.keyboard.press('h');
+        return new URL(page.url()).pathname;
+      })
+      .toBe('/');
     await page.keyboard.press('?');
     await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor();
     await page.keyboard.press('Escape');
@@ -281,7 +286,7 @@ describe.skipIf(without !== '')(`console${without}`, () => {
       return { status: response.status, body: await response.text() };
     });
     expect(sent).toMatchObject({ status: 202 });
-    await expect.poll(async () => Number(await orders.innerText()), { timeout: 10_000, interval: 25 }).toBe(before + 1);
+    await expect.poll(async () => Number(await orders.innerText()), { interval: 25 }).toBe(before + 1);
     expect(await figure('Churn risk').innerText()).not.toBe(risk);
     expect(await page.locator('.ev').innerText()).toContain('€47.00');
     expect(await orders.getAttribute('class')).toContain('flash');
@@ -296,6 +301,17 @@ describe.skipIf(without !== '')(`console${without}`, () => {
     await open(`/customers/sid:${'00'.repeat(16)}`);
     await page.getByText('No event of this customer is known').waitFor();
     complaints = complaints.filter((words) => !words.includes('404 (Not Found)'));
+  });
+
+  test('an address that does not exist says so, and leads to the pages there are', async () => {
+    for (const path of ['/dashboard', '/jobs/none/such', '/customers/jane@example.org']) {
+      expect((await page.goto(started.url + path))!.status()).toBe(404);
+      await page.getByRole('heading', { name: 'There is no such page' }).waitFor();
+      expect(await faultsOf(page), path).toEqual([]);
+    }
+    complaints = complaints.filter((words) => !words.includes('404 (Not Found)'));
+    await page.locator('.state').getByRole('link', { name: 'Jobs' }).click();
+    await page.waitForURL(`${started.url}/jobs`);
   });
 
   test('narrow screens get a bottom bar, nothing wider than the screen, and controls with names', async () => {
@@ -339,19 +355,21 @@ describe.skipIf(without !== '')(`console${without}`, () => {
 
   test('the first load stays under 220 kB as compressed', async () => {
     const { gzipSync } = await import('node:zlib');
-    const fetched: { url: string; bytes: number }[] = [];
+    const sizeOf = async (response: Response) => {
+      const { pathname } = new URL(response.url());
+      const body = await response.body();
+      return { url: pathname, bytes: pathname.endsWith('.woff2') ? body.length : gzipSync(body).length };
+    };
+    const coming: ReturnType<typeof sizeOf>[] = [];
     const fresh = await context.newPage();
-    fresh.on('response', async (response) => {
+    fresh.on('response', (response) => {
       const url = new URL(response.url());
-      if (url.origin !== started.url || url.pathname.startsWith('/api/')) return;
-      const body = await response.body().catch(() => null);
-      if (!body) return;
-      const font = url.pathname.endsWith('.woff2');
-      fetched.push({ url: url.pathname, bytes: font ? body.length : gzipSync(body).length });
+      if (url.origin === started.url && !url.pathname.startsWith('/api/')) coming.push(sizeOf(response));
     });
     await fresh.goto(started.url);
     await fresh.getByRole('img', { name: /^Cumulative repeat purchases/ }).waitFor();
     await fresh.evaluate(() => document.fonts.ready);
+    const fetched = await Promise.all(coming);
     const total = fetched.reduce((sum, file) => sum + file.bytes, 0);
     console.log(`first load: ${(total / 1000).toFixed(1)} kB gz in ${fetched.length} files`);
     await fresh.close();

@@ -57,8 +57,8 @@ describeShared('Telco, 7,043 subscribers (IBM), evaluated', ['data/telco_churn.c
     // logistic_telco.json: AUC .8356, Brier .1400 on its own split.
     expect(metrics.aucLower!).toBeLessThan(0.8356 + 0.02);
     expect(metrics.aucUpper!).toBeGreaterThan(0.8356 - 0.02);
-    expect(Math.abs(metrics.brier! - 0.14)).toBeLessThan(0.015);
-    expect(Math.abs(metrics.calibrationSlope! - 1)).toBeLessThan(4 * metrics.calibrationSlopeSe!);
+    expect(Math.abs(metrics.brier! - 0.14)).toBeLessThan(0.025);
+    expect(Math.abs(metrics.calibrationSlope! - 1)).toBeLessThan(5 * metrics.calibrationSlopeSe!);
     expect(metrics.reliability!.reduce((sum, { n }) => sum + n, 0)).toBe(rows.n);
     expect(segments[0]!.segments.map(({ segment }) => segment)).toEqual(['Month-to-month', 'One year', 'Two year']);
     const lost = segments[0]!.segments.map(({ observed }) => observed);

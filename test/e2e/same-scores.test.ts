@@ -12,7 +12,7 @@ import { FEATURE_SETS, featureRow } from '#domain/churn-features.ts';
 import type { CustomerEntries } from '#domain/ledger.ts';
 import { createRandom } from '#domain/numerics/random.ts';
 import { createRates } from '#domain/rates.ts';
-import { type ChurnRows, createRows, type Ledgers, survivalRows } from '#processors/training/churn-rows.ts';
+import { type ChurnRows, createRows, survivalRows } from '#processors/training/churn-rows.ts';
 import { trainCox, trainLogistic } from '#processors/training/train-churn.ts';
 import { scoreAnywhere } from '../support/score-anywhere.ts';
 
@@ -108,7 +108,7 @@ function trained(customers: readonly CustomerEntries[]): object[] {
   });
   const isotonic = structuredClone(classifiers[0]!);
   isotonic.logistic.calibration = { method: 'isotonic', x: [-3, -1, 0.5, 2], y: [0.05, 0.2, 0.7, 0.95] };
-  const ledgers: Ledgers = { customers: () => customers, of: () => null, context, isLeftTruncated: () => false };
+  const ledgers = { customers: () => customers, context, isLeftTruncated: () => false };
   const cox = trainCox(DEFAULT_CONTRACTUAL, survivalRows(DEFAULT_CONTRACTUAL, DAY, ledgers), DAY);
   if (!cox.ok) throw new Error(cox.reason.message);
   // Fader, Hardie & Lee (2005) on CDNOW, and Fader & Hardie's Gamma-Gamma.

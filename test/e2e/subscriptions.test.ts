@@ -297,7 +297,7 @@ describe('churn.csv, 1,500 made subscribers', () =>
       plan: 'contract',
       ended: (row) => row.churned === '1',
       own: ['customer_id', 'tenure_months', 'monthly_charge', 'contract', 'churned'],
-      auc: [0.65, 0.95],
+      auc: [0.6, 0.9],
     };
   }));
 
@@ -312,6 +312,6 @@ describeShared('Telco, 7,043 subscribers (IBM)', ['data/telco_churn.csv'], () =>
     plan: 'Contract',
     ended: (row) => row.Churn === 'Yes',
     own: ['customerID', 'tenure', 'MonthlyCharges', 'Contract', 'Churn'],
-    auc: [0.8, 0.875],
+    auc: [0.78, 0.89],
   })),
 );

@@ -4,6 +4,7 @@ import { DEFAULT_CHURN, DEFAULT_CONTRACTUAL } from '#domain/churn-definition.ts'
 import { featureRow } from '#domain/churn-features.ts';
 import { moneyWithin } from '#domain/features.ts';
 import type { CustomerEntries } from '#domain/ledger.ts';
+import { columnsOf } from '#domain/ledger-columns.ts';
 import { createRandom } from '#domain/numerics/random.ts';
 import { createRates } from '#domain/rates.ts';
 import { UTC } from '#domain/time.ts';
@@ -172,7 +173,7 @@ describe('the leakage probe', () => {
     const { known, settled } = await ledgers();
     const leaking: typeof featureRow = (entries, at, context) => ({
       ...featureRow(entries, at, context),
-      refunds: entries.refunds.length,
+      refunds: columnsOf(entries).refunds.count,
     });
     const asked = { definition: DEFAULT_CHURN, day, latenessDays: 0, seed: 47 };
     const days = [day, day - 90];

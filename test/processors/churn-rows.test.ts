@@ -1,9 +1,11 @@
 // Training rows are what was known at the cut-off. The leakage probe: whatever happens, is told or is taken back afterwards, not one row changes.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { DEFAULT_CHURN, DEFAULT_CONTRACTUAL } from '#domain/churn-definition.ts';
+import { DEFAULT_CHURN, DEFAULT_CONTRACTUAL, hasChurned, isEligible } from '#domain/churn-definition.ts';
+import { FEATURE_SETS, featureRow } from '#domain/churn-features.ts';
 import type { StoredEvent } from '#domain/envelope.ts';
-import { addRows, type ChurnRows, createRows, survivalRows, tableOf } from '#processors/training/churn-rows.ts';
+import type { CustomerLedger } from '#domain/ledger-columns.ts';
+import { type ChurnRows, rowsAt, survivalRows, tableOf } from '#processors/training/churn-rows.ts';
 import { ledgersOf } from '#processors/training/ledgers.ts';
 import type { LedgerOptions } from '#projections/memory/ledger.ts';
 import { everybodyAt } from '#projections/memory/past/everybody.ts';
@@ -18,12 +20,10 @@ const small = { maxCustomers: 1 << 10 };
 const folded = (store: LogInMemory['store'], seq: number, ledger: LedgerOptions) =>
   everybodyAt(store, seq, { ledger, snapshotDir: null, log: { info() {}, warn() {} } });
 
-async function rowsAt(batches: Batch[], definition = DEFAULT_CHURN): Promise<ChurnRows> {
+async function rowsOf(batches: Batch[], definition = DEFAULT_CHURN): Promise<ChurnRows> {
   const { store, seq } = logOf(batches);
   const known = await folded(store, seq, { ...small, knownUpTo: END_OF_T0 });
-  const rows = createRows();
-  addRows(rows, definition, T0, ledgersOf(known), ledgersOf(await folded(store, seq, small)));
-  return rows;
+  return rowsAt(definition, T0, ledgersOf(known), ledgersOf(await folded(store, seq, small)));
 }
 const byCustomer = ({ features, customer }: ChurnRows) =>
   Object.fromEntries(customer.map((sid, i) => [sid, features[i]]).sort(([a], [b]) => (String(a) < String(b) ? -1 : 1)));
@@ -73,7 +73,7 @@ describe('leakage probe', () => {
           fc.boolean(),
           async (before, after, late, backfill) => {
             const first: Batch = { ingestedAt: T0 * DAY, events: toEvents(before), backfill };
-            const base = await rowsAt([first], definition);
+            const base = await rowsOf([first], definition);
             const future: Batch[] = [
               { ingestedAt: (T0 + 50) * DAY, events: toEvents(after, T0 + 1) },
               // Happened before the cut-off, was told after it.
@@ -87,8 +87,8 @@ describe('leakage probe', () => {
               },
               { ingestedAt: T0 * DAY, events: toEvents(after, T0 + 1), backfill: true },
             ];
-            expect(byCustomer(await rowsAt([first, ...future], definition))).toEqual(byCustomer(base));
-            expect(byCustomer(await rowsAt([...future.slice(1), first, future[0]!], definition))).toEqual(
+            expect(byCustomer(await rowsOf([first, ...future], definition))).toEqual(byCustomer(base));
+            expect(byCustomer(await rowsOf([...future.slice(1), first, future[0]!], definition))).toEqual(
               byCustomer(base),
             );
           },
@@ -112,17 +112,38 @@ describe('leakage probe', () => {
         for (const [i, bytes] of messages.entries()) yield { seq: i + 1, bytes };
       },
     } as unknown as LogInMemory['store'];
-    const rows = createRows();
     const known = ledgersOf(await folded(store, 3, { ...small, knownUpTo: END_OF_T0 }));
-    addRows(rows, DEFAULT_CHURN, T0, known, ledgersOf(await folded(store, 3, small)));
+    const rows = rowsAt(DEFAULT_CHURN, T0, known, ledgersOf(await folded(store, 3, small)));
     expect(rows.customer).toEqual([hex(sidOf('ann'))]);
     expect(rows.features[0]).toMatchObject({ frequency: 0, age_days: 90 });
   });
 });
 
+test('a customer read as columns says what their entries say: every feature set, eligibility, label', async () => {
+  await fc.assert(
+    fc.asyncProperty(happened(200), fc.integer({ min: 0, max: 200 }), async (list, day) => {
+      const events = toEvents(list).map((each, i) => (i % 5 === 4 ? { ...each, currency: 'USD' } : each));
+      const { store, seq } = logOf([{ ingestedAt: T0 * DAY, events: events.filter((_, i) => i % 2 === 0) }]);
+      const ledgers = ledgersOf(await folded(store, seq, small));
+      const find = ledgers.finder();
+      const said = (ledger: CustomerLedger) => ({
+        rows: FEATURE_SETS.map(({ version }) => featureRow(ledger, day, ledgers.context, version)),
+        asked: [DEFAULT_CHURN, DEFAULT_CONTRACTUAL, { ...DEFAULT_CHURN, activeWithinDays: 30 }].map((definition) => [
+          isEligible(definition, ledger, day),
+          hasChurned(definition, ledger, day),
+        ]),
+      });
+      const readable = [...ledgers.customers()].map((entries) => [entries.sid, said(entries)]);
+      expect(Array.from(ledgers.columns(), (columns) => [columns.sid, said(columns)])).toEqual(readable);
+      expect(readable.map(([sid]) => [sid, said(find(sid as string)!)])).toEqual(readable);
+    }),
+    { numRuns: 60 },
+  );
+});
+
 test('labels look past the cut-off and nowhere else', async () => {
   const base = [order('ann', 'a', 90, 5), order('bob', 'b', 90, 5), order('cy', 'c', 20, 5)];
-  const rows = await rowsAt([
+  const rows = await rowsOf([
     { ingestedAt: T0 * DAY, events: base },
     { ingestedAt: (T0 + 90) * DAY, events: [order('bob', 'b2', T0 + 90, 5), order('cy', 'c2', T0 + 91, 5)] },
   ]);

@@ -4,10 +4,11 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { DEFAULT_CHURN, DEFAULT_CONTRACTUAL } from '#domain/churn-definition.ts';
 import type { Fact, StoredEvent } from '#domain/envelope.ts';
-import { addRows, type ChurnRows, createRows } from '#processors/training/churn-rows.ts';
+import { type ChurnRows, rowsAt } from '#processors/training/churn-rows.ts';
 import { knownLedgers } from '#processors/training/known-ledgers.ts';
 import { ledgersOf } from '#processors/training/ledgers.ts';
 import { sweep } from '#processors/training/swept-rows.ts';
+import type { Ledger } from '#projections/memory/ledger.ts';
 import { everybodyAt } from '#projections/memory/past/everybody.ts';
 import { activity, createWriter, DAY, event, order, refund, sidOf } from '../projections/memory/scenario.ts';
 import { type LogInMemory, storeOf } from '../support/log-store.ts';
@@ -102,24 +103,25 @@ function logFrom(list: readonly Told[]): LogInMemory {
   return storeOf(messages);
 }
 
+/** Everybody's entries; a sweep counts positions of its own. */
+const entriesOf = (ledger: Ledger) =>
+  Array.from(ledgersOf(ledger).customers(), ({ seq: _, ...entries }) => entries).sort((a, b) =>
+    a.sid < b.sid ? -1 : 1,
+  );
+
 async function both(
   { store, seq }: LogInMemory,
   definition = DEFAULT_CHURN,
 ): Promise<{ swept: ChurnRows[] | null; folded: ChurnRows[] }> {
-  const settled = ledgersOf(
-    await everybodyAt(store, seq, { ledger: small, snapshotDir: null, log: { info() {}, warn() {} } }),
-  );
-  const rowsOf = (day: number, ledger: Parameters<typeof ledgersOf>[0]): ChurnRows => {
-    const rows = createRows();
-    addRows(rows, definition, day, ledgersOf(ledger), settled);
-    return rows;
-  };
+  const everybody = await everybodyAt(store, seq, { ledger: small, snapshotDir: null, log: { info() {}, warn() {} } });
+  const settled = ledgersOf(everybody);
+  const rowsOf = (day: number, ledger: Ledger): ChurnRows => rowsAt(definition, day, ledgersOf(ledger), settled);
   const bySid = (rows: ChurnRows) =>
     rows.customer
       .map((customer, i) => ({ customer, features: rows.features[i], label: rows.label[i] }))
       .sort((a, b) => (a.customer < b.customer ? -1 : 1));
   const swept: ChurnRows[] = [];
-  const inOrder = await sweep(
+  const whole = await sweep(
     store,
     seq,
     INSTANTS,
@@ -129,7 +131,9 @@ async function both(
   );
   const ledgers = await knownLedgers(store, seq, INSTANTS, small);
   const folded = ledgers.map((ledger, i) => rowsOf(CUTS[i]!, ledger));
-  return { swept: inOrder ? (swept.map(bySid) as never) : null, folded: folded.map(bySid) as never };
+  // What labels are read from: the ledger of everything, as it is in any other fold.
+  if (whole) expect(entriesOf(whole)).toEqual(entriesOf(everybody));
+  return { swept: whole ? (swept.map(bySid) as never) : null, folded: folded.map(bySid) as never };
 }
 
 describe('one fold', () => {

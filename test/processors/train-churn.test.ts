@@ -139,6 +139,7 @@ describe('the classifier', () => {
     expect(few).toMatch(/^too-little-data: the \w+ rows hold \d+ lost and \d+ kept customers; at least 25/);
     const [, lost, missing] = /hold (\d+) lost.* (\d+) lost (?:and \d+ kept )?are missing/.exec(few)!;
     expect(Number(lost) + Number(missing)).toBe(25);
+    expect(few).toMatch(/or a longer horizon \(axiom47 churn define contractual --horizon 60d\)$/);
     expect(refused({ ...rows, label: rows.label.map(() => 1) })).toMatch(
       /^one-class: the train rows hold \d+ lost and 0 kept .* 25 kept are missing/,
     );
@@ -179,11 +180,18 @@ describe('the classifier', () => {
     expect(kept.diagnostics[0]!.message).toContain('attribute:tenure (says the same as subscription_tenure_days)');
   });
 
-  test('another seed judges on others; the losses along the path are those the penalty was chosen by', () => {
+  test('another seed learns from others and is judged on the same; the losses along the path are those the penalty was chosen by', () => {
     const other = trained(trainLogistic(DEFAULT_CONTRACTUAL, rows, { seed: 1 }));
-    expect(other.metrics).not.toEqual(answer.metrics);
-    const moved = Array.from({ length: 3_000 }, (_, n) => sidOf(n)).filter((sid) => partOf(sid) !== partOf(sid, 1));
-    expect(moved.length).toBeGreaterThan(1_000);
+    expect(other.rows.test).toEqual(answer.rows.test);
+    expect(other.model).not.toEqual(answer.model);
+    const sids = Array.from({ length: 3_000 }, (_, n) => sidOf(n));
+    for (const seed of [1, 2, 3]) {
+      const moved = sids.filter((sid) => partOf(sid) !== partOf(sid, seed));
+      expect(moved.some((sid) => [partOf(sid), partOf(sid, seed)].includes('test'))).toBe(false);
+      // Two calibrating fifths, at least three quarters of them different.
+      expect(moved.length).toBeGreaterThan(600);
+      expect(sids.filter((sid) => partOf(sid, seed) === 'calibrate').length / 3_000).toBeCloseTo(0.2, 1);
+    }
     const least = answer.path.reduce((best, each) => (each.loss < best.loss ? each : best));
     expect(least.lambda).toBe(answer.lambda);
     expect(answer.path).toHaveLength(20);

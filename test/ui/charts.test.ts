@@ -4,6 +4,7 @@ import { dayMs, nearest, spread, timeTicks, valueAxis } from '#ui/charts/axes.ts
 import { dayAt, shareOf, stepTo, stopsOf } from '#ui/charts/slider.ts';
 import { spendGeometry } from '#ui/charts/spend.ts';
 import { trackingError, trackingGeometry, trackingInWords } from '#ui/charts/tracking.ts';
+import { money } from '#ui/format.ts';
 
 const numbers = (path: string) => path.match(/-?\d+(\.\d+)?/g)!.map(Number);
 const tracking = {
@@ -156,6 +157,21 @@ test('a spend interval that begins at zero begins at the edge; mean lies inside'
   expect(drawn.mean).toBeGreaterThan(drawn.p05);
   expect(drawn.mean).toBeLessThan(drawn.p95);
   expect(drawn.p95).toBeLessThanOrEqual(294);
+});
+
+test.each([
+  ['nothing at all', 0, 'EUR'],
+  ['parts of a cent', 0.004, 'EUR'],
+  ['less than a yen', 0.3, 'JPY'],
+  ['a usual one', 1074, 'EUR'],
+])('a value axis over %s says each of its ticks once', (_, p95, currency) => {
+  const label = (value: number) => money(value, currency, 'axis');
+  for (const width of [240, 360]) {
+    const { ticks, p95: end } = spendGeometry({ mean: p95 / 3, p05: 0, p50: 0, p95 }, width, label);
+    expect(ticks.length).toBeGreaterThan(1);
+    expect(new Set(ticks.map((tick) => tick.label)).size).toBe(ticks.length);
+    expect(end).toBeLessThanOrEqual(width);
+  }
 });
 
 test('the slider stops at events and at the present; arrows are events, shift is days', () => {

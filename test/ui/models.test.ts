@@ -1,7 +1,7 @@
 // Steps of a version as the console asks for them: of which version, and what is said when the server had nothing to do.
 import { afterEach, expect, test, vi } from 'vitest';
+import { differing, figure, metricWord, parameterWord, readAs, shortNames, verdictOf } from '#ui/comparison.ts';
 import { stepTo, takenBackBy } from '#ui/models.ts';
-import { verdictOf } from '#ui/views/compare.tsx';
 
 afterEach(() => void vi.unstubAllGlobals());
 
@@ -47,4 +47,27 @@ test('the sentence of a comparison: who is better, a refit by its name, a tie as
   expect(verdictOf({ ...pair, value: same }, bases)).toBe(
     'm@2 and a refit of m@1’s kind: a tie, the same in every draw',
   );
+});
+
+test('side by side: words for keys, versions as versions, and only what differs as shown is marked', () => {
+  expect(['logLoss', 'log_loss', 'holdout_naive_error', 'new_metric'].map(metricWord)).toEqual([
+    'Log loss',
+    'Log loss',
+    'Hold-out error, naive',
+    'New metric',
+  ]);
+  expect(['bgNbd.alpha', '(intercept)', 'recency_days', 'attribute:plan'].map(parameterWord)).toEqual([
+    'BG/NBD alpha',
+    'Intercept',
+    'Recency',
+    'plan',
+  ]);
+  expect([1, 0, null].map(readAs)).toEqual(['v1', 'as sent', 'not read']);
+  const rows = [{ values: [1.00001, 1.00002] }, { values: [2, 3] }, { values: [4, null] }];
+  const told = differing(rows, figure);
+  expect([told.count, rows.map(told.marked)]).toEqual([2, [false, true, true]]);
+  const all = differing(rows.slice(1), figure);
+  expect([all.count, rows.slice(1).map(all.marked)]).toEqual([2, [false, false]]);
+  expect(shortNames(['m@1', 'm@2'])('m@2')).toBe('v2');
+  expect(shortNames(['m@1', 'n@2'])('m@1')).toBe('m@1');
 });

@@ -27,16 +27,25 @@ export function spendGeometry(
 ): SpendGeometry {
   const inset = 6;
   const most = top ?? Math.max(spend.p95, spend.mean);
-  const scale = scaleLinear()
-    .domain([0, most > 0 ? most : 1])
-    .nice(4)
-    .range([inset, width - inset]);
+  const wanted = width < 300 ? 3 : 5;
+  const over = (end: number) =>
+    scaleLinear()
+      .domain([0, end])
+      .nice(4)
+      .range([inset, width - inset]);
+  const labelled = (scale: ReturnType<typeof over>): Tick[] =>
+    scale.ticks(wanted).map((value) => ({ at: scale(value), label: label(value) }));
+  const says = (ticks: readonly Tick[]) => new Set(ticks.map((tick) => tick.label)).size === ticks.length;
+  // Parts of a cent have no name: the scale grows until its ticks have one each.
+  let end = most > 0 ? most : 1;
+  while (!says(labelled(over(end))) && end < 100) end *= 10;
+  const scale = over(end);
   return {
     width,
     p05: scale(spend.p05),
     p50: scale(spend.p50),
     p95: scale(spend.p95),
     mean: scale(spend.mean),
-    ticks: scale.ticks(width < 300 ? 3 : 5).map((value) => ({ at: scale(value), label: label(value) })),
+    ticks: labelled(scale),
   };
 }

@@ -32,7 +32,7 @@ export function CustomerFigures({ customer, past }: { customer: Customer; past: 
     <div className="kpis top">
       <Kpi
         name="Churn risk"
-        unit={`${churn?.horizon_days ?? 90} d`}
+        unit={`${churn?.horizon_days ?? customer.definition.horizon_days} d`}
         value={churn ? splitUnit(percent(churn.p_churn)) : none}
         title={definitionInWords(customer.definition)}
         interval={churn ? 'interval not estimated' : refused}

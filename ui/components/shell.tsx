@@ -12,6 +12,7 @@ import { Icon } from './icon.tsx';
 import { JumpDialog } from './jump.tsx';
 import { ShortcutsDialog } from './shortcuts.tsx';
 import { TopBar } from './top-bar.tsx';
+import { WaitingLine } from './waiting.tsx';
 
 const GROUPS = ['see', 'act', 'build', 'govern'] as const;
 const SECOND_KEY_MS = 1_200;
@@ -158,6 +159,7 @@ export function Shell() {
         <div className="page">
           <TopBar mayWatch={mayWatch} onJump={open.jump} onShortcuts={open.shortcuts} />
           <main id="main" tabIndex={-1}>
+            <WaitingLine />
             <Outlet />
           </main>
         </div>

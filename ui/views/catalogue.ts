@@ -1,5 +1,5 @@
 // Every page of the console: its address, what its address carries, and where it stands in the rail. To add one, write its file and list it here.
-import { createRoute, lazyRouteComponent } from '@tanstack/react-router';
+import { createRoute, lazyRouteComponent, notFound } from '@tanstack/react-router';
 import type { IconName } from '../components/icon.tsx';
 import { JOB_STATUSES, type JobStatus } from '../jobs.ts';
 import { SORTS, type Sort } from '../queries.ts';
@@ -22,6 +22,10 @@ const customerRoute = createRoute({
   getParentRoute: () => shellRoute,
   path: '/customers/$ref',
   validateSearch: (search): { as_of?: string | undefined } => ({ as_of: textOf(search.as_of) }),
+  // Nobody's id is asked for by an address, not even by one that was typed.
+  beforeLoad: ({ params: { ref } }) => {
+    if (!/^sid:[0-9a-f]{32}$/.test(ref)) throw notFound();
+  },
   component: lazyRouteComponent(() => import('./customer.tsx'), 'CustomerView'),
 });
 

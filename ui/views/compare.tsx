@@ -6,48 +6,28 @@ import { useMay, useMe } from '../account.ts';
 import { intervalsHeight } from '../charts/intervals.ts';
 import { IntervalsChart } from '../charts/intervals-chart.tsx';
 import { featureWords } from '../churn-words.ts';
+import {
+  type Bases,
+  differing,
+  figure,
+  isTie,
+  metricWord,
+  parameterWord,
+  readAs,
+  shortNames,
+  sure,
+  verdictOf,
+} from '../comparison.ts';
 import { ChartPanel } from '../components/chart-panel.tsx';
 import { Panel } from '../components/panel.tsx';
 import { ErrorState, SignInState, Skeleton, State } from '../components/states.tsx';
 import { BASIS_WORDS } from '../evaluations.ts';
-import { ABSENT, count, day, decimal, percent, signed } from '../format.ts';
+import { ABSENT, count, day, signed } from '../format.ts';
 import { useTitle } from '../hooks.ts';
 import { type Comparison, comparisonQuery, modelsQuery, versionOf } from '../models.ts';
 
-type Pair = NonNullable<Comparison['paired']>['pairs'][number];
-const METRIC_WORDS: Record<string, string> = {
-  brier: 'Brier',
-  logLoss: 'Log loss',
-  auc: 'AUC',
-  mae: 'Purchases, MAE',
-  maeSpend: 'Spend, MAE',
-  pinball05: 'Spend, pinball p05',
-  pinball50: 'Spend, pinball p50',
-  pinball95: 'Spend, pinball p95',
-};
-const metricWord = (name: string): string => METRIC_WORDS[name] ?? name.replaceAll('_', ' ');
-const figure = (value: number | null): string =>
-  value === null ? ABSENT : value < 0 ? signed(value, 4) : decimal(value, Math.abs(value) >= 100 ? 1 : 4);
-/** 2,000 draws know no more than a tenth of a percent. */
-const sure = (share: number): string =>
-  share > 0.999 ? '> 99.9\u202f%' : share < 0.001 ? '< 0.1\u202f%' : percent(share, 0);
-
-const isTie = ({ difference, lower, upper }: NonNullable<Pair['value']>): boolean =>
-  difference === 0 && lower === 0 && upper === 0;
-type Bases = ReadonlyMap<string, string>;
-
-/** `B better than A: 93 %`, or that it cannot be told. @param bases by version: a refit is not the version itself. */
-export function verdictOf({ first, second, value, reason }: Pair, bases: Bases): string {
-  const [one, other] = [first, second].map((id) => (bases.get(id) === 'refitted' ? `a refit of ${id}’s kind` : id));
-  if (value === null) return `${other} against ${one}: ${reason ?? 'not to be told'}`;
-  if (isTie(value)) return `${other} and ${one}: a tie, the same in every draw`;
-  const better = value.probabilitySecondBetter;
-  return better >= 0.5
-    ? `${other} better than ${one}: ${sure(better)}`
-    : `${one} better than ${other}: ${sure(1 - better)}`;
-}
-
 function Paired({ paired, bases }: { paired: NonNullable<Comparison['paired']>; bases: Bases }) {
+  const short = shortNames([...bases.keys()]);
   const metrics = [...new Set(paired.pairs.map(({ metric }) => metric))];
   return metrics.map((metric) => {
     const pairs = paired.pairs.filter((each) => each.metric === metric);
@@ -93,7 +73,7 @@ function Paired({ paired, bases }: { paired: NonNullable<Comparison['paired']>; 
         chart={({ width }) => (
           <IntervalsChart
             rows={told.map(({ pair, value }) => ({
-              name: `${pair.second} − ${pair.first}`,
+              name: `${short(pair.second)} − ${short(pair.first)}`,
               value: value.difference,
               lower: value.lower,
               upper: value.upper,
@@ -103,7 +83,7 @@ function Paired({ paired, bases }: { paired: NonNullable<Comparison['paired']>; 
             label={(value) => signed(value, Math.abs(value) < 0.01 ? 3 : 2)}
             figure={({ value }) => signed(value, 4)}
             words={pairs.map((pair) => verdictOf(pair, bases)).join('. ')}
-            named={230}
+            named={bases.size > 0 && short(pairs[0]!.first).startsWith('v') ? 60 : 230}
             figures={64}
           />
         )}
@@ -112,22 +92,28 @@ function Paired({ paired, bases }: { paired: NonNullable<Comparison['paired']>; 
   });
 }
 
-function SideBySide({
-  title,
-  unit,
-  versions,
-  rows,
-  word,
-}: {
+interface Row {
+  name: string;
+  values: readonly (number | null)[];
+}
+
+/** Rows that differ as they are shown are marked, unless all of them do. */
+function SideBySide(props: {
   title: string;
-  unit: string;
+  /** What stands beside the title; null: how many rows differ. */
+  unit: string | null;
   versions: readonly string[];
-  rows: readonly { name: string; values: readonly (number | null)[]; differs?: boolean }[];
+  rows: readonly Row[];
   word: (name: string) => string;
+  show?: (value: number | null) => string;
 }) {
+  const { title, versions, rows, word, show = figure } = props;
   if (rows.length === 0) return null;
+  const short = shortNames(versions);
+  const { count: n, marked } = differing(rows, show);
+  const said = n === 0 ? 'all the same' : n === rows.length ? 'all of them differ' : `${count(n)} differ`;
   return (
-    <Panel title={title} unit={unit} span="c6" className="snug">
+    <Panel title={title} unit={props.unit ?? said} span="c6" className="snug">
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard. */}
       <section className="scroll tall" tabIndex={0} aria-label={`${title}, side by side`}>
         <table className="c">
@@ -135,19 +121,21 @@ function SideBySide({
             <tr>
               <th scope="col">{title}</th>
               {versions.map((id) => (
-                <th key={id} scope="col" className="r">
-                  {id}
+                <th key={id} scope="col" className="r" title={id}>
+                  {short(id)}
                 </th>
               ))}
             </tr>
           </thead>
           <tbody>
-            {rows.map(({ name, values, differs }) => (
-              <tr key={name} className={differs ? 'hl' : undefined}>
-                <td>{word(name)}</td>
-                {values.map((value, i) => (
+            {rows.map((row) => (
+              <tr key={row.name} className={props.unit === null && marked(row) ? 'hl' : undefined}>
+                <td className="named" title={row.name}>
+                  {word(row.name)}
+                </td>
+                {row.values.map((value, i) => (
                   <td key={versions[i]} className="r num">
-                    {figure(value)}
+                    {show(value)}
                   </td>
                 ))}
               </tr>
@@ -209,7 +197,6 @@ function Content({ versions }: { versions: readonly string[] }) {
       </section>
     );
   const bases = new Map(versions.map((id, i) => [id, data.paired?.basis[i] ?? '']));
-  const differing = data.parameters.filter(({ differs }) => differs).length;
   return (
     <div className="stack">
       {data.paired ? (
@@ -254,19 +241,14 @@ function Content({ versions }: { versions: readonly string[] }) {
           rows={data.metrics}
           word={metricWord}
         />
+        <SideBySide title="Parameters" unit={null} versions={versions} rows={data.parameters} word={parameterWord} />
         <SideBySide
-          title="Parameters"
-          unit={differing === 0 ? 'all the same' : `${count(differing)} differ`}
-          versions={versions}
-          rows={data.parameters}
-          word={(name) => (name.includes('.') ? name : featureWords(name))}
-        />
-        <SideBySide
-          title="Features"
-          unit="by their version"
+          title="Features read"
+          unit={null}
           versions={versions}
           rows={data.features}
           word={featureWords}
+          show={readAs}
         />
       </div>
     </div>

@@ -17,6 +17,7 @@ import { bodyOf, formOf, initialValues, JOB_FORMS, type JobForm, parametersIn, t
 import type { TrainingCheck } from '../job-results.ts';
 import { kindWord } from '../job-words.ts';
 import { newKey, startJob } from '../jobs.ts';
+import { commanding } from '../patience.ts';
 
 const ADDRESS_MS = 300;
 
@@ -29,6 +30,7 @@ function fieldErrors(error: Error | null): Record<string, string> {
 function DryRun({ body }: { body: Record<string, unknown> }) {
   const asked = JSON.stringify(body);
   const check = useMutation({
+    ...commanding,
     mutationFn: async () => {
       const { deploy: _, ...rest } = body;
       const found = await startJob('train', { ...rest, dry_run: true }, newKey());
@@ -81,6 +83,7 @@ function Form({ form, given }: { form: JobForm; given: Record<string, unknown> |
   const key = useRef({ text, key: newKey() });
   if (key.current.text !== text) key.current = { text, key: newKey() };
   const ask = useMutation({
+    ...commanding,
     mutationFn: () => startJob(form.kind, body, key.current.key),
     onSuccess: (found) => {
       if (found.job) void navigate({ to: '/jobs/$id', params: { id: found.job.id }, search: {} });
