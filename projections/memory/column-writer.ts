@@ -114,7 +114,8 @@ export class ColumnWriter {
     const marks = rows.get(row, WORD.marks);
     const linked = rows.get(row, WORD.parent) !== 0;
     const erased = (marks & MARK.erased) !== 0;
-    const changeDay = this.#continue(row, this.#knownOrders[i]!, this.#knownRefunds[i]!, money) ?? this.#read(row, money);
+    const changeDay =
+      this.#continue(row, this.#knownOrders[i]!, this.#knownRefunds[i]!, money) ?? this.#read(row, money);
     const p = this.#purchases;
     let flags = 0;
     if (erased) flags |= COLUMN_FLAG.erased;
@@ -195,7 +196,8 @@ export class ColumnWriter {
       const minor = refunds.double(record, DOCUMENT.minor);
       if (isForeign(minor, dayAndCurrency, money)) return null;
       // Which orders a refund lowers that names one depends on all of them.
-      if (refunds.word(record, DOCUMENT.orderKey) !== 0 || refunds.word(record, DOCUMENT.orderKey + 1) !== 0) return null;
+      if (refunds.word(record, DOCUMENT.orderKey) !== 0 || refunds.word(record, DOCUMENT.orderKey + 1) !== 0)
+        return null;
       if (!this.#daySums.addRefund(row, minor, p)) return null;
       last = Math.max(last, dayAndCurrency >> 8);
     }

@@ -219,9 +219,7 @@ async function loaded(
 }
 
 test('pages of any size, in any sort, with ties and missing values, show every customer once and in order', async () => {
-  const people = Array.from({ length: 60 }, (_, n) =>
-    plain(n, 1, { orders: n % 4 }),
-  );
+  const people = Array.from({ length: 60 }, (_, n) => plain(n, 1, { orders: n % 4 }));
   const scored = people.map((_, n) => n).filter((n) => n % 3 !== 0);
   const batch = scoresOf(scored.map((n) => ({ n, clv: n % 10 === 1 ? Number.NaN : (n % 8) / 3, churn: (n % 9) / 9 })));
   const { tables, projector } = await loaded('pages', people, batch);

@@ -176,7 +176,9 @@ test('of a customer with many documents, an order of an earlier day and a refund
   expect([net(), ledger.rows.get(row, WORD.firstDay), ledger.rows.get(row, WORD.frequency)]).toEqual([sum, 9, 40]);
   // No event does this: it shows who looks.
   ledger.store.orders.setDouble(3, DOCUMENT.minor, 900_000);
-  apply(ledger, [writer.pack([order('ann', 'between', 13, 70), refund('ann', 'r1', 60, 333), order('ann', 'later', 400, 1)])]);
+  apply(ledger, [
+    writer.pack([order('ann', 'between', 13, 70), refund('ann', 'r1', 60, 333), order('ann', 'later', 400, 1)]),
+  ]);
   expect(net()).toBe(sum + 70 - 333 + 1);
   expect(ledger.rows.get(row, WORD.frequency)).toBe(42);
   expect(ledger.rows.getDouble(row, WORD.moneyMinor)).toBe(sum - 5_000 + 71);

@@ -54,7 +54,7 @@ test('pages of any size, in any order, with ties and missing values, show every 
       fc.integer({ min: 1, max: 70 }),
       async (people, sort, limit) => {
         const ledger = ledgerOf(people);
-        const valueOf = (n: number): number => {
+        const shownBy = (n: number): number => {
           const { days, minor, refunded } = people[n]!;
           if (sort === 'last_day') return days.length > 0 ? Math.max(...days) : Number.NEGATIVE_INFINITY;
           if (sort === 'orders') return days.length;
@@ -62,7 +62,7 @@ test('pages of any size, in any order, with ties and missing values, show every 
         };
         const expected = people
           .map((_, n) => n)
-          .sort((a, b) => (valueOf(a) === valueOf(b) ? (key(a) < key(b) ? -1 : 1) : valueOf(a) > valueOf(b) ? -1 : 1));
+          .sort((a, b) => (shownBy(a) === shownBy(b) ? (key(a) < key(b) ? -1 : 1) : shownBy(a) > shownBy(b) ? -1 : 1));
         const found = await pages(ledger, sort, limit);
         expect(found.flat()).toEqual(expected.map(hexOf));
         for (const page of found.slice(0, -1)) expect(page).toHaveLength(limit);
