@@ -4,6 +4,7 @@ import { SkipReporter } from './test/support/skip-reporter.ts';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts', 'test/**/*.test.tsx'],
+    globalSetup: ['test/support/run-folder.ts'],
     reporters: ['default', new SkipReporter()],
     testTimeout: 60_000,
     hookTimeout: 120_000,

@@ -25,8 +25,10 @@ export const events = {
       at,
     }),
   },
-  'schedule.paused': { version: 1, data: z.object({ at }) },
-  'schedule.resumed': { version: 1, data: z.object({ at }) },
+  /** With a reason where the program did it by itself. */
+  'schedule.paused': { version: 1, data: z.object({ at, reason: z.string().optional() }) },
+  /** From here on it asks with the rights of whoever resumed it. */
+  'schedule.resumed': { version: 1, data: z.object({ at, by: z.string().optional() }) },
   'schedule.removed': { version: 1, data: z.object({ at }) },
   'schedule.ran': {
     version: 1,
@@ -51,7 +53,11 @@ export interface Schedule {
   kind: string;
   params: Readonly<Record<string, unknown>>;
   by: string;
+  /** With whose rights it asks: its maker's, or of who resumed it last. */
+  onBehalfOf: string;
   status: 'active' | 'paused' | 'removed';
+  /** Why the program paused it; null: somebody did, or it is not paused. */
+  pausedFor: string | null;
   createdAt: number;
   /** Moments up to here are over: it was made then, resumed, or ran. */
   since: number;
@@ -62,22 +68,40 @@ export interface Schedule {
 
 export type ScheduleCommand =
   | ({ type: 'CreateSchedule' } & z.infer<(typeof events)['schedule.created']['data']>)
-  | { type: 'PauseSchedule' | 'ResumeSchedule' | 'RemoveSchedule'; at: number }
+  | { type: 'PauseSchedule'; at: number; reason?: string }
+  | { type: 'ResumeSchedule'; at: number; by: string }
+  | { type: 'RemoveSchedule'; at: number }
   | ({ type: 'RunSchedule' } & ScheduleRun);
 export type ScheduleReason = 'schedule-unknown' | 'schedule-exists' | 'schedule-not-active';
 
 function evolve(state: Schedule | null, event: ScheduleEvent): Schedule | null {
   if (event.type === 'schedule.created') {
     const { at: createdAt, ...told } = event.data;
-    return { ...told, status: 'active', createdAt, since: createdAt, last: null, lastJob: null };
+    const { by: onBehalfOf } = told;
+    return {
+      ...told,
+      onBehalfOf,
+      status: 'active',
+      pausedFor: null,
+      createdAt,
+      since: createdAt,
+      last: null,
+      lastJob: null,
+    };
   }
   if (state === null) throw new RangeError(`${event.type} of a schedule that nobody made`);
   switch (event.type) {
     case 'schedule.paused':
-      return { ...state, status: 'paused' };
+      return { ...state, status: 'paused', pausedFor: event.data.reason ?? null };
     case 'schedule.resumed':
       // What the pause left out is not made up for.
-      return { ...state, status: 'active', since: event.data.at };
+      return {
+        ...state,
+        status: 'active',
+        pausedFor: null,
+        since: event.data.at,
+        onBehalfOf: event.data.by ?? state.onBehalfOf,
+      };
     case 'schedule.removed':
       return { ...state, status: 'removed' };
     case 'schedule.ran':
@@ -94,16 +118,19 @@ function decide(command: ScheduleCommand, state: Schedule | null): Result<Schedu
     return same ? ok([]) : refuse('schedule-exists');
   }
   if (state === null) return refuse('schedule-unknown');
-  const data = { at: command.at };
+  const { at } = command;
   switch (command.type) {
     case 'PauseSchedule':
       if (state.status === 'removed') return refuse('schedule-not-active');
-      return ok(state.status === 'paused' ? [] : [{ type: 'schedule.paused', data }]);
+      if (state.status === 'paused') return ok([]);
+      return ok([
+        { type: 'schedule.paused', data: { at, ...(command.reason !== undefined && { reason: command.reason }) } },
+      ]);
     case 'ResumeSchedule':
       if (state.status === 'removed') return refuse('schedule-not-active');
-      return ok(state.status === 'active' ? [] : [{ type: 'schedule.resumed', data }]);
+      return ok(state.status === 'active' ? [] : [{ type: 'schedule.resumed', data: { at, by: command.by } }]);
     case 'RemoveSchedule':
-      return ok(state.status === 'removed' ? [] : [{ type: 'schedule.removed', data }]);
+      return ok(state.status === 'removed' ? [] : [{ type: 'schedule.removed', data: { at } }]);
     case 'RunSchedule': {
       const { type: _, ...run } = command;
       if (run.planned <= state.since) return ok([]);

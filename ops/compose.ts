@@ -54,7 +54,7 @@ import { packageVersion, projectRoot } from './project.ts';
 import { createRebuild } from './rebuild.ts';
 import { createRefold } from './refold.ts';
 import { createRegistry } from './registry.ts';
-import { askFor } from './schedules.ts';
+import { askFor, lackedRights } from './schedules.ts';
 import { startScratchFold } from './scratch-fold.ts';
 import { createServing } from './serving.ts';
 import {
@@ -457,10 +457,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     await startJobs({ store, kinds: jobKinds, artefacts, now: Date.now, log }),
   );
   opening.use(watchDeployments({ registry, deployments, position, now: Date.now, log }));
+  const keyRevocations = await openKeyRevocations({ store, access, now: Date.now, log });
   const schedules = opening.use(
     await startScheduler({
       store,
       ask: askFor(jobKinds, jobs),
+      lacks: lackedRights({ kinds: jobKinds, access, revokedKeys: keyRevocations, now: Date.now }),
       statusOf: (job) => jobs.show(job)?.status ?? null,
       now: Date.now,
       log,
@@ -563,7 +565,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     jobs,
     jobKinds,
     schedules,
-    keyRevocations: await openKeyRevocations({ store, access, now: Date.now, log }),
+    keyRevocations,
     checks: createChecks(gateway.calls, columns, projector.calls),
   };
   const http = createHttpServer(createApp(deps), deps);

@@ -75,15 +75,23 @@ export function decodeControl<Event>(definitions: EventDefinitions, message: Rec
   });
 }
 
+export interface Loaded<State> {
+  state: State;
+  /** CTL sequence of the last commit that is in it; 0: none is. */
+  seq: number;
+}
+
+/** @param known what was read of it before: only what came since is read. */
 export async function load<State, Command, Event extends { type: string; data: unknown }, Reason extends string>(
   store: EventStore,
   decider: Decider<State, Command, Event, Reason>,
   id: string,
   tenant = DEFAULT_TENANT,
-): Promise<{ state: State; seq: number }> {
-  let state = decider.initial;
-  let seq = 0;
-  for await (const message of store.read('CTL', { subject: controlSubject(decider.aggregate, id, tenant) })) {
+  known: Loaded<State> = { state: decider.initial, seq: 0 },
+): Promise<Loaded<State>> {
+  let { state, seq } = known;
+  const subject = controlSubject(decider.aggregate, id, tenant);
+  for await (const message of store.read('CTL', { subject, from: seq + 1 })) {
     for (const { event } of decodeControl<Event>(decider.events, message)) state = decider.evolve(state, event);
     seq = message.seq;
   }
@@ -95,25 +103,31 @@ export async function loadAll<State, Command, Event extends { type: string; data
   store: EventStore,
   decider: Decider<State, Command, Event, Reason>,
   tenant = DEFAULT_TENANT,
-): Promise<Map<string, { state: State; seq: number }>> {
-  const all = new Map<string, { state: State; seq: number }>();
+): Promise<Map<string, Loaded<State>>> {
+  const all = new Map<string, Loaded<State>>();
   for await (const message of store.read('CTL', { subject: `ctl.${tenant}.${decider.aggregate}.*` }))
     for (const { event, id } of decodeControl<Event>(decider.events, message))
       all.set(id, { state: decider.evolve(all.get(id)?.state ?? decider.initial, event), seq: message.seq });
   return all;
 }
 
-/** Carries a command out. When somebody else writes in between, it is decided anew on what they wrote. */
+/**
+ * Carries a command out. When somebody else writes in between, it is decided anew on what they wrote.
+ * @param known what the caller has read of it before; a long stream is then not read again.
+ */
 export async function handle<State, Command, Event extends { type: string; data: unknown }, Reason extends string>(
   store: EventStore,
   decider: Decider<State, Command, Event, Reason>,
   id: string,
   command: Command,
   meta: Meta,
+  known?: Loaded<State>,
 ): Promise<Result<Handled<State, Event>, Reason>> {
   const subject = controlSubject(decider.aggregate, id, meta.tenant);
+  let loaded = known;
   for (let attempt = 1; ; attempt++) {
-    const { state, seq } = await load(store, decider, id, meta.tenant);
+    loaded = await load(store, decider, id, meta.tenant, loaded);
+    const { state, seq } = loaded;
     const decided = decider.decide(command, state);
     if (!decided.ok) return decided;
     const events = decided.value;

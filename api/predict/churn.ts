@@ -17,7 +17,8 @@ import { COLUMN_FLAG } from '#projections/memory/columns.ts';
 import type { Deps, LedgerView, ServingChurnModel } from '../deps.ts';
 import { Problem } from '../problem.ts';
 import { answererOf, answeringOf, inForceOf, type Moment } from './as-of.ts';
-import { orProblem, type Predictions, type Subject } from './service.ts';
+import type { Predictions } from './service.ts';
+import { orProblem, type Subject } from './subjects.ts';
 
 export interface ChurnAsked {
   /** null = the model's own. */

@@ -9,7 +9,9 @@ import type { LedgerView } from '../deps.ts';
 import { Problem } from '../problem.ts';
 import { dayText, type Moment } from './as-of.ts';
 import type { ChurnPredictions } from './churn.ts';
-import { type Coordinate, orProblem, type Predictions, type Subject } from './service.ts';
+import type { Coordinate } from './coordinates.ts';
+import type { Predictions } from './service.ts';
+import { orProblem, type Subject } from './subjects.ts';
 
 const MAX_POINTS = 200;
 const VALUE = { discountMonthly: 0.01 };

@@ -4,7 +4,9 @@ import { CLV_COLUMNS, type ClvColumnsAnswer } from '#domain/models/clv-columns.t
 import type { ClvPrediction, Refusal } from '#domain/models/clv-model.ts';
 import type { Pool } from '../deps.ts';
 import { Problem } from '../problem.ts';
-import { type ClvAsked, type Coordinate, orProblem, type Predictions, type Subject } from './service.ts';
+import type { Coordinate } from './coordinates.ts';
+import type { ClvAsked, Predictions } from './service.ts';
+import { orProblem, type Subject } from './subjects.ts';
 
 export async function clvColumnsOf(
   pool: Pool,

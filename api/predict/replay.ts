@@ -9,7 +9,8 @@ import type { Deps } from '../deps.ts';
 import { Problem } from '../problem.ts';
 import { isoOf, type Moment } from './as-of.ts';
 import { type ChurnPredictions, createChurnPredictions } from './churn.ts';
-import { orProblem, type Predictions } from './service.ts';
+import type { Predictions } from './service.ts';
+import { orProblem } from './subjects.ts';
 
 export const VERDICTS = [
   'same',

@@ -6,8 +6,10 @@ import type { Deps } from '../deps.ts';
 import { COLUMNS } from '../examples.ts';
 import type { Moment } from '../predict/as-of.ts';
 import { createChurnPredictions } from '../predict/churn.ts';
+import { type Coordinate, DEFAULT_HORIZON_DAYS } from '../predict/coordinates.ts';
 import { byAnswerer, clvColumnsOf } from '../predict/many.ts';
-import { type Coordinate, DEFAULT_HORIZON_DAYS, type Predictions, type Subject } from '../predict/service.ts';
+import type { Predictions } from '../predict/service.ts';
+import type { Subject } from '../predict/subjects.ts';
 import { Problem } from '../problem.ts';
 import { createRouter, route } from '../route.ts';
 import { AsOfInput, CustomerId, jsonBody, Provenance } from '../schemas.ts';
@@ -180,7 +182,7 @@ export function batchRoutes(deps: Deps, predictions: Predictions) {
     }),
     async (c) => {
       const body = c.req.valid('json');
-      const moment = await predictions.moment(body.as_of);
+      const moment = await predictions.momentOf(body.as_of);
       // A workspace of subscribers has no model of purchases, and needs none for churn.
       const plain = body.kind !== 'churn' || churn.isPlain(moment.seq) ? predictions.at(moment) : null;
       // With a canary there are two who answer: each customer by their own.

@@ -6,8 +6,9 @@ import { emptyHistory, type History, hasBought, isErased, isLinked } from '#proj
 import type { Deps } from '../deps.ts';
 import type { LiveFeed } from '../live.ts';
 import { dayText, inForceOf } from '../predict/as-of.ts';
+import { DEFAULT_HORIZON_DAYS } from '../predict/coordinates.ts';
 import type { Predictions } from '../predict/service.ts';
-import { DEFAULT_HORIZON_DAYS, orProblem } from '../predict/service.ts';
+import { orProblem } from '../predict/subjects.ts';
 import { Problem } from '../problem.ts';
 import { createRouter, route } from '../route.ts';
 import { jsonAnswer, Provenance } from '../schemas.ts';

@@ -5,7 +5,8 @@ import { nameAll, SID_REF, sidOfRef } from '../customers.ts';
 import type { Deps, LedgerView } from '../deps.ts';
 import { dayText, type Moment } from '../predict/as-of.ts';
 import { createChurnPredictions } from '../predict/churn.ts';
-import { orProblem, type Predictions } from '../predict/service.ts';
+import type { Predictions } from '../predict/service.ts';
+import { orProblem } from '../predict/subjects.ts';
 import { Problem } from '../problem.ts';
 import { createRouter, route } from '../route.ts';
 import { jsonAnswer, PageLimit } from '../schemas.ts';
@@ -133,7 +134,7 @@ export function lateRoutes(deps: Deps, predictions: Predictions) {
       async (c) => {
         const { seq, ref } = c.req.valid('param');
         const sid = sidOfRef(ref)!;
-        const asked = await predictions.moment(seq);
+        const asked = await predictions.momentOf(seq);
         // One moment for both: the log's own now at that place (of its last message, by the workspace's clock).
         const with_ = { ...asked, past: true };
         const without = { ...with_, seq: seq - 1 };

@@ -139,7 +139,7 @@ export function modelRoutes(deps: Deps, predictions: Predictions) {
         const { kind, as_of, deploy } = c.req.valid('json');
         if (deploy && !c.var.principal.permissions.has('model:deploy'))
           throw new Problem('forbidden', 'this role may fit but not deploy; leave deploy out');
-        const moment = as_of === undefined ? null : await predictions.moment(as_of);
+        const moment = as_of === undefined ? null : await predictions.momentOf(as_of);
         const asOf = moment && { seq: moment.seq, day: moment.day };
         return c.json(await deps.fit({ kind, asOf, deploy, by: c.var.principal.id }), 200);
       },

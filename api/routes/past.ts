@@ -101,7 +101,7 @@ export function pastRoutes({ past }: Pick<Deps, 'past'>, predictions: Prediction
         responses: { 200: jsonAnswer('The moment', Summary) },
       }),
       async (c) => {
-        const moment = await predictions.moment(c.req.valid('query').as_of);
+        const moment = await predictions.momentOf(c.req.valid('query').as_of);
         const found = await past.summary(moment.seq, moment.day);
         if (found.firstDay !== null && moment.day < found.firstDay)
           throw new Problem(

@@ -14,7 +14,8 @@ import { CHURN, CLV } from '../examples.ts';
 import type { Moment } from '../predict/as-of.ts';
 import { createChurnPredictions } from '../predict/churn.ts';
 import { clvEach } from '../predict/many.ts';
-import { orProblem, type Predictions, type Question, type Subject } from '../predict/service.ts';
+import type { Predictions } from '../predict/service.ts';
+import { orProblem, type Question, type Subject } from '../predict/subjects.ts';
 import { Problem } from '../problem.ts';
 import { createRouter, route } from '../route.ts';
 import { AsOfInput, CustomerId, Instant, jsonAnswer, jsonBody, Provenance } from '../schemas.ts';
@@ -249,7 +250,7 @@ export function predictRoutes(deps: Deps, predictions: Predictions) {
         const body = c.req.valid('json');
         const explain = body.explain ?? false;
         const asked = { horizonDays: body.horizon_days ?? null, curve: body.curve ?? false, explain };
-        const moment = await predictions.moment(body.as_of);
+        const moment = await predictions.momentOf(body.as_of);
         const { questions, subjects } = await gather(body, moment);
         const byCustomer = await churn.answer(moment, subjects, asked);
         const answers = (body.items ?? [body]).map(({ features: row }, i) =>

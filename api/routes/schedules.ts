@@ -16,6 +16,13 @@ const ScheduleAnswer = z.object({
   status: z.enum(['active', 'paused', 'removed']),
   created_at: Moment,
   created_by: z.string(),
+  runs_for: z
+    .string()
+    .describe('With whose rights it asks, looked up before each run: who made it, or resumed it last'),
+  paused_because: z
+    .string()
+    .nullable()
+    .describe('Why the program paused it by itself: whoever it runs for may not ask for its job any more'),
   next: z.array(Moment).describe('The next runs; none while it is paused'),
   last: z
     .object({
@@ -29,14 +36,19 @@ const ScheduleAnswer = z.object({
 });
 const ScheduleId = z.object({ id: z.string().regex(/^[0-9a-f]{32}$/, 'an id as POST /api/schedules answered it') });
 const time = (at: number): string => new Date(at).toISOString();
-const shown = ({ since: _, lastJob: __, by, createdAt, last, next, params, ...rest }: ScheduleView) => ({
-  ...rest,
-  params: { ...params },
-  created_at: time(createdAt),
-  created_by: by,
-  next: next.map(time),
-  last: last && { ...last, planned: time(last.planned), at: time(last.at) },
-});
+const shown = (schedule: ScheduleView) => {
+  const { since: _, lastJob: __, by, onBehalfOf, pausedFor, createdAt, last, next, params, ...rest } = schedule;
+  return {
+    ...rest,
+    params: { ...params },
+    created_at: time(createdAt),
+    created_by: by,
+    runs_for: onBehalfOf,
+    paused_because: pausedFor,
+    next: next.map(time),
+    last: last && { ...last, planned: time(last.planned), at: time(last.at) },
+  };
+};
 const NIGHTLY = { cron: '0 3 * * *', zone: 'Europe/Sofia' };
 
 export function scheduleRoutes({ schedules, jobKinds, jobs }: Pick<Deps, 'schedules' | 'jobKinds' | 'jobs'>) {

@@ -25,6 +25,8 @@ interface Schedule {
   zone: string;
   kind: string;
   status: string;
+  /** Why the program paused it by itself. */
+  paused_because: string | null;
   params: Record<string, unknown>;
   next: string[];
   last: { planned: string; job: string | null; refused: string | null; missed: number } | null;
@@ -117,9 +119,9 @@ const changed = (client: Client, verb: string, id: string): Promise<Schedule> =>
 const local = (at: string, zone: string): string =>
   new Intl.DateTimeFormat('sv-SE', { timeZone: zone, dateStyle: 'short', timeStyle: 'short' }).format(new Date(at));
 
-function described({ id, cron, zone, kind, status, next }: Schedule): string {
+function described({ id, cron, zone, kind, status, paused_because, next }: Schedule): string {
   const head = `schedule ${id}: ${kind} at "${cron}" in ${zone}`;
-  if (status !== 'active') return `${head} is ${status}`;
+  if (status !== 'active') return `${head} is ${status}${paused_because ? `: ${paused_because}` : ''}`;
   return `${head}; next: ${next
     .slice(0, 3)
     .map((at) => local(at, zone))
@@ -130,12 +132,12 @@ function listed(items: readonly Schedule[]): string {
   if (items.length === 0) return 'Nothing is planned: axiom47 schedule create "0 3 * * *" --zone Europe/Sofia score';
   return table(
     ['id', 'kind', 'at', 'zone', 'status', 'next', 'last planned', 'its job'],
-    items.map(({ id, kind, cron, zone, status, next, last }) => [
+    items.map(({ id, kind, cron, zone, status, paused_because, next, last }) => [
       id,
       kind,
       cron,
       zone,
-      status,
+      paused_because ? `${status}: ${paused_because}` : status,
       next[0] === undefined ? null : local(next[0], zone),
       last && `${local(last.planned, zone)}${last.missed > 0 ? ` (${last.missed} before it were missed)` : ''}`,
       last && (last.job ?? `none: ${last.refused}`),

@@ -28,6 +28,8 @@ export interface SchedulerDeps {
     key: string | null,
     by: string,
   ): Promise<Result<AskedJob, string>>;
+  /** Why whoever it runs for may not ask for its job any more; null: they may. Rejects while nobody can say. */
+  lacks(of: Schedule): Promise<string | null>;
   /** Of a job asked for before; null: there is none. */
   statusOf(job: string): string | null;
   now: () => number;
@@ -43,27 +45,29 @@ const MOST_MISSED = 1_000;
 
 interface Live {
   state: Schedule;
+  /** CTL sequence up to which its stream is in `state`: no run reads it from its beginning. */
+  seq: number;
   /** Null: this program cannot read its plan; it can be paused and removed. */
   moments: Moments | null;
   /** The next moment, ms: nothing is done before. */
   due: number | null;
 }
 
-export async function startScheduler({ store, ask, statusOf, now, log, everyMs = LOOK_MS }: SchedulerDeps) {
+export async function startScheduler({ store, ask, lacks, statusOf, now, log, everyMs = LOOK_MS }: SchedulerDeps) {
   const live = new Map<string, Live>();
   let looking: Promise<void> | null = null;
   /** Schedules whose failure was said. */
   const failing = new Set<string>();
 
-  function hold(id: string, state: Schedule): Live {
+  function hold(id: string, state: Schedule, seq: number): Live {
     const read = momentsOf(state.cron, state.zone);
     if (!read.ok) log.warn({ schedule: id, reason: read.reason.message }, 'a schedule cannot be read by this program');
     const moments = read.ok ? read.value : null;
-    const each = { state, moments, due: moments?.next(state.since) ?? null };
+    const each = { state, seq, moments, due: moments?.next(state.since) ?? null };
     live.set(id, each);
     return each;
   }
-  for (const [id, { state }] of await loadAll(store, decider)) if (state !== null) hold(id, state);
+  for (const [id, { state, seq }] of await loadAll(store, decider)) if (state !== null) hold(id, state, seq);
 
   const viewOf = (id: string, { state, moments }: Live): ScheduleView => {
     const next: number[] = [];
@@ -72,12 +76,16 @@ export async function startScheduler({ store, ask, statusOf, now, log, everyMs =
     return { ...state, id, next };
   };
   async function command(id: string, asked: ScheduleCommand, actor: string): Promise<Result<Live, ScheduleReason>> {
-    const answer = await handle(store, decider, id, asked, { actor, now: now() });
-    if (!answer.ok) return answer;
     const known = live.get(id);
+    const answer = await handle(store, decider, id, asked, { actor, now: now() }, known);
+    if (!answer.ok) return answer;
+    const { seq } = answer.value;
     const state = answer.value.state!;
-    if (known === undefined) return ok(hold(id, state));
+    if (known === undefined) return ok(hold(id, state, seq));
+    // Of two commands at once the later one knows more.
+    if (seq < known.seq) return ok(known);
     known.state = state;
+    known.seq = seq;
     known.due = known.moments?.next(state.since) ?? null;
     return ok(known);
   }
@@ -99,6 +107,12 @@ export async function startScheduler({ store, ask, statusOf, now, log, everyMs =
   async function runDue(id: string, each: Live): Promise<void> {
     const { state, moments, due } = each;
     if (state.status !== 'active' || moments === null || due === null || due > now()) return;
+    const reason = await lacks(state);
+    if (reason !== null) {
+      await command(id, { type: 'PauseSchedule', at: now(), reason }, 'system');
+      log.warn({ schedule: id, reason }, 'a schedule was paused');
+      return;
+    }
     const planned = moments.latest(now()) ?? due;
     const missed = moments.count(state.since, planned, MOST_MISSED + 1) - 1;
     const before = state.lastJob;
@@ -159,7 +173,7 @@ export async function startScheduler({ store, ask, statusOf, now, log, everyMs =
       type: 'PauseSchedule' | 'ResumeSchedule' | 'RemoveSchedule',
       by: string,
     ): Promise<Result<ScheduleView, ScheduleReason>> {
-      const answer = await command(id, { type, at: now() }, by);
+      const answer = await command(id, type === 'ResumeSchedule' ? { type, at: now(), by } : { type, at: now() }, by);
       return answer.ok ? ok(viewOf(id, answer.value)) : answer;
     },
     /** Its job at once, beside the plan. */

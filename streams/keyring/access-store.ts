@@ -48,6 +48,8 @@ export interface AccessStore {
     role: Role;
     now: number;
   }): Promise<Result<AccessUser, AccessRefusal>>;
+  /** Null: there is no such account, or no more. */
+  user(id: string): Promise<AccessUser | null>;
   /** Null for an unknown address and for a wrong password alike, after the same work. */
   verifyPassword(email: string, password: string): Promise<AccessUser | null>;
   createSession(userId: string, ttlMs: number, now: number): Promise<{ token: string; expiresAt: number }>;
@@ -212,6 +214,14 @@ export async function createAccessStore(database: Database): Promise<AccessStore
     },
 
     createUser: (input) => database.transaction((client) => insertUser(client, input)),
+
+    async user(id) {
+      // As text: an id that is none is nobody's, not an error.
+      const rows = await database.query<AccessUser>('select id, email, role from access.users where id::text = $1', [
+        id,
+      ]);
+      return rows[0] ?? null;
+    },
 
     async verifyPassword(email, password) {
       const rows = await database.query<{ id: string; email: string; role: Role; password_hash: string }>(

@@ -59,6 +59,10 @@ export function accessStoreContract(name: string, create: () => Promise<AccessSt
       });
       expect(await store.verifyPassword('ada@example.org', `${password} `)).toBeNull();
       expect(await store.verifyPassword('nobody@example.org', password)).toBeNull();
+      const user = (await store.verifyPassword('ada@example.org', password))!;
+      expect(await store.user(user.id)).toEqual(user);
+      for (const nobody of ['', 'ada@example.org', '00000000-0000-4000-8000-000000000000'])
+        expect(await store.user(nobody)).toBeNull();
     });
 
     test('a session lives until its end or its logout', async () => {

@@ -1,5 +1,5 @@
 // Planned jobs over HTTP: made, listed, changed, run; what cannot be is refused by its field.
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { CDNOW_COVARIANCE, createPlatform, type Platform } from './support/platform.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: answers are compared field by field.
@@ -77,4 +77,50 @@ test('of a kind that this program does not know: shown, not run or resumed, but 
   expect((await ask(platform, 'POST', `${path}/pause`, {})).body).toMatchObject({ status: 'paused' });
   expect((await ask(platform, 'POST', `${path}/resume`, {})).status).toBe(400);
   expect((await ask(platform, 'DELETE', path)).body).toMatchObject({ status: 'removed' });
+});
+
+describe('a schedule that outlives the rights of its maker', () => {
+  const DAY_MS = 86_400_000;
+  async function planned(role: 'admin' | 'ml-engineer', params: object, days?: number) {
+    const platform = await shop();
+    const made = await ask(platform, 'POST', '/api/keys', {
+      role,
+      ...(days !== undefined && { expires: `${days}d` }),
+    });
+    expect(made.status, JSON.stringify(made.body)).toBe(201);
+    const schedule = await platform.deps.schedules.create(
+      { cron: '0 3 * * *', zone: 'UTC', kind: 'score', params: { quantiles: false, ...params } },
+      `key:${made.body.id}`,
+    );
+    if (!schedule.ok) throw new Error(schedule.reason.message);
+    const next = async () => {
+      platform.clock.now += DAY_MS;
+      await platform.lookAtPlans();
+      return (await ask(platform, 'GET', `/api/schedules/${schedule.value.id}`)).body;
+    };
+    return { platform, key: made.body.id as string, id: schedule.value.id, next };
+  }
+
+  test('revoked: paused, and it says why; resumed it runs with the rights of who resumed it', async () => {
+    const { platform, key, id, next } = await planned('ml-engineer', {});
+    expect(await next()).toMatchObject({ status: 'active', runs_for: `key:${key}`, last: { refused: null } });
+    expect((await platform.as('admin', 'DELETE', `/api/keys/${key}`)).status).toBeLessThan(300);
+    expect(await next()).toMatchObject({
+      status: 'paused',
+      paused_because: expect.stringMatching(/revoked.*resumes it/),
+    });
+    const resumed = await ask(platform, 'POST', `/api/schedules/${id}/resume`, {});
+    expect(resumed.body).toMatchObject({ status: 'active', paused_because: null, created_by: `key:${key}` });
+    expect(await next()).toMatchObject({ status: 'active', runs_for: resumed.body.runs_for });
+  });
+
+  test('expired, or of a role that may not: the same', async () => {
+    const expired = await planned('admin', {}, 2);
+    expect(await expired.next()).toMatchObject({ status: 'active' });
+    expect(await expired.next()).toMatchObject({ paused_because: expect.stringContaining('expired') });
+    const lesser = await planned('ml-engineer', { identified: true });
+    expect(await lesser.next()).toMatchObject({
+      paused_because: expect.stringMatching(/role ml-engineer .* has no customer:read-identified/),
+    });
+  });
 });

@@ -69,6 +69,14 @@ export function eventStoreContract(name: string, create: () => Promise<StoreUnde
       expect((await all(store.read('CTL', { subject: a }))).map(({ bytes }) => read(bytes))).toEqual(['a1', 'a2']);
       const everything = await all(store.read('CTL', { subject: 'ctl.main.thing.*' }));
       expect(everything.slice(-3).map(({ bytes }) => read(bytes))).toEqual(['a1', 'b1', 'a2']);
+      const [first, , last] = everything.slice(-3).map(({ seq }) => seq);
+      const since = async (to: string, from: number) =>
+        (await all(store.read('CTL', { subject: to, from }))).map(({ bytes }) => read(bytes));
+      expect([await since(a, first! + 1), await since(b, last! + 1), await since(a, last! + 2)]).toEqual([
+        ['a2'],
+        [],
+        [],
+      ]);
       expect(await store.lastSequence('CTL', a)).toBe(everything.at(-1)!.seq);
       expect(await store.lastSequence('CTL', 'ctl.main.thing.never')).toBe(0);
     });

@@ -14,16 +14,14 @@ const plan = {
   at: 10,
 };
 const created: ScheduleEvent = { type: 'schedule.created', data: plan };
-const said = (type: 'paused' | 'resumed' | 'removed', at: number): ScheduleEvent => ({
-  type: `schedule.${type}`,
-  data: { at },
-});
+const said = (type: 'paused' | 'resumed' | 'removed', at: number): ScheduleEvent =>
+  type === 'resumed'
+    ? { type: 'schedule.resumed', data: { at, by: 'key-2' } }
+    : { type: `schedule.${type}`, data: { at } };
 const run = { planned: 30, job: 'a'.repeat(32), refused: null, missed: 0, at: 31 };
 const ran: ScheduleEvent = { type: 'schedule.ran', data: run };
-const command = (type: 'PauseSchedule' | 'ResumeSchedule' | 'RemoveSchedule', at: number): ScheduleCommand => ({
-  type,
-  at,
-});
+const command = (type: 'PauseSchedule' | 'ResumeSchedule' | 'RemoveSchedule', at: number): ScheduleCommand =>
+  type === 'ResumeSchedule' ? { type, at, by: 'key-2' } : { type, at };
 const due = (planned: number): ScheduleCommand => ({ type: 'RunSchedule', ...run, planned });
 
 test('is made once, paused, resumed, removed; the same again changes nothing', () => {
@@ -77,14 +75,37 @@ test('remembers the job that was asked for last, also over a run that was refuse
   expect(state).toMatchObject({ since: 60, lastJob: run.job, last: { refused: 'busy', job: null } });
 });
 
+test('what the program paused says why; whoever resumes it lends it their rights', () => {
+  const reason = 'the API key it runs for was revoked';
+  given([created])
+    .when({ type: 'PauseSchedule', at: 20, reason })
+    .then([{ type: 'schedule.paused', data: { at: 20, reason } }]);
+  const state = (events: ScheduleEvent[]) => events.reduce(schedule.evolve, schedule.initial);
+  const paused: ScheduleEvent = { type: 'schedule.paused', data: { at: 20, reason } };
+  expect(state([created])).toMatchObject({ onBehalfOf: 'key-1', pausedFor: null });
+  expect(state([created, paused])).toMatchObject({ status: 'paused', pausedFor: reason });
+  expect(state([created, paused, said('resumed', 25)])).toMatchObject({
+    status: 'active',
+    pausedFor: null,
+    by: 'key-1',
+    onBehalfOf: 'key-2',
+  });
+  // As older programs wrote it.
+  expect(state([created, said('paused', 20), { type: 'schedule.resumed', data: { at: 25 } }])).toMatchObject({
+    onBehalfOf: 'key-1',
+  });
+});
+
 test('whatever is said in whatever order: said twice it adds nothing, and no moment runs twice', () => {
   const at = fc.integer({ min: 0, max: 50 });
   const any = fc.oneof(
     at.map((at): ScheduleCommand => ({ type: 'CreateSchedule', ...plan, at })),
-    fc.record({
-      type: fc.constantFrom('PauseSchedule' as const, 'ResumeSchedule' as const, 'RemoveSchedule' as const),
-      at,
-    }),
+    fc
+      .record({
+        type: fc.constantFrom('PauseSchedule' as const, 'ResumeSchedule' as const, 'RemoveSchedule' as const),
+        at,
+      })
+      .map(({ type, at }) => command(type, at)),
     at.map(due),
   );
   fc.assert(

@@ -23,6 +23,8 @@ function createPlace() {
     dies: false,
     /** By kind: thrown when asked for. */
     throws: new Map<string, Error>(),
+    /** By whom it runs for: why they may not ask any more; an Error: nobody can say. */
+    lacking: new Map<string, string | Error>(),
   };
   const logged: string[] = [];
   const told: object[] = [];
@@ -45,6 +47,11 @@ function createPlace() {
     startScheduler({
       store,
       ask,
+      lacks: async ({ onBehalfOf }) => {
+        const why = place.lacking.get(onBehalfOf) ?? null;
+        if (why instanceof Error) throw why;
+        return why;
+      },
       statusOf: (id) => [...place.jobs.values()].find((job) => job.id === id)?.status ?? null,
       now: () => place.clock,
       log: { info: note, warn: note },
@@ -203,4 +210,64 @@ test('a plan that this program cannot read is shown without runs, paused and rem
   expect(await scheduler.change(id, 'PauseSchedule', 'key-1')).toMatchObject({ ok: true, value: { status: 'paused' } });
   expect(await scheduler.change(id, 'RemoveSchedule', 'key-1')).toMatchObject({ ok: true });
   expect(scheduler.list()).toEqual([]);
+});
+
+test('whoever made it may not ask any more: it is paused with the reason, and runs again with the rights of who resumes it', async () => {
+  const { place, start } = createPlace();
+  const { scheduler, id } = await made(start);
+  const { value: other } = (await scheduler.create(NIGHTLY, 'key-2')) as { ok: true; value: { id: string } };
+  place.lacking.set('key-1', 'the API key it runs for was revoked');
+  place.clock = three(2);
+  await scheduler.look();
+  const paused = { status: 'paused', pausedFor: 'the API key it runs for was revoked', last: null, next: [] };
+  expect(scheduler.show(id)).toMatchObject(paused);
+  expect((await start()).show(id)).toMatchObject(paused);
+  expect(scheduler.show(other.id)).toMatchObject({ status: 'active', last: { planned: three(2) } });
+  expect(place.asked).toBe(1);
+  await scheduler.change(id, 'ResumeSchedule', 'key-3');
+  expect(scheduler.show(id)).toMatchObject({ status: 'active', pausedFor: null, by: 'key-1', onBehalfOf: 'key-3' });
+  place.clock = three(3);
+  await scheduler.look();
+  expect(scheduler.show(id)).toMatchObject({ status: 'active', last: { planned: three(3), refused: null } });
+});
+
+test('while nobody can say whether its maker may, it waits; it is neither run nor paused', async () => {
+  const { place, start, logged } = createPlace();
+  const { scheduler, id } = await made(start);
+  place.lacking.set('key-1', new Error('the keyring does not answer'));
+  place.clock = three(2);
+  for (let i = 0; i < 3; i++) await scheduler.look();
+  expect(scheduler.show(id)).toMatchObject({ status: 'active', last: null });
+  expect([place.asked, logged.filter((words) => words.includes('cannot be asked for'))]).toEqual([
+    0,
+    ['a scheduled job cannot be asked for'],
+  ]);
+  place.lacking.clear();
+  await scheduler.look();
+  expect(scheduler.show(id)!.last).toMatchObject({ planned: three(2), job: 'job-1' });
+});
+
+test('a run reads only what came since the one before, however long the stream is; also beside another instance', async () => {
+  const { place, start, store } = createPlace();
+  const { scheduler, id } = await made(start);
+  let read = 0;
+  const { read: whole } = store;
+  store.read = async function* (...asked) {
+    for await (const message of whole.apply(store, asked)) {
+      read++;
+      yield message;
+    }
+  };
+  for (let day = 2; day < 30; day++) {
+    place.clock = three(day);
+    await scheduler.look();
+  }
+  expect([place.asked, read]).toEqual([28, 0]);
+  const beside = await start();
+  place.clock = three(30);
+  await beside.look();
+  read = 0;
+  await scheduler.look();
+  expect([place.asked, place.jobs.size, read]).toEqual([30, 29, 1]);
+  expect(scheduler.show(id)!.last).toEqual(beside.show(id)!.last);
 });

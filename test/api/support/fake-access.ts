@@ -52,6 +52,10 @@ export function createFakeAccessStore(): AccessStore {
       return made;
     },
     createUser: async (input) => create(input),
+    async user(id) {
+      const found = [...users.values()].find((each) => each.id === id);
+      return found ? { id, email: found.email, role: found.role } : null;
+    },
     async verifyPassword(email, password) {
       const user = users.get(email.trim().toLowerCase());
       return user?.password === password ? { id: user.id, email: user.email, role: user.role } : null;

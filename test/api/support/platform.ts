@@ -1,7 +1,7 @@
 // The API over a real fold in memory: events go through the real parsers, packs and ledger; only the engines, the keyring and the worker
 // threads are replaced by maps and direct calls.
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { unpack } from 'msgpackr';
@@ -36,7 +36,7 @@ import { openKeyRevocations } from '#ops/key-revocations.ts';
 import { modelCard } from '#ops/model-card.ts';
 import type { Objects } from '#ops/objects.ts';
 import { createRegistry } from '#ops/registry.ts';
-import { askFor } from '#ops/schedules.ts';
+import { askFor, lackedRights } from '#ops/schedules.ts';
 import { backtest } from '#processors/backtest/backtest.ts';
 import { startJobs } from '#processors/jobs/runner.ts';
 import { startScheduler } from '#processors/schedules/scheduler.ts';
@@ -75,10 +75,6 @@ export const CDNOW_COVARIANCE: ClvCovariance = {
     [-0.049747, 0.017153, 0.07252],
   ],
 };
-const exportFolders: string[] = [];
-process.once('exit', () => {
-  for (const folder of exportFolders) rmSync(folder, { recursive: true, force: true });
-});
 export const NOW = Date.parse('2026-06-01T12:00:00Z');
 export const LOCAL_TOKEN = 'local-token-of-this-start';
 
@@ -260,7 +256,6 @@ export async function createPlatform(
     logged.push(JSON.stringify({ level, message, ...fields }));
 
   const exportsFolder = mkdtempSync(join(tmpdir(), 'axiom47-exports-'));
-  exportFolders.push(exportsFolder);
   const results = new Map<string, unknown>();
   const artefacts = {
     async put(value: unknown) {
@@ -338,6 +333,21 @@ export async function createPlatform(
     log: { info: log('info'), warn: log('warn') },
   });
 
+  const keyRevocations = await openKeyRevocations({
+    store: control,
+    access,
+    now: () => clock.now,
+    log: { warn: log('warn') },
+  });
+  const schedules = await startScheduler({
+    store: control,
+    ask: askFor(jobKinds, jobs),
+    lacks: lackedRights({ kinds: jobKinds, access, revokedKeys: keyRevocations, now: () => clock.now }),
+    statusOf: (job) => jobs.show(job)?.status ?? null,
+    now: () => clock.now,
+    log: { info: log('info'), warn: log('warn') },
+    everyMs: null,
+  });
   const deps: Deps = {
     log: { info: log('info'), warn: log('warn'), error: log('error') },
     metrics: createMetrics({ version: 'test' }),
@@ -384,20 +394,8 @@ export async function createPlatform(
       }),
     },
     jobs,
-    keyRevocations: await openKeyRevocations({
-      store: control,
-      access,
-      now: () => clock.now,
-      log: { warn: log('warn') },
-    }),
-    schedules: await startScheduler({
-      store: control,
-      ask: askFor(jobKinds, jobs),
-      statusOf: (job) => jobs.show(job)?.status ?? null,
-      now: () => clock.now,
-      log: { info: log('info'), warn: log('warn') },
-      everyMs: null,
-    }),
+    keyRevocations,
+    schedules,
     jobKinds: [...jobKinds, ...(options.kinds ?? [])],
     replayParked: async () => ({ seq: fact({ type: 'dead-letters.replayed', by: 'request' }) }),
     pool: { clv: async (request) => clvColumns(request) },
@@ -634,6 +632,8 @@ export async function createPlatform(
     clock,
     facts,
     logged,
+    /** What is due of the planned jobs is asked for: here no timer does. */
+    lookAtPlans: schedules.look,
     exportsFolder,
     orders,
     sidOf,

@@ -1,0 +1,130 @@
+// Where a question is asked: the moment, and who answers there: the model in force, the canary beside it, the definitions of churn.
+import { type ChurnDefinition, DEFAULT_CHURN } from '#domain/churn-definition.ts';
+import type { ClockInfo, Deps, ServingModel } from '../deps.ts';
+import { Problem } from '../problem.ts';
+import type { AsOfInput } from '../schemas.ts';
+import { type Answering, answererOf, answeringOf, type Moment, present, resolveAsOf } from './as-of.ts';
+
+export const DEFAULT_HORIZON_DAYS = DEFAULT_CHURN.horizonDays;
+
+export interface Coordinate {
+  moment: Moment;
+  /** Answers everybody but who is in the canary. */
+  serving: ServingModel;
+  canary: ServingModel | null;
+}
+
+/** The person behind a subject: whose place decides about a canary, not the id that was asked about. */
+export interface Person {
+  sid: Uint8Array | null;
+  /** The sid of the person at the moment, links followed; where it is left out, that of today. */
+  person?: Uint8Array;
+}
+
+export function createCoordinates(deps: Deps) {
+  const { columns, ledgers } = deps;
+  let last: Moment | null = null;
+  let lastClock: ClockInfo | null = null;
+
+  /** The present; the same object while nothing changed, so that its texts are made once. */
+  function now(): Moment {
+    columns.refresh();
+    const state = columns.state();
+    const clock = deps.clock();
+    if (last && clock === lastClock && clock.mode === 'log' && state.events > 0 && last.seq === state.seq) return last;
+    lastClock = clock;
+    last = present(state, clock, deps.now());
+    return last;
+  }
+
+  /** Everybody's at a position; of the present, found once a deployment. */
+  let latest: { of: number; from: number; found: Answering<ServingModel> | null } = { of: -1, from: 0, found: null };
+  function answeringAt(seq: number): Answering<ServingModel> | null {
+    const models = deps.deployedModels();
+    if (latest.of !== models.length)
+      latest = {
+        of: models.length,
+        from: models.reduce((most, { deployedSeq }) => Math.max(most, deployedSeq), 0),
+        found: answeringOf(models, Number.POSITIVE_INFINITY),
+      };
+    return seq >= latest.from ? latest.found : answeringOf(models, seq);
+  }
+
+  function modelAt(seq: number): ServingModel {
+    const found = answeringAt(seq);
+    if (found) return found.active;
+    throw new Problem(
+      'no-model',
+      'purchases are needed: import orders (a model is fitted from ten customers on), or `axiom47 model import FILE`; one that was fitted but not put in force is in `axiom47 model list`, `axiom47 model deploy ID --yes` puts it there',
+    );
+  }
+
+  /** Definitions of churn in force at a position; without any, everybody is asked for 90 days without a purchase. */
+  const definitionsAt = (seq: number): ChurnDefinition[] => {
+    const byKind = new Map<string, ChurnDefinition>();
+    for (const each of deps.churnDefinitions()) if (each.seq <= seq) byKind.set(each.definition.kind, each.definition);
+    return [...byKind.values()];
+  };
+  /** What of the present can be answered from the columns alone; made anew when a definition or a churn model comes into force. */
+  let plan = { of: -1, horizonDays: DEFAULT_HORIZON_DAYS, classifier: false, contractual: false };
+  function inlinePlan(): typeof plan {
+    const of = deps.churnDefinitions().length + deps.deployedChurnModels().length;
+    if (plan.of === of) return plan;
+    const definitions = definitionsAt(Number.POSITIVE_INFINITY);
+    const kindOf = (kind: ChurnDefinition['kind']) => definitions.find((each) => each.kind === kind);
+    plan = {
+      of,
+      horizonDays: kindOf('non-contractual')?.horizonDays ?? DEFAULT_HORIZON_DAYS,
+      classifier: deps.deployedChurnModels().some(({ model }) => model.definition.kind === 'non-contractual'),
+      contractual: kindOf('contractual') !== undefined,
+    };
+    return plan;
+  }
+
+  async function momentOf(asOf: AsOfInput | undefined): Promise<Moment> {
+    const here = now();
+    if (asOf === undefined) return here;
+    const context = { clock: deps.clock(), wall: deps.now(), clockAtSeq: (seq: number) => ledgers.clockAt(seq) };
+    return await resolveAsOf(asOf, here, context);
+  }
+  const at = (moment: Moment): Coordinate => ({
+    moment,
+    serving: modelAt(moment.seq),
+    canary: answeringAt(moment.seq)?.canary ?? null,
+  });
+  const coordinate = async (asOf: AsOfInput | undefined): Promise<Coordinate> => at(await momentOf(asOf));
+
+  function personOf({ sid, person }: Person): Uint8Array | null {
+    if (sid === null) return null;
+    if (person !== undefined) return person;
+    const at = columns.rowOf(sid);
+    return at < 0 ? sid : columns.sidOf(at);
+  }
+  /** The coordinate of the one who answers the subject. */
+  const settled = (at: Coordinate, subject: Person): Coordinate =>
+    at.canary === null
+      ? at
+      : {
+          moment: at.moment,
+          serving: answererOf({ active: at.serving, canary: at.canary }, personOf(subject)),
+          canary: null,
+        };
+
+  const contractsAt = (moment: Moment): boolean =>
+    moment.past ? definitionsAt(moment.seq).some(({ kind }) => kind === 'contractual') : inlinePlan().contractual;
+
+  return {
+    now,
+    answeringAt,
+    inlinePlan,
+    modelAt,
+    definitionsAt,
+    momentOf,
+    at,
+    coordinate,
+    personOf,
+    settled,
+    contractsAt,
+  };
+}
+export type Coordinates = ReturnType<typeof createCoordinates>;
