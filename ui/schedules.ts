@@ -2,7 +2,7 @@
 import { queryOptions } from '@tanstack/react-query';
 import type { Permission } from '#domain/access.ts';
 import { answer, api } from './client.ts';
-import { formOf, JOB_FORMS } from './job-forms.ts';
+import { formOf, isPlannable } from './job-forms.ts';
 import { takeIn } from './jobs.ts';
 import { queryClient } from './queries.ts';
 
@@ -50,7 +50,7 @@ export function neededFor(
   has: readonly Permission[],
 ): Permission {
   // A kind this console does not know is ended by whoever may plan at all.
-  if (!JOB_FORMS.some((form) => form.kind === kind)) return 'score:read';
+  if (!isPlannable(kind)) return 'score:read';
   const form = formOf(kind);
   const also = form.fields.flatMap(({ name, needs }) => (needs && params[name] === true ? [needs] : []));
   return [form.needs, ...also].find((each) => !has.includes(each)) ?? form.needs;
@@ -135,4 +135,6 @@ export const momentIn = (at: string, zone: string): string =>
     timeZoneName: 'shortOffset',
   })
     .format(new Date(at))
-    .replace('Sept', 'Sep');
+    .replace('Sept', 'Sep')
+    .replace(/^(\w+),/, '$1')
+    .replace('GMT+0', 'UTC');

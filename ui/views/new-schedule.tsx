@@ -18,10 +18,11 @@ import { cronOf, momentIn, nextQuery, plan, RHYTHMS, type Rhythm, WEEKDAYS, type
 const ADDRESS_MS = 300;
 const NIGHTLY = '0 3 * * *';
 
-/** What is planned is done: nobody is there to read an estimate. */
+/** Nobody is there to read an estimate, and a fixed day would be the same each time. */
+const NOT_PLANNED: readonly string[] = ['dry_run', 'as_of', 'at'];
 const planned = (form: JobForm): JobForm => ({
   ...form,
-  fields: form.fields.filter(({ name }) => name !== 'dry_run'),
+  fields: form.fields.filter(({ name }) => !NOT_PLANNED.includes(name)),
 });
 
 function Labelled(props: {
@@ -159,7 +160,7 @@ function WhenFields(props: {
 function Coming({ cron, zone }: { cron: string; zone: string }) {
   const next = useQuery({ ...nextQuery(cron, zone), placeholderData: keepPreviousData });
   return (
-    <Panel title="Next runs" unit={zone} span="c5" className="snug">
+    <Panel title="Next runs" unit={zone} span="c5" className="snug formpanel">
       {next.isError ? (
         <p className="lead">No moment can be read from this yet.</p>
       ) : !next.data ? (

@@ -32,28 +32,38 @@ function StateChip({ schedule }: { schedule: Schedule }) {
   );
 }
 
-function Last({ schedule: { last, zone } }: { schedule: Schedule }) {
-  if (last === null) return <span className="t3">has not come yet</span>;
+/** When it comes next, and what its last moment brought. */
+function Runs({ schedule: { status, next, last, zone } }: { schedule: Schedule }) {
   return (
     <>
-      {momentIn(last.planned, zone)}
-      <span className="under t3">
-        {last.job ? (
-          <Link className="jlink" to="/jobs/$id" params={{ id: last.job }} search={{}}>
-            its job
-          </Link>
-        ) : (
-          <span title={last.refused ?? undefined}>none: {last.refused}</span>
-        )}
-        {last.missed > 0 && `, ${counted(last.missed, 'moment')} before it passed while the server was off`}
-      </span>
+      {next[0] ? (
+        <>
+          {momentIn(next[0], zone)}
+          {next[1] && <span className="under t3">then {momentIn(next[1], zone)}</span>}
+        </>
+      ) : (
+        <span className="t3">{status === 'paused' ? 'not before it is resumed' : ABSENT}</span>
+      )}
+      {last && (
+        <span className="under t2">
+          last {momentIn(last.planned, zone)}:{' '}
+          {last.job ? (
+            <Link className="jlink" to="/jobs/$id" params={{ id: last.job }} search={{}}>
+              its job
+            </Link>
+          ) : (
+            last.refused
+          )}
+          {last.missed > 0 && `; ${counted(last.missed, 'moment')} before it passed while the server was off`}
+        </span>
+      )}
     </>
   );
 }
 
 function Row(props: { schedule: Schedule; onError: (error: Error) => void; onRemove: () => void }) {
   const { schedule } = props;
-  const { id, cron, zone, status, next } = schedule;
+  const { id, cron, zone, status } = schedule;
   const me = useMe();
   const navigate = useNavigate();
   const needs = neededFor(schedule, me?.permissions ?? []);
@@ -69,25 +79,14 @@ function Row(props: { schedule: Schedule; onError: (error: Error) => void; onRem
           {whoAsked(schedule.created_by, me)}
           {schedule.runs_for !== schedule.created_by && `; runs for ${whoAsked(schedule.runs_for, me)}`}
         </span>
+        {schedule.paused_because && <span className="under t2">{schedule.paused_because}</span>}
       </td>
       <td title={cron}>
         {whenWords(cron)}
         <span className="under t3">{zone}</span>
       </td>
       <td>
-        {schedule.paused_because ? (
-          <span className="t2 wrap">{schedule.paused_because}</span>
-        ) : next[0] ? (
-          <>
-            {momentIn(next[0], zone)}
-            {next[1] && <span className="under t3">then {momentIn(next[1], zone)}</span>}
-          </>
-        ) : (
-          <span className="t3">{status === 'paused' ? 'not before it is resumed' : ABSENT}</span>
-        )}
-      </td>
-      <td className="hide">
-        <Last schedule={schedule} />
+        <Runs schedule={schedule} />
       </td>
       <td className="r rowacts">
         {status === 'paused' ? (
@@ -123,10 +122,7 @@ function Rows({ items, onError }: { items: readonly Schedule[]; onError: (error:
             <th scope="col">State</th>
             <th scope="col">Job</th>
             <th scope="col">When</th>
-            <th scope="col">Next run</th>
-            <th scope="col" className="hide">
-              Last moment
-            </th>
+            <th scope="col">Runs</th>
             <th scope="col" className="r">
               <span className="sr">Change</span>
             </th>

@@ -365,7 +365,7 @@ export function DeployTab({ id }: { id: string }) {
           Retire…
         </Action>
       </div>
-      <div className="grid">
+      <div className="grid tops">
         <div className="c8 stack">
           <GatesPanel gates={gates.data} />
           {gates.data.comparison ? (

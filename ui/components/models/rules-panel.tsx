@@ -180,10 +180,12 @@ function Editor(props: { id: string; deployment: Deployment; gates: Gates; onClo
               <th scope="col">Rule</th>
               <th scope="col">At most</th>
               <th scope="col">While watched</th>
-              <th scope="col" className="r">
+              <th scope="col" className="r hide">
                 Value
               </th>
-              <th scope="col">It would be</th>
+              <th scope="col" className="hide">
+                It would be
+              </th>
             </tr>
           </thead>
           <tbody>
@@ -191,7 +193,10 @@ function Editor(props: { id: string; deployment: Deployment; gates: Gates; onClo
               const gate = gates.gates.find(({ rule }) => rule === name);
               return (
                 <tr key={name} data-rule={name}>
-                  <td title={says}>{ruleWord(name)}</td>
+                  <td title={says}>
+                    {ruleWord(name)}
+                    <span className="only">{gate && <GateState gate={gate} />}</span>
+                  </td>
                   {COLUMNS.map(([column, words]) => (
                     <td key={column}>
                       <BoundInput
@@ -203,8 +208,8 @@ function Editor(props: { id: string; deployment: Deployment; gates: Gates; onClo
                       />
                     </td>
                   ))}
-                  <td className="r num">{gate ? gateFigure(gate.value) : ABSENT}</td>
-                  <td>{gate && <GateState gate={gate} />}</td>
+                  <td className="r num hide">{gate ? gateFigure(gate.value) : ABSENT}</td>
+                  <td className="hide">{gate && <GateState gate={gate} />}</td>
                 </tr>
               );
             })}
