@@ -125,7 +125,7 @@ describe.skipIf(withoutBrowser !== '')(`jobs in the console${withoutBrowser}`, S
     expect(await page.locator('.log').innerText()).toContain('rows of 2024-01-01');
     const shown = result.metrics.reliability.filter(({ n }: { n: number }) => n >= 10).length;
     expect(await page.locator('[data-bin]').count()).toBe(shown);
-    expect(await page.getByRole('button', { name: 'Retry' }).getAttribute('aria-disabled')).toBe('true');
+    await expect.poll(() => page.getByRole('button', { name: 'Retry' }).getAttribute('aria-disabled')).toBe('true');
   });
 
   test('where churn is a silence, how many came back after each length of it', async () => {
@@ -306,15 +306,17 @@ describe.skipIf(withoutBrowser !== '')(`jobs in the console${withoutBrowser}`, S
     await open('/jobs');
     const button = page.getByRole('button', { name: /^New job/ });
     await button.waitFor();
-    expect(await button.getAttribute('title')).toBe('Needs model:write: ML engineer, Administrator');
+    await expect.poll(() => button.getAttribute('title')).toBe('Needs model:write: ML engineer, Administrator');
     await button.click({ force: true });
     expect(new URL(page.url()).pathname).toBe('/jobs');
     await open('/jobs/new?kind=train');
     await page.getByText('What a training would find needs model:write').waitFor();
-    expect(await page.getByRole('button', { name: /^Train ?, Needs/ }).getAttribute('aria-disabled')).toBe('true');
+    await expect
+      .poll(() => page.getByRole('button', { name: /^Train ?, Needs/ }).getAttribute('aria-disabled'))
+      .toBe('true');
     await open('/jobs/schedules');
     const pause = page.locator('tr[data-schedule]').getByRole('button', { name: /^Pause/ });
-    expect(await pause.getAttribute('title')).toBe('Needs model:write: ML engineer, Administrator');
+    await expect.poll(() => pause.getAttribute('title')).toBe('Needs model:write: ML engineer, Administrator');
     await pause.click({ force: true });
     expect((await program.call<{ items: { status: string }[] }>('GET', '/api/schedules')).items).toMatchObject([
       { status: 'active' },

@@ -245,11 +245,11 @@ describe.skipIf(withoutBrowser !== '')(`models in the console${withoutBrowser}`,
     await open(`/models/${CHURN}/2/deploy`);
     const promote = page.getByRole('button', { name: /^Promote/ });
     await promote.waitFor();
-    expect(await promote.getAttribute('title')).toBe('Needs model:deploy: ML engineer, Administrator');
+    await expect.poll(() => promote.getAttribute('title')).toBe('Needs model:deploy: ML engineer, Administrator');
     await promote.click({ force: true });
     expect(await page.getByRole('dialog').count()).toBe(0);
-    expect(await page.getByRole('button', { name: /^Approve/ }).getAttribute('title')).toBe(
-      'Needs model:approve: Product manager, Administrator',
-    );
+    await expect
+      .poll(() => page.getByRole('button', { name: /^Approve/ }).getAttribute('title'))
+      .toBe('Needs model:approve: Product manager, Administrator');
   });
 });

@@ -18,7 +18,7 @@ export function State(props: {
       <span className={props.bad ? 'si bad' : 'si'}>
         <Icon name={props.icon} />
       </span>
-      <h3>{props.title}</h3>
+      <h2>{props.title}</h2>
       {props.children}
       {props.actions && <div className="sa">{props.actions}</div>}
     </div>
