@@ -54,12 +54,18 @@ interface Live {
 }
 
 export async function startScheduler({ store, ask, lacks, statusOf, now, log, everyMs = LOOK_MS }: SchedulerDeps) {
+  /** Without those that were removed. */
   const live = new Map<string, Live>();
   let looking: Promise<void> | null = null;
   /** Schedules whose failure was said. */
   const failing = new Set<string>();
 
   function hold(id: string, state: Schedule, seq: number): Live {
+    if (state.status === 'removed') {
+      live.delete(id);
+      failing.delete(id);
+      return { state, seq, moments: null, due: null };
+    }
     const read = momentsOf(state.cron, state.zone);
     if (!read.ok) log.warn({ schedule: id, reason: read.reason.message }, 'a schedule cannot be read by this program');
     const moments = read.ok ? read.value : null;
@@ -69,10 +75,13 @@ export async function startScheduler({ store, ask, lacks, statusOf, now, log, ev
   }
   for (const [id, { state, seq }] of await loadAll(store, decider)) if (state !== null) hold(id, state, seq);
 
-  const viewOf = (id: string, { state, moments }: Live): ScheduleView => {
+  function comingOf(moments: Moments): number[] {
     const next: number[] = [];
-    if (state.status === 'active' && moments)
-      for (let at = moments.next(now()); at !== null && next.length < SHOWN; at = moments.next(at)) next.push(at);
+    for (let at = moments.next(now()); at !== null && next.length < SHOWN; at = moments.next(at)) next.push(at);
+    return next;
+  }
+  const viewOf = (id: string, { state, moments }: Live): ScheduleView => {
+    const next = state.status === 'active' && moments ? comingOf(moments) : [];
     return { ...state, id, next };
   };
   async function command(id: string, asked: ScheduleCommand, actor: string): Promise<Result<Live, ScheduleReason>> {
@@ -81,7 +90,7 @@ export async function startScheduler({ store, ask, lacks, statusOf, now, log, ev
     if (!answer.ok) return answer;
     const { seq } = answer.value;
     const state = answer.value.state!;
-    if (known === undefined) return ok(hold(id, state, seq));
+    if (known === undefined || state.status === 'removed') return ok(hold(id, state, seq));
     // Of two commands at once the later one knows more.
     if (seq < known.seq) return ok(known);
     known.state = state;
@@ -148,14 +157,15 @@ export async function startScheduler({ store, ask, lacks, statusOf, now, log, ev
 
   return {
     look,
+    nextOf(cron: string, zone: string): Result<number[], CronProblem> {
+      const read = momentsOf(cron, zone);
+      return read.ok ? ok(comingOf(read.value)) : read;
+    },
     list: (): ScheduleView[] =>
-      [...live]
-        .filter(([, { state }]) => state.status !== 'removed')
-        .map(([id, each]) => viewOf(id, each))
-        .sort((a, b) => a.createdAt - b.createdAt),
+      [...live].map(([id, each]) => viewOf(id, each)).sort((a, b) => a.createdAt - b.createdAt),
     show(id: string): ScheduleView | null {
       const each = live.get(id);
-      return each && each.state.status !== 'removed' ? viewOf(id, each) : null;
+      return each ? viewOf(id, each) : null;
     },
     async create(
       wanted: Pick<Schedule, 'cron' | 'zone' | 'kind' | 'params'>,

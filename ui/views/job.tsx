@@ -16,6 +16,7 @@ import { ErrorState, Note, SignInState, Skeleton, State } from '../components/st
 import { curlGet, curlPost } from '../curl.ts';
 import { ABSENT, clock, counted, span, time } from '../format.ts';
 import { useNow, useTitle } from '../hooks.ts';
+import { isPlannable } from '../job-forms.ts';
 import { jobTitle, whoAsked } from '../job-words.ts';
 import { cancelJob, hasEnded, type Job, jobQuery, retryJob } from '../jobs.ts';
 
@@ -236,9 +237,22 @@ function Head({ job }: { job: Job }) {
         >
           Ask again
         </Action>
+        <Action
+          needs={needs}
+          icon="clock"
+          not={isPlannable(job.kind) ? null : 'This kind is not planned here'}
+          onClick={() =>
+            void navigate({
+              to: '/jobs/schedules/new',
+              search: { kind: job.kind, params: JSON.stringify(job.params) },
+            })
+          }
+        >
+          Plan…
+        </Action>
         {ended ? (
           <Action
-            needs="model:write"
+            needs={needs}
             icon="retry"
             not={job.status === 'succeeded' ? 'It has succeeded; ask again for another' : null}
             onClick={() => {
@@ -249,7 +263,7 @@ function Head({ job }: { job: Job }) {
             Retry
           </Action>
         ) : (
-          <Action needs="model:write" icon="stop" danger onClick={() => setConfirming(true)}>
+          <Action needs={needs} icon="stop" danger onClick={() => setConfirming(true)}>
             Cancel…
           </Action>
         )}
