@@ -29,6 +29,9 @@ export interface Purchases extends Matching {
   currency: number;
   /** Some money has no rate to the reporting currency, or the sums leave the exact integers (beyond 2^53 − 1 minor units). */
   noRate: boolean;
+  /** The purchase days, ascending, and what is left of their orders in minor units of the reporting currency: up to `days`. */
+  eachDay: Int32Array;
+  eachSum: Float64Array;
 }
 
 export const createPurchases = (): Purchases => ({
@@ -42,6 +45,8 @@ export const createPurchases = (): Purchases => ({
   netMinor: 0,
   currency: 0,
   noRate: false,
+  eachDay: new Int32Array(16),
+  eachSum: new Float64Array(16),
   matchedRefunds: 0,
   left: new Float64Array(16),
   unmatched: new Float64Array(16),
@@ -55,6 +60,10 @@ export function countPurchases(orders: Documents, refunds: Documents, day: numbe
   const n = sortByDay(orders, day);
   if (out.left.length < orders.count) out.left = new Float64Array(orders.day.length);
   for (let i = 0; i < orders.count; i++) out.left[i] = orders.minor[i]!;
+  if (out.eachDay.length < n) {
+    out.eachDay = new Int32Array(orders.day.length);
+    out.eachSum = new Float64Array(orders.day.length);
+  }
   out.orders = n;
   out.refunds = 0;
   out.matchedRefunds = 0;
@@ -93,6 +102,8 @@ export function countPurchases(orders: Documents, refunds: Documents, day: numbe
       moneyMinor += sum;
     }
     out.lastDay = today;
+    out.eachDay[days] = today;
+    out.eachSum[days] = sum;
     days++;
     netMinor += sum;
   }

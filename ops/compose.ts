@@ -496,7 +496,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     past: past.calls,
     pool: { clv: (request) => pool.clvColumns(request) },
     fold: fold.calls,
-    tables: createTables(tables.db, (seq) => projector.calls.waitFor(seq)),
+    tables: createTables(tables.db, columns, (seq) => projector.calls.waitFor(seq)),
     keyring,
     models: registry,
     deployments,

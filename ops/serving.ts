@@ -12,6 +12,7 @@ import { dayOf } from '#domain/time.ts';
 import type { Pool } from '#processors/pool.ts';
 import type { ChurnColumnsRequest } from '#processors/scoring/churn-columns.ts';
 import { createChurnScorer } from '#processors/scoring/churn-scorer.ts';
+import { leftOf, type ScoresLeft } from '#processors/scoring/left.ts';
 import type { ScoreHorizons, ScoreInput } from '#processors/scoring/score-columns.ts';
 import { createScorer } from '#processors/scoring/scorer.ts';
 import { type Columns, createCustomerColumns } from '#projections/memory/columns.ts';
@@ -33,7 +34,7 @@ interface ServingDeps {
   pool: Pool;
   projector: Remote<ProjectorHandlers>;
   /** Of the scores table: how many of the model's, the largest position and the oldest clock among them. */
-  scoresLeft(modelId: string): Promise<{ rows: number; seq: number | null; at: number | null }>;
+  scoresLeft(modelId: string): Promise<ScoresLeft>;
   log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
 }
 
@@ -78,11 +79,8 @@ export async function createServing({ calls, past, columns, modelOf, pool, proje
   const scoring = {
     dirtyRows: (since: number, limit: number) => calls.dirtyRows(since, limit),
     writeScores: (batch: ScoreBatch) => projector.writeScores(batch),
-    async left(modelId: string) {
-      const { rows, seq, at } = await scoresLeft(modelId);
-      if (rows === 0 || seq === null || at === null) return null;
-      return { seq, day: dayOf(at, clock.offsets) };
-    },
+    left: async (modelId: string) =>
+      leftOf(await scoresLeft(modelId), modelId, [...models, ...churnModels], clock.offsets),
     clock: dayOfClock,
     log,
   };

@@ -1,9 +1,11 @@
-// The customers page: sorted, filtered, page by page with a keyset cursor (a page costs the same wherever it is). Customers are named by
-// sid; whoever may see ids asks the keyring for them.
+// The customers page in the order of a score: filtered, page by page with a keyset cursor (a page costs the same wherever it is). Customers are
+// named by sid; whoever may see ids asks the keyring for them. The orders of what customers did come from memory (memory/ordered-rows.ts).
 import { type SelectQueryBuilder, sql } from 'kysely';
 import type { Database, Tables } from './catalogue.ts';
+import { COLUMN_SORTS } from './memory/ordered-rows.ts';
 
-export const CUSTOMER_SORTS = ['clv', 'p_churn', 'last_day', 'orders', 'net'] as const;
+export const SCORE_SORTS = ['clv', 'p_churn'] as const;
+export const CUSTOMER_SORTS = [...SCORE_SORTS, ...COLUMN_SORTS] as const;
 export type CustomerSort = (typeof CUSTOMER_SORTS)[number];
 
 interface CustomerFilter {
@@ -30,7 +32,7 @@ export interface CustomerCursor {
 }
 
 export interface CustomerPage {
-  sort: CustomerSort;
+  sort: (typeof SCORE_SORTS)[number];
   limit: number;
   filter?: CustomerFilter;
   cursor?: CustomerCursor | null;
@@ -82,15 +84,8 @@ export function decodeCursor(text: string): CustomerCursor | null {
   }
 }
 
-const SCORED = new Set<CustomerSort>(['clv', 'p_churn']);
-// Each expression is the leading column of an index of the same order: see migrations/0001-tables.ts.
-const VALUE = {
-  clv: { column: 's.clv_mean', type: 'double precision' },
-  p_churn: { column: 's.p_churn', type: 'double precision' },
-  last_day: { column: 'c.last_day', type: 'integer' },
-  orders: { column: 'c.orders', type: 'integer' },
-  net: { column: 'c.net_minor', type: 'bigint' },
-} as const;
+// Each is the leading column of an index of the same order: see migrations/0001-tables.ts.
+const VALUE = { clv: 's.clv_mean', p_churn: 's.p_churn' } as const;
 
 interface Read {
   value: string | null;
@@ -135,14 +130,13 @@ export async function customerPage(
 type Query = SelectQueryBuilder<Database, 'rm.customers', Read>;
 
 export function valuedQuery(db: Tables, page: CustomerPage, limit: number): Query {
-  const { column, type } = VALUE[page.sort];
-  const value = sql.ref(column);
+  const value = sql.ref(VALUE[page.sort]);
   // Within one model scores_clv and scores_churn hold the order; the join then follows it row by row.
-  const key = sql.ref(SCORED.has(page.sort) ? 's.sid_key' : 'c.sid_key');
+  const key = sql.ref('s.sid_key');
   let query = filtered(db, page, limit).where(sql<boolean>`${value} is not null`);
   const { cursor } = page;
   if (cursor && cursor.value !== null) {
-    const at = sql`${cursor.value}::${sql.raw(type)}`;
+    const at = sql`${cursor.value}::double precision`;
     query = query.where(sql<boolean>`${value} <= ${at} and (${value} < ${at} or ${key} > ${cursor.sidKey}::bigint)`);
   }
   return query
@@ -153,7 +147,7 @@ export function valuedQuery(db: Tables, page: CustomerPage, limit: number): Quer
 }
 
 function valuelessQuery(db: Tables, page: CustomerPage, limit: number): Query {
-  let query = filtered(db, page).where(sql<boolean>`${sql.ref(VALUE[page.sort].column)} is null`);
+  let query = filtered(db, page).where(sql<boolean>`${sql.ref(VALUE[page.sort])} is null`);
   if (page.cursor?.value === null) query = query.where(sql<boolean>`c.sid_key > ${page.cursor.sidKey}::bigint`);
   return query.select(sql<null>`null`.as('value')).orderBy(sql`c.sid_key`).limit(limit) as unknown as Query;
 }

@@ -11,6 +11,7 @@ import { parkedEvents } from './migrations/0005-parked.ts';
 import { applied } from './migrations/0006-applied.ts';
 import { roomForChanges } from './migrations/0007-room-for-changes.ts';
 import { canaries } from './migrations/0008-canaries.ts';
+import { ordersInMemory } from './migrations/0009-orders-in-memory.ts';
 
 /** A released entry is never edited and never removed. */
 const migrations: readonly (readonly [name: string, sql: string])[] = [
@@ -22,6 +23,7 @@ const migrations: readonly (readonly [name: string, sql: string])[] = [
   ['0006-applied', applied],
   ['0007-room-for-changes', roomForChanges],
   ['0008-canaries', canaries],
+  ['0009-orders-in-memory', ordersInMemory],
 ];
 const ADVISORY_LOCK = 4_700_001;
 

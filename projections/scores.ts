@@ -91,7 +91,7 @@ export async function mergeScores(
 
 /**
  * What is in the table of one model. Scores are written in the order of the customers' last change, so everybody who has not changed since the
- * largest position is there; the oldest clock (ms) says since when.
+ * largest position is there, of a model that was never a canary; the oldest clock (ms) says since when.
  */
 export async function scoresLeft(
   db: Tables,

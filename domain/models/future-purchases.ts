@@ -55,6 +55,9 @@ export const nowhere: GeometricPosterior = {
 /** Above this z = t/(rate + t) the series needs more terms than quadrature needs nodes. */
 const SERIES_REACH = 0.9999;
 const MOST_TERMS = 5000;
+const MOST_MOMENTS = 500;
+/** Below this shape of the dropout chance its law is too wide for quadrature as it stands. */
+const FEW_LEAVE = 0.25;
 /** Largest part of the series (and of the exponent in front) over its value: 2⁻⁵³ times this is the relative error accepted. */
 const KEEPS_DIGITS = 3000;
 
@@ -65,8 +68,8 @@ const KEEPS_DIGITS = 3000;
  *   c = a + b − 1,  A = c − r,  z = t/(α + t),  L = ln(1 − z)
  *   E = −c·(e^((a−1)L) − 1)/(a − 1) − e^((a−1)L)·S,   S = Σₙ≥₁ (A)ₙ(a)ₙ₋₁/(c+1)ₙ₋₁ · zⁿ/n!
  *
- * with r, α, a, b those of the posterior. Relative error about 1e-13; where z > 0.9999 or
- * the series would cancel, the expectation is integrated over the dropout chance instead (about 100 µs). Of Pareto/NBD: closed form.
+ * with r, α, a, b those of the posterior. Relative error about 1e-13; where z > 0.9999 or the series would cancel, it is expanded in moments of the
+ * dropout chance, and where those do not settle, integrated over it (about 100 µs). Of Pareto/NBD: closed form.
  *
  * @param t horizon ≥ 0 in the model's unit.
  * @returns exactly 0 at t = 0; NaN outside the domain. Cost ≈ ln(1e-16)/ln z terms of one division.
@@ -82,7 +85,9 @@ export function expectedOfAlive(state: Posterior, t: number): number {
   const { a, b } = state;
   const z = t / (rate + t);
   const alive = z > SERIES_REACH ? Number.NaN : expectedBySeries(shape, rate, a, b, t, z);
-  return Number.isNaN(alive) ? expectedByQuadrature(shape, rate, a, b, t) : alive;
+  if (!Number.isNaN(alive)) return alive;
+  const settled = expectedByMoments(shape, rate, a, b, t);
+  return Number.isNaN(settled) ? expectedByQuadrature(shape, rate, a, b, t) : settled;
 }
 
 /** The series for an alive customer; NaN where its terms are too many, overflow, or cancel to fewer than about 12 digits (r ≫ a + b, or a ≫ 1 ≫ r). */
@@ -109,17 +114,61 @@ function expectedBySeries(shape: number, rate: number, a: number, b: number, t: 
   return largest < KEEPS_DIGITS * value ? value : Number.NaN;
 }
 
-/** E = ∫ Beta(p; a, b)·(1 − (1 + p·t/α)^−r)/p dp over the logit of p, around that law's mode and as wide as it is, for an alive customer. */
+/**
+ * The integrand below in powers of p, moment by moment of Beta(a, b), k = t/α:
+ *
+ *   E = r·k·Σⱼ (−k)ʲ·(r+1)ⱼ/(j+1)!·(a)ⱼ/(a+b)ⱼ
+ *
+ * Few leave, or the horizon is short: a handful of terms, where the series above cancels most. Beyond k = 1 it diverges in the end, but the powers
+ * envelope the integrand, so what is left out is less than the first term that is.
+ *
+ * @returns NaN where the terms do not become negligible, or cancel.
+ */
+function expectedByMoments(shape: number, rate: number, a: number, b: number, t: number): number {
+  const k = t / rate;
+  let term = 1;
+  let sum = 1;
+  let peak = 1;
+  for (let j = 0; j < MOST_MOMENTS; j++) {
+    const ratio = (-k * (shape + 1 + j) * (a + j)) / ((j + 2) * (a + b + j));
+    term *= ratio;
+    const next = sum + term;
+    if (next === sum) return peak < KEEPS_DIGITS * sum ? shape * k * sum : Number.NaN;
+    // Only beyond k = 1 do they grow again once they have fallen.
+    if (k > 1 && j > shape && ratio < -1) return Number.NaN;
+    sum = next;
+    peak = Math.max(peak, Math.abs(term));
+  }
+  return Number.NaN;
+}
+
+/**
+ * E = ∫ Beta(p; a, b)·g(p) dp, g(p) = (1 − (1 + p·k)^−r)/p, k = t/α, for an alive customer, over the logit of p. Where nearly nobody leaves (a small)
+ * the law is flat down to e^(−1/a), and g is r·k there: that is taken out, which leaves a law of ordinary width,
+ *
+ *   E = r·k − a/(a + b)·∫ Beta(p; a + 1, b)·(r·k − g(p))/p dp
+ */
 function expectedByQuadrature(shape: number, rate: number, a: number, b: number, t: number): number {
+  const k = t / rate;
+  const bought = (p: number): number => -Math.expm1(-shape * Math.log1p(p * k)) / p;
+  if (a >= FEW_LEAVE) return meanOverDropout(a, b, (p) => (p < 1e-300 ? shape * k : bought(p)));
+  // Below p·k·(r + 1) = 1e-5 the difference has lost too many digits: its first two powers, the third is less than 1e-10 of it.
+  const curved = (shape * k * k * (shape + 1)) / 2;
+  const lost = (p: number): number => {
+    const step = p * k * (shape + 2);
+    return step < 1e-5 ? curved * (1 - step / 3) : (shape * k - bought(p)) / p;
+  };
+  return shape * k - (a / (a + b)) * meanOverDropout(a + 1, b, lost);
+}
+
+/** Mean of f over p ~ Beta(a, b), by the logit around the law's mode, as wide as the law is. */
+function meanOverDropout(a: number, b: number, f: (p: number) => number): number {
   const norm = lnBeta(a, b);
   const integrand = (logit: number): number => {
     const lnP = logit > 0 ? -Math.log1p(Math.exp(-logit)) : logit - Math.log1p(Math.exp(logit));
     const lnQ = lnP - logit;
     const density = Math.exp(a * lnP + b * lnQ - norm);
-    if (density === 0) return 0;
-    const p = Math.exp(lnP);
-    const bought = -Math.expm1(-shape * Math.log1p((p * t) / rate));
-    return density * (p < 1e-300 ? (shape * t) / rate : bought / p);
+    return density === 0 ? 0 : density * f(Math.exp(lnP));
   };
   return integrateLine(integrand, Math.log(a / b), Math.sqrt(1 / a + 1 / b));
 }

@@ -196,6 +196,7 @@ function ofValue({ models, rivals }: ValueEvaluation): string {
       ({ id, purchases, spend, tracking }) =>
         `${id}: PIT of purchases p = ${fixed(purchases.pit.p)}${spend ? `, of spend p = ${fixed(spend.pit.p)}; ${percent(spend.model.coverage)} within p05–p95` : ''}; MASE of weekly purchases ${fixed(tracking.mase, 2)}`,
     ),
+    ...models.flatMap(({ id, findings }) => findings.map(({ message }) => `${id}, refitted: ${message}`)),
   ].join('\n');
 }
 

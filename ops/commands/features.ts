@@ -30,7 +30,7 @@ export const features: Command = {
   help: `
 axiom47 features [list] [--json]
 axiom47 features show NAME[@VERSION]
-axiom47 features check [--set N] [--at DATE]
+axiom47 features check [--set N] [--at DATE]         DATE: today at the latest
 
 Each feature is a pure function of what the log holds of a customer up to a day; it has a version, and a model reads the versions it was trained on
 for ever. check computes a set for the base (50,000 customers at most) and holds it against its definitions: how often a feature is unknown, values

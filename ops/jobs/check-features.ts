@@ -1,8 +1,11 @@
-// `check-features` as a job: a set of features over the base, held against its definitions.
+// `check-features` as a job: a set of features over the base, held against its definitions. The position is its first step, so that however often it is
+// taken up it is one question.
 import { z } from 'zod';
 import { FEATURE_SET, FEATURE_SETS, featureSet } from '#domain/churn-features.ts';
-import { ok } from '#domain/result.ts';
-import { DAY_MS, type Offsets } from '#domain/time.ts';
+import { dateOf } from '#domain/models/cutoffs.ts';
+import { ok, refuse } from '#domain/result.ts';
+import { DAY_MS, dayOf, type Offsets } from '#domain/time.ts';
+import type { JobRun } from '#processors/jobs/kind.ts';
 import type { Pool } from '#processors/pool.ts';
 import type { NatsOptions } from '#streams/jetstream/connection.ts';
 import type { JobOfKind } from './catalogue.ts';
@@ -17,6 +20,12 @@ export interface CheckFeaturesDeps {
   stuck: () => ReadonlyMap<string, number>;
   /** Of the fold. */
   snapshotDir: string | null;
+  now: () => number;
+}
+interface Position {
+  seq: number;
+  day: number;
+  offsets: Offsets;
 }
 
 const body = z.strictObject({
@@ -47,17 +56,31 @@ export const checkFeaturesJob = (deps: CheckFeaturesDeps): JobOfKind => ({
   },
   async run(job) {
     const params = body.parse(job.params);
-    const now = deps.present();
-    const day = params.as_of === undefined ? now.day : Date.parse(`${params.as_of}T00:00:00Z`) / DAY_MS;
+    const position = await positionOf(job, deps);
+    const { seq, offsets } = position;
+    const day = params.as_of === undefined ? position.day : Date.parse(`${params.as_of}T00:00:00Z`) / DAY_MS;
+    // As a scoring has it: today by the wall may lie after the log's own day, and is no future.
+    const last = Math.max(position.day, dayOf(deps.now(), offsets));
+    if (day > last)
+      return refuse({ code: 'as-of-future', message: `${params.as_of} is later than today; at most ${dateOf(last)}` });
     const plan = {
       set: params.set,
       day,
       seed: params.seed,
-      seq: now.seq,
-      offsets: now.offsets,
+      seq,
+      offsets,
       ledger: { reportingCurrency: deps.reportingCurrency, stuck: deps.stuck() },
       snapshotDir: deps.snapshotDir,
     };
     return ok(await deps.pool.featureReport(deps.nats, plan, job, job.signal));
   },
 });
+
+async function positionOf(job: JobRun, { present }: CheckFeaturesDeps): Promise<Position> {
+  const known = job.steps.get('position');
+  if (known !== undefined) return known as Position;
+  const { seq, day, offsets } = present();
+  const position: Position = { seq, day, offsets };
+  await job.finishStep('position', position);
+  return position;
+}

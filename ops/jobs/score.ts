@@ -84,11 +84,12 @@ type Params = z.output<typeof body>;
 export interface ScoreEstimate {
   customers: number;
   seconds: number;
+  /** Of a comparison: if everybody has changed. */
   bytes: number;
   /** Of a sample of so many, measured in this run. */
   sampled: number;
   customers_per_second: number;
-  /** Part of `seconds`: everybody is folded from the log first. */
+  /** Part of `seconds`: everybody is folded from the log first, of a comparison as they were then too. */
   read_seconds: number;
 }
 export interface ScoreDelta extends Moves {
@@ -314,8 +315,7 @@ async function estimateOf(deps: ScoreDeps, job: JobRun, work: ScoreBase): Promis
   let bytes = 0;
   const { customers, foldMs, scoreMs } = await deps.pool.scoreBase(
     deps.nats,
-    // All of them are written, as without a comparison.
-    { ...work, before: null, sample: SAMPLE },
+    { ...work, sample: SAMPLE },
     {
       progress: job.progress,
       part(part) {

@@ -2,6 +2,7 @@
 // frequency and by the quarter they came in; going on as before and the rival purchase models beside.
 import { type ClvModel, expectClv } from '#domain/models/clv-model.ts';
 import { dateOf } from '#domain/models/cutoffs.ts';
+import type { Diagnostic } from '#domain/models/fit.ts';
 import { type ForecastMetrics, forecastMetrics } from '#domain/models/value-metrics.ts';
 import { ok, type Result } from '#domain/result.ts';
 import type { Ledger } from '#projections/memory/ledger.ts';
@@ -44,6 +45,8 @@ export interface ValueModelEvaluation {
   basis: Basis;
   /** Of the purchase model that answered: the version's own, or refitted. */
   params: Readonly<Record<string, number>>;
+  /** Of a refit: what deserves attention in it, a parameter at its bound foremost. */
+  findings: readonly Diagnostic[];
   /** `served` is the version itself; the rivals and `naive` stand beside. */
   purchases: PurchaseVerdict;
   spend: SpendVerdict | null;
@@ -60,7 +63,13 @@ export interface ValueEvaluation {
   leakage: Leakage;
   models: ValueModelEvaluation[];
   /** Fitted on what was known at the cut-off: purchases, and spend with Gamma-Gamma. */
-  rivals: { name: string; purchases: ForecastMetrics | null; spend: ForecastMetrics | null; reason?: string }[];
+  rivals: {
+    name: string;
+    purchases: ForecastMetrics | null;
+    spend: ForecastMetrics | null;
+    findings: readonly Diagnostic[];
+    reason?: string;
+  }[];
   pairs: Pair[];
 }
 
@@ -88,7 +97,7 @@ export function evaluateValue(
   const spends = used.map(({ model }) => spendColumns(rows, model, horizonDays, seed));
   const rate = lostBefore(rows, horizonDays);
   const judged = spends.find(({ value }) => value !== null)?.value?.row ?? [];
-  const models = used.map(({ id, model, basis }, k): ValueModelEvaluation => {
+  const models = used.map(({ id, model, basis, findings }, k): ValueModelEvaluation => {
     const { tracking, why } = track(rows, [['served', model], ...curves(rivals)], 'served', day, horizonDays);
     const spend = spends[k]!;
     return {
@@ -96,6 +105,7 @@ export function evaluateValue(
       kind: 'clv',
       basis,
       params: { ...(model.bgNbd ?? model.mbgNbd ?? model.paretoNbd) },
+      findings,
       purchases: judgePurchases(
         rows,
         { served: forecasts[k]!, ...Object.fromEntries(beside) },
@@ -127,7 +137,7 @@ export function evaluateValue(
     rows: { n: rows.sid.length, leftOut: rows.leftOut },
     leakage,
     models,
-    rivals: rivals.map(({ name, model, reason }) => besideOf(name, model, reason, rows, horizonDays, judged)),
+    rivals: rivals.map((rival) => besideOf(rival, rows, horizonDays, judged)),
     pairs: [
       ...valuePairs(
         rows.purchases,
@@ -148,20 +158,23 @@ interface Used {
   id: string;
   model: ClvModel;
   basis: Basis;
+  findings: readonly Diagnostic[];
 }
 interface Rival {
   name: string;
   model: ClvModel | null;
+  findings: readonly Diagnostic[];
   reason: string;
 }
 
 function rivalsAt(ledger: Ledger, day: number): Rival[] {
   const fitted = fitClv(trainingStatistics(ledger, day), 'week');
-  if (!fitted.ok) return [{ name: 'bg-nbd', model: null, reason: fitted.reason }];
+  if (!fitted.ok) return [{ name: 'bg-nbd', model: null, findings: [], reason: fitted.reason }];
   const { bgNbd, mbgNbd, paretoNbd, gammaGamma } = fitted.value.fits;
   return [bgNbd, mbgNbd, paretoNbd].map((fit) => ({
     name: fit.model,
     model: fit.ok ? modelOf(fit, gammaGamma, 'week') : null,
+    findings: fit.ok ? fit.diagnostics : [],
     reason: fit.ok ? '' : fit.message,
   }));
 }
@@ -174,34 +187,37 @@ function usedAt(each: EvaluatedModel, rivals: readonly Rival[], day: number): Re
   const { id, model } = each;
   if (model.model !== 'clv') throw new Error(`${id} is no value model`);
   const basis = basisOf(each, day);
-  if (basis !== 'refitted') return ok({ id, model, basis });
+  if (basis !== 'refitted') return ok({ id, model, basis, findings: [] });
   const kind = model.bgNbd ? 'bg-nbd' : model.mbgNbd ? 'mbg-nbd' : 'pareto-nbd';
   const rival = rivals.find(({ name }) => name === kind) ?? rivals[0]!;
   return rival.model === null
     ? { ok: false, reason: `${id} cannot be fitted to what was known at the cut-off: ${rival.reason}` }
-    : ok({ id, model: rival.model, basis });
+    : ok({ id, model: rival.model, basis, findings: rival.findings });
 }
 
 /** By expectations alone: distributions cost a hundred times as much, and are asked of the versions. @param judged whose spend is known. */
 function besideOf(
-  name: string,
-  model: ClvModel | null,
-  reason: string,
+  { name, model, findings, reason }: Rival,
   rows: HoldoutRows,
   horizonDays: number,
   judged: readonly number[],
 ): ValueEvaluation['rivals'][number] {
-  if (model === null) return { name, purchases: null, spend: null, reason };
+  if (model === null) return { name, purchases: null, spend: null, findings, reason };
   const { expected } = forecastOf(model, rows.history, horizonDays);
   const purchases = forecastMetrics({ actual: rows.purchases, forecast: expected });
   const spend = new Float64Array(judged.length);
   for (const [k, i] of judged.entries()) {
     const said = expectClv(model, rows.history[i]!, { horizonDays, discountMonthly: 0 });
-    if (!said.ok) return { name, purchases, spend: null, reason: said.reason.message };
+    if (!said.ok) return { name, purchases, spend: null, findings, reason: said.reason.message };
     spend[k] = said.value.expectedSpend;
   }
   const actual = Float64Array.from(judged, (i) => rows.spend[i]!);
-  return { name, purchases, spend: judged.length === 0 ? null : forecastMetrics({ actual, forecast: spend }) };
+  return {
+    name,
+    purchases,
+    spend: judged.length === 0 ? null : forecastMetrics({ actual, forecast: spend }),
+    findings,
+  };
 }
 
 /** By the quarter of the year of the first purchase. */

@@ -54,12 +54,18 @@ interface Live {
 }
 
 export async function startScheduler({ store, ask, lacks, statusOf, now, log, everyMs = LOOK_MS }: SchedulerDeps) {
+  /** Without those that were removed. */
   const live = new Map<string, Live>();
   let looking: Promise<void> | null = null;
   /** Schedules whose failure was said. */
   const failing = new Set<string>();
 
   function hold(id: string, state: Schedule, seq: number): Live {
+    if (state.status === 'removed') {
+      live.delete(id);
+      failing.delete(id);
+      return { state, seq, moments: null, due: null };
+    }
     const read = momentsOf(state.cron, state.zone);
     if (!read.ok) log.warn({ schedule: id, reason: read.reason.message }, 'a schedule cannot be read by this program');
     const moments = read.ok ? read.value : null;
@@ -81,7 +87,7 @@ export async function startScheduler({ store, ask, lacks, statusOf, now, log, ev
     if (!answer.ok) return answer;
     const { seq } = answer.value;
     const state = answer.value.state!;
-    if (known === undefined) return ok(hold(id, state, seq));
+    if (known === undefined || state.status === 'removed') return ok(hold(id, state, seq));
     // Of two commands at once the later one knows more.
     if (seq < known.seq) return ok(known);
     known.state = state;
@@ -149,13 +155,10 @@ export async function startScheduler({ store, ask, lacks, statusOf, now, log, ev
   return {
     look,
     list: (): ScheduleView[] =>
-      [...live]
-        .filter(([, { state }]) => state.status !== 'removed')
-        .map(([id, each]) => viewOf(id, each))
-        .sort((a, b) => a.createdAt - b.createdAt),
+      [...live].map(([id, each]) => viewOf(id, each)).sort((a, b) => a.createdAt - b.createdAt),
     show(id: string): ScheduleView | null {
       const each = live.get(id);
-      return each && each.state.status !== 'removed' ? viewOf(id, each) : null;
+      return each ? viewOf(id, each) : null;
     },
     async create(
       wanted: Pick<Schedule, 'cron' | 'zone' | 'kind' | 'params'>,

@@ -69,6 +69,9 @@ export interface Columns {
   read(row: number, out: CustomerColumns): boolean;
   /** The sid of a row, 16 bytes. */
   sidOf(row: number): Uint8Array;
+  /** One word of a row there is (WORD), or the double in two of them, as it stands just now: for passes over everybody. */
+  word(row: number, word: number): number;
+  double(row: number, word: number): number;
   /** Rows that exist, linked and erased ones included. */
   rows(): number;
   state(): FoldState;
@@ -160,6 +163,14 @@ export function openColumns(handle: ColumnsHandle): Columns {
       if (row >= capacity) refresh();
       const b = (row << ROW_SHIFT) + WORD.sid;
       return new Uint8Array(words.slice(b, b + 4).buffer);
+    },
+    word(row, word) {
+      if (row >= capacity) refresh();
+      return words[(row << ROW_SHIFT) + word]!;
+    },
+    double(row, word) {
+      if (row >= capacity) refresh();
+      return doubles[((row << ROW_SHIFT) + word) >>> 1]!;
     },
     state() {
       const s: FoldState = { seq: 0, clockAt: 0, clockDay: 0, customers: 0, orders: 0, events: 0 };

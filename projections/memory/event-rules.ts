@@ -107,7 +107,7 @@ export class EventRules {
     if (!refund) this.#markSource(row, pack.source(i));
     const verdict = this.#putDocument(store, row, pack, i, day, refund);
     if (store.changed) {
-      if (!refund && store.chainBefore >= 0) this.columns.added(row, this.seq, store.chainBefore);
+      if (store.chainBefore >= 0) this.columns.added(row, this.seq, refund, store.chainBefore);
       else this.columns.mark(row, this.seq);
       const kind = refund ? 'refunds' : 'gross';
       const { replacedMinor } = store;

@@ -140,6 +140,8 @@ export async function startGuardedFold(
     ownRowOf: (sid) => view.ownRowOf(sid),
     read: (row, out) => view.read(row, out),
     sidOf: (row) => view.sidOf(row),
+    word: (row, word) => view.word(row, word),
+    double: (row, word) => view.double(row, word),
     state: () => view.state(),
   };
 

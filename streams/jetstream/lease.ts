@@ -18,13 +18,31 @@ const LOOK_MS = 1_000;
 /** Older knowledge than this is none. */
 const FRESH_MS = 5_000;
 
-/** @param now a clock that goes on while the process is stopped, ms. */
+/**
+ * ms since it was made, whatever stands still: while the machine is suspended the steady clock does (CLOCK_MONOTONIC on Linux), while somebody sets the
+ * wall's back that one does. Of two readings the larger difference counts, so it never runs slow.
+ */
+export function createUnstoppedClock(
+  steady: () => number = () => performance.now(),
+  wall: () => number = () => Date.now(),
+): () => number {
+  let elapsed = 0;
+  let last = { steady: steady(), wall: wall() };
+  return () => {
+    const next = { steady: steady(), wall: wall() };
+    elapsed += Math.max(0, next.steady - last.steady, next.wall - last.wall);
+    last = next;
+    return elapsed;
+  };
+}
+
+/** @param now a clock that goes on while the process or the machine is stopped, ms. */
 export async function watchLease(
   nc: NatsConnection,
   gateway: string,
   epoch: number,
   log: StreamLog,
-  now: () => number = () => performance.now(),
+  now: () => number = createUnstoppedClock(),
 ): Promise<Lease> {
   const leases = await new Kvm(nc).open(LEASES);
   const lost = Promise.withResolvers<Error>();

@@ -343,6 +343,41 @@ test('a dry run counts, measures and writes nothing', async () => {
   expect((await platform.as('admin', 'GET', `/api/jobs/${id}/result`)).status).toBe(404);
 });
 
+test('a dry run of a comparison reads the log twice, as the job would, and says the bytes of everybody', async () => {
+  const compared: (number | null)[] = [];
+  const platform = await shop({
+    scoring: (score) => (store, work, say) => {
+      compared.push(work.before?.seq ?? null);
+      return score(store, work, say);
+    },
+  });
+  const { result: first } = await done(platform, { quantiles: false });
+  platform.orders([{ customer: 'c1', day: BUYERS[0]!.day, amount: 7 }]);
+  const whole = await done(platform, { quantiles: false, dry_run: true });
+  const delta = await done(platform, { quantiles: false, dry_run: true, delta_against: 'previous' });
+  expect(compared).toEqual([null, null, first.as_of.seq]);
+  const { customers, sampled, bytes } = whole.result.estimate!;
+  expect(delta.result.estimate).toMatchObject({ customers, sampled, bytes });
+});
+
+test('who may ask for a scoring may end it and ask again, and nobody else’s kind of job', async () => {
+  const platform = await shop();
+  const first = await done(platform);
+  const other = await ask(platform, 'POST', '/api/jobs/backtest', { horizon_days: 30 });
+  const named = await done(platform, { identified: true });
+  const post = async (role: Parameters<Platform['as']>[0], id: string, verb: string) => {
+    const response = await platform.as(role, 'POST', `/api/jobs/${id}/${verb}`, {});
+    return [response.status, ((await response.json()) as Answer).reason];
+  };
+  for (const role of ['analyst', 'product', 'data-engineer'] as const)
+    for (const verb of ['cancel', 'retry']) {
+      // It has succeeded; that it has is all that stands in the way.
+      expect(await post(role, first.id, verb)).toEqual([409, 'job-ended']);
+      expect(await post(role, other.body.id, verb)).toEqual([403, 'forbidden']);
+    }
+  expect(await post('data-engineer', named.id, 'cancel')).toEqual([403, 'forbidden']);
+});
+
 test('names leave only with the permission that lists need; a file is for whoever may ask for it', async () => {
   const platform = await shop();
   const post = (role: Parameters<Platform['as']>[0], body: object) =>

@@ -198,8 +198,8 @@ test('one that cannot be asked for stops no other, and its id is said once; para
   expect(scheduler.show(id)!.last).toMatchObject({ planned: three(2), job: 'job-2' });
 });
 
-test('a plan that this program cannot read is shown without runs, paused and removed', async () => {
-  const { place, start, store } = createPlace();
+test('a plan that this program cannot read is shown without runs, paused and removed; then no start speaks of it', async () => {
+  const { place, start, store, logged } = createPlace();
   const id = 'a'.repeat(32);
   const data = { ...NIGHTLY, cron: 'at dawn', by: 'key-1', at: START };
   await handle(store, decider, id, { type: 'CreateSchedule', ...data }, { actor: 'key-1', now: START });
@@ -208,8 +208,14 @@ test('a plan that this program cannot read is shown without runs, paused and rem
   await scheduler.look();
   expect([scheduler.show(id)!.next, place.asked]).toEqual([[], 0]);
   expect(await scheduler.change(id, 'PauseSchedule', 'key-1')).toMatchObject({ ok: true, value: { status: 'paused' } });
-  expect(await scheduler.change(id, 'RemoveSchedule', 'key-1')).toMatchObject({ ok: true });
-  expect(scheduler.list()).toEqual([]);
+  for (let i = 0; i < 2; i++)
+    expect(await scheduler.change(id, 'RemoveSchedule', 'key-1')).toMatchObject({ ok: true, value: { next: [] } });
+  expect(await scheduler.change(id, 'PauseSchedule', 'key-1')).toEqual({ ok: false, reason: 'schedule-not-active' });
+  expect([scheduler.list(), scheduler.show(id)]).toEqual([[], null]);
+  logged.length = 0;
+  const later = await start();
+  await later.look();
+  expect([later.list(), logged]).toEqual([[], []]);
 });
 
 test('whoever made it may not ask any more: it is paused with the reason, and runs again with the rights of who resumes it', async () => {

@@ -1,7 +1,10 @@
 // The scores table says what the API says: the same guard, the same digits, for every kind of customer.
 import { expect, test } from 'vitest';
+import { inCanary } from '#domain/canary.ts';
 import type { Fact } from '#domain/envelope.ts';
 import { type ClvModel, predictChurn, predictClv } from '#domain/models/clv-model.ts';
+import { UTC } from '#domain/time.ts';
+import { leftOf, type ScoresLeft } from '#processors/scoring/left.ts';
 import { scoreColumns } from '#processors/scoring/score-columns.ts';
 import { createScorer, SCORE_HORIZONS } from '#processors/scoring/scorer.ts';
 import { createCustomerColumns, openColumns } from '#projections/memory/columns.ts';
@@ -141,6 +144,63 @@ test('goes on where an earlier start left: who changed since is scored, everybod
   await scorer.settle();
   expect(scored).toHaveLength(3);
 });
+
+test.each([
+  [50, 40],
+  [100, 1],
+])(
+  'a version that answered %d %% before the start: everybody has a score after it, %d scored then',
+  async (percent, least) => {
+    const writer = createWriter();
+    const people = Array.from({ length: 40 }, (_, i) => `customer ${i}`);
+    const ledger = apply(createLedger({ maxCustomers: 1 << 10 }), [
+      ...people.map((id, i) => writer.pack([order(id, id, 20 + (i % 9), 1000)])),
+    ]);
+    const dirty = new DirtyRows(ledger);
+    /** By sid: the position of the score. */
+    const table = new Map<string, number>();
+    const barriers: { id: string; percent: number }[] = [];
+    const day = 70;
+    const left = async (id: string) => {
+      const seqs = [...table.values()];
+      const found: ScoresLeft = { rows: seqs.length, seq: Math.max(...seqs), at: day * 86_400_000 };
+      return leftOf(found, id, barriers, UTC);
+    };
+    let scored = 0;
+    const start = (share: number) =>
+      createScorer({
+        dirtyRows: async (since, limit) => dirty.after(since, limit),
+        contracts: () => false,
+        score: async (chosen, input, horizons) => scoreColumns(chosen, input, horizons),
+        async writeScores({ sids, seq }: ScoreBatch) {
+          for (let at = 0; at < sids.length; at += 16)
+            table.set(Buffer.from(sids.subarray(at, at + 16)).toString('hex'), seq);
+          scored += sids.length / 16;
+          return sids.length / 16;
+        },
+        model: () => ({ id: 'clv_model@2', percent: share, model }),
+        ...(share < 100 && { concerns: (_, sid: Uint8Array) => inCanary(sid, 'clv_model', share) }),
+        left: share < 100 ? async () => null : left,
+        clock: () => ({ day, at: day * 86_400_000, mode: 'wall' as const }),
+        minorPerMajor: () => 100,
+        log: { info() {}, warn() {} },
+      });
+    barriers.push({ id: 'clv_model@1', percent: 100 }, { id: 'clv_model@2', percent });
+    {
+      await using scorer = start(percent);
+      await scorer.settle();
+    }
+    expect(table.size).toBe(people.filter((id) => inCanary(sidOf(id), 'clv_model', percent)).length);
+    if (percent < 100) barriers.push({ id: 'clv_model@2', percent: 100 });
+    apply(ledger, [writer.pack([order(people[3]!, 'again', 60, 1000)])]);
+    scored = 0;
+    {
+      await using scorer = start(100);
+      await scorer.settle();
+    }
+    expect([table.size, scored]).toEqual([40, least]);
+  },
+);
 
 test('the columns of a Pareto/NBD model are its single predictions', () => {
   const pareto: ClvModel = {

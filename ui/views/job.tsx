@@ -238,7 +238,7 @@ function Head({ job }: { job: Job }) {
         </Action>
         {ended ? (
           <Action
-            needs="model:write"
+            needs={needs}
             icon="retry"
             not={job.status === 'succeeded' ? 'It has succeeded; ask again for another' : null}
             onClick={() => {
@@ -249,7 +249,7 @@ function Head({ job }: { job: Job }) {
             Retry
           </Action>
         ) : (
-          <Action needs="model:write" icon="stop" danger onClick={() => setConfirming(true)}>
+          <Action needs={needs} icon="stop" danger onClick={() => setConfirming(true)}>
             Cancel…
           </Action>
         )}

@@ -17,6 +17,7 @@ import { negativeBinomial } from '#domain/models/negative-binomial.ts';
 import * as paretoNbd from '#domain/models/pareto-nbd.ts';
 import { lnBeta } from '#domain/numerics/beta.ts';
 import { expectClose } from '../../support/close.ts';
+import { golden } from '../../support/histories.ts';
 
 const [a, b] = [0.793, 2.426 + 3];
 const alive = bgNbd.posterior({ r: 0.243, alpha: 4.414, a, b: 2.426 }, 3, 20, 30);
@@ -51,6 +52,14 @@ describe('the expectation', () => {
   ])('is the mean of the counts: %s', (_, shape, rate, a, b, t) => {
     const found = expectedFuture(posterior(Number.NEGATIVE_INFINITY, shape, rate, a, b), t);
     expectClose(found, byTails(shape, rate, a, b, t), 1e-10);
+  });
+
+  const exact = golden<{ rows: [...number[], string][]; tolerance: number }>('expected_purchases.json');
+  test('is that of mpmath in 260 digits (expected_purchases.py) where hardly anybody leaves, and where the series cancels', () => {
+    for (const [shape, rate, a, b, t, value] of exact.rows as [number, number, number, number, number, string][]) {
+      const found = expectedFuture(posterior(Number.NEGATIVE_INFINITY, shape, rate, a, b), t);
+      expectClose(found, Number(value), exact.tolerance);
+    }
   });
 
   test('series and quadrature meet where one takes over: z = t/(α + t) at 0.9999', () => {
