@@ -27,12 +27,15 @@ const Statistics = z.object({
   n: z.number(),
   nulls: z.number(),
   nullRate: z.number(),
-  min: z.number().nullable(),
-  max: z.number().nullable(),
+  min: z.number().nullable().describe('But for nine customers: the least is somebody’s'),
+  max: z.number().nullable().describe('But for nine customers'),
   mean: z.number().nullable(),
   outOfRange: z.number(),
   histogram: z.array(Count).nullable(),
-  levels: z.array(z.object({ level: z.string(), count: z.number() })).nullable(),
+  levels: z
+    .array(z.object({ level: z.string(), count: z.number() }))
+    .nullable()
+    .describe('Fewer than ten customers are under “other”'),
 });
 const Report = z.object({
   job: z.string(),

@@ -12,6 +12,7 @@ import { type Leakage, probeLeakage, sampleOf } from '../backtest/leakage.ts';
 import { ledgersOf } from '../training/ledgers.ts';
 import type { TrainingProgress } from '../training/plan.ts';
 import type { TrainingLog } from '../training/training-rows.ts';
+import { FEW, foldedLevels, innerEnds } from './few.ts';
 
 export interface FeatureReportPlan {
   /** Version of the set. */
@@ -31,14 +32,17 @@ export interface FeatureStatistics {
   n: number;
   nulls: number;
   nullRate: number;
-  /** Of numbers; null where nothing is known. */
+  /** Of numbers, but for nine customers at each end: the least and the most are somebody's. null where too little is known. */
   min: number | null;
   max: number | null;
   mean: number | null;
   outOfRange: number;
-  /** Numbers: equal steps up to the 99 % point, the rest in the last one; a bin holds from ≤ value < to, the last one its end too. */
+  /**
+   * Numbers: equal steps up to the 99 % point, those of few customers together with the next; a bin holds from ≤ value < to, the first what lies below it
+   * too, the last its end and what lies above.
+   */
   histogram: { from: number; to: number; count: number }[] | null;
-  /** Texts: the commonest. */
+  /** Texts: the commonest, the others together, and with them those of few customers. */
   levels: { level: string; count: number }[] | null;
 }
 
@@ -129,11 +133,12 @@ export function statisticsOf(
       histogram: null,
       levels: levelsOf(known.map(String)),
     };
+  const ends = innerEnds(numbers);
   return {
     ...bare,
-    min: numbers[0] ?? null,
-    max: numbers.at(-1) ?? null,
-    mean: numbers.length === 0 ? null : numbers.reduce((sum, value) => sum + value, 0) / numbers.length,
+    min: ends?.least ?? null,
+    max: ends?.most ?? null,
+    mean: numbers.length < FEW ? null : numbers.reduce((sum, value) => sum + value, 0) / numbers.length,
     outOfRange: numbers.reduce((sum, value) => sum + (value < (least ?? value) || value > (most ?? value) ? 1 : 0), 0),
     histogram: histogramOf(numbers),
     levels: null,
@@ -142,31 +147,40 @@ export function statisticsOf(
 
 /** @param sorted ascending. */
 function histogramOf(sorted: Float64Array): NonNullable<FeatureStatistics['histogram']> {
-  const [least, last] = [sorted[0], sorted.at(-1)];
-  if (least === undefined || last === undefined) return [];
-  const high = sorted[Math.ceil(0.99 * sorted.length) - 1]!;
-  // All at one value, or all but the tail.
-  if (!(high > least)) {
-    const tail = sorted.reduce((sum, value) => sum + (value > least ? 1 : 0), 0);
-    const one = { from: least, to: least, count: sorted.length - tail };
-    return tail === 0 ? [one] : [one, { from: least, to: last, count: tail }];
-  }
+  const ends = innerEnds(sorted);
+  if (ends === null) return [];
+  const { least, most } = ends;
+  const high = Math.min(most, sorted[Math.ceil(0.99 * sorted.length) - 1]!);
   const step = (high - least) / BINS;
-  const bins = Array.from({ length: BINS }, (_, k) => ({
-    from: least + k * step,
-    to: k === BINS - 1 ? last : least + (k + 1) * step,
-    count: 0,
-  }));
-  for (const value of sorted) bins[Math.min(BINS - 1, Math.floor((value - least) / step))]!.count++;
+  // All at one value, or all but the tail; or no number lies between.
+  if (!(step > 0 && Number.isFinite(step))) {
+    const tail = most > least ? sorted.reduce((sum, value) => sum + (value > least ? 1 : 0), 0) : 0;
+    const one = { from: least, to: least, count: sorted.length - tail };
+    return tail === 0 ? [one] : [one, { from: least, to: most, count: tail }];
+  }
+  const counts = new Uint32Array(BINS);
+  for (const value of sorted) counts[Math.min(BINS - 1, Math.max(0, Math.floor((value - least) / step)))]!++;
+  const bins: NonNullable<FeatureStatistics['histogram']> = [];
+  let open: { from: number; count: number } | null = null;
+  for (const [k, count] of counts.entries()) {
+    open ??= { from: least + k * step, count: 0 };
+    open.count += count;
+    if (open.count < FEW) continue;
+    bins.push({ ...open, to: least + (k + 1) * step });
+    open = null;
+  }
+  const last = bins.at(-1)!;
+  last.count += open?.count ?? 0;
+  last.to = most;
   return bins;
 }
 
 function levelsOf(texts: readonly string[]): NonNullable<FeatureStatistics['levels']> {
   const counts = new Map<string, number>();
-  for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1);
-  return Array.from(counts, ([level, count]) => ({ level, count }))
-    .sort((a, b) => b.count - a.count || (a.level < b.level ? -1 : 1))
-    .slice(0, LEVELS);
+  for (const level of foldedLevels(texts, LEVELS)) counts.set(level, (counts.get(level) ?? 0) + 1);
+  return Array.from(counts, ([level, count]) => ({ level, count })).sort(
+    (a, b) => b.count - a.count || (a.level < b.level ? -1 : 1),
+  );
 }
 
 function findingsOf(
