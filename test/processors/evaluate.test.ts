@@ -12,6 +12,7 @@ import type { ValueEvaluation } from '#processors/evaluation/value.ts';
 import { fitClv } from '#processors/training/fit-clv.ts';
 import { ledgersOf } from '#processors/training/ledgers.ts';
 import type { TrainingPlan } from '#processors/training/plan.ts';
+import { DIVISION } from '#processors/training/train-churn.ts';
 import { trainModel } from '#processors/training/train-model.ts';
 import { settledAt, trainingRows } from '#processors/training/training-rows.ts';
 import { trainingStatistics } from '#projections/memory/training-statistics.ts';
