@@ -28,7 +28,7 @@ const IMMUTABLE = 'public, max-age=31536000, immutable';
 
 /** The pages of the console as ui/views/catalogue.ts routes them; a customer is named by the reference, never by an id. */
 const PAGES =
-  /^\/(customers(\/sid(:|%3A)[0-9a-f]{32})?|jobs(\/new|\/[0-9a-f]{32})?|models(\/compare|\/[A-Za-z0-9_-]{1,80}\/\d{1,9}(\/[a-z]{1,20})?)?|login|setup)?\/?$/i;
+  /^\/(customers(\/sid(:|%3A)[0-9a-f]{32})?|jobs(\/new|\/schedules(\/new)?|\/[0-9a-f]{32})?|models(\/compare|\/[A-Za-z0-9_-]{1,80}\/\d{1,9}(\/[a-z]{1,20})?)?|login|setup)?\/?$/i;
 
 interface File {
   bytes: Uint8Array<ArrayBuffer>;

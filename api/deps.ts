@@ -6,7 +6,7 @@ import type { z } from 'zod';
 import type { Permission } from '#domain/access.ts';
 import type { ChurnDefinition } from '#domain/churn-definition.ts';
 import type { Comparison } from '#domain/deployment-comparison.ts';
-import type { GateResult, RuleName, RuleSettings, RulesInForce } from '#domain/deployment-rules.ts';
+import type { GateResult, RuleName, RuleSettings } from '#domain/deployment-rules.ts';
 import type { Job, JobReason } from '#domain/job.ts';
 import type { CustomerEntries } from '#domain/ledger.ts';
 import type { Model, ModelEvent, ModelReason, Stage } from '#domain/model.ts';
@@ -237,14 +237,16 @@ export interface Deployments {
   list(): Promise<DeploymentState[]>;
   /** Newest first; null: there is no such model. */
   history(name: string): Promise<DeploymentEvent[] | null>;
-  /** Judged now. */
+  /** Judged now. @param settings rules to judge by instead of those in force. */
   gates(
     id: string,
+    settings?: RuleSettings,
   ): Promise<
     Result<{ id: string; stage: Stage; gates: readonly JudgedGate[]; measured: MeasuredComparison | null }, RefusedStep>
   >;
   act(id: string, action: DeploymentAction, by: string): Promise<Result<DeploymentStep, RefusedStep>>;
-  setRules(name: string, rules: RuleSettings, reason: string, by: string): Promise<Result<RulesInForce, RefusedStep>>;
+  /** Answers with what differs from the defaults, as it is kept. */
+  setRules(name: string, rules: RuleSettings, reason: string, by: string): Promise<Result<RuleSettings, RefusedStep>>;
 }
 
 export interface SourceSummary {
@@ -372,7 +374,7 @@ export interface KeyringReport {
 }
 
 export const REBUILD_STEPS = ['idle', 'building', 'joining', 'comparing', 'switching', 'done', 'failed'] as const;
-/** tables: events and customers together. ledger: the fold in memory, compared and not switched. */
+/** tables: events and customers together. ledger: the fold in memory. */
 export const REBUILD_TARGETS = ['tables', 'events', 'customers', 'scores', 'ledger'] as const;
 export type RebuildTarget = (typeof REBUILD_TARGETS)[number];
 /** The rebuild of one of the read models (ops/rebuild.ts). */
@@ -524,6 +526,8 @@ export interface ScheduleView extends Schedule {
 }
 /** Jobs asked for by themselves (processors/schedules/scheduler.ts). */
 export interface Schedules {
+  /** When a plan would run next, ms. */
+  nextOf(cron: string, zone: string): Result<number[], { field: 'cron' | 'zone'; message: string }>;
   /** Without those that were removed. */
   list(): ScheduleView[];
   show(id: string): ScheduleView | null;

@@ -141,6 +141,30 @@ export function rulesInForce({ rules = {}, offer, least }: RuleSettings): RulesI
   };
 }
 
+/** Only what differs from the defaults: what is as by default follows them when they change. */
+export function ownSettings({ rules = {}, offer, least }: RuleSettings): RuleSettings {
+  const byDefault = rulesInForce({});
+  const own = RULE_NAMES.flatMap((name) => {
+    const { limit, watch } = rules[name] ?? {};
+    const kept = {
+      ...(limit !== undefined && limit !== byDefault.rules[name].limit && { limit }),
+      ...(watch !== undefined && watch !== byDefault.rules[name].watch && { watch }),
+    };
+    return Object.keys(kept).length === 0 ? [] : [[name, kept] as const];
+  });
+  const { minutes = 0, scores = 0 } = least ?? {};
+  const waits = {
+    ...(minutes !== byDefault.least.minutes && { minutes }),
+    ...(scores !== byDefault.least.scores && { scores }),
+  };
+  const offers = offer && (offer.cost !== byDefault.offer.cost || offer.benefit !== byDefault.offer.benefit);
+  return {
+    ...(own.length > 0 && { rules: Object.fromEntries(own) }),
+    ...(offers && { offer }),
+    ...(Object.keys(waits).length > 0 && { least: waits }),
+  };
+}
+
 /** As the log keeps it. */
 export const gateVerdict = z.object({
   rule: ruleName,

@@ -7,6 +7,7 @@ import type { Decider, EventOf } from './decider.ts';
 import {
   type GateResult,
   gateVerdict,
+  ownSettings,
   RULES,
   type RuleName,
   type RuleSettings,
@@ -245,7 +246,8 @@ function decide(command: ModelCommand, state: Model): Result<ModelEvent[], Model
     case 'RollbackModel':
       return rollBack(command, state);
     case 'SetRules': {
-      const { rules, reason } = command;
+      const { reason } = command;
+      const rules = ownSettings(command.rules);
       return JSON.stringify(rules) === JSON.stringify(state.rules)
         ? ok([])
         : ok([{ type: 'model.rules-set', data: { rules, reason } }]);

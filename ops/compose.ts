@@ -549,6 +549,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
             ledger: { reportingCurrency: currency, stuck: letters.stuck() },
             log: logOf(log),
           }),
+        exchangeFold: (install) => fold.exchange(() => install(dir.folders.snapshots)),
         log: logOf(log),
         now: Date.now,
       }),

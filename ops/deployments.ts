@@ -9,7 +9,7 @@ import type {
   RefusedStep,
 } from '#api/deps.ts';
 import { type Evidence, judge } from '#domain/deployment-gates.ts';
-import { rulesInForce } from '#domain/deployment-rules.ts';
+import type { RuleSettings } from '#domain/deployment-rules.ts';
 import {
   approvedOf,
   blocking,
@@ -169,10 +169,15 @@ export function createDeployments(deps: DeploymentDeps): DeploymentService {
     };
   }
 
-  async function judged(name: string, known: Known, version: number): Promise<JudgedGate[]> {
+  async function judged(
+    name: string,
+    known: Known,
+    version: number,
+    settings: RuleSettings = known.state.rules,
+  ): Promise<JudgedGate[]> {
     const approved = approvedOf(known.state, version);
     const found = await evidence(name, known, version, known.state.deployed);
-    return judge(found, known.state.rules).map((gate) => ({ ...gate, approved: approved.includes(gate.rule) }));
+    return judge(found, settings).map((gate) => ({ ...gate, approved: approved.includes(gate.rule) }));
   }
 
   async function find(reference: string): Promise<Result<Named & { known: Known; id: string }, RefusedStep>> {
@@ -283,11 +288,11 @@ export function createDeployments(deps: DeploymentDeps): DeploymentService {
       const { digest } = known.state.versions[version - 1]!;
       return ok({ id, version, digest, seq: done.value.seq ?? 0 });
     },
-    async gates(reference) {
+    async gates(reference, settings) {
       const found = await find(reference);
       if (!found.ok) return found;
       const { name, version, known, id } = found.value;
-      const gates = await judged(name, known, version);
+      const gates = await judged(name, known, version, settings);
       const against = known.state.deployed;
       const pair = against !== null && against !== version ? pairOf(known, version, against) : '';
       return ok({ id, stage: stageOf(known.state, version), gates, measured: measurements.get(pair) ?? null });
@@ -297,7 +302,7 @@ export function createDeployments(deps: DeploymentDeps): DeploymentService {
       if (!known) return refuse({ code: 'not-found', message: `there is no model ${name}`, gates: [] });
       const done = await registry.carryOut(name, { type: 'SetRules', rules, reason }, by);
       if (!done.ok) return refuse({ code: done.reason, message: SAYS[done.reason](name), gates: [] });
-      return ok(rulesInForce(done.value.state.rules));
+      return ok(done.value.state.rules);
     },
     async list() {
       return [...(await registry.models())].map(([name, known]) => {

@@ -1,6 +1,6 @@
 // Versions side by side in words: names of figures and parameters, short names of versions, and who is better, as far as that can be told.
 import { featureWords } from './churn-words.ts';
-import { ABSENT, decimal, percent, signed } from './format.ts';
+import { ABSENT, count, decimal, percent, signed } from './format.ts';
 import { type Comparison, versionOf } from './models.ts';
 
 export type Pair = NonNullable<Comparison['paired']>['pairs'][number];
@@ -45,7 +45,7 @@ const PART_WORDS: Record<string, string> = {
 export function parameterWord(name: string): string {
   const [part, own] = name.split('.');
   if (own !== undefined && part! in PART_WORDS) return `${PART_WORDS[part!]} ${own}`;
-  return name === '(intercept)' ? 'Intercept' : featureWords(name);
+  return name === '(intercept)' ? 'Intercept' : featureWords(name).replace('=', ': ');
 }
 
 /** What is shown of a figure; figures that look the same are the same to a reader. */
@@ -55,14 +55,24 @@ export const figure = (value: number | null): string =>
 export const readAs = (version: number | null): string =>
   version === null ? 'not read' : version === 0 ? 'as sent' : `v${version}`;
 
-/** Which rows differ as shown; null where all of them do, because then marking them says nothing. */
-export function differing(
-  rows: readonly { values: readonly (number | null)[] }[],
-  show: (value: number | null) => string,
-): { count: number; marked: (row: { values: readonly (number | null)[] }) => boolean } {
-  const differs = ({ values }: { values: readonly (number | null)[] }) => new Set(values.map(show)).size > 1;
+type Row = { values: readonly (number | null)[] };
+/**
+ * Which rows differ as shown. Where most do (another seed moves every coefficient a little) marking them all says nothing: then those are marked that
+ * one lacks, or that say the opposite.
+ */
+export function differing(rows: readonly Row[], show: (value: number | null) => string) {
+  const differs = ({ values }: Row) => new Set(values.map(show)).size > 1;
+  const turns = ({ values }: Row) =>
+    new Set(values.map((value) => (value === null ? null : Math.sign(value)))).size > 1;
   const n = rows.filter(differs).length;
-  return { count: n, marked: (row) => n < rows.length && differs(row) };
+  const most = n > rows.length / 2;
+  return {
+    said:
+      n === 0
+        ? 'all the same'
+        : `${n === rows.length ? 'all' : count(n)} differ${n === 1 ? 's' : ''}${most && rows.some(turns) ? '; marked: one lacks it, or it turns' : ''}`,
+    marked: (row: Row) => differs(row) && (!most || turns(row)),
+  };
 }
 
 /** `v2` where all are versions of one model, else the whole id. */
@@ -70,6 +80,9 @@ export function shortNames(ids: readonly string[]): (id: string) => string {
   const one = new Set(ids.map((id) => versionOf(id).name)).size === 1;
   return (id) => (one ? `v${versionOf(id).version}` : id);
 }
+
+/** Decimals by which the ticks of an axis that reaches so far are told apart. */
+export const decimalsFor = (reach: number): number => (reach > 0 ? Math.max(0, Math.ceil(-Math.log10(reach / 3))) : 2);
 
 /** 2,000 draws know no more than a tenth of a percent. */
 export const sure = (share: number): string =>

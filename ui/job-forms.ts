@@ -252,6 +252,8 @@ export const JOB_FORMS: readonly JobForm[] = [
 export const formOf = (kind: string | undefined): JobForm =>
   JOB_FORMS.find((form) => form.kind === kind) ?? JOB_FORMS[0]!;
 
+export const isPlannable = (kind: string): boolean => JOB_FORMS.some((form) => form.kind === kind);
+
 const blank = (field: Field): string | boolean => field.initial ?? (field.kind === 'check' ? false : '');
 /** @param given parameters of an earlier job of this kind. */
 export function initialValues({ fields }: JobForm, given: Readonly<Record<string, unknown>> | null): Values {

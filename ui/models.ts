@@ -1,5 +1,6 @@
 // Models as the console asks for them: all, one version with its facts, artefact and evaluations, several side by side, and which version answers whom.
 import { queryOptions } from '@tanstack/react-query';
+import type { RuleSettings } from '#domain/deployment-rules.ts';
 import { answer, api } from './client.ts';
 import { queryClient } from './queries.ts';
 
@@ -54,6 +55,20 @@ export type Gate = Gates['gates'][number];
 export const gatesQuery = (id: string) =>
   queryOptions({ queryKey: ['models', 'gates', id], queryFn: () => gates(id), staleTime: 30_000 });
 
+/** Stands in the way of answering. */
+export const isOpenGate = ({ applicable, passed, approved }: Gate): boolean =>
+  applicable && passed !== true && !approved;
+/** The same by other rules; nothing is set. @param settings as JSON: what differs from the defaults. */
+export const triedGatesQuery = (id: string, settings: string) =>
+  queryOptions({
+    queryKey: ['models', 'gates', id, settings],
+    queryFn: () =>
+      answer(api.api.models[':id'].gates.$post({ param: { id }, json: JSON.parse(settings) as RuleSettings })),
+    staleTime: 30_000,
+  });
+export const setRules = (model: string, settings: RuleSettings, reason: string) =>
+  answer(api.api.deployments[':model'].rules.$put({ param: { model }, json: { ...settings, reason } }));
+
 /** What a rollback takes back now; named, so that nothing else is taken back when somebody was faster. */
 export const takenBackBy = ({ model, active, canary }: Pick<Deployment, 'model' | 'active' | 'canary'>): string =>
   canary?.id ?? active ?? model;
@@ -69,6 +84,8 @@ const steps = api.api.models[':id'];
 /** Steps of a version on its way to answering, each with a reason that is kept. */
 export const stepTo = {
   shadow: (id: string, reason: string) => changing(answer(steps.shadow.$post({ param: { id }, json: { reason } }))),
+  challenger: (id: string, reason: string) =>
+    changing(answer(steps.challenger.$post({ param: { id }, json: { reason } }))),
   canary: (id: string, reason: string, percent: number) =>
     changing(answer(steps.canary.$post({ param: { id }, json: { reason, percent } }))),
   promote: (id: string, reason: string) => answer(steps.promote.$post({ param: { id }, json: { reason } })),

@@ -1,7 +1,14 @@
 // Deployments: which version answers whom, the gates before it does, every step there and back. Each step has a reason and is an event; what alters
 // answers has its barrier in the log.
 import { z } from '@hono/zod-openapi';
-import { RULE_NAMES, RULES, type RulesInForce, ruleSettings, rulesInForce } from '#domain/deployment-rules.ts';
+import {
+  ownSettings,
+  RULE_NAMES,
+  RULES,
+  type RuleSettings,
+  ruleSettings,
+  rulesInForce,
+} from '#domain/deployment-rules.ts';
 import { approvedOf, STAGES } from '#domain/model.ts';
 import { ALIASES, aliasesOf } from '#domain/model-reference.ts';
 import type { DeploymentAction, DeploymentEvent, DeploymentState, Deps, JudgedGate, RefusedStep } from '../deps.ts';
@@ -72,11 +79,14 @@ const Version = z.object({
   approved: z.array(z.string()).describe('Rules that need not be met'),
   taken_back: z.number().describe('How often the program itself took it back'),
 });
+const Offer = z.object({ cost: z.number(), benefit: z.number() });
+const Least = z.object({ minutes: z.number(), scores: z.number() });
 const Rules = z.object({
   rules: z.record(
     z.string(),
     z.object({
       says: z.string(),
+      default: z.object({ limit: z.number().nullable(), watch: z.number().nullable() }),
       limit: z.number().nullable().describe('Of the gate, at most; null: off'),
       watch: z
         .number()
@@ -84,13 +94,34 @@ const Rules = z.object({
         .describe('While it is watched: beyond it the version is taken back; null: not watched'),
     }),
   ),
-  offer: z.object({ cost: z.number(), benefit: z.number() }),
-  least: z.object({ minutes: z.number(), scores: z.number() }),
+  offer: Offer,
+  least: Least,
+  default: z.object({ offer: Offer, least: Least }),
+  settings: ruleSettings.describe('What differs from the defaults, as it is kept and as PUT takes it'),
 });
-const rulesOf = ({ rules, offer, least }: RulesInForce): z.infer<typeof Rules> => ({
-  rules: Object.fromEntries(RULE_NAMES.map((name) => [name, { says: RULES[name].says, ...rules[name] }])),
-  offer,
-  least,
+function rulesOf(settings: RuleSettings): z.infer<typeof Rules> {
+  const { rules, offer, least } = rulesInForce(settings);
+  const byDefault = rulesInForce({});
+  const shown = RULE_NAMES.map(
+    (name) => [name, { says: RULES[name].says, ...rules[name], default: byDefault.rules[name] }] as const,
+  );
+  return {
+    rules: Object.fromEntries(shown),
+    offer,
+    least,
+    default: { offer: byDefault.offer, least: byDefault.least },
+    // What an older program has kept besides is left out.
+    settings: ownSettings(settings),
+  };
+}
+
+const Judged = z.object({
+  id: z.string(),
+  stage: z.enum(STAGES),
+  against: z.string().nullable().describe('The active version; null: there is no other'),
+  passed: z.boolean().describe('It may answer: every rule is passed, not applicable, or approved'),
+  gates: z.array(Gate),
+  comparison: MeasuredShape.nullable(),
 });
 
 const Deployment = z.object({
@@ -130,7 +161,7 @@ function deploymentOf({ name, model, versions, watched, comparisons }: Deploymen
       approved: approvedOf(model, version.version),
       taken_back: model.versions[version.version - 1]!.tripped,
     })),
-    rules: rulesOf(rulesInForce(model.rules)),
+    rules: rulesOf(model.rules),
     watched: watched && { ...watched, until: isoOf(watched.until) },
     comparisons: comparisons.map(({ stage, minutes, scores, ...each }) => ({
       ...measuredOf(each),
@@ -210,6 +241,19 @@ export function deploymentRoutes({ deployments }: Pick<Deps, 'deployments'>) {
     gates: gates.map(gateOf),
   });
   const answers = { 200: jsonAnswer('The version as it stands now', Step) };
+  async function judged(reference: string, settings?: RuleSettings): Promise<z.infer<typeof Judged>> {
+    const found = await deployments.gates(reference, settings);
+    if (!found.ok) throw refusedStep(found.reason);
+    const { id, stage, gates, measured } = found.value;
+    return {
+      id,
+      stage,
+      against: measured?.against ?? null,
+      passed: !gates.some(isOpen),
+      gates: gates.map(gateOf),
+      comparison: measured && measuredOf(measured),
+    };
+  }
 
   const named = async (name: string): Promise<DeploymentState> => {
     const all = await deployments.list();
@@ -284,37 +328,26 @@ export function deploymentRoutes({ deployments }: Pick<Deps, 'deployments'>) {
         tags: ['deployments'],
         summary: 'Judge a version now: every rule with its value, its limit, why, and what to do',
         request: { params: Id },
-        responses: {
-          200: jsonAnswer(
-            'The gates',
-            z.object({
-              id: z.string(),
-              stage: z.enum(STAGES),
-              against: z.string().nullable().describe('The active version; null: there is no other'),
-              passed: z.boolean().describe('It may answer: every rule is passed, not applicable, or approved'),
-              gates: z.array(Gate),
-              comparison: MeasuredShape.nullable(),
-            }),
-          ),
-        },
+        responses: { 200: jsonAnswer('The gates', Judged) },
       }),
-      async (c) => {
-        const found = await deployments.gates(c.req.valid('param').id);
-        if (!found.ok) throw refusedStep(found.reason);
-        const { id, stage, gates, measured } = found.value;
-        const comparison = measured && measuredOf(measured);
-        return c.json(
-          {
-            id,
-            stage,
-            against: measured?.against ?? null,
-            passed: !gates.some(isOpen),
-            gates: gates.map(gateOf),
-            comparison,
-          },
-          200,
-        );
-      },
+      async (c) => c.json(await judged(c.req.valid('param').id), 200),
+    )
+    .openapi(
+      route({
+        method: 'post',
+        path: '/api/models/{id}/gates',
+        permission: 'model:read',
+        tags: ['deployments'],
+        summary: 'Judge a version now by other rules than those in force; nothing is set',
+        request: {
+          params: Id,
+          ...jsonBody(ruleSettings, {
+            'what a stricter shift would say': { rules: { 'score-shift': { limit: 0.1 } } },
+          }),
+        },
+        responses: { 200: jsonAnswer('The gates', Judged) },
+      }),
+      async (c) => c.json(await judged(c.req.valid('param').id, c.req.valid('json')), 200),
     )
     .openapi(
       route({

@@ -49,6 +49,8 @@ const shown = (schedule: ScheduleView) => {
     last: last && { ...last, planned: time(last.planned), at: time(last.at) },
   };
 };
+const unreadable = ({ field, message }: { field: string; message: string }) =>
+  new Problem('bad-field', message, { fields: [{ pointer: `/${field}`, detail: message }] });
 const NIGHTLY = { cron: '0 3 * * *', zone: 'Europe/Sofia' };
 
 export function scheduleRoutes({ schedules, jobKinds, jobs }: Pick<Deps, 'schedules' | 'jobKinds' | 'jobs'>) {
@@ -135,6 +137,27 @@ export function scheduleRoutes({ schedules, jobKinds, jobs }: Pick<Deps, 'schedu
     .openapi(
       route({
         method: 'get',
+        path: '/api/schedules/next',
+        permission: 'model:read',
+        tags: ['jobs'],
+        summary: 'When a plan would run, without making it',
+        request: {
+          query: z.object({ cron: z.string().max(100), zone: z.string().max(64).default('UTC').describe('IANA') }),
+        },
+        responses: {
+          200: jsonAnswer('Its next moments', z.object({ cron: z.string(), zone: z.string(), next: z.array(Moment) })),
+        },
+      }),
+      (c) => {
+        const { cron, zone } = c.req.valid('query');
+        const found = schedules.nextOf(cron, zone);
+        if (!found.ok) throw unreadable(found.reason);
+        return c.json({ cron, zone, next: found.value.map(time) }, 200);
+      },
+    )
+    .openapi(
+      route({
+        method: 'get',
         path: '/api/schedules/{id}',
         permission: 'model:read',
         tags: ['jobs'],
@@ -169,10 +192,7 @@ export function scheduleRoutes({ schedules, jobKinds, jobs }: Pick<Deps, 'schedu
         const params = paramsOf(kind, given);
         mayAsk(kind, params, c.var.principal.permissions);
         const made = await schedules.create({ cron, zone, kind: name, params }, c.var.principal.id);
-        if (!made.ok)
-          throw new Problem('bad-field', made.reason.message, {
-            fields: [{ pointer: `/${made.reason.field}`, detail: made.reason.message }],
-          });
+        if (!made.ok) throw unreadable(made.reason);
         c.header('location', `/api/schedules/${made.value.id}`);
         return c.json(shown(made.value), 201);
       },

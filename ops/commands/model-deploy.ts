@@ -1,5 +1,5 @@
 // Deployments from the command line: gates, shadow, canary, deploy, rollback, approvals, and what a model has been through.
-import { RULE_NAMES } from '#domain/deployment-rules.ts';
+import { RULE_NAMES, type RuleSettings } from '#domain/deployment-rules.ts';
 import { ApiError, type Client, dataDirOf, withServer } from '../client.ts';
 import { type Io, UsageError } from './command.ts';
 import { parseCommand, print, table } from './options.ts';
@@ -45,6 +45,8 @@ interface Rules {
   rules: Record<string, { says: string; limit: number | null; watch: number | null }>;
   offer: { cost: number; benefit: number };
   least: { minutes: number; scores: number };
+  /** What differs from the defaults. */
+  settings: RuleSettings;
 }
 interface Deployment {
   model: string;
@@ -270,20 +272,24 @@ async function rules(client: Client, [model]: string[], values: Values, io: Io):
   const [limits, watches] = [limitsOf(values.set, 'set'), limitsOf(values.watch, 'watch')];
   const { offer, minutes, scores } = values;
   if (limits.size + watches.size > 0 || offer !== undefined || minutes !== undefined || scores !== undefined) {
-    // What is in force stays, but for what is named.
-    const all = Object.entries(now.rules).map(([rule, { limit, watch }]) => [
+    // What differs from the defaults stays so, but for what is named; the defaults are not written down.
+    const { settings } = now;
+    const own = RULE_NAMES.map((rule) => [
       rule,
       {
-        limit: limits.has(rule) ? limits.get(rule)! : limit,
-        watch: watches.has(rule) ? watches.get(rule)! : watch,
+        ...settings.rules?.[rule],
+        ...(limits.has(rule) && { limit: limits.get(rule)! }),
+        ...(watches.has(rule) && { watch: watches.get(rule)! }),
       },
     ]);
     now = await client.call<Rules>('PUT', `/api/deployments/${encodeURIComponent(name)}/rules`, {
-      rules: Object.fromEntries(all),
-      offer: offer === undefined ? now.offer : offerOf(offer),
+      ...settings,
+      rules: Object.fromEntries(own),
+      ...(offer !== undefined && { offer: offerOf(offer) }),
       least: {
-        minutes: minutes === undefined ? now.least.minutes : countOf(minutes, 'minutes'),
-        scores: scores === undefined ? now.least.scores : countOf(scores, 'scores'),
+        ...settings.least,
+        ...(minutes !== undefined && { minutes: countOf(minutes, 'minutes') }),
+        ...(scores !== undefined && { scores: countOf(scores, 'scores') }),
       },
       reason: because(values, 'rules'),
     });

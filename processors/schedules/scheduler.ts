@@ -75,10 +75,13 @@ export async function startScheduler({ store, ask, lacks, statusOf, now, log, ev
   }
   for (const [id, { state, seq }] of await loadAll(store, decider)) if (state !== null) hold(id, state, seq);
 
-  const viewOf = (id: string, { state, moments }: Live): ScheduleView => {
+  function comingOf(moments: Moments): number[] {
     const next: number[] = [];
-    if (state.status === 'active' && moments)
-      for (let at = moments.next(now()); at !== null && next.length < SHOWN; at = moments.next(at)) next.push(at);
+    for (let at = moments.next(now()); at !== null && next.length < SHOWN; at = moments.next(at)) next.push(at);
+    return next;
+  }
+  const viewOf = (id: string, { state, moments }: Live): ScheduleView => {
+    const next = state.status === 'active' && moments ? comingOf(moments) : [];
     return { ...state, id, next };
   };
   async function command(id: string, asked: ScheduleCommand, actor: string): Promise<Result<Live, ScheduleReason>> {
@@ -154,6 +157,10 @@ export async function startScheduler({ store, ask, lacks, statusOf, now, log, ev
 
   return {
     look,
+    nextOf(cron: string, zone: string): Result<number[], CronProblem> {
+      const read = momentsOf(cron, zone);
+      return read.ok ? ok(comingOf(read.value)) : read;
+    },
     list: (): ScheduleView[] =>
       [...live].map(([id, each]) => viewOf(id, each)).sort((a, b) => a.createdAt - b.createdAt),
     show(id: string): ScheduleView | null {

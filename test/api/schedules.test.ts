@@ -53,6 +53,22 @@ test.each([
   expect((await ask(platform, 'GET', '/api/schedules')).body.items).toEqual([]);
 });
 
+test('when a plan would run is said without making it, by the same rules', async () => {
+  const platform = await shop();
+  const { body: made } = await ask(platform, 'POST', '/api/schedules', NIGHTLY);
+  const nextOf = (cron: string, zone: string) =>
+    ask(platform, 'GET', `/api/schedules/next?${new URLSearchParams({ cron, zone })}`, undefined, 'analyst');
+  expect((await nextOf(NIGHTLY.cron, NIGHTLY.zone)).body.next).toEqual(made.next);
+  for (const [cron, zone, pointer] of [
+    ['0 3 * *', 'UTC', '/cron'],
+    ['0 3 * * *', 'Mars/Olympus', '/zone'],
+  ] as const) {
+    const { status, body } = await nextOf(cron, zone);
+    expect([status, body.errors[0].pointer]).toEqual([400, pointer]);
+  }
+  expect((await ask(platform, 'GET', '/api/schedules')).body.items).toHaveLength(1);
+});
+
 test('only who may ask for the job may plan it or change the plan', async () => {
   const platform = await shop();
   const { body } = await ask(platform, 'POST', '/api/schedules', { ...NIGHTLY, params: { identified: true } });

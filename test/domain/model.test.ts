@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { GateResult, RuleName } from '#domain/deployment-rules.ts';
+import { type GateResult, type RuleName, rulesInForce } from '#domain/deployment-rules.ts';
 import {
   approvedOf,
   type JudgedOn,
@@ -219,6 +219,40 @@ describe('gates', () => {
     given([...three, set])
       .when({ type: 'SetRules', rules, reason })
       .thenNothing();
+  });
+  test('what is as by default is not kept: it follows the defaults when they change', () => {
+    const { rules: all, offer, least } = rulesInForce({});
+    given(three)
+      .when({ type: 'SetRules', rules: { rules: all, offer, least }, reason })
+      .thenNothing();
+    const some = {
+      ...all,
+      'score-shift': { limit: 0.1, watch: null },
+      'band-changes': { ...all['band-changes'], watch: 0.9 },
+    };
+    given(three)
+      .when({
+        type: 'SetRules',
+        rules: { rules: some, offer: { cost: 5, benefit: 60 }, least: { minutes: 60, scores: 0 } },
+        reason,
+      })
+      .then([
+        {
+          type: 'model.rules-set',
+          data: {
+            rules: {
+              rules: { 'score-shift': { limit: 0.1 }, 'band-changes': { watch: 0.9 } },
+              offer: { cost: 5, benefit: 60 },
+              least: { minutes: 60 },
+            },
+            reason,
+          },
+        },
+      ]);
+    // Switched off is not left out; and as an older program froze it, it says the same.
+    given([...three, { type: 'model.rules-set', data: { rules: { rules: all }, reason } }])
+      .when({ type: 'SetRules', rules: { rules: { 'score-shift': { limit: null } } }, reason })
+      .then([{ type: 'model.rules-set', data: { rules: { rules: { 'score-shift': { limit: null } } }, reason } }]);
   });
 });
 

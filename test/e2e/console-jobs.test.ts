@@ -1,14 +1,11 @@
 // The console's jobs in a real browser against the real server, on subscribers and buyers: asked for once however often one presses, followed without a
 // reload, cancelled, asked again; what is shown is what the API says.
-import { join } from 'node:path';
-import type { BrowserContext, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { buildConsole, faultsOf, openBrowser, PATIENCE_MS, SLOW, tooWide, withoutBrowser } from '../support/browser.ts';
+import type { Page } from 'playwright-core';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { PATIENCE_MS, SLOW, withoutBrowser } from '../support/browser.ts';
+import { ADMIN, ANALYST, consoleOfSubscribers } from '../support/console.ts';
 import { fixture } from '../support/histories.ts';
-import { type Program, removeFolders, serve, temporaryFolder, until } from '../support/program.ts';
-
-const ADMIN = { email: 'ada@example.org', password: 'quartz lantern 47 meadow' };
-const ANALYST = { email: 'bob@example.org', password: 'violet tram under rain 47' };
+import { type Program, until } from '../support/program.ts';
 
 interface JobAnswer {
   id: string;
@@ -21,12 +18,13 @@ interface JobAnswer {
 }
 
 describe.skipIf(withoutBrowser !== '')(`jobs in the console${withoutBrowser}`, SLOW, () => {
-  const folder = temporaryFolder('console-jobs');
+  const place = consoleOfSubscribers('console-jobs');
+  const { open, signIn, signOut, forgive, sweep } = place;
   let program: Program;
-  let context: BrowserContext;
   let page: Page;
-  let complaints: string[] = [];
-  const open = (path: string) => page.goto(program.served.url + path);
+  beforeAll(() => {
+    ({ program, page } = place);
+  });
   const jobs = async (query = '') => (await program.call<{ items: JobAnswer[] }>('GET', `/api/jobs${query}`)).items;
   const job = (id: string) => program.call<JobAnswer>('GET', `/api/jobs/${id}`);
   const ended = (id: string) =>
@@ -39,36 +37,6 @@ describe.skipIf(withoutBrowser !== '')(`jobs in the console${withoutBrowser}`, S
       PATIENCE_MS,
     );
   const state = (word: string) => page.locator('.head .status', { hasText: word }).waitFor();
-  async function signIn({ email, password }: typeof ADMIN) {
-    await open('/login');
-    await page.getByLabel('E-mail').fill(email);
-    await page.getByLabel('Password').fill(password);
-    await page.getByRole('button', { name: 'Sign in' }).click();
-    await page.getByRole('button', { name: 'Sign out' }).waitFor();
-  }
-
-  beforeAll(async () => {
-    buildConsole();
-    program = await serve(['--empty', '--currency', 'USD', '--data-dir', join(folder, 'data')]);
-    const table = ['--kind', 'subscription', '--snapshot', '2024-01-01', '--currency', 'USD', '--attributes', 'all'];
-    const columns = ['--customer', 'customer_id', '--tenure', 'tenure_months:months', '--ended', 'churned=1'];
-    await program.json(['import', fixture('churn.csv'), ...table, ...columns, '--amount', 'monthly_charge']);
-    for (const [account, role] of [
-      [ADMIN, 'admin'],
-      [ANALYST, 'analyst'],
-    ] as const)
-      await program.call('POST', '/api/users', { ...account, role });
-    ({ context, page } = await openBrowser(folder, program.served.url, (words) => complaints.push(words)));
-  }, 180_000);
-  afterAll(async () => {
-    await context?.close();
-    await removeFolders();
-  }, 60_000);
-  afterEach(() => {
-    const heard = complaints;
-    complaints = [];
-    expect(heard).toEqual([]);
-  });
 
   test('without an account there is nothing to see but the way in', async () => {
     await open('/jobs');
@@ -255,10 +223,66 @@ describe.skipIf(withoutBrowser !== '')(`jobs in the console${withoutBrowser}`, S
     await page.locator('.jobform button[type=submit]').click();
     await page.locator('.ferr').waitFor();
     expect(await page.getByLabel('Days foretold').getAttribute('aria-invalid')).toBe('true');
-    complaints = complaints.filter((words) => !words.includes('400 (Bad Request)'));
+    forgive('400 (Bad Request)');
     await open(`/jobs/${'0'.repeat(32)}`);
     await page.getByText('there is no job').waitFor();
-    complaints = complaints.filter((words) => !words.includes('404 (Not Found)'));
+    forgive('404 (Not Found)');
+  });
+
+  test('a job is planned in a zone: what comes next is said before; paused, resumed, run at once, removed', async () => {
+    const schedules = async () =>
+      (await program.call<{ items: Record<string, unknown>[] }>('GET', '/api/schedules')).items;
+    await open('/jobs');
+    await page.getByRole('link', { name: 'Schedules' }).click();
+    await page.getByText('Nothing is planned').waitFor();
+    await page.getByRole('link', { name: 'New schedule' }).click();
+    await page.getByLabel('How often').selectOption('As cron says');
+    await page.getByLabel('Cron').fill('0 3 * *');
+    await page.getByText('has not five fields').waitFor();
+    forgive('400 (Bad Request)');
+    await page.getByLabel('Cron').fill('0 3 * * *');
+    await page.getByLabel('How often').selectOption('Each week');
+    await page.getByLabel('On', { exact: true }).selectOption('Wednesday');
+    await page.getByLabel('At', { exact: true }).fill('04:30');
+    await page.getByLabel('Time zone').fill('Europe/Sofia');
+    await page.waitForURL((url) => url.searchParams.get('cron') === '30 4 * * 3');
+    const coming = page.locator('ol[aria-label="Next runs"] time');
+    const query = new URLSearchParams({ cron: '30 4 * * 3', zone: 'Europe/Sofia' });
+    const { next } = await program.call<{ next: string[] }>('GET', `/api/schedules/next?${query}`);
+    const shown = () => coming.evaluateAll((times) => times.map((time) => time.getAttribute('datetime')));
+    await expect.poll(shown).toEqual(next);
+    expect(await coming.first().innerText()).toMatch(/^Wed .*, 04:30 GMT\+[23]$/);
+    await page.reload();
+    await expect.poll(shown).toEqual(next);
+    expect(await page.getByLabel('At', { exact: true }).inputValue()).toBe('04:30');
+    await page.getByLabel('With exact p05, p50 and p95 of spend').uncheck();
+    await page.getByRole('button', { name: 'Plan it' }).click();
+    const row = page.locator('tr[data-schedule]');
+    await row.getByText('Each Wednesday at 04:30').waitFor();
+    const [made] = await schedules();
+    expect(made).toMatchObject({
+      cron: '30 4 * * 3',
+      zone: 'Europe/Sofia',
+      kind: 'score',
+      params: { quantiles: false },
+    });
+    await row.getByRole('button', { name: 'Pause' }).click();
+    await row.getByText('Paused').waitFor();
+    expect(await schedules()).toMatchObject([{ status: 'paused', next: [] }]);
+    await row.getByRole('button', { name: 'Resume' }).click();
+    await row.getByText('Active').waitFor();
+    await row.getByRole('button', { name: 'Run now' }).click();
+    await page.waitForURL(/\/jobs\/[0-9a-f]{32}$/);
+    await state('Done');
+    await page.getByRole('button', { name: 'Plan…' }).click();
+    await page.waitForURL('**/jobs/schedules/new?kind=score**');
+    await open('/jobs/schedules');
+    await row.getByRole('button', { name: 'Remove…' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Remove the schedule' }).click();
+    await page.getByText('Nothing is planned').waitFor();
+    expect(await schedules()).toEqual([]);
+    const monthly = { cron: '0 5 1 * *', zone: 'UTC', kind: 'train', params: { kind: 'clv' } };
+    await program.call('POST', '/api/schedules', monthly);
   });
 
   test('narrow screens, both themes, every page: nothing too wide, nothing without a name or below its contrast', async () => {
@@ -267,27 +291,17 @@ describe.skipIf(withoutBrowser !== '')(`jobs in the console${withoutBrowser}`, S
       '/jobs',
       '/jobs/new?kind=train',
       '/jobs/new?kind=score',
+      '/jobs/schedules',
+      '/jobs/schedules/new',
       `/jobs/${await of('train')}`,
       `/jobs/${await of('backtest')}`,
       `/jobs/${await of('score')}`,
     ];
-    for (const colorScheme of ['light', 'dark'] as const)
-      for (const path of paths) {
-        await page.emulateMedia({ colorScheme });
-        await open(path);
-        await page.locator('main .panel').first().waitFor();
-        await page.locator('.sk').first().waitFor({ state: 'detached' });
-        expect(await faultsOf(page), `${path} ${colorScheme}`).toEqual([]);
-        await page.setViewportSize({ width: 390, height: 844 });
-        await expect.poll(() => tooWide(page), { message: path }).toBeLessThanOrEqual(0);
-        await page.setViewportSize({ width: 1440, height: 1000 });
-      }
-    await page.emulateMedia({ colorScheme: 'light' });
+    await sweep(paths);
   });
 
   test('an analyst sees all of it and starts none of it, and is told who may', async () => {
-    await page.getByRole('button', { name: 'Sign out' }).click();
-    await page.getByRole('link', { name: 'Sign in' }).first().waitFor();
+    await signOut();
     await signIn(ANALYST);
     await open('/jobs');
     const button = page.getByRole('button', { name: /^New job/ });
@@ -300,5 +314,12 @@ describe.skipIf(withoutBrowser !== '')(`jobs in the console${withoutBrowser}`, S
     await expect
       .poll(() => page.getByRole('button', { name: /^Train ?, Needs/ }).getAttribute('aria-disabled'))
       .toBe('true');
+    await open('/jobs/schedules');
+    const pause = page.locator('tr[data-schedule]').getByRole('button', { name: /^Pause/ });
+    await expect.poll(() => pause.getAttribute('title')).toBe('Needs model:write: ML engineer, Administrator');
+    await pause.click({ force: true });
+    expect((await program.call<{ items: { status: string }[] }>('GET', '/api/schedules')).items).toMatchObject([
+      { status: 'active' },
+    ]);
   });
 });

@@ -1,26 +1,30 @@
 // The console's models in a real browser against the real server, on subscribers and buyers: listed, judged, explained, compared, let answer and taken
 // back. What is shown is what the API says, and every step is a fact with its reason.
-import { join } from 'node:path';
-import type { BrowserContext, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { buildConsole, faultsOf, openBrowser, PATIENCE_MS, SLOW, tooWide, withoutBrowser } from '../support/browser.ts';
+import type { Page } from 'playwright-core';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { PATIENCE_MS, SLOW, withoutBrowser } from '../support/browser.ts';
+import { ADMIN, ANALYST, consoleOfSubscribers } from '../support/console.ts';
 import { fixture } from '../support/histories.ts';
-import { type Program, removeFolders, serve, temporaryFolder, until } from '../support/program.ts';
+import { type Program, until } from '../support/program.ts';
 
-const ADMIN = { email: 'ada@example.org', password: 'quartz lantern 47 meadow' };
-const ANALYST = { email: 'bob@example.org', password: 'violet tram under rain 47' };
 const CHURN = 'subscription_churn_model';
 
 // biome-ignore lint/suspicious/noExplicitAny: answers are compared field by field.
 type Any = any;
 
 describe.skipIf(withoutBrowser !== '')(`models in the console${withoutBrowser}`, SLOW, () => {
-  const folder = temporaryFolder('console-models');
+  const place = consoleOfSubscribers('console-models', async (server) => {
+    program = server;
+    await done('train', { kind: 'churn-logistic', definition: 'contractual', without: ['plan'] });
+    await done('evaluate', { models: [`${CHURN}@1`, `${CHURN}@2`], offer_cost: 4, offer_benefit: 60 });
+  });
+  const { open, signIn, signOut, sweep } = place;
   let program: Program;
-  let context: BrowserContext;
   let page: Page;
-  let complaints: string[] = [];
-  const open = (path: string) => page.goto(program.served.url + path);
+  beforeAll(async () => {
+    page = place.page;
+    await signIn(ADMIN);
+  });
   const get = (path: string) => program.call<Any>('GET', path);
   const kpi = (name: string) => page.locator('.kpi', { hasText: new RegExp(`^${name}`) }).locator('b');
   async function done(kind: string, body: object): Promise<Any> {
@@ -35,13 +39,6 @@ describe.skipIf(withoutBrowser !== '')(`models in the console${withoutBrowser}`,
       PATIENCE_MS,
     );
   }
-  async function signIn({ email, password }: typeof ADMIN) {
-    await open('/login');
-    await page.getByLabel('E-mail').fill(email);
-    await page.getByLabel('Password').fill(password);
-    await page.getByRole('button', { name: 'Sign in' }).click();
-    await page.getByRole('button', { name: 'Sign out' }).waitFor();
-  }
   /** Presses a step and gives its reason. */
   async function step(button: string, confirm: string, reason: string) {
     await page.getByRole('button', { name: button }).click();
@@ -52,41 +49,6 @@ describe.skipIf(withoutBrowser !== '')(`models in the console${withoutBrowser}`,
     await press.click();
     await dialog.waitFor({ state: 'detached' });
   }
-
-  beforeAll(async () => {
-    buildConsole();
-    program = await serve(['--empty', '--currency', 'USD', '--data-dir', join(folder, 'data')]);
-    const table = ['--kind', 'subscription', '--snapshot', '2024-01-01', '--currency', 'USD', '--attributes', 'all'];
-    const columns = ['--customer', 'customer_id', '--tenure', 'tenure_months:months', '--ended', 'churned=1'];
-    await program.json([
-      'import',
-      fixture('churn.csv'),
-      ...table,
-      ...columns,
-      '--amount',
-      'monthly_charge',
-      '--name',
-      'contract',
-    ]);
-    await done('train', { kind: 'churn-logistic', definition: 'contractual', without: ['plan'] });
-    await done('evaluate', { models: [`${CHURN}@1`, `${CHURN}@2`], offer_cost: 4, offer_benefit: 60 });
-    for (const [account, role] of [
-      [ADMIN, 'admin'],
-      [ANALYST, 'analyst'],
-    ] as const)
-      await program.call('POST', '/api/users', { ...account, role });
-    ({ context, page } = await openBrowser(folder, program.served.url, (words) => complaints.push(words)));
-    await signIn(ADMIN);
-  }, 240_000);
-  afterAll(async () => {
-    await context?.close();
-    await removeFolders();
-  }, 60_000);
-  afterEach(() => {
-    const heard = complaints;
-    complaints = [];
-    expect(heard).toEqual([]);
-  });
 
   test('the list has every version with its stage and figures; order, filter and choice are in the address', async () => {
     await open('/models');
@@ -205,6 +167,46 @@ describe.skipIf(withoutBrowser !== '')(`models in the console${withoutBrowser}`,
       expect(await told.innerText()).toContain(reason);
   });
 
+  test('rules: what they would find is shown before they are set, only what differs is kept, and a reason with it', async () => {
+    const rules = async () => (await get(`/api/deployments/${CHURN}`)).rules;
+    const before = await rules();
+    expect(before.settings).toEqual({});
+    await open(`/models/${CHURN}/2/deploy`);
+    await page.getByRole('button', { name: 'Change…' }).click();
+    const row = page.locator('[data-rule="taken-back"]');
+    const verdict = (word: string) => row.locator('td.hide .gate', { hasText: new RegExp(`^${word}$`) }).waitFor();
+    await verdict('passed');
+    await row.getByLabel('Taken back, at most', { exact: true }).fill('-1');
+    await verdict('not passed');
+    const tried = await program.call<Any>('POST', `/api/models/${CHURN}@2/gates`, {
+      rules: { 'taken-back': { limit: -1 } },
+    });
+    const open_ = tried.gates.filter(
+      ({ applicable, passed, approved }: Any) => applicable && passed !== true && !approved,
+    ).length;
+    await page.getByText(`By these rules ${open_} gate${open_ === 1 ? '' : 's'} of ${CHURN}@2 would be open`).waitFor();
+    expect(await rules()).toEqual(before);
+    await row.getByRole('button', { name: 'Taken back, at most: off', exact: true }).click();
+    await verdict('not applicable');
+    expect(await row.getByLabel('Taken back, at most', { exact: true }).isDisabled()).toBe(true);
+    await page.getByLabel('Score difference, at most', { exact: true }).fill('0.2');
+    await step('Set the rules…', 'Set the rules', 'finance wants it so');
+    const table = page.locator('section[aria-label="Rules"] tbody tr');
+    await expect.poll(() => table.count()).toBe(2);
+    const kept = { rules: { 'taken-back': { limit: null }, 'score-difference': { limit: 0.2 } } };
+    expect((await rules()).settings).toEqual(kept);
+    await expect.poll(() => page.locator('.happened').innerText()).toContain('finance wants it so');
+    // The whole of what is in force, sent back, freezes nothing; nor does the command line.
+    await program.json(['model', 'rules', CHURN, '--set', 'score-difference=0.1', '--reason', 'as it was']);
+    expect((await rules()).settings).toEqual({ rules: { 'taken-back': { limit: null } } });
+    await page.reload();
+    await page.getByRole('button', { name: 'Change…' }).click();
+    await page.getByRole('button', { name: 'All as by default' }).click();
+    await step('Set the rules…', 'Set the rules', 'back to the defaults');
+    await page.getByText('as the platform brings it').waitFor();
+    expect(await rules()).toEqual(before);
+  });
+
   test('a rollback asked on the page of the active version ends the canary, as it says, and the active one stays', async () => {
     await program.call('POST', `/api/models/${CHURN}@2/canary`, { percent: 10, reason: 'once more' });
     await open(`/models/${CHURN}/1/deploy`);
@@ -234,23 +236,11 @@ describe.skipIf(withoutBrowser !== '')(`models in the console${withoutBrowser}`,
   test('narrow screens, both themes, every tab: nothing too wide, nothing without a name or below its contrast', async () => {
     const tabs = ['', '/performance', '/calibration', '/explain', '/deploy'].map((tab) => `/models/${CHURN}/2${tab}`);
     const paths = ['/models', ...tabs, '/models/clv_model/1/clv', `/models/compare?versions=${CHURN}@1,${CHURN}@2`];
-    for (const colorScheme of ['light', 'dark'] as const)
-      for (const path of paths) {
-        await page.emulateMedia({ colorScheme });
-        await open(path);
-        await page.locator('main .panel').first().waitFor();
-        await page.locator('.sk').first().waitFor({ state: 'detached' });
-        expect(await faultsOf(page), `${path} ${colorScheme}`).toEqual([]);
-        await page.setViewportSize({ width: 390, height: 844 });
-        await expect.poll(() => tooWide(page), { message: path }).toBeLessThanOrEqual(0);
-        await page.setViewportSize({ width: 1440, height: 1000 });
-      }
-    await page.emulateMedia({ colorScheme: 'light' });
+    await sweep(paths);
   });
 
   test('an analyst reads all of it and moves nothing, and is told who may', async () => {
-    await page.getByRole('button', { name: 'Sign out' }).click();
-    await page.getByRole('link', { name: 'Sign in' }).first().waitFor();
+    await signOut();
     await signIn(ANALYST);
     await open(`/models/${CHURN}/2/deploy`);
     const promote = page.getByRole('button', { name: /^Promote/ });

@@ -1,6 +1,15 @@
 // Steps of a version as the console asks for them: of which version, and what is said when the server had nothing to do.
 import { afterEach, expect, test, vi } from 'vitest';
-import { differing, figure, metricWord, parameterWord, readAs, shortNames, verdictOf } from '#ui/comparison.ts';
+import {
+  decimalsFor,
+  differing,
+  figure,
+  metricWord,
+  parameterWord,
+  readAs,
+  shortNames,
+  verdictOf,
+} from '#ui/comparison.ts';
 import { stepTo, takenBackBy } from '#ui/models.ts';
 
 afterEach(() => void vi.unstubAllGlobals());
@@ -62,12 +71,20 @@ test('side by side: words for keys, versions as versions, and only what differs 
     'Recency',
     'plan',
   ]);
+  expect(parameterWord('attribute:plan=two years')).toBe('plan: two years');
+  expect([0.011, 0.075, 0.4, 0].map(decimalsFor)).toEqual([3, 2, 1, 2]);
   expect([1, 0, null].map(readAs)).toEqual(['v1', 'as sent', 'not read']);
-  const rows = [{ values: [1.00001, 1.00002] }, { values: [2, 3] }, { values: [4, null] }];
+  const rows = [{ values: [1.00001, 1.00002] }, { values: [2, 3] }, { values: [4, 4] }];
   const told = differing(rows, figure);
-  expect([told.count, rows.map(told.marked)]).toEqual([2, [false, true, true]]);
-  const all = differing(rows.slice(1), figure);
-  expect([all.count, rows.slice(1).map(all.marked)]).toEqual([2, [false, false]]);
+  expect([told.said, rows.map(told.marked)]).toEqual(['1 differs', [false, true, false]]);
+  // Where most differ, only what one lacks or what turns is marked.
+  const most = [...rows, { values: [5, null] }, { values: [-1, 1] }, { values: [6, 7] }];
+  const { said, marked } = differing(most, figure);
+  expect([said, most.map(marked)]).toEqual([
+    '4 differ; marked: one lacks it, or it turns',
+    [false, false, false, true, true, false],
+  ]);
+  expect(differing([{ values: [1, 1] }], figure).said).toBe('all the same');
   expect(shortNames(['m@1', 'm@2'])('m@2')).toBe('v2');
   expect(shortNames(['m@1', 'n@2'])('m@1')).toBe('m@1');
 });

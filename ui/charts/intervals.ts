@@ -64,7 +64,7 @@ export function intervalsGeometry(
     }),
   );
   const ticks: Tick[] = scale
-    .ticks(Math.max(2, Math.floor((plot.right - plot.left) / 56)))
+    .ticks(Math.max(2, Math.floor((plot.right - plot.left) / 72)))
     .map((value) => ({ at: scale(value), label: options.label(value) }));
   return {
     plot,

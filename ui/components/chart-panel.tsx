@@ -18,7 +18,7 @@ export function ChartPanel(props: {
   definition: string;
   table: ChartTable;
   file: string;
-  span?: 'c6' | 'c7' | 'c8' | 'c12';
+  span?: 'c4' | 'c6' | 'c7' | 'c8' | 'c12';
   /** Between the title and the picture, with the table too. */
   above?: ReactNode;
   foot?: ReactNode;

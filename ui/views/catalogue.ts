@@ -49,6 +49,31 @@ const newJobRoute = createRoute({
   component: lazyRouteComponent(() => import('./new-job.tsx'), 'NewJobView'),
 });
 
+const schedulesRoute = createRoute({
+  getParentRoute: () => shellRoute,
+  path: '/jobs/schedules',
+  component: lazyRouteComponent(() => import('./schedules.tsx'), 'SchedulesView'),
+});
+
+const newScheduleRoute = createRoute({
+  getParentRoute: () => shellRoute,
+  path: '/jobs/schedules/new',
+  validateSearch: (
+    search,
+  ): {
+    kind?: string | undefined;
+    params?: string | undefined;
+    cron?: string | undefined;
+    zone?: string | undefined;
+  } => ({
+    kind: textOf(search.kind),
+    params: textOf(search.params),
+    cron: textOf(search.cron),
+    zone: textOf(search.zone),
+  }),
+  component: lazyRouteComponent(() => import('./new-schedule.tsx'), 'NewScheduleView'),
+});
+
 const jobRoute = createRoute({
   getParentRoute: () => shellRoute,
   path: '/jobs/$id',
@@ -110,6 +135,8 @@ export const routeTree = rootRoute.addChildren([
     customerRoute,
     jobsRoute,
     newJobRoute,
+    schedulesRoute,
+    newScheduleRoute,
     jobRoute,
     modelsRoute,
     compareRoute,

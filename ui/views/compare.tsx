@@ -8,6 +8,7 @@ import { IntervalsChart } from '../charts/intervals-chart.tsx';
 import { featureWords } from '../churn-words.ts';
 import {
   type Bases,
+  decimalsFor,
   differing,
   figure,
   isTie,
@@ -33,12 +34,14 @@ function Paired({ paired, bases }: { paired: NonNullable<Comparison['paired']>; 
     const pairs = paired.pairs.filter((each) => each.metric === metric);
     const told = pairs.flatMap((pair) => (pair.value ? [{ pair, value: pair.value }] : []));
     const lower = pairs[0]?.better === 'lower';
+    const reach = Math.max(0, ...told.flatMap(({ value }) => [Math.abs(value.lower), Math.abs(value.upper)]));
+    const digits = decimalsFor(reach);
     return (
       <ChartPanel
         key={metric}
         title={metricWord(metric)}
-        unit={`second − first, ${lower ? 'left' : 'right'} is better, 95 %`}
-        span="c6"
+        unit={`95 %, ${lower ? 'left' : 'right'} is better`}
+        span={metrics.length % 3 === 0 ? 'c4' : 'c6'}
         height={intervalsHeight(told.length)}
         file={`compare-${metric}.csv`}
         definition="A paired bootstrap: customers are drawn with replacement, the same ones for both versions, and the difference is taken in each draw. Where the interval covers zero the dot is slate: nothing is claimed."
@@ -80,7 +83,7 @@ function Paired({ paired, bases }: { paired: NonNullable<Comparison['paired']>; 
             }))}
             width={width}
             reference={0}
-            label={(value) => signed(value, Math.abs(value) < 0.01 ? 3 : 2)}
+            label={(value) => signed(value, digits)}
             figure={({ value }) => signed(value, 4)}
             words={pairs.map((pair) => verdictOf(pair, bases)).join('. ')}
             named={bases.size > 0 && short(pairs[0]!.first).startsWith('v') ? 60 : 230}
@@ -110,8 +113,7 @@ function SideBySide(props: {
   const { title, versions, rows, word, show = figure } = props;
   if (rows.length === 0) return null;
   const short = shortNames(versions);
-  const { count: n, marked } = differing(rows, show);
-  const said = n === 0 ? 'all the same' : n === rows.length ? 'all of them differ' : `${count(n)} differ`;
+  const { said, marked } = differing(rows, show);
   return (
     <Panel title={title} unit={props.unit ?? said} span="c6" className="snug">
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard. */}
@@ -232,8 +234,12 @@ function Content({ versions }: { versions: readonly string[] }) {
           </State>
         </section>
       )}
-      <div className="grid">
-        {data.paired && <Paired paired={data.paired} bases={bases} />}
+      {data.paired && (
+        <div className="grid">
+          <Paired paired={data.paired} bases={bases} />
+        </div>
+      )}
+      <div className="grid tops">
         <SideBySide
           title="Figures"
           unit="of their trainings, each on its own rows"

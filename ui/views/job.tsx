@@ -16,6 +16,7 @@ import { ErrorState, Note, SignInState, Skeleton, State } from '../components/st
 import { curlGet, curlPost } from '../curl.ts';
 import { ABSENT, clock, counted, span, time } from '../format.ts';
 import { useNow, useTitle } from '../hooks.ts';
+import { isPlannable } from '../job-forms.ts';
 import { jobTitle, whoAsked } from '../job-words.ts';
 import { cancelJob, hasEnded, type Job, jobQuery, retryJob } from '../jobs.ts';
 
@@ -235,6 +236,19 @@ function Head({ job }: { job: Job }) {
           }
         >
           Ask again
+        </Action>
+        <Action
+          needs={needs}
+          icon="clock"
+          not={isPlannable(job.kind) ? null : 'This kind is not planned here'}
+          onClick={() =>
+            void navigate({
+              to: '/jobs/schedules/new',
+              search: { kind: job.kind, params: JSON.stringify(job.params) },
+            })
+          }
+        >
+          Plan…
         </Action>
         {ended ? (
           <Action

@@ -6,6 +6,7 @@ import { useRef, useState } from 'react';
 import { useMay, useMe } from '../account.ts';
 import { Action } from '../components/action.tsx';
 import { CopyButton } from '../components/copy.tsx';
+import { Icon } from '../components/icon.tsx';
 import { JobStatusChip, ProgressBar } from '../components/jobs/job-status.tsx';
 import { Choice } from '../components/panel.tsx';
 import { ErrorState, Note, SignInState, Skeleton, State } from '../components/states.tsx';
@@ -179,6 +180,10 @@ export function JobsView() {
         />
         <span className="sp" />
         <CopyButton text={() => curlGet(path)} label="Copy as curl" ghost />
+        <Link className="ctl" to="/jobs/schedules">
+          <Icon name="clock" small />
+          Schedules
+        </Link>
         <Action
           needs="model:write"
           primary

@@ -4,10 +4,9 @@ import { useMutation } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { type FormEvent, useEffect, useRef, useState } from 'react';
 import { useMay, useMe } from '../account.ts';
-import { Refused } from '../client.ts';
 import { Action } from '../components/action.tsx';
 import { CopyButton } from '../components/copy.tsx';
-import { JobFields } from '../components/jobs/job-fields.tsx';
+import { fieldErrors, JobFields } from '../components/jobs/job-fields.tsx';
 import { TrainingCheckView } from '../components/jobs/training-check.tsx';
 import { Choice, Panel } from '../components/panel.tsx';
 import { ErrorState, Note, SignInState, Skeleton, State } from '../components/states.tsx';
@@ -20,12 +19,6 @@ import { newKey, startJob } from '../jobs.ts';
 import { commanding } from '../patience.ts';
 
 const ADDRESS_MS = 300;
-
-/** Which field a refusal speaks of. */
-function fieldErrors(error: Error | null): Record<string, string> {
-  if (!(error instanceof Refused)) return {};
-  return Object.fromEntries(error.fields.map(({ pointer, detail }) => [pointer.split('/')[1] ?? '', detail]));
-}
 
 function DryRun({ body }: { body: Record<string, unknown> }) {
   const asked = JSON.stringify(body);

@@ -2,10 +2,19 @@
 import { useQuery } from '@tanstack/react-query';
 import { useId } from 'react';
 import { useMay } from '../../account.ts';
+import { Refused } from '../../client.ts';
 import type { Field, JobForm, Values } from '../../job-forms.ts';
 import { modelsQuery } from '../../models.ts';
 import { whoMay } from '../action.tsx';
 import { Icon } from '../icon.tsx';
+
+/** Which field a refusal speaks of; of a plan's parameters as of a job's. */
+export function fieldErrors(error: Error | null): Record<string, string> {
+  if (!(error instanceof Refused)) return {};
+  return Object.fromEntries(
+    error.fields.map(({ pointer, detail }) => [pointer.replace(/^\/params(?=\/)/, '').split('/')[1] ?? '', detail]),
+  );
+}
 
 function useOptions(field: Field): readonly (readonly [string, string])[] {
   const models = useQuery({ ...modelsQuery, enabled: field.options === 'models' });

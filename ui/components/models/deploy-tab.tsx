@@ -4,13 +4,15 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { type ReactNode, useState } from 'react';
 import { useMe } from '../../account.ts';
-import { ABSENT, count, day, decimal, percent, signed, time } from '../../format.ts';
+import { count, day, decimal, percent, signed, time } from '../../format.ts';
+import { ruleWord } from '../../gate-rules.ts';
 import {
   type Deployment,
   deploymentQuery,
   type Gate,
   type Gates,
   gatesQuery,
+  isOpenGate,
   readModelsAgain,
   type StepName,
   stepTo,
@@ -19,9 +21,10 @@ import {
 } from '../../models.ts';
 import { Action } from '../action.tsx';
 import { Confirm } from '../confirm.tsx';
-import { Icon } from '../icon.tsx';
 import { Panel } from '../panel.tsx';
 import { ErrorState, Note, Skeleton } from '../states.tsx';
+import { GateState, gateFigure } from './gate-state.tsx';
+import { RulesPanel } from './rules-panel.tsx';
 import { StageChip } from './stage.tsx';
 
 const LEAST_LETTERS = 3;
@@ -40,6 +43,11 @@ const EFFECTS: Record<StepName, { title: string; confirm: string; says: string; 
     title: 'Promote',
     confirm: 'Let it answer everybody',
     says: 'From a barrier in the log on it answers everybody. What was answered before stays as it was; a rollback restores it bit for bit.',
+  },
+  challenger: {
+    title: 'Challenger',
+    confirm: 'Call it the challenger',
+    says: 'What asks for the challenger, a comparison or a planned evaluation, means this version from now on. Nobody is answered by it.',
   },
   approve: {
     title: 'Approve',
@@ -66,36 +74,14 @@ const EFFECTS: Record<StepName, { title: string; confirm: string; says: string; 
 };
 
 function GateRow({ gate }: { gate: Gate }) {
-  const state = !gate.applicable
-    ? 'none'
-    : gate.passed === true
-      ? 'good'
-      : gate.approved
-        ? 'approved'
-        : gate.passed === null
-          ? 'warn'
-          : 'bad';
-  const word = { none: 'not applicable', good: 'passed', approved: 'approved', warn: 'not known', bad: 'not passed' }[
-    state
-  ];
-  const icon = { none: 'info', good: 'check', approved: 'check', warn: 'warning', bad: 'close' } as const;
-  const shown = (value: number | null) =>
-    value === null
-      ? ABSENT
-      : Number.isInteger(value)
-        ? count(value)
-        : decimal(Math.abs(value) < 1e-12 ? 0 : value, Math.abs(value) >= 10 ? 1 : 4);
   return (
-    <tr data-gate={gate.rule} className={state === 'none' ? 't3' : undefined}>
+    <tr data-gate={gate.rule} className={gate.applicable ? undefined : 't3'}>
       <td>
-        <span className={`gate ${state === 'none' || state === 'approved' ? 't2' : state}`}>
-          <Icon name={icon[state]} small />
-          {word}
-        </span>
+        <GateState gate={gate} />
       </td>
-      <td title={gate.says}>{gate.rule.replaceAll('-', ' ')}</td>
-      <td className="r num">{shown(gate.value)}</td>
-      <td className="r num">{shown(gate.limit)}</td>
+      <td title={gate.says}>{ruleWord(gate.rule)}</td>
+      <td className="r num">{gateFigure(gate.value)}</td>
+      <td className="r num">{gateFigure(gate.limit)}</td>
       <td className="wrap t2 hide">
         {gate.why}
         {gate.what_to_do && <b className="m"> {gate.what_to_do}</b>}
@@ -107,7 +93,7 @@ function GateRow({ gate }: { gate: Gate }) {
 function GatesPanel({ gates }: { gates: Gates }) {
   // What stands in the way first, what does not apply last.
   const place = ({ applicable, passed, approved }: Gate) => (!applicable ? 2 : passed === true || approved ? 1 : 0);
-  const open = gates.gates.filter(({ applicable, passed, approved }) => applicable && passed !== true && !approved);
+  const open = gates.gates.filter(isOpenGate);
   return (
     <Panel
       title={
@@ -327,7 +313,7 @@ export function DeployTab({ id }: { id: string }) {
   const active = stage === 'active';
   const retired = stage === 'retired' ? 'It is retired' : null;
   const others = deployment.data.versions.length > 1;
-  const open = gates.data.gates.some(({ applicable, passed, approved }) => applicable && passed !== true && !approved);
+  const open = gates.data.gates.some(isOpenGate);
   const answers = active ? 'It answers already' : retired;
   const effect = step && EFFECTS[step];
   return (
@@ -339,6 +325,13 @@ export function DeployTab({ id }: { id: string }) {
           onClick={() => setStep('shadow')}
         >
           Shadow…
+        </Action>
+        <Action
+          needs="model:deploy"
+          not={deployment.data.challenger === id ? 'It is the challenger' : answers}
+          onClick={() => setStep('challenger')}
+        >
+          Challenger…
         </Action>
         <Action needs="model:deploy" not={answers} onClick={() => setStep('canary')}>
           {stage === 'canary' ? 'Another share…' : 'Canary…'}
@@ -372,7 +365,7 @@ export function DeployTab({ id }: { id: string }) {
           Retire…
         </Action>
       </div>
-      <div className="grid">
+      <div className="grid tops">
         <div className="c8 stack">
           <GatesPanel gates={gates.data} />
           {gates.data.comparison ? (
@@ -380,6 +373,7 @@ export function DeployTab({ id }: { id: string }) {
           ) : (
             <Note>There is nothing to compare with: no other version of {name} answers.</Note>
           )}
+          <RulesPanel id={id} deployment={deployment.data} gates={gates.data} />
         </div>
         <div className="c4 stack">
           <Versions deployment={deployment.data} id={id} />
@@ -431,7 +425,7 @@ export function DeployTab({ id }: { id: string }) {
             <p>
               Open:{' '}
               {gates.data.gates
-                .filter(({ applicable, passed, approved }) => applicable && passed !== true && !approved)
+                .filter(isOpenGate)
                 .map(({ rule }) => rule)
                 .join(', ')}
               .

@@ -1,7 +1,7 @@
 // What was estimated, as dots with their 95 % interval where a standard error is known; beside a value model its rivals by BIC.
 import { intervalsHeight } from '../../charts/intervals.ts';
 import { IntervalsChart } from '../../charts/intervals-chart.tsx';
-import { featureWords } from '../../churn-words.ts';
+import { parameterWord } from '../../comparison.ts';
 import { ABSENT, count, decimal, signed } from '../../format.ts';
 import { modelKindWord } from '../../job-words.ts';
 import { type Artefact, type Parameter, rivalsOf } from '../../model-artefact.ts';
@@ -23,7 +23,7 @@ export function ParametersPanel({
   span?: 'c6' | 'c12';
 }) {
   const coefficients = part.startsWith('Log');
-  const word = coefficients ? featureWords : (name: string) => name;
+  const word = coefficients ? parameterWord : (name: string) => name;
   const shown = parameters.slice(0, SHOWN);
   const rows = shown.map(({ name, value, standardError }) => ({
     name: word(name),
