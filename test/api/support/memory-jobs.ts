@@ -10,6 +10,7 @@ import { UTC } from '#domain/time.ts';
 import { createDeployments } from '#ops/deployments.ts';
 import { createJobKinds, type JobOfKind } from '#ops/jobs/catalogue.ts';
 import { openExports } from '#ops/jobs/score-files.ts';
+import type { Retention } from '#ops/jobs/score-retention.ts';
 import { openKeyRevocations } from '#ops/key-revocations.ts';
 import type { Objects } from '#ops/objects.ts';
 import { createRegistry } from '#ops/registry.ts';
@@ -32,6 +33,7 @@ export interface MemoryJobsOptions {
   objects?: Objects;
   /** What the jobs take for the number of customers: parts of a file follow it. */
   customers?: number;
+  retention?: Retention;
   /** Around the scoring of a base, for jobs that are cut short. */
   scoring?: (score: typeof scoreBase) => typeof scoreBase;
 }
@@ -65,6 +67,9 @@ export async function createMemoryJobs({
       return digest;
     },
     bring: async () => 0,
+    async remove(digests: ReadonlySet<string>) {
+      for (const digest of digests) results.delete(digest);
+    },
     get: (digest: string) => results.get(digest) as Record<string, unknown>,
   };
   const control = createMemoryStore();
@@ -119,6 +124,10 @@ export async function createMemoryJobs({
       registry: { show: (id) => platform().models.show(id) },
       customers: () => options.customers ?? ids.size,
       signingKey: sha('signing key', 32),
+      artefacts,
+      retention: options.retention ?? { files: 14, days: 30 },
+      now: () => clock.now,
+      log: { warn: logged('warn') },
       exports: openExports(exportsFolder, options.objects ?? null),
       jobs: () => jobs,
       ledger: () => ({ reportingCurrency: 'EUR', maxCustomers: 1 << 13 }),
@@ -149,5 +158,5 @@ export async function createMemoryJobs({
     everyMs: null,
   });
 
-  return { exportsFolder, jobKinds, jobs, keyRevocations, schedules };
+  return { exportsFolder, jobKinds, jobs, keyRevocations, schedules, results };
 }

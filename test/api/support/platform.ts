@@ -51,7 +51,7 @@ export async function createPlatform(
   const log = (level: string) => (fields: object, message: string) =>
     logged.push(JSON.stringify({ level, message, ...fields }));
 
-  const { exportsFolder, jobKinds, jobs, keyRevocations, schedules } = await createMemoryJobs({
+  const { exportsFolder, jobKinds, jobs, keyRevocations, schedules, results } = await createMemoryJobs({
     memory,
     serving,
     churnModels,
@@ -232,6 +232,8 @@ export async function createPlatform(
     /** What is due of the planned jobs is asked for: here no timer does. */
     lookAtPlans: schedules.look,
     exportsFolder,
+    /** What jobs have put out, by digest. */
+    results,
     orders,
     sidOf,
     fact,
