@@ -374,7 +374,7 @@ export interface KeyringReport {
 }
 
 export const REBUILD_STEPS = ['idle', 'building', 'joining', 'comparing', 'switching', 'done', 'failed'] as const;
-/** tables: events and customers together. ledger: the fold in memory, compared and not switched. */
+/** tables: events and customers together. ledger: the fold in memory. */
 export const REBUILD_TARGETS = ['tables', 'events', 'customers', 'scores', 'ledger'] as const;
 export type RebuildTarget = (typeof REBUILD_TARGETS)[number];
 /** The rebuild of one of the read models (ops/rebuild.ts). */

@@ -2,6 +2,7 @@
 // one is configured, from where they come back to a disk that lost them.
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { canonicalJson } from '#domain/canonical-json.ts';
 import { replaceFile } from './engines/durable-file.ts';
@@ -12,6 +13,8 @@ export interface Artefacts {
   put(value: unknown): Promise<string>;
   /** Brings those that are missing or damaged here from the object store; what is not there either is left to `get`, which says so. */
   bring(digests: Iterable<string>): Promise<number>;
+  /** Of those that are here, here and in the object store: only what nothing refers to. */
+  remove(digests: ReadonlySet<string>): Promise<void>;
   /** @throws Error naming the file when it is missing or its bytes no longer have that digest. */
   get(digest: string): Record<string, unknown>;
 }
@@ -51,6 +54,12 @@ export function openArtefacts(folder: string, objects: Objects | null = null): A
         brought++;
       }
       return brought;
+    },
+    async remove(digests) {
+      const here = (await readdir(folder)).map((name) => name.replace(/\.json$/, ''));
+      const old = here.filter((digest) => digests.has(digest));
+      for (const digest of old) await rm(fileOf(digest), { force: true });
+      for (const digest of old) await objects?.remove(keyOf(digest));
     },
     get(digest) {
       let text: string;

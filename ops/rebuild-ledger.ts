@@ -1,7 +1,8 @@
-// The ledger folded anew from the start of the log, in a thread beside the one that serves, and compared with it customer by customer. The one
-// that serves is not exchanged: a difference means damage in memory or in its snapshot, and a start without snapshots folds the log again.
+// The ledger folded anew from the start of the log, in a thread beside the one that serves, compared with it customer by customer, and put in its place.
+// Where the two differ the tables decide, which are a fold of their own: what is rebuilt takes the place only when it equals them.
 import type { RebuildState } from '#api/deps.ts';
 import type { CustomerEntries } from '#domain/ledger.ts';
+import type { FoldToCompare, TableDifference } from '#projections/compare.ts';
 import type { CustomerState } from '#projections/customers.ts';
 
 interface Fold {
@@ -9,7 +10,11 @@ interface Fold {
   entriesOf(sids: Uint8Array[]): Promise<(CustomerEntries | null)[]>;
 }
 export interface RefoldToCompare extends AsyncDisposable {
-  calls: Fold & { position(): Promise<{ seq: number; events: number; failure: { message: string } | null }> };
+  calls: FoldToCompare & { position(): Promise<{ seq: number; events: number; failure: { message: string } | null }> };
+  /** Its state up to now, on the disk. */
+  save(): Promise<void>;
+  /** What was saved becomes the only snapshot of that folder. */
+  handOver(folder: string): Promise<unknown>;
 }
 
 const PAGE = 2_000;
@@ -18,14 +23,19 @@ const NAMED = 20;
 /** A customer that changes at every look is compared at the next change. */
 const LOOKS = 5;
 
+/** @returns for how many customers the one that served was another. */
 export async function rebuildLedger(deps: {
   fold: Fold & { dirtyRows(since: number, limit: number): Promise<{ rows: CustomerState; seq: number }> };
   startFold: () => Promise<RefoldToCompare>;
+  /** What the tables say otherwise than a fold of these customers' orders and refunds. */
+  otherwise: (fold: FoldToCompare, sids: Uint8Array[]) => Promise<readonly TableDifference[]>;
+  /** Ends the fold that serves, and starts it from what `install` has put into its folder. */
+  exchange: (install: (folder: string) => Promise<unknown>) => Promise<void>;
   lastSequence: () => Promise<number>;
   step: (change: Partial<RebuildState>) => void;
   orStop: () => void;
   now: () => number;
-}): Promise<void> {
+}): Promise<number> {
   const { fold, step, orStop } = deps;
   const started = deps.now();
   await using other = await deps.startFold();
@@ -49,25 +59,25 @@ export async function rebuildLedger(deps: {
       const sids = Array.from({ length: Math.min(PAGE, rows.sids.length / 16 - from) }, (_, i) =>
         rows.sids.slice((from + i) * 16, (from + i + 1) * 16),
       );
-      for (const sid of await different(fold, other.calls, sids)) {
-        differs++;
-        if (first.length < NAMED) first.push(Buffer.from(sid).toString('hex'));
-      }
+      const found = await different(fold, other.calls, sids);
+      for (const sid of found.slice(0, NAMED - first.length)) first.push(Buffer.from(sid).toString('hex'));
+      differs += found.length;
+      const [refused] = found.length > 0 ? await deps.otherwise(other.calls, found) : [];
+      if (refused)
+        throw new Error(
+          `of ${differs} customers or more the ledger folded anew is another than the one that serves, and the tables do not bear it out, first for ` +
+            `${refused.sid} (log position ${refused.seq}); what serves stays. Run \`axiom47 verify --chain\`, and report this with the version`,
+        );
       compared += sids.length;
       step({ compared, seq, of: end, differs, first });
     }
     since = seq;
   }
-  step({
-    step: 'done',
-    seq: end,
-    differs,
-    first,
-    detail:
-      differs === 0
-        ? 'the ledger that serves equals one folded from the start of the log'
-        : 'the ledger that serves is another than the log makes: stop the server, remove the files in its folder snapshots, and start it; it folds the log again',
-  });
+  await other.save();
+  orStop();
+  step({ step: 'switching' });
+  await deps.exchange((folder) => other.handOver(folder));
+  return differs;
 }
 
 /** Those of whom the two folds say another thing at the same change. */

@@ -13,6 +13,8 @@ import { type RefoldToCompare, rebuildLedger } from './rebuild-ledger.ts';
 
 const PAGE = 2_000;
 const LOOK_MS = 100;
+/** At customers that change meanwhile. */
+const LOOKS = 50;
 
 export interface RebuildDeps {
   nats: ProjectorConfig['nats'];
@@ -24,8 +26,10 @@ export interface RebuildDeps {
   live: () => Promise<Position>;
   /** Scores everybody by the models in force, into `write`. */
   scoreAll: (write: (batch: ScoreBatch) => Promise<number>) => Promise<void>;
-  /** A fold of its own, from the start of the log, in a thread; nothing of it is kept. */
+  /** A fold of its own, from the start of the log, in a thread. */
   startFold: () => Promise<RefoldToCompare>;
+  /** Ends the fold that serves, and starts it from what `install` has put into its folder. */
+  exchangeFold: (install: (folder: string) => Promise<unknown>) => Promise<void>;
   log: Parameters<typeof startProjectorThread>[1];
   now: () => number;
 }
@@ -61,7 +65,8 @@ export function createRebuild(deps: RebuildDeps): RebuildControl & AsyncDisposab
     if (stopping) throw new Error('the server is stopping; what was live is as it was');
   };
 
-  async function rebuildTables(what: Exclude<RebuildTarget, 'ledger'>): Promise<void> {
+  /** Answers with the position of what is live now. */
+  async function rebuildTables(what: Exclude<RebuildTarget, 'ledger'>): Promise<number> {
     const names = PROJECTIONS[what];
     // Statements over all rows may take longer than a page's may.
     await using own = openTables(deps.databaseUrl, { name: 'axiom47 rebuild', connections: 1, statementMs: 0 });
@@ -80,11 +85,7 @@ export function createRebuild(deps: RebuildDeps): RebuildControl & AsyncDisposab
       step({ step: 'switching' });
       const at = await switchToShadow(client, names);
       const reached = Object.values(at).filter((seq) => seq > 0);
-      step({
-        step: 'done',
-        seq: Math.min(...(reached.length > 0 ? reached : [0])),
-        detail: 'what was rebuilt is live',
-      });
+      return Math.min(...(reached.length > 0 ? reached : [0]));
     } catch (error) {
       // The live tables have not been touched; what was built is of no use.
       await dropShadow(client).catch((trouble: Error) =>
@@ -168,8 +169,43 @@ export function createRebuild(deps: RebuildDeps): RebuildControl & AsyncDisposab
     return diffScores(client);
   }
 
-  const rebuild = (what: RebuildTarget): Promise<void> =>
-    what === 'ledger' ? rebuildLedger({ ...deps, step, orStop }) : rebuildTables(what);
+  async function rebuildFold(): Promise<void> {
+    await using tables = openTables(deps.databaseUrl, { name: 'axiom47 rebuild', connections: 1 });
+    const differs = await rebuildLedger({
+      ...deps,
+      otherwise: async (fold, sids) => {
+        for (let look = 1; ; look++) {
+          orStop();
+          const { differences, skipped } = await compareTables(tables.pool, fold, sids, ['events']);
+          if (differences.length > 0 || skipped === 0) return differences;
+          if (look === LOOKS)
+            throw new Error(`${skipped} customers that differ change at every look; try again when less comes in`);
+          await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+        }
+      },
+      exchange: deps.exchangeFold,
+      step,
+      orStop,
+    });
+    // Rows of customers are pulled when they change: of those that were wrong nothing has.
+    const { first } = state;
+    if (differs > 0) await rebuildTables('customers');
+    step({
+      step: 'done',
+      differs,
+      first,
+      detail:
+        differs === 0
+          ? 'the ledger that served equals the one folded anew, which serves now'
+          : 'the ledger that served was another than the log makes; the one folded anew, which the tables bear out, serves now, and the customers’ table ' +
+            'follows it. Scores of these customers: run `axiom47 rebuild scores`',
+    });
+  }
+
+  async function rebuild(what: RebuildTarget): Promise<void> {
+    if (what === 'ledger') return rebuildFold();
+    step({ step: 'done', seq: await rebuildTables(what), detail: 'what was rebuilt is live' });
+  }
 
   return {
     state: () => state,

@@ -31,7 +31,7 @@ export const modelId = (name: string, version: number) => `${name}@${version}`;
 
 export interface RegistryDeps {
   store: EventStore;
-  artefacts: Artefacts;
+  artefacts: Omit<Artefacts, 'remove'>;
   appendFact: (fact: Fact) => Promise<number>;
   /** Resolves when the fold, and with it this process's serving side, has applied the position. */
   applied: (seq: number) => Promise<void>;

@@ -1,6 +1,7 @@
 // A fold thread of the log from its start, in a folder that goes with it: for looking at what the log makes beside what is served.
 import { mkdir, rm } from 'node:fs/promises';
 import type { FoldConfig, FoldLink } from '#projections/memory/protocol.ts';
+import { adoptSnapshot } from '#projections/memory/snapshot.ts';
 import { type FoldLog, startFoldThread } from '#projections/memory/thread.ts';
 import type { RefoldToCompare } from './rebuild-ledger.ts';
 
@@ -17,6 +18,8 @@ export async function startScratchFold({
     const fold = await startFoldThread(config, { nats }, log);
     return {
       calls: fold.calls,
+      save: async () => void (await fold.calls.snapshot()),
+      handOver: (folder) => adoptSnapshot(config.snapshotDir, folder),
       async [Symbol.asyncDispose]() {
         await fold[Symbol.asyncDispose]();
         await remove();

@@ -31,8 +31,8 @@ NAME is what is built anew, beside what is live and is read and written meanwhil
   events     all of these that come from the log
   customers  one row a customer, from the ledger
   scores     everybody scored again by the models in force
-  ledger     the fold in memory, from the start of the log: compared with the one that serves, which stays
-             (a state that differs is a defect to report: exit code 1; stopped, without the folder's snapshots, a server folds the log anew)
+  ledger     the fold in memory, from the start of the log: compared with the one that serves, whose place it takes; predictions are answered
+             meanwhile. Where the two differ it must equal the tables (that is a defect to report: exit code 1), else what serves stays
 Tables are compared with the ledger customer by customer and then take the place of the live ones in one short step; tables that do not equal
 the ledger are thrown away and the live ones stay. Says for how many customers what was live is different. Scores are compared where model,
 position and clock are the same. While it builds, stderr shows how far it is, rows a second and what remains. When it is interrupted at

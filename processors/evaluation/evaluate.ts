@@ -5,7 +5,7 @@ import { lastSettledDay } from '#domain/churn-definition.ts';
 import { FEATURE_SET } from '#domain/churn-features.ts';
 import { checkCutoffs, dateOf } from '#domain/models/cutoffs.ts';
 import { ok, type Result } from '#domain/result.ts';
-import { erasedSince } from '#projections/memory/past/erased-since.ts';
+import { forgetErased } from '#projections/memory/past/everybody.ts';
 import { knownLedgers } from '../training/known-ledgers.ts';
 import type { TrainingPlan, TrainingProgress } from '../training/plan.ts';
 import { type Refusal, refusal } from '../training/refusal.ts';
@@ -59,8 +59,7 @@ export async function evaluate(
       report.progress(position, seq, `reading the log as it was known on ${dateOf(day)}`);
     },
   );
-  ledger!.forget(await erasedSince(store, seq, await store.lastSequence('EVT')));
-  ledger!.flushColumns();
+  await forgetErased(store, seq, ledger!);
   report.log(`judging what was foretold on ${dateOf(day)}`);
   const judged =
     plan.question === 'churn'

@@ -6,12 +6,10 @@ import type { CustomerEntries } from '#domain/ledger.ts';
 import { dateOf } from '#domain/models/cutoffs.ts';
 import type { Offsets } from '#domain/time.ts';
 import type { LedgerOptions } from '#projections/memory/ledger.ts';
-import { erasedSince } from '#projections/memory/past/erased-since.ts';
-import { everybodyAt } from '#projections/memory/past/everybody.ts';
 import { type Leakage, probeLeakage, sampleOf } from '../backtest/leakage.ts';
 import { ledgersOf } from '../training/ledgers.ts';
 import type { TrainingProgress } from '../training/plan.ts';
-import type { TrainingLog } from '../training/training-rows.ts';
+import { readLog, type TrainingLog } from '../training/training-rows.ts';
 import { FEW, foldedLevels, innerEnds } from './few.ts';
 
 export interface FeatureReportPlan {
@@ -64,7 +62,6 @@ export interface FeatureReport {
 const SAMPLE = 50_000;
 const BINS = 20;
 const LEVELS = 20;
-const silent = { info: () => undefined, warn: () => undefined };
 
 export async function featureReport(
   store: TrainingLog,
@@ -73,15 +70,7 @@ export async function featureReport(
 ): Promise<FeatureReport> {
   const set = featureSet(plan.set);
   if (set === null) throw new RangeError(`there is no feature set customer@${plan.set}`);
-  const ledger = await everybodyAt(store, plan.seq, {
-    ledger: plan.ledger,
-    snapshotDir: plan.snapshotDir,
-    log: silent,
-    progress: (position) => report.progress(position, plan.seq, 'reading the log'),
-  });
-  ledger.forget(await erasedSince(store, plan.seq, await store.lastSequence('EVT')));
-  ledger.flushColumns();
-  const ledgers = ledgersOf(ledger);
+  const ledgers = ledgersOf(await readLog(store, plan, report));
   const there = (each: CustomerEntries): boolean =>
     !each.erased &&
     !each.anonymous &&

@@ -9,11 +9,10 @@ import type { Rates } from '#domain/rates.ts';
 import { type Columns, openColumns } from '#projections/memory/columns.ts';
 import { emptyHistory, historyOf, scaleOf } from '#projections/memory/history.ts';
 import type { Ledger, LedgerOptions } from '#projections/memory/ledger.ts';
-import { everybodyAt } from '#projections/memory/past/everybody.ts';
+import { everybodyLeft } from '#projections/memory/past/everybody.ts';
 import { COLUMN_FLAG } from '#projections/memory/row-layout.ts';
 import type { EventStore } from '#streams/event-store.ts';
 import { createScoreIds } from '#streams/keyring/score-id.ts';
-import { decodeFact } from '#streams/pack.ts';
 import { addGone, addMove, addNew, type Moves, noMoves, type Scored } from './moves.ts';
 import {
   type CustomerOnDay,
@@ -78,7 +77,6 @@ export interface ScoreProgress {
 }
 
 type Store = Pick<EventStore, 'read' | 'lastSequence'>;
-const FACTS = 'evt.all.*';
 const hexOf = (sid: Uint8Array): string => Buffer.from(sid.buffer, sid.byteOffset, sid.length).toString('hex');
 const wordOf = (sid: Uint8Array): number => ((sid[0]! << 24) | (sid[1]! << 16) | (sid[2]! << 8) | sid[3]!) >>> 0;
 
@@ -92,17 +90,23 @@ const packed = (text: string): Uint8Array<ArrayBuffer> => new Uint8Array(gzipSyn
 
 export async function scoreBase(store: Store, work: ScoreBase, say: ScoreProgress): Promise<ScoreTotals> {
   const { now, before, parts } = work;
+  const read = (seq: number, note: string): Promise<Ledger> =>
+    everybodyLeft(store, seq, {
+      ledger: work.ledger,
+      snapshotDir: work.snapshotDir,
+      progress: (position, from) => say.progress(position - from, seq - from, note),
+    });
   const begun = performance.now();
   let beforeMs = 0;
   const scoredBefore = async (moment: BaseMoment) => {
-    const then = await everybody(store, moment.seq, work, say, 'as it was scored before');
+    const then = await read(moment.seq, 'as it was scored before');
     const from = performance.now();
     const found = beforeOf(then, work, moment);
     beforeMs = performance.now() - from;
     return found;
   };
   const earlier = before && (await scoredBefore(before));
-  const ledger = await everybody(store, now.seq, work, say, 'reading the log');
+  const ledger = await read(now.seq, 'reading the log');
   const foldMs = performance.now() - begun - beforeMs;
   const people = createPeople(ledger);
   const members: { sid: Uint8Array; hex: string; row: number }[][] = Array.from({ length: parts }, () => []);
@@ -225,30 +229,6 @@ function tally(report: PartReport, { band, clvMean, reason }: CustomerScore, pri
   const sum = report.bands[key]!;
   sum.customers++;
   if (sum.clv !== null) sum.clv += clvMean ?? 0;
-}
-
-/** Everybody as the log stood at `seq`, without who was erased since: they have no past either (facts §8). */
-async function everybody(
-  store: Store,
-  seq: number,
-  work: ScoreBase,
-  say: ScoreProgress,
-  note: string,
-): Promise<Ledger> {
-  const { ledger: options, snapshotDir } = work;
-  const ledger = await everybodyAt(store, seq, {
-    ledger: options,
-    snapshotDir,
-    log: { info: () => undefined, warn: () => undefined },
-    progress: (position, from) => say.progress(position - from, seq - from, note),
-  });
-  const to = await store.lastSequence('EVT');
-  for await (const record of store.read('EVT', { from: seq + 1, to, subject: FACTS })) {
-    const message = decodeFact(record);
-    if (message.kind === 'fact' && message.fact.type === 'customer.erased') ledger.forget(message.fact.sids);
-  }
-  ledger.flushColumns();
-  return ledger;
 }
 
 /** Customers of a ledger, and each on a day as the API has them. */

@@ -1,6 +1,6 @@
 // Training rows of churn models, point in time: what the ledger knew of a customer at a cut-off, and whether that customer was lost after it.
 import { type ChurnDefinition, hasChurned, isEligible, spells } from '#domain/churn-definition.ts';
-import { type FeatureRow, featureRow } from '#domain/churn-features.ts';
+import { type FeatureRow, type FeatureValue, featureRow } from '#domain/churn-features.ts';
 import type { FeatureContext } from '#domain/features.ts';
 import type { CustomerEntries } from '#domain/ledger.ts';
 import type { CustomerColumns, CustomerLedger } from '#domain/ledger-columns.ts';
@@ -230,6 +230,16 @@ export function survivalRows(
 /** More levels than this are an id or a free text, not a category. */
 const MOST_LEVELS = 100;
 
+/** Different values, up to one more than is asked about. */
+function levelsOf(values: readonly FeatureValue[]): Set<FeatureValue> {
+  const found = new Set<FeatureValue>();
+  for (const value of values) {
+    found.add(value);
+    if (found.size > MOST_LEVELS) break;
+  }
+  return found;
+}
+
 /**
  * Rows as columns: numbers where every known value is one, else text. What never varies, and texts of too many levels, are left out by name.
  */
@@ -243,7 +253,7 @@ export function tableOf(features: readonly FeatureRow[]): {
   const left: { column: string; why: string }[] = [];
   for (const name of names) {
     const values = features.map((row) => row[name] ?? null);
-    const distinct = new Set(values);
+    const distinct = levelsOf(values);
     const numeric = values.every((value) => value === null || typeof value === 'number');
     if (distinct.size < 2) left.push({ column: name, why: distinct.has(null) ? 'never known' : 'never varies' });
     else if (numeric)
@@ -251,7 +261,7 @@ export function tableOf(features: readonly FeatureRow[]): {
         name,
         Float64Array.from(values, (value) => (value === null ? Number.NaN : (value as number))),
       );
-    else if (distinct.size > MOST_LEVELS) left.push({ column: name, why: `${distinct.size} different texts` });
+    else if (distinct.size > MOST_LEVELS) left.push({ column: name, why: `${new Set(values).size} different texts` });
     else
       table.set(
         name,

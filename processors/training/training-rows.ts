@@ -6,8 +6,7 @@ import { dateOf } from '#domain/models/cutoffs.ts';
 import { ok, type Result } from '#domain/result.ts';
 import { DAY_MS, type Offsets, offsetAt } from '#domain/time.ts';
 import type { Ledger } from '#projections/memory/ledger.ts';
-import { erasedSince } from '#projections/memory/past/erased-since.ts';
-import { everybodyAt } from '#projections/memory/past/everybody.ts';
+import { everybodyLeft, forgetErased } from '#projections/memory/past/everybody.ts';
 import { trainingStatistics } from '#projections/memory/training-statistics.ts';
 import type { EventStore } from '#streams/event-store.ts';
 import {
@@ -55,8 +54,6 @@ const LATENESS_DAYS = 7;
 /** Ledgers that are held in memory at once, besides that of today. */
 const AT_ONCE = 4;
 const EVERY = 500;
-/** A snapshot that cannot be used costs time only, and whoever keeps it says so. */
-const silent = { info: () => undefined, warn: () => undefined };
 
 /** Refuses a horizon that the data do not span, and the absence of any subscription or purchase. */
 export async function trainingRows(
@@ -80,19 +77,22 @@ export async function trainingRows(
 }
 
 export async function settledAt(store: TrainingLog, plan: TrainingPlan, report: TrainingProgress): Promise<Settled> {
-  const ledger = await everybodyAt(store, plan.seq, {
-    ledger: plan.ledger,
-    snapshotDir: plan.snapshotDir,
-    log: silent,
-    progress: (position) => report.progress(position, plan.seq, 'reading the log'),
-  });
-  return settle(store, plan, ledger);
+  return settle(plan, await readLog(store, plan, report));
 }
 
-async function settle(store: TrainingLog, plan: TrainingPlan, ledger: Ledger): Promise<Settled> {
-  // The plan's position may be of long ago: whoever was erased since is in no fit (facts §8).
-  ledger.forget(await erasedSince(store, plan.seq, await store.lastSequence('EVT')));
-  ledger.flushColumns();
+/** The log up to the plan's position, which may be of long ago: whoever was erased since is in no fit and no figure (facts §8). */
+export const readLog = (
+  store: TrainingLog,
+  { seq, ledger, snapshotDir }: Pick<TrainingPlan, 'seq' | 'ledger' | 'snapshotDir'>,
+  report: TrainingProgress,
+): Promise<Ledger> =>
+  everybodyLeft(store, seq, {
+    ledger,
+    snapshotDir,
+    progress: (position) => report.progress(position, seq, 'reading the log'),
+  });
+
+function settle(plan: TrainingPlan, ledger: Ledger): Settled {
   const ledgers = ledgersOf(ledger);
   return {
     ledger,
@@ -229,7 +229,7 @@ async function sweptRows(
     },
   );
   if (ledger === null) return null;
-  const settled = await settle(store, plan, ledger);
+  const settled = settle(plan, await forgetErased(store, seq, ledger));
   if (settled.latenessDays !== latenessDays) return null;
   const used = cutoffDays(plan, settled);
   if (!used.ok) return { settled, learned: used };

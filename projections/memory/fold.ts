@@ -30,6 +30,8 @@ export interface FoldDeps {
   say: (message: FoldMessage) => void;
   /** Is told of where everything was applied. */
   past?: Omit<PastFeed, 'close'> | null;
+  /** As of FoldConfig. */
+  anew?: boolean;
 }
 
 export interface Fold {
@@ -63,7 +65,7 @@ export async function startFold(deps: FoldDeps): Promise<Fold> {
   ledger.recorder = recorder;
   const tellWhereItBegins = (replayed: boolean) =>
     past?.begin({ seq: ledger.position, zone: ledger.options.zone?.version ?? 0, replayed, stuck });
-  tellWhereItBegins(false);
+  tellWhereItBegins(deps.anew === true);
   const digest = new StateDigest(ledger);
   const dirty = new DirtyRows(ledger);
   const stopping = new AbortController();

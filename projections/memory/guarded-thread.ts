@@ -21,6 +21,11 @@ export interface GuardedFold extends AsyncDisposable {
   /** The columns of the thread there is; during a restart those of the one before, as they stood. */
   readonly columns: Columns;
   connect(): MessagePort;
+  /**
+   * Ends the thread without a snapshot, has `install` put another one into its folder, and starts it from there. Columns answer all the while, calls
+   * wait. When `install` fails, what was there goes on from its own snapshots, and the reason is thrown.
+   */
+  exchange(install: () => Promise<unknown>): Promise<void>;
   /** Settles when it has ended and is not started again. */
   readonly ended: Promise<Error | null>;
 }
@@ -51,18 +56,20 @@ export async function startGuardedFold(
   let stopping = false;
   /** The thread at hand is being ended on purpose. */
   let giving: (() => void) | null = null;
+  /** Another one is on its way: calls wait for it. */
+  let changing = false;
 
   async function linked(): Promise<FoldLink> {
     return { nats: await nats, stuck: (await options.guard).stuck() };
   }
 
-  async function start(): Promise<FoldThread> {
+  async function start(anew = false): Promise<FoldThread> {
     const memory = new SharedArrayBuffer(WATCH_BYTES);
     watch = new Int32Array(memory);
     const given = Promise.withResolvers<void>();
     giving = given.resolve;
     const feed = past && { past: past.feed() };
-    const thread = await startFoldThread({ ...settings, ...feed, watch: memory }, linked(), log, hear);
+    const thread = await startFoldThread({ ...settings, ...feed, watch: memory, anew }, linked(), log, hear);
     past?.open(thread.columns);
     void thread.ended.then((error) => {
       if (giving === given.resolve) ended.resolve(error);
@@ -80,15 +87,40 @@ export async function startGuardedFold(
     giving = null;
     const before = view.state().seq;
     log.error({ ...place }, 'the fold does not come back from an event: its thread is started again');
+    changing = true;
     await thread.terminate();
     if (stopping) return ended.resolve(null);
     const tries = await (await options.guard).tried(place);
     log.warn({ ...place, tries }, 'the fold is started again');
-    const next = await start();
+    await follow(before);
+  }
+
+  /** Another thread in the place of the one that has ended; its columns are shown when it is where that was. */
+  async function follow(before: number, anew = false): Promise<void> {
+    const next = await start(anew);
     thread = next;
+    changing = false;
     // It may hang again on its way; then the next one is waited for.
     await Promise.race([next.calls.waitFor(before), next.ended]).catch(() => undefined);
     if (thread === next) view = openColumns(next.columns);
+  }
+
+  async function exchange(install: () => Promise<unknown>): Promise<void> {
+    if (stopping || giving === null) throw new Error('the fold is stopping');
+    giving = null;
+    const before = view.state().seq;
+    changing = true;
+    await thread.terminate();
+    const failed = await install().then(
+      () => null,
+      (error: Error) => error,
+    );
+    if (stopping) return ended.resolve(null);
+    await follow(before, failed === null).catch((error: Error) => {
+      ended.resolve(error);
+      throw error;
+    });
+    if (failed !== null) throw failed;
   }
 
   const timer = setInterval(() => {
@@ -121,7 +153,7 @@ export async function startGuardedFold(
       try {
         return await (asked.calls[name] as (...all: unknown[]) => Promise<unknown>)(...args);
       } catch (error) {
-        if (stopping || (asked === thread && giving !== null)) throw error;
+        if (stopping || (asked === thread && !changing)) throw error;
         await whole;
         if (asked === thread) throw error;
       }
@@ -171,6 +203,11 @@ export async function startGuardedFold(
       );
       port1.unref();
       return port2;
+    },
+    exchange(install) {
+      const exchanged = whole.then(() => exchange(install));
+      whole = exchanged.catch(() => undefined); // its caller has the error
+      return exchanged;
     },
     async [Symbol.asyncDispose]() {
       stopping = true;

@@ -26,6 +26,8 @@ export interface FoldConfig {
   snapshotAfterMs?: number;
   /** To the thread of the past; without it nobody is told. */
   past?: MessagePort;
+  /** Its snapshot is of another fold than what the past was told by: that forgets it, and makes it again. */
+  anew?: boolean;
 }
 
 /** What the fold follows the log with. It may come later than the rest: the snapshot is read meanwhile. */

@@ -2,7 +2,7 @@
 // the last two. A snapshot that cannot be used costs time (the one before, else the whole log), never a wrong answer.
 import { hash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
+import { copyFile, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Ledger, LedgerOptions } from './ledger.ts';
 import { createLedger } from './ledger.ts';
@@ -57,6 +57,22 @@ function manifestOf(dir: string): Manifest | null {
   return manifest;
 }
 
+/** In one step; files that it does not name go. */
+async function writeManifest(dir: string, manifest: Manifest): Promise<void> {
+  const temporary = join(dir, `.${MANIFEST}.writing`);
+  {
+    await using handle = await open(temporary, 'w', 0o600);
+    await handle.writeFile(`${JSON.stringify(manifest, null, 2)}\n`);
+    await handle.sync();
+  }
+  await rename(temporary, join(dir, MANIFEST));
+  await syncDirectory(dir);
+  const entries = [...(manifest.ladder ?? []), manifest.current, manifest.previous];
+  const named = entries.flatMap((e) => (e ? [e.ledger.file, e.ids.file] : []));
+  for (const file of readdirSync(dir))
+    if (/\.(state|writing)$/.test(file) && !named.includes(file)) await rm(join(dir, file), { force: true });
+}
+
 export function openSnapshots(dir: string, log: SnapshotLog): Snapshots {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   let current: SnapshotEntry | null = null;
@@ -73,21 +89,6 @@ export function openSnapshots(dir: string, log: SnapshotLog): Snapshots {
       log.warn({ file, reason }, 'snapshot manifest is not readable; replaying the whole log');
       return null;
     }
-  };
-
-  const writeManifest = async (manifest: Manifest) => {
-    const temporary = join(dir, `.${MANIFEST}.writing`);
-    {
-      await using handle = await open(temporary, 'w', 0o600);
-      await handle.writeFile(`${JSON.stringify(manifest, null, 2)}\n`);
-      await handle.sync();
-    }
-    await rename(temporary, join(dir, MANIFEST));
-    await syncDirectory(dir);
-    const entries = [...(manifest.ladder ?? []), manifest.current, manifest.previous];
-    const named = entries.flatMap((e) => (e ? [e.ledger.file, e.ids.file] : []));
-    for (const file of readdirSync(dir))
-      if (/\.(state|writing)$/.test(file) && !named.includes(file)) await rm(join(dir, file), { force: true });
   };
 
   return {
@@ -151,7 +152,7 @@ export function openSnapshots(dir: string, log: SnapshotLog): Snapshots {
         ladder ??= laddersOf(readManifest());
         // Behind the two that a start may need.
         if (previous !== null) ladder = thinned([...ladder, previous], entry);
-        await writeManifest({ format: 1, current: entry, previous: current, ladder });
+        await writeManifest(dir, { format: 1, current: entry, previous: current, ladder });
         previous = current;
         current = entry;
         const ms = Math.round(performance.now() - start);
@@ -165,6 +166,23 @@ export function openSnapshots(dir: string, log: SnapshotLog): Snapshots {
       }
     },
   };
+}
+
+/**
+ * Makes the newest snapshot of one folder the only one of another, which nobody may be writing; both lie on one file system. Until the manifest is in
+ * place the other folder is as it was. @returns its position.
+ */
+export async function adoptSnapshot(from: string, to: string): Promise<number> {
+  const manifest = manifestOf(from);
+  if (manifest === null) throw new RangeError(`there is no snapshot in ${from}`);
+  const { current } = manifest;
+  for (const { file } of [current.ledger, current.ids]) await copyFile(join(from, file), join(to, file));
+  for (const { file } of [current.ledger, current.ids]) {
+    await using handle = await open(join(to, file), 'r');
+    await handle.sync();
+  }
+  await writeManifest(to, { format: 1, current, previous: null, ladder: [] });
+  return current.seq;
 }
 
 /** A ladder of so many, of at most so many times the newest one's bytes. */

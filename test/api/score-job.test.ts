@@ -393,6 +393,7 @@ test('the object store has the same bytes, under a name that says nothing of any
   const objects = {
     put: async (key: string, bytes: Uint8Array) => void stored.set(key, bytes),
     get: async (key: string) => stored.get(key) ?? null,
+    remove: async (key: string) => void stored.delete(key),
   };
   const platform = await shop({ objects });
   const { id, result } = await done(platform);

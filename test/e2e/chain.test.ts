@@ -93,7 +93,10 @@ test('a message lost under a running server: it serves on, and says which projec
   const ledger = await run(['rebuild', 'ledger', '--json', '--data-dir', other]);
   expect([ledger.code, ledger.json<RebuildState>()]).toEqual([
     0,
-    expect.objectContaining({ what: 'ledger', step: 'done', rows: 6, compared: 5, differs: 0 }),
+    expect.objectContaining({
+      ...{ what: 'ledger', step: 'done', rows: 6, compared: 5, differs: 0 },
+      detail: expect.stringMatching(/folded anew, which serves now$/),
+    }),
   ]);
   const scores = await run(['rebuild', 'scores', '--json', '--data-dir', other]);
   expect([scores.code, scores.json<RebuildState>()]).toEqual([

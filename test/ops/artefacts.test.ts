@@ -13,6 +13,7 @@ beforeEach(() => {
   stored = new Map();
   objects = {
     put: async (key, bytes) => void stored.set(key, bytes),
+    remove: async (key) => void stored.delete(key),
     get: async (key) => stored.get(key) ?? null,
   };
 });
@@ -67,5 +68,14 @@ describe('artefacts', () => {
       throw new Error('the object store does not answer');
     };
     await expect(openArtefacts(folder, objects).put({ r: 0.24 })).rejects.toThrow(/does not answer/);
+  });
+
+  test('what is removed is gone here and there, and nothing else', async () => {
+    const artefacts = openArtefacts(folder, objects);
+    const [kept, gone] = [await artefacts.put({ r: 0.24 }), await artefacts.put({ r: 0.25 })];
+    await artefacts.remove(new Set([gone, 'f'.repeat(64)]));
+    expect([...stored.keys()]).toEqual([`artefacts/${kept}.json`]);
+    expect(artefacts.get(kept)).toEqual({ r: 0.24 });
+    expect(() => artefacts.get(gone)).toThrow(/is missing from/);
   });
 });

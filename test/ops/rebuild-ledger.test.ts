@@ -1,10 +1,12 @@
-// The ledger folded anew and compared: what really differs is counted and named, and what has only come later is no difference.
+// The ledger folded anew, compared, and put in the place of the one that serves: what really differs is counted and named, what has only come later is no
+// difference, and what the tables do not bear out never serves.
 import { expect, test } from 'vitest';
 import type { RebuildState } from '#api/deps.ts';
 import { rebuildLedger } from '#ops/rebuild-ledger.ts';
-import { DirtyRows } from '#projections/memory/dirty-rows.ts';
+import { DirtyRows, stateOfRows } from '#projections/memory/dirty-rows.ts';
 import { createLedger, type Ledger } from '#projections/memory/ledger.ts';
 import { replayParked } from '#projections/memory/replay-parked.ts';
+import { ledgerText } from '#projections/transactions-digest.ts';
 import { createMemoryStore } from '#streams/memory/store.ts';
 import { decodeMessage } from '#streams/pack.ts';
 import { createWriter, hex, order, sidOf } from '../projections/memory/scenario.ts';
@@ -31,27 +33,68 @@ function folded(log: Uint8Array[]): Ledger {
 const foldOf = (ledger: Ledger) => ({
   waitFor: async () => undefined,
   entriesOf: async (sids: Uint8Array[]) => sids.map((sid) => ledger.entries(sid)),
+  rowsOf: async (sids: Uint8Array[]) =>
+    stateOfRows(
+      ledger,
+      sids.map((sid) => ledger.rows.findSid(sid)),
+    ),
   position: async () => ({ seq: ledger.position, events: ledger.events, failure: null }),
 });
 
-async function compared(serving: Ledger, anew: Ledger): Promise<Partial<RebuildState>> {
+/** What became of it: the last state, and what was done to the fold that serves. */
+async function rebuilt(serving: Ledger, anew: Ledger, tables: Ledger = anew) {
   const dirty = new DirtyRows(serving);
   const state: Partial<RebuildState> = {};
-  await rebuildLedger({
+  const done: string[] = [];
+  const differs = rebuildLedger({
     fold: { ...foldOf(serving), dirtyRows: async (since, limit) => dirty.after(since, limit) },
-    startFold: async () => ({ calls: foldOf(anew), async [Symbol.asyncDispose]() {} }),
+    startFold: async () => ({
+      calls: foldOf(anew),
+      save: async () => void done.push('saved'),
+      handOver: async (folder) => void done.push(`handed to ${folder}`),
+      async [Symbol.asyncDispose]() {
+        done.push('ended');
+      },
+    }),
+    // As the tables would: they are a fold of their own.
+    otherwise: async (fold, sids) => {
+      const entries = await fold.entriesOf(sids);
+      return sids.flatMap((sid, i) => {
+        const [table, ledger] = [ledgerText(tables.entries(sid)!), ledgerText(entries[i]!)];
+        return table === ledger ? [] : [{ projection: 'events' as const, sid: hex(sid), seq: 1, table, ledger }];
+      });
+    },
+    exchange: async (install) => {
+      done.push('fold ended');
+      await install('its folder');
+      done.push('fold started');
+    },
     lastSequence: async () => serving.position,
     step: (change) => void Object.assign(state, change),
     orStop: () => undefined,
     now: () => 0,
   });
-  return state;
+  return { differs: await differs.catch((error: Error) => error.message), state, done };
 }
+const SWITCHED = ['saved', 'fold ended', 'handed to its folder', 'fold started', 'ended'];
 
-test('a ledger that holds another amount is damaged, and says of whom', async () => {
-  const state = await compared(folded(messages(1)), folded(messages(1, 201)));
-  expect(state).toMatchObject({ step: 'done', compared: 2, differs: 1, first: [hex(sidOf('bob'))] });
-  expect(state.detail).toMatch(/is another than the log makes/);
+test('a ledger that equals the one that serves takes its place', async () => {
+  const { differs, state, done } = await rebuilt(folded(messages(1)), folded(messages(1)));
+  expect([differs, done]).toEqual([0, SWITCHED]);
+  expect(state).toMatchObject({ step: 'switching', compared: 2, differs: 0, first: [] });
+});
+
+test('a ledger that holds another amount than the log and the tables is damaged, says of whom, and is replaced', async () => {
+  const { differs, state, done } = await rebuilt(folded(messages(1)), folded(messages(1, 201)));
+  expect([differs, done]).toEqual([1, SWITCHED]);
+  expect(state).toMatchObject({ compared: 2, differs: 1, first: [hex(sidOf('bob'))] });
+});
+
+test('what the tables do not bear out never serves', async () => {
+  const serving = folded(messages(1));
+  const { differs, done } = await rebuilt(serving, folded(messages(1, 201)), serving);
+  expect(differs).toMatch(new RegExp(`the tables do not bear it out, first for ${hex(sidOf('bob'))}`));
+  expect(done).toEqual(['ended']);
 });
 
 test('who was parked and applied by a replay, at a later place of the log, is the same customer', async () => {
@@ -67,7 +110,8 @@ test('who was parked and applied by a replay, at a later place of the log, is th
   const anew = folded(messages(1));
   const [mine, other] = [serving, anew].map((ledger) => ledger.entries(sidOf('ann'))!);
   expect([mine!.seq, other!.seq]).toEqual([4, 3]);
-  expect(await compared(serving, anew)).toMatchObject({ step: 'done', compared: 2, differs: 0, first: [] });
+  expect(await rebuilt(serving, anew)).toMatchObject({ differs: 0, state: { compared: 2, first: [] }, done: SWITCHED });
   // A difference is seen in spite of it.
-  expect(await compared(serving, folded(messages(1, 201)))).toMatchObject({ differs: 1, first: [hex(sidOf('bob'))] });
+  const { state } = await rebuilt(serving, folded(messages(1, 201)));
+  expect(state).toMatchObject({ differs: 1, first: [hex(sidOf('bob'))] });
 });

@@ -192,7 +192,8 @@ test('value: repeat customers are counted; nobody who bought again is what a fit
 
 test('ready means trained: on the self-made shop the checklist has the counts of the model’s own parts', async () => {
   const shop = logOfCsv(fixture('clv_transactions.csv'), { customer: 'customer_id', date: 'date', amount: 'amount' });
-  const plan = planOf(shop, shop.today, { definition: DEFAULT_CHURN, cutoffs: 4 });
+  // Half a year, so that enough of the judged fifth come back within it.
+  const plan = planOf(shop, shop.today, { definition: { ...DEFAULT_CHURN, horizonDays: 180 }, cutoffs: 2 });
   const { check, of } = await found(shop, plan);
   expect(check.ready).toBe(true);
   const rows = await trainingRows(shop.store, plan, quiet);

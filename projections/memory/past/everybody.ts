@@ -8,6 +8,7 @@ import { createLedger, type Ledger, type LedgerOptions } from '../ledger.ts';
 import { applyRead, readRecorded } from '../replay-parked.ts';
 import { rezonedAfter } from '../rezoned.ts';
 import { ledgerOf, type SnapshotLog, snapshotsWithin } from '../snapshot.ts';
+import { erasedSince } from './erased-since.ts';
 import { type Chunk, Recorder } from './recorder.ts';
 
 export interface EverybodyOptions {
@@ -57,6 +58,32 @@ export async function everybodyAt(
     }
   hand();
   ledger.recorder = null;
+  ledger.flushColumns();
+  return ledger;
+}
+
+/** A snapshot that cannot be used costs time only, and whoever keeps it says so. */
+const silent = { info: () => undefined, warn: () => undefined };
+
+/**
+ * Everybody as the log stood at a position but whoever was erased since: they have no past either (facts §8), so whatever is learned, judged or
+ * written from it leaves them out.
+ */
+export async function everybodyLeft(
+  store: Pick<EventStore, 'read' | 'lastSequence'>,
+  seq: number,
+  options: Pick<EverybodyOptions, 'ledger' | 'snapshotDir' | 'progress'>,
+): Promise<Ledger> {
+  return forgetErased(store, seq, await everybodyAt(store, seq, { ...options, log: silent }));
+}
+
+/** Takes those out who were erased after `seq`, up to which the ledger is. */
+export async function forgetErased(
+  store: Pick<EventStore, 'read' | 'lastSequence'>,
+  seq: number,
+  ledger: Ledger,
+): Promise<Ledger> {
+  ledger.forget(await erasedSince(store, seq, await store.lastSequence('EVT')));
   ledger.flushColumns();
   return ledger;
 }

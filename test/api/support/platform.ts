@@ -32,6 +32,7 @@ import { DAY_MS, dayOf, UTC } from '#domain/time.ts';
 import { createDeployments } from '#ops/deployments.ts';
 import { createJobKinds, type JobOfKind } from '#ops/jobs/catalogue.ts';
 import { openExports } from '#ops/jobs/score-files.ts';
+import type { Retention } from '#ops/jobs/score-retention.ts';
 import { openKeyRevocations } from '#ops/key-revocations.ts';
 import { modelCard } from '#ops/model-card.ts';
 import type { Objects } from '#ops/objects.ts';
@@ -109,6 +110,7 @@ export async function createPlatform(
     kinds?: JobOfKind[];
     /** In the place of an object store. */
     objects?: Objects;
+    retention?: Retention;
     /** What the jobs take for the number of customers: parts of a file follow it. */
     customers?: number;
     /** Around the scoring of a base, for jobs that are cut short. */
@@ -265,6 +267,9 @@ export async function createPlatform(
       return digest;
     },
     bring: async () => 0,
+    async remove(digests: ReadonlySet<string>) {
+      for (const digest of digests) results.delete(digest);
+    },
     get: (digest: string) => results.get(digest) as Record<string, unknown>,
   };
   const control = createMemoryStore();
@@ -320,6 +325,10 @@ export async function createPlatform(
       customers: () => options.customers ?? ids.size,
       signingKey: sha('signing key', 32),
       exports: openExports(exportsFolder, options.objects ?? null),
+      artefacts,
+      retention: options.retention ?? { files: 14, days: 30 },
+      now: () => clock.now,
+      log: { warn: log('warn') },
       jobs: () => jobs,
       ledger: () => ({ reportingCurrency: 'EUR', maxCustomers: 1 << 13 }),
       snapshotDir: null,
@@ -635,6 +644,8 @@ export async function createPlatform(
     /** What is due of the planned jobs is asked for: here no timer does. */
     lookAtPlans: schedules.look,
     exportsFolder,
+    /** What jobs have put out, by digest. */
+    results,
     orders,
     sidOf,
     fact,

@@ -1,10 +1,12 @@
 // The fold as it runs: a thread with its own connection, following JetStream, called over ports, its columns read from here.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createCustomerColumns, openColumns } from '#projections/memory/columns.ts';
+import { startGuardedFold } from '#projections/memory/guarded-thread.ts';
 import type { FoldMessage } from '#projections/memory/protocol.ts';
+import { adoptSnapshot } from '#projections/memory/snapshot.ts';
 import { foldCalls, startFoldThread } from '#projections/memory/thread.ts';
 import { createJetStreamStore } from '#streams/jetstream/store.ts';
 import { ensureTopology } from '#streams/jetstream/topology.ts';
@@ -83,5 +85,71 @@ test('a thread that cannot start says why', async () => {
     await expect(startFoldThread(config, never, log)).rejects.toThrow('the log was never reached');
   } finally {
     rmSync(snapshotDir, { recursive: true, force: true });
+  }
+});
+
+test('a fold goes on from the snapshot put in its place, under traffic: its columns answer all the while, and calls wait', async () => {
+  await using server = await startNatsServer();
+  const dir = mkdtempSync(join(tmpdir(), 'axiom47-fold-exchange-'));
+  const nc = await server.connect();
+  await ensureTopology(nc);
+  const store = createJetStreamStore(nc);
+  const writer = createWriter();
+  const lines: { level: string; message: string }[] = [];
+  const keep = (level: string) => (fields: object, message: string) => void lines.push({ level, message, ...fields });
+  const log = { info: keep('info'), warn: keep('warn'), error: keep('error') };
+  const nats = { servers: [server.url] };
+  const configOf = (name: string) => ({ snapshotDir: join(dir, name), ledger: { maxCustomers: 1 << 12 } });
+  let last = 0;
+  const buy = async (n: number) => {
+    ({ seq: last } = await store.append('evt.0.main', writer.pack([order('ann', `${n}`, 10 + n, 1)])));
+  };
+  try {
+    await buy(0);
+    const guard = { tried: async () => 1, stuck: () => new Map<string, number>() };
+    await using live = await startGuardedFold({ nats, ...configOf('live') }, { log, hear: () => undefined, guard });
+    await using other = await startFoldThread(configOf('other'), { nats }, log);
+    await live.calls.waitFor(1);
+    let going = true;
+    let n = 1;
+    const buying = (async () => {
+      for (; going; n++) await buy(n);
+    })();
+    const out = createCustomerColumns();
+    let asked = 0;
+    const asking = (async () => {
+      for (let orders = 0; going; asked++) {
+        live.columns.read(live.columns.rowOf(sidOf('ann')), out);
+        expect(out.orders).toBeGreaterThanOrEqual(orders);
+        orders = out.orders;
+        expect((await live.calls.entries(sidOf('ann')))!.orders.length).toBeGreaterThanOrEqual(orders);
+      }
+    })();
+    try {
+      await other.calls.waitFor(1);
+      const saved = (await other.calls.snapshot())!;
+      const before = asked;
+      await live.exchange(() => adoptSnapshot(join(dir, 'other'), join(dir, 'live')));
+      expect(JSON.parse(readFileSync(join(dir, 'live', 'MANIFEST.json'), 'utf8'))).toMatchObject({
+        current: { seq: saved.seq, ledger: saved.ledger },
+        previous: null,
+      });
+      // What cannot be put in its place leaves what was there.
+      const full = () => Promise.reject(new Error('the disk is full'));
+      await expect(live.exchange(full)).rejects.toThrow('the disk is full');
+      expect(asked).toBeGreaterThan(before);
+    } finally {
+      going = false;
+      await Promise.all([buying, asking]);
+    }
+    await Promise.all([live.calls.waitFor(last), other.calls.waitFor(last)]);
+    expect(await live.calls.digest()).toEqual(await other.calls.digest());
+    expect((await live.calls.entries(sidOf('ann')))!.orders).toHaveLength(n);
+    expect(lines.filter(({ message }) => message === 'snapshot restored')).toHaveLength(2);
+    expect(
+      lines.filter(({ level, message }) => level === 'error' || /snapshot cannot|not saved/.test(message)),
+    ).toEqual([]);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
   }
 });
