@@ -2,9 +2,10 @@
 // one is configured, from where they come back to a disk that lost them.
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { canonicalJson } from '#domain/canonical-json.ts';
-import { replaceFile } from './engines/durable-file.ts';
+import { replaceFileBeside } from './engines/durable-file.ts';
 import type { Objects } from './objects.ts';
 
 export interface Artefacts {
@@ -12,6 +13,8 @@ export interface Artefacts {
   put(value: unknown): Promise<string>;
   /** Brings those that are missing or damaged here from the object store; what is not there either is left to `get`, which says so. */
   bring(digests: Iterable<string>): Promise<number>;
+  /** Of those that are here, here and in the object store: only what nothing refers to. */
+  remove(digests: ReadonlySet<string>): Promise<void>;
   /** @throws Error naming the file when it is missing or its bytes no longer have that digest. */
   get(digest: string): Record<string, unknown>;
 }
@@ -33,7 +36,7 @@ export function openArtefacts(folder: string, objects: Objects | null = null): A
     async put(value) {
       const text = canonicalJson(value);
       const digest = sha256(text);
-      if (!whole(digest)) replaceFile(fileOf(digest), text, 0o600);
+      if (!whole(digest)) await replaceFileBeside(fileOf(digest), text, 0o600);
       await objects?.put(keyOf(digest), new TextEncoder().encode(text), 'application/json');
       return digest;
     },
@@ -47,10 +50,16 @@ export function openArtefacts(folder: string, objects: Objects | null = null): A
           throw new Error(
             `artefact ${digest.slice(0, 12)}… in the object store was changed: its SHA-256 is another one`,
           );
-        replaceFile(fileOf(digest), Buffer.from(bytes).toString('utf8'), 0o600);
+        await replaceFileBeside(fileOf(digest), Buffer.from(bytes).toString('utf8'), 0o600);
         brought++;
       }
       return brought;
+    },
+    async remove(digests) {
+      const here = (await readdir(folder)).map((name) => name.replace(/\.json$/, ''));
+      const old = here.filter((digest) => digests.has(digest));
+      for (const digest of old) await rm(fileOf(digest), { force: true });
+      for (const digest of old) await objects?.remove(keyOf(digest));
     },
     get(digest) {
       let text: string;

@@ -22,6 +22,10 @@ const port = z
   .regex(/^\d{1,5}$/, 'must be a port number, 0–65535 (0: any free one)')
   .transform(Number)
   .refine((number) => number <= 65_535, 'must be a port number, 0–65535 (0: any free one)');
+const count = z
+  .string()
+  .regex(/^[1-9]\d{0,4}$/, 'must be a whole number, 1–99999')
+  .transform(Number);
 
 const Environment = z.object({
   DATABASE_URL: oneUrl(['postgres', 'postgresql']).optional(),
@@ -44,6 +48,8 @@ const Environment = z.object({
   AXIOM47_S3_SECRET_ACCESS_KEY: z.string().optional(),
   /** A file that holds the secret key. */
   AXIOM47_S3_SECRET_ACCESS_KEY_FILE: z.string().optional(),
+  AXIOM47_SCORE_FILES: count.default(14),
+  AXIOM47_SCORE_FILE_DAYS: count.default(30),
   AXIOM47_LOG_LEVEL: z
     .enum(
       ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
@@ -76,6 +82,8 @@ export type Config = Readonly<{
   metricsPort: number;
   /** Where artefacts are kept besides the data directory. */
   s3?: Readonly<S3Settings>;
+  /** How many files of scorings are kept of one asker, and for how many days (ops/jobs/score-retention.ts). */
+  scoreFiles: Readonly<{ files: number; days: number }>;
   logLevel: LogLevel;
   /** npm is the parent process. */
   startedByNpm: boolean;
@@ -134,6 +142,7 @@ export function readConfig(environment: Record<string, string | undefined> = pro
     host: env.AXIOM47_HOST,
     port: env.AXIOM47_PORT,
     metricsPort: env.AXIOM47_METRICS_PORT,
+    scoreFiles: Object.freeze({ files: env.AXIOM47_SCORE_FILES, days: env.AXIOM47_SCORE_FILE_DAYS }),
     logLevel: env.AXIOM47_LOG_LEVEL,
     startedByNpm: env.npm_lifecycle_event !== undefined,
     ...defined({ dataDir: env.AXIOM47_DATA_DIR, publicUrl: env.AXIOM47_PUBLIC_URL }),

@@ -8,6 +8,8 @@ export interface Objects {
   put(key: string, bytes: Uint8Array<ArrayBuffer>, contentType: string): Promise<void>;
   /** null: there is no such object. */
   get(key: string): Promise<Uint8Array | null>;
+  /** Gone when it resolves, or it was not there. */
+  remove(key: string): Promise<void>;
 }
 
 export interface S3Settings {
@@ -27,7 +29,7 @@ export class ObjectsError extends Error {
 /** Of S3's own error codes: what to do about each. */
 const ADVICE: Record<string, string> = {
   NoSuchBucket: 'create it, or name another in AXIOM47_S3_BUCKET',
-  AccessDenied: 'give that key the right to read and write there',
+  AccessDenied: 'give that key the right to read, write and delete there',
   InvalidAccessKeyId: 'check AXIOM47_S3_ACCESS_KEY_ID',
   SignatureDoesNotMatch: 'check AXIOM47_S3_SECRET_ACCESS_KEY and AXIOM47_S3_REGION',
   RequestTimeTooSkewed: 'the clock of this machine is wrong',
@@ -59,6 +61,8 @@ export function openS3({ endpoint, bucket, region, accessKeyId, secretAccessKey 
     );
   }
 
+  const isAbsent = ({ status }: Response, { message }: Error) => status === 404 && message.includes('(NoSuchKey)');
+
   return {
     async put(key, bytes, contentType) {
       const headers = { 'content-type': contentType, 'x-amz-content-sha256': sha256(bytes) };
@@ -70,8 +74,14 @@ export function openS3({ endpoint, bucket, region, accessKeyId, secretAccessKey 
       const response = await request(key, { method: 'GET', headers: { 'x-amz-content-sha256': sha256('') } });
       if (response.ok) return new Uint8Array(await response.arrayBuffer());
       const error = await refused('give', key, response);
-      if (response.status === 404 && error.message.includes('(NoSuchKey)')) return null;
+      if (isAbsent(response, error)) return null;
       throw error;
+    },
+    async remove(key) {
+      const response = await request(key, { method: 'DELETE', headers: { 'x-amz-content-sha256': sha256('') } });
+      if (response.ok) return void (await response.arrayBuffer());
+      const error = await refused('remove', key, response);
+      if (!isAbsent(response, error)) throw error;
     },
   };
 }

@@ -31,7 +31,7 @@ export const modelId = (name: string, version: number) => `${name}@${version}`;
 
 export interface RegistryDeps {
   store: EventStore;
-  artefacts: Artefacts;
+  artefacts: Omit<Artefacts, 'remove'>;
   appendFact: (fact: Fact) => Promise<number>;
   /** Resolves when the fold, and with it this process's serving side, has applied the position. */
   applied: (seq: number) => Promise<void>;
@@ -169,7 +169,7 @@ export function createRegistry(deps: RegistryDeps): Registry {
     const registered = { kind: model.model, digest, params, window, metrics: {} };
     const answer = await handled(nameOf(model), { type: 'RegisterModel', model: registered }, by);
     if (!answer.ok) throw new Error(`the model cannot be registered: ${answer.reason}`);
-    const found = (await all()).find((summary) => summary.digest === digest);
+    const found = (await all()).findLast((summary) => summary.digest === digest);
     if (!found) throw new Error('the model was registered but is not in the registry');
     return found;
   }

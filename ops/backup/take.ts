@@ -47,7 +47,10 @@ export async function takeBackup(
   let files = 0;
   const copyFiles = (names: readonly string[]) => {
     for (const path of names.flatMap((name) => filesIn(dataDir, name))) {
-      write({ kind: 'file', path, bytes: readFileSync(join(dataDir, path)) });
+      const bytes = readIfThere(join(dataDir, path));
+      // A spent step of a scoring, removed since the folder was listed.
+      if (bytes === null) continue;
+      write({ kind: 'file', path, bytes });
       files++;
     }
   };
@@ -92,4 +95,13 @@ function filesIn(dataDir: string, path: string): string[] {
   if (!existsSync(absolute)) return [];
   if (!lstatSync(absolute).isDirectory()) return path.endsWith('.draft') ? [] : [path];
   return readdirSync(absolute).flatMap((name) => filesIn(dataDir, join(path, name)));
+}
+
+function readIfThere(path: string): Buffer | null {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
 }

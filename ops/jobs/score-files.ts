@@ -2,11 +2,11 @@
 // configured. Nothing in their names says whom they are about.
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { sha256 } from '../artefacts.ts';
-import { syncDirectory } from '../engines/durable-file.ts';
+import { moveBeside } from '../engines/durable-file.ts';
 import type { Objects } from '../objects.ts';
 
 export interface Written {
@@ -26,12 +26,17 @@ export interface Exports {
   /** Head and parts, one after the other, under the name; kept in the object store when it resolves. */
   join(job: string, name: string, head: Uint8Array, parts: number): Promise<ExportedFile>;
   removeParts(job: string): Promise<void>;
+  /** Here and in the object store, of those that are here; answers how many were. */
+  remove(names: readonly string[]): Promise<number>;
   /** It comes back from the object store when it is not here; null: it is nowhere. */
   read(file: ExportedFile): Promise<Readable | null>;
 }
 
 const PARTS = '.parts';
 const keyOf = (name: string): string => `exports/${name}`;
+/** Parquet is made of lines when it is read. */
+export const fileNameOf = (job: string, format: unknown): string =>
+  `scores-${job}.${format === 'ndjson' || format === 'parquet' ? 'ndjson' : 'csv'}.gz`;
 
 /** @param folder for this process alone. */
 export function openExports(folder: string, objects: Objects | null): Exports {
@@ -60,6 +65,14 @@ export function openExports(folder: string, objects: Objects | null): Exports {
       if (objects !== null)
         await objects.put(keyOf(name), new Uint8Array(await readFile(join(folder, name))), 'application/gzip');
       return { name, ...written };
+    },
+    async remove(names) {
+      const here = new Set(await readdir(folder));
+      const old = names.filter((name) => here.has(name));
+      // The disk first: it is the one that fills.
+      for (const name of old) await rm(join(folder, name), { force: true });
+      for (const name of old) await objects?.remove(keyOf(name));
+      return old.length;
     },
     removeParts: (job) => rm(partsOf(job), { recursive: true, force: true }),
     async read({ name, sha256: wanted }) {
@@ -93,7 +106,6 @@ async function writeWhole(path: string, pieces: Iterable<Uint8Array> | AsyncIter
     await rm(draft, { force: true });
     throw error;
   }
-  await rename(draft, path);
-  syncDirectory(dirname(path));
+  await moveBeside(draft, path);
   return { bytes, sha256: hash.digest('hex') };
 }

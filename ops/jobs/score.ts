@@ -16,10 +16,11 @@ import { parquetOf } from '#processors/scoring/score-parquet.ts';
 import type { LedgerOptions } from '#projections/memory/ledger.ts';
 import type { NatsOptions } from '#streams/jetstream/connection.ts';
 import type { JobOfKind } from './catalogue.ts';
-import type { ExportedFile, Exports, Written } from './score-files.ts';
+import { type ExportedFile, type Exports, fileNameOf, type Written } from './score-files.ts';
 import { familyOf, type Position, planOf, positionOf, type QuestionDeps } from './score-question.ts';
+import { clearOld, type RetentionDeps } from './score-retention.ts';
 
-export interface ScoreDeps extends QuestionDeps {
+export interface ScoreDeps extends QuestionDeps, Omit<RetentionDeps, 'jobs' | 'exports'> {
   /** Travels to a thread of the pool; may hold a secret. */
   nats: NatsOptions;
   pool: Pick<Pool, 'scoreBase'>;
@@ -179,6 +180,8 @@ export const scoreJob = (deps: ScoreDeps): JobOfKind => ({
     }
     const steps = await scoreParts(deps, job, work);
     const file = await joined(deps, job, params.format, parts);
+    const cleared = await clearOld(deps);
+    if (cleared > 0) job.log(`${cleared} files of earlier scorings were removed`);
     return ok({ ...result(steps.map(({ report }) => report)), file });
   },
 });
@@ -299,12 +302,7 @@ async function scoreParts(deps: ScoreDeps, job: JobRun, work: ScoreBase): Promis
 async function joined({ exports }: ScoreDeps, job: JobRun, format: ScoreFormat, parts: number): Promise<ExportedFile> {
   let file = job.steps.get('file') as ExportedFile | undefined;
   if (file === undefined) {
-    file = await exports.join(
-      job.id,
-      `scores-${job.id}.${format === 'parquet' ? 'ndjson' : format}.gz`,
-      headMember(format),
-      parts,
-    );
+    file = await exports.join(job.id, fileNameOf(job.id, format), headMember(format), parts);
     await job.finishStep('file', file);
   }
   await exports.removeParts(job.id);

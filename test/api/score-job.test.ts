@@ -8,7 +8,9 @@ import { describe, expect, test } from 'vitest';
 import type { ClvModel } from '#domain/models/clv-model.ts';
 import type { ScoreResult } from '#ops/jobs/score.ts';
 import type { scoreBase } from '#processors/scoring/score-base.ts';
-import { CDNOW_COVARIANCE, CDNOW_MODEL, createPlatform, type Order, type Platform } from './support/platform.ts';
+import { CDNOW_COVARIANCE, CDNOW_MODEL } from './support/cdnow-model.ts';
+import type { Order } from './support/memory-log.ts';
+import { createPlatform, type Platform } from './support/platform.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: answers are compared field by field.
 type Answer = any;
@@ -393,6 +395,7 @@ test('the object store has the same bytes, under a name that says nothing of any
   const objects = {
     put: async (key: string, bytes: Uint8Array) => void stored.set(key, bytes),
     get: async (key: string) => stored.get(key) ?? null,
+    remove: async (key: string) => void stored.delete(key),
   };
   const platform = await shop({ objects });
   const { id, result } = await done(platform);

@@ -13,6 +13,7 @@ beforeEach(() => {
   stored = new Map();
   objects = {
     put: async (key, bytes) => void stored.set(key, bytes),
+    remove: async (key) => void stored.delete(key),
     get: async (key) => stored.get(key) ?? null,
   };
 });
@@ -27,6 +28,16 @@ describe('artefacts', () => {
     expect(readdirSync(folder)).toEqual([`${digest}.json`]);
     expect(sha256(readFileSync(onlyFile()))).toBe(digest);
     expect(artefacts.get(digest)).toEqual({ a: 'é', b: [1, { x: 1, y: 2 }] });
+  });
+
+  test('several at once, one of them twice: each is whole, and nothing else is left', async () => {
+    const artefacts = openArtefacts(folder);
+    const values = [{ r: 0.24 }, { r: 0.24 }, { r: 0.25 }, { long: 'x'.repeat(1 << 20) }];
+    const digests = await Promise.all(values.map((value) => artefacts.put(value)));
+    expect(digests.map((digest) => artefacts.get(digest))).toEqual(values);
+    expect(readdirSync(folder).sort()).toEqual([...new Set(digests)].map((digest) => `${digest}.json`).sort());
+    rmSync(folder, { recursive: true });
+    await expect(artefacts.put({ r: 0.26 })).rejects.toThrow(/ENOENT/);
   });
 
   test('a changed or missing file is never read as the model', async () => {
@@ -67,5 +78,14 @@ describe('artefacts', () => {
       throw new Error('the object store does not answer');
     };
     await expect(openArtefacts(folder, objects).put({ r: 0.24 })).rejects.toThrow(/does not answer/);
+  });
+
+  test('what is removed is gone here and there, and nothing else', async () => {
+    const artefacts = openArtefacts(folder, objects);
+    const [kept, gone] = [await artefacts.put({ r: 0.24 }), await artefacts.put({ r: 0.25 })];
+    await artefacts.remove(new Set([gone, 'f'.repeat(64)]));
+    expect([...stored.keys()]).toEqual([`artefacts/${kept}.json`]);
+    expect(artefacts.get(kept)).toEqual({ r: 0.24 });
+    expect(() => artefacts.get(gone)).toThrow(/is missing from/);
   });
 });

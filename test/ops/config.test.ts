@@ -10,6 +10,7 @@ describe('the configuration', () => {
       host: '127.0.0.1',
       port: 8047,
       metricsPort: 0,
+      scoreFiles: { files: 14, days: 30 },
       logLevel: 'info',
       startedByNpm: false,
     });
@@ -30,6 +31,8 @@ describe('the configuration', () => {
         AXIOM47_PORT: '0',
         AXIOM47_METRICS_PORT: '9464',
         AXIOM47_PUBLIC_URL: 'https://clv.example.org',
+        AXIOM47_SCORE_FILES: '3',
+        AXIOM47_SCORE_FILE_DAYS: '400',
         AXIOM47_LOG_LEVEL: 'debug',
         AXIOM47_S3_ENDPOINT: 'http://minio:9000',
         AXIOM47_S3_BUCKET: 'axiom47',
@@ -49,6 +52,7 @@ describe('the configuration', () => {
       port: 0,
       metricsPort: 9464,
       publicUrl: 'https://clv.example.org',
+      scoreFiles: { files: 3, days: 400 },
       logLevel: 'debug',
       startedByNpm: false,
       s3: {
@@ -66,6 +70,7 @@ describe('the configuration', () => {
       readConfig({
         DATABASE_URL: 'mysql://u:hunter2@db/x',
         AXIOM47_PORT: '70000',
+        AXIOM47_SCORE_FILES: '0',
         AXIOM47_LOG_LEVEL: 'loud',
         AXIOM47_NATS_CREDS: 'x',
         AXIOM47_S3_ENDPOINT: 'minio:9000',
@@ -73,7 +78,7 @@ describe('the configuration', () => {
       });
     expect(read).toThrow(ConfigError);
     expect(read).toThrow(
-      /DATABASE_URL must be a url starting with postgres.*AXIOM47_PORT must be a port.*AXIOM47_S3_ENDPOINT must be a url.*AXIOM47_LOG_LEVEL must be.*AXIOM47_NATS_CREDS is for.*without AXIOM47_S3_BUCKET, AXIOM47_S3_ACCESS_KEY_ID/,
+      /DATABASE_URL must be a url starting with postgres.*AXIOM47_PORT must be a port.*AXIOM47_S3_ENDPOINT must be a url.*AXIOM47_SCORE_FILES must be a whole number.*AXIOM47_LOG_LEVEL must be.*AXIOM47_NATS_CREDS is for.*without AXIOM47_S3_BUCKET, AXIOM47_S3_ACCESS_KEY_ID/,
     );
     expect(read).not.toThrow(/hunter2/);
   });

@@ -39,6 +39,13 @@ describe('objects in S3, by a server that computes every signature itself', () =
     expect(await openS3(settings).get('nothing')).toBeNull();
   });
 
+  test('what was removed is not there any more, and what was never there is as good as removed', async () => {
+    const objects = openS3(settings);
+    for (const key of ['a b/ü+%/c=d&e', 'kept']) await objects.put(key, bytes, 'application/json');
+    for (let i = 0; i < 2; i++) await objects.remove('a b/ü+%/c=d&e');
+    expect([...server.objects.keys()]).toEqual(['models/kept']);
+  });
+
   test('a busy server is asked again', async () => {
     server.failures.push(503, 500, 429);
     await openS3(settings).put('k', bytes, 'application/json');
@@ -53,7 +60,11 @@ describe('objects in S3, by a server that computes every signature itself', () =
     ['nobody there', { endpoint: 'http://127.0.0.1:1' }, /does not answer.*AXIOM47_S3_ENDPOINT/],
   ])('%s: one line saying what to do, and never the secret', async (_, changed: Partial<S3Settings>, words) => {
     const objects = openS3({ ...settings, ...changed });
-    for (const attempt of [() => objects.put('k', bytes, 'application/json'), () => objects.get('k')]) {
+    for (const attempt of [
+      () => objects.put('k', bytes, 'application/json'),
+      () => objects.get('k'),
+      () => objects.remove('k'),
+    ]) {
       const error = await attempt().then(
         () => null,
         (failure: Error) => failure,

@@ -71,6 +71,10 @@ export async function startS3(keys: { id: string; secret: string; region: string
       objects.set(name, body);
       return response.writeHead(200).end();
     }
+    if (request.method === 'DELETE') {
+      objects.delete(name);
+      return response.writeHead(204).end();
+    }
     const found = objects.get(name);
     return found ? response.writeHead(200).end(found) : refuse(404, 'NoSuchKey');
   });
