@@ -24,6 +24,13 @@ export interface Pit {
   n: number;
   reason?: string;
 }
+export interface Spend {
+  model: ForecastMetrics;
+  naive: ForecastMetrics;
+  againstNaive: Differences;
+  pit: Pit;
+  n: number;
+}
 export interface FrequencyClass {
   x: number | string;
   n: number;
@@ -48,7 +55,7 @@ export interface ValueMetrics {
     againstNaive: Differences;
     pit: Pit;
   };
-  spend: { model: ForecastMetrics; naive: ForecastMetrics; againstNaive: Differences; pit: Pit; n: number } | null;
+  spend: Spend | null;
   churn: ChurnVerdict;
   tracking: Tracked;
   undefined: Record<string, string>;

@@ -10,6 +10,7 @@ import { Icon } from '../components/icon.tsx';
 import { JobStatusChip, ProgressBar } from '../components/jobs/job-status.tsx';
 import { Choice } from '../components/panel.tsx';
 import { ErrorState, Note, SignInState, Skeleton, State } from '../components/states.tsx';
+import { TableHead } from '../components/table-head.tsx';
 import { curlGet } from '../curl.ts';
 import { ABSENT, ago, clock, count, counted, span, time } from '../format.ts';
 import { useNow, useTitle } from '../hooks.ts';
@@ -85,22 +86,9 @@ function Rows({ page }: { page: JobsPage }) {
         </button>
       )}
       <table className="jobs">
-        <thead>
-          <tr>
-            <th scope="col">State</th>
-            <th scope="col">Job</th>
-            <th scope="col">How far, or why not</th>
-            <th scope="col" className="r hide">
-              Took
-            </th>
-            <th scope="col" className="hide">
-              Asked by
-            </th>
-            <th scope="col" className="r">
-              Asked
-            </th>
-          </tr>
-        </thead>
+        <TableHead
+          columns={['State', 'Job', 'How far, or why not', ['Took', 'r hide'], ['Asked by', 'hide'], ['Asked', 'r']]}
+        />
         <tbody>
           {rows.map((job) => (
             <Row key={job.id} job={job} now={now} />

@@ -18,6 +18,7 @@ import { Action } from '../action.tsx';
 import { Confirm } from '../confirm.tsx';
 import { Panel } from '../panel.tsx';
 import { Note } from '../states.tsx';
+import { TableHead } from '../table-head.tsx';
 import { GateState, gateFigure } from './gate-state.tsx';
 
 const PREVIEW_MS = 400;
@@ -55,17 +56,7 @@ function Differing({ rules }: { rules: Rules }) {
   return (
     <div className="scroll">
       <table className="c">
-        <thead>
-          <tr>
-            <th scope="col">Rule</th>
-            <th scope="col" className="r">
-              Here
-            </th>
-            <th scope="col" className="r">
-              By default
-            </th>
-          </tr>
-        </thead>
+        <TableHead columns={['Rule', ['Here', 'r'], ['By default', 'r']]} />
         <tbody>
           {rows.map(({ name, now, by }) => (
             <tr key={name}>
@@ -175,19 +166,7 @@ function Editor(props: { id: string; deployment: Deployment; gates: Gates; onClo
       </p>
       <div className={tried.isPlaceholderData ? 'scroll dimmed' : 'scroll'}>
         <table className="c rules">
-          <thead>
-            <tr>
-              <th scope="col">Rule</th>
-              <th scope="col">At most</th>
-              <th scope="col">While watched</th>
-              <th scope="col" className="r hide">
-                Value
-              </th>
-              <th scope="col" className="hide">
-                It would be
-              </th>
-            </tr>
-          </thead>
+          <TableHead columns={['Rule', 'At most', 'While watched', ['Value', 'r hide'], ['It would be', 'hide']]} />
           <tbody>
             {Object.entries(rules.rules).map(([name, { says, default: own }]) => {
               const gate = gates.gates.find(({ rule }) => rule === name);
