@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { canonicalJson } from '#domain/canonical-json.ts';
-import { replaceFile } from './engines/durable-file.ts';
+import { replaceFileBeside } from './engines/durable-file.ts';
 import type { Objects } from './objects.ts';
 
 export interface Artefacts {
@@ -36,7 +36,7 @@ export function openArtefacts(folder: string, objects: Objects | null = null): A
     async put(value) {
       const text = canonicalJson(value);
       const digest = sha256(text);
-      if (!whole(digest)) replaceFile(fileOf(digest), text, 0o600);
+      if (!whole(digest)) await replaceFileBeside(fileOf(digest), text, 0o600);
       await objects?.put(keyOf(digest), new TextEncoder().encode(text), 'application/json');
       return digest;
     },
@@ -50,7 +50,7 @@ export function openArtefacts(folder: string, objects: Objects | null = null): A
           throw new Error(
             `artefact ${digest.slice(0, 12)}… in the object store was changed: its SHA-256 is another one`,
           );
-        replaceFile(fileOf(digest), Buffer.from(bytes).toString('utf8'), 0o600);
+        await replaceFileBeside(fileOf(digest), Buffer.from(bytes).toString('utf8'), 0o600);
         brought++;
       }
       return brought;

@@ -1,5 +1,6 @@
 // Small files that must be whole or absent after a power cut: written beside, fsynced, moved into place, directory fsynced.
 import { closeSync, fsyncSync, linkSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errorCode } from './engine-error.ts';
 
@@ -13,6 +14,32 @@ export function replaceFile(path: string, text: string, mode: number): void {
     throw error;
   }
   syncDirectory(dirname(path));
+}
+
+/** The same beside the event loop: a disk may take most of a second to sync, and requests are answered meanwhile. */
+export async function replaceFileBeside(path: string, text: string, mode: number): Promise<void> {
+  const draft = draftOf(path);
+  try {
+    await using file = await open(draft, 'w', mode);
+    await file.writeFile(text);
+    await file.sync();
+  } catch (error) {
+    await rm(draft, { force: true });
+    throw error;
+  }
+  await moveBeside(draft, path);
+}
+
+/** Moves a file that was synced into place. */
+export async function moveBeside(draft: string, path: string): Promise<void> {
+  try {
+    await rename(draft, path);
+  } catch (error) {
+    await rm(draft, { force: true });
+    throw error;
+  }
+  await using directory = await open(dirname(path), 'r');
+  await directory.sync();
 }
 
 /** For what every start writes anew: one that says so already is left as it is, and its disk alone. */
@@ -41,9 +68,10 @@ export function createFile(path: string, text: string | Uint8Array, mode: number
 }
 
 let drafts = 0;
+const draftOf = (path: string): string => `${path}.${process.pid}-${drafts++}.draft`;
 
 function writeDraft(path: string, content: string | Uint8Array, mode: number): string {
-  const draft = `${path}.${process.pid}-${drafts++}.draft`;
+  const draft = draftOf(path);
   const fd = openSync(draft, 'w', mode);
   try {
     const bytes = Buffer.from(content);

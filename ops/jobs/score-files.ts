@@ -2,11 +2,11 @@
 // configured. Nothing in their names says whom they are about.
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { sha256 } from '../artefacts.ts';
-import { syncDirectory } from '../engines/durable-file.ts';
+import { moveBeside } from '../engines/durable-file.ts';
 import type { Objects } from '../objects.ts';
 
 export interface Written {
@@ -106,7 +106,6 @@ async function writeWhole(path: string, pieces: Iterable<Uint8Array> | AsyncIter
     await rm(draft, { force: true });
     throw error;
   }
-  await rename(draft, path);
-  syncDirectory(dirname(path));
+  await moveBeside(draft, path);
   return { bytes, sha256: hash.digest('hex') };
 }

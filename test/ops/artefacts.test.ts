@@ -30,6 +30,16 @@ describe('artefacts', () => {
     expect(artefacts.get(digest)).toEqual({ a: 'é', b: [1, { x: 1, y: 2 }] });
   });
 
+  test('several at once, one of them twice: each is whole, and nothing else is left', async () => {
+    const artefacts = openArtefacts(folder);
+    const values = [{ r: 0.24 }, { r: 0.24 }, { r: 0.25 }, { long: 'x'.repeat(1 << 20) }];
+    const digests = await Promise.all(values.map((value) => artefacts.put(value)));
+    expect(digests.map((digest) => artefacts.get(digest))).toEqual(values);
+    expect(readdirSync(folder).sort()).toEqual([...new Set(digests)].map((digest) => `${digest}.json`).sort());
+    rmSync(folder, { recursive: true });
+    await expect(artefacts.put({ r: 0.26 })).rejects.toThrow(/ENOENT/);
+  });
+
   test('a changed or missing file is never read as the model', async () => {
     const artefacts = openArtefacts(folder);
     const digest = await artefacts.put({ r: 0.24 });

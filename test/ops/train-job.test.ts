@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { canonicalJson } from '#domain/canonical-json.ts';
-import { type ChurnDefinition, DEFAULT_CONTRACTUAL } from '#domain/churn-definition.ts';
+import { type ChurnDefinition, DEFAULT_CHURN, DEFAULT_CONTRACTUAL } from '#domain/churn-definition.ts';
 import { UTC } from '#domain/time.ts';
 import { createDeployments } from '#ops/deployments.ts';
 import { type TrainDeps, type TrainResult, trainJob } from '#ops/jobs/train.ts';
@@ -26,7 +26,10 @@ const log = { info: () => undefined, warn: () => undefined };
 /** What the fold did not come back from: somewhere else. */
 const STUCK = new Map([['1/999999', 1]]);
 
-async function place(given: Partial<TrainDeps> = {}, definitions: ChurnDefinition[] = []) {
+/** Half a year, so that enough of the judged fifth come back within it. */
+const HALF_A_YEAR: ChurnDefinition = { ...DEFAULT_CHURN, horizonDays: 180 };
+
+async function place(given: Partial<TrainDeps> = {}, definitions: ChurnDefinition[] = [HALF_A_YEAR]) {
   const kept = new Map<string, string>();
   const artefacts = {
     async put(value: unknown) {
@@ -233,6 +236,6 @@ test('refusals have a code, and leave nothing behind', async () => {
 test('a dry run answers at once, and there is no job of it', async () => {
   const { kind, jobs, registry, done, rowsDir } = await place();
   const answer = await kind.atOnce!(kind.body.parse({ kind: 'churn-logistic', dry_run: true }));
-  expect(answer).toMatchObject({ ok: true, value: { ready: true, definition: { horizonDays: 90 } } });
+  expect(answer).toMatchObject({ ok: true, value: { ready: true, definition: { horizonDays: 180 } } });
   expect([jobs.list(), await registry.list(), done, readdirSync(rowsDir)]).toEqual([[], [], [], []]);
 });
