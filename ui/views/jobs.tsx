@@ -8,8 +8,8 @@ import { Action } from '../components/action.tsx';
 import { CopyButton } from '../components/copy.tsx';
 import { Icon } from '../components/icon.tsx';
 import { JobStatusChip, ProgressBar } from '../components/jobs/job-status.tsx';
-import { Choice } from '../components/panel.tsx';
-import { ErrorState, Note, SignInState, Skeleton, State } from '../components/states.tsx';
+import { Choice, Heads } from '../components/panel.tsx';
+import { ErrorState, NotAllowed, Note, Skeleton, State } from '../components/states.tsx';
 import { curlGet } from '../curl.ts';
 import { ABSENT, ago, clock, count, counted, span, time } from '../format.ts';
 import { useNow, useTitle } from '../hooks.ts';
@@ -85,22 +85,9 @@ function Rows({ page }: { page: JobsPage }) {
         </button>
       )}
       <table className="jobs">
-        <thead>
-          <tr>
-            <th scope="col">State</th>
-            <th scope="col">Job</th>
-            <th scope="col">How far, or why not</th>
-            <th scope="col" className="r hide">
-              Took
-            </th>
-            <th scope="col" className="hide">
-              Asked by
-            </th>
-            <th scope="col" className="r">
-              Asked
-            </th>
-          </tr>
-        </thead>
+        <Heads
+          names={['State', 'Job', 'How far, or why not', ['Took', 'r hide'], ['Asked by', 'hide'], ['Asked', 'r']]}
+        />
         <tbody>
           {rows.map((job) => (
             <Row key={job.id} job={job} now={now} />
@@ -144,12 +131,7 @@ export function JobsView() {
   const me = useMe();
   const maySee = useMay('model:read');
   const jobs = useQuery({ ...jobsQuery({ kind, status }), enabled: maySee });
-  if (me && !maySee)
-    return (
-      <section className="panel" aria-label="Jobs">
-        {me.user ? <ErrorState error={new Error('Your role may not see jobs.')} /> : <SignInState what="jobs" />}
-      </section>
-    );
+  if (me && !maySee) return <NotAllowed title="Jobs" what="jobs" />;
   const { data } = jobs;
   const path = `/api/jobs${stringifySearch({ kind, status, limit: JOBS_SHOWN })}`;
   const kinds = [...new Set([...(data?.kinds ?? []), ...(kind ? [kind] : [])])];

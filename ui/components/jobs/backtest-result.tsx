@@ -1,6 +1,7 @@
 // A backtest: what was foretold at each cut-off, held against what came, the naive forecast beside; then the pictures of one cut-off.
+
 import { useState } from 'react';
-import { ABSENT, count, day, decimal, percent, percentInterval, signed } from '../../format.ts';
+import { ABSENT, count, day, decimal, percent, signed } from '../../format.ts';
 import {
   type BacktestCutoff,
   type BacktestResult,
@@ -12,8 +13,9 @@ import {
 import { modelKindWord } from '../../job-words.ts';
 import { ReliabilityPanel } from '../models/churn-charts.tsx';
 import { ChurnKpis, range } from '../models/churn-figures.tsx';
+import { SpendErrors } from '../models/spend-errors.tsx';
 import { FrequencyPanel, PitPanel, TrackingPanel } from '../models/value-charts.tsx';
-import { Choice, Panel } from '../panel.tsx';
+import { Choice, Heads, Panel } from '../panel.tsx';
 import { Note } from '../states.tsx';
 
 /** Of a difference model − naive of something where lower is better: how sure it is that the model is closer. */
@@ -63,33 +65,19 @@ function PurchaseTable({ result }: { result: BacktestResult }) {
     >
       <div className="scroll">
         <table className="c">
-          <thead>
-            <tr>
-              <th scope="col">Cut-off</th>
-              <th scope="col">Model</th>
-              <th scope="col" className="r">
-                MAE
-              </th>
-              <th scope="col" className="r hide">
-                RMSE
-              </th>
-              <th scope="col" className="r">
-                Total
-              </th>
-              <th scope="col" className="r hide">
-                Gini
-              </th>
-              <th scope="col" className="r hide">
-                MAE over naive
-              </th>
-              <th scope="col" className="r">
-                P(closer than naive)
-              </th>
-              <th scope="col" className="r hide">
-                n
-              </th>
-            </tr>
-          </thead>
+          <Heads
+            names={[
+              'Cut-off',
+              'Model',
+              ['MAE', 'r'],
+              ['RMSE', 'r hide'],
+              ['Total', 'r'],
+              ['Gini', 'r hide'],
+              ['MAE over naive', 'r hide'],
+              ['P(closer than naive)', 'r'],
+              ['n', 'r hide'],
+            ]}
+          />
           <tbody>
             {result.cutoffs.map((cutoff) =>
               cutoff.metrics && isValue(cutoff.metrics) ? (
@@ -162,33 +150,19 @@ function ChurnTable({ result }: { result: BacktestResult }) {
     <Panel title="Churn foretold" unit={`within ${result.horizonDays} d of each cut-off`} className="snug">
       <div className="scroll">
         <table className="c">
-          <thead>
-            <tr>
-              <th scope="col">Cut-off</th>
-              <th scope="col">Model</th>
-              <th scope="col" className="r">
-                AUC, 95 %
-              </th>
-              <th scope="col" className="r">
-                Brier
-              </th>
-              <th scope="col" className="r hide">
-                naive Brier
-              </th>
-              <th scope="col" className="r hide">
-                Slope
-              </th>
-              <th scope="col" className="r hide">
-                ECE
-              </th>
-              <th scope="col" className="r">
-                P(closer than naive)
-              </th>
-              <th scope="col" className="r hide">
-                n
-              </th>
-            </tr>
-          </thead>
+          <Heads
+            names={[
+              'Cut-off',
+              'Model',
+              ['AUC, 95 %', 'r'],
+              ['Brier', 'r'],
+              ['naive Brier', 'r hide'],
+              ['Slope', 'r hide'],
+              ['ECE', 'r hide'],
+              ['P(closer than naive)', 'r'],
+              ['n', 'r hide'],
+            ]}
+          />
           <tbody>
             {result.cutoffs.flatMap(({ asOf, metrics, reason }) => {
               const at = day(asOf.at);
@@ -235,23 +209,7 @@ function Pictures({ cutoff, days }: { cutoff: BacktestCutoff; days: number }) {
           {spend && (
             <Panel title="Spend" unit="of the same customers" className="snug">
               <dl className="kv">
-                <dt>Mean absolute error, model and naive</dt>
-                <dd>
-                  {decimal(spend.model.mae, 2)} <span className="t3">{decimal(spend.naive.mae, 2)}</span>
-                </dd>
-                <dt>Total expected over came</dt>
-                <dd>
-                  {spend.model.totalError === null ? ABSENT : `${signed(100 * spend.model.totalError, 1)}\u202f%`}
-                </dd>
-                <dt>Within p05–p95 (at least 90 % is meant)</dt>
-                <dd>
-                  {percent(spend.model.coverage)}{' '}
-                  {spend.model.coverageLower !== null && spend.model.coverageUpper !== null && (
-                    <span className="iv">{percentInterval(spend.model.coverageLower, spend.model.coverageUpper)}</span>
-                  )}
-                </dd>
-                <dt>Gini, of the best order</dt>
-                <dd>{decimal(spend.model.concentration?.normalised ?? null, 3)}</dd>
+                <SpendErrors model={spend.model} naive={spend.naive} />
               </dl>
             </Panel>
           )}

@@ -21,7 +21,7 @@ import {
 } from '../../models.ts';
 import { Action } from '../action.tsx';
 import { Confirm } from '../confirm.tsx';
-import { Panel } from '../panel.tsx';
+import { Heads, Panel } from '../panel.tsx';
 import { ErrorState, Note, Skeleton } from '../states.tsx';
 import { GateState, gateFigure } from './gate-state.tsx';
 import { RulesPanel } from './rules-panel.tsx';
@@ -104,21 +104,7 @@ function GatesPanel({ gates }: { gates: Gates }) {
     >
       <div className="scroll">
         <table className="c">
-          <thead>
-            <tr>
-              <th scope="col">State</th>
-              <th scope="col">Gate</th>
-              <th scope="col" className="r">
-                Value
-              </th>
-              <th scope="col" className="r">
-                At most
-              </th>
-              <th scope="col" className="hide">
-                Why
-              </th>
-            </tr>
-          </thead>
+          <Heads names={['State', 'Gate', ['Value', 'r'], ['At most', 'r'], ['Why', 'hide']]} />
           <tbody>
             {[...gates.gates]
               .sort((a, b) => place(a) - place(b))
@@ -192,20 +178,7 @@ function ComparisonPanel({ measured }: { measured: NonNullable<Gates['comparison
     >
       <div className="scroll">
         <table className="c">
-          <thead>
-            <tr>
-              <th scope="col">What</th>
-              <th scope="col" className="r">
-                Active
-              </th>
-              <th scope="col" className="r">
-                This one
-              </th>
-              <th scope="col" className="r hide">
-                Difference
-              </th>
-            </tr>
-          </thead>
+          <Heads names={['What', ['Active', 'r'], ['This one', 'r'], ['Difference', 'r hide']]} />
           <tbody>
             {rows.map(([what, unit, active, candidate, difference]) => (
               <tr key={what}>

@@ -10,7 +10,7 @@ import {
   parametersOf,
   rowsOf,
 } from '../../model-artefact.ts';
-import { Panel } from '../panel.tsx';
+import { Heads, Panel } from '../panel.tsx';
 import { Note } from '../states.tsx';
 import { GainPanel, PrecisionRecallPanel, ReliabilityPanel, RocPanel } from './churn-charts.tsx';
 import { ChurnKpis } from './churn-figures.tsx';
@@ -33,20 +33,7 @@ export function RowsPanel({ artefact }: { artefact: Artefact }) {
     <Panel title="Rows" unit="a customer is in one part only" className="snug">
       <div className="scroll">
         <table className="c">
-          <thead>
-            <tr>
-              <th scope="col">Part</th>
-              <th scope="col" className="r">
-                Rows
-              </th>
-              <th scope="col" className="r">
-                Lost
-              </th>
-              <th scope="col" className="r">
-                Rate
-              </th>
-            </tr>
-          </thead>
+          <Heads names={['Part', ['Rows', 'r'], ['Lost', 'r'], ['Rate', 'r']]} />
           <tbody>
             {(['train', 'calibrate', 'test'] as const)
               .filter((part) => rows[part].n > 0)

@@ -1,15 +1,16 @@
 // The tabs of a version: each shows what is known, and where something is not, what makes it known.
+
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { useMe } from '../../account.ts';
 import { definitionInWords, spoken } from '../../churn-words.ts';
 import { lossOf, type Rival, worthOf } from '../../evaluations.ts';
-import { ABSENT, count, day, decimal, percent, percentInterval, signed } from '../../format.ts';
+import { ABSENT, count, day, decimal, signed } from '../../format.ts';
 import type { Verdict } from '../../job-results.ts';
 import { modelKindWord } from '../../job-words.ts';
 import { type Artefact, definitionOf, metricsOf, naiveOf, parametersOf } from '../../model-artefact.ts';
 import type { Evaluation, ModelFacts } from '../../models.ts';
-import { Panel } from '../panel.tsx';
+import { Heads, Panel } from '../panel.tsx';
 import { State } from '../states.tsx';
 import { GainPanel, PrecisionRecallPanel, ProfitPanel, ReliabilityPanel, RocPanel } from './churn-charts.tsx';
 import { ChurnKpis, type NaiveScore } from './churn-figures.tsx';
@@ -17,6 +18,7 @@ import { DependencePanel, ImportancePanel } from './explain-charts.tsx';
 import { Diagnostics, RowsPanel } from './model-evidence.tsx';
 import { ParametersPanel, RivalsPanel } from './parameters-panel.tsx';
 import { SegmentsPanel } from './segments-panel.tsx';
+import { SpendErrors } from './spend-errors.tsx';
 import { FrequencyPanel, PitPanel, TrackingPanel } from './value-charts.tsx';
 
 export interface Shown {
@@ -132,17 +134,7 @@ function RivalScores({ evaluation }: { evaluation: Evaluation }) {
     <Panel title="Beside it" unit="on the same customers" span="c6" className="snug">
       <div className="scroll">
         <table className="c">
-          <thead>
-            <tr>
-              <th scope="col">Rival</th>
-              <th scope="col" className="r">
-                AUC
-              </th>
-              <th scope="col" className="r">
-                Brier
-              </th>
-            </tr>
-          </thead>
+          <Heads names={['Rival', ['AUC', 'r'], ['Brier', 'r']]} />
           <tbody>
             {naive && (
               <tr>
@@ -250,26 +242,9 @@ export function ClvTab({ facts, artefact, evaluation }: Shown) {
       <Panel title="Purchases foretold" unit={`a customer in ${evaluation.horizonDays} d`} span="c6" className="snug">
         <div className="scroll">
           <table className="c">
-            <thead>
-              <tr>
-                <th scope="col">Model</th>
-                <th scope="col" className="r">
-                  MAE
-                </th>
-                <th scope="col" className="r hide">
-                  RMSE
-                </th>
-                <th scope="col" className="r">
-                  Total
-                </th>
-                <th scope="col" className="r">
-                  Gini
-                </th>
-                <th scope="col" className="r hide">
-                  sMAPE
-                </th>
-              </tr>
-            </thead>
+            <Heads
+              names={['Model', ['MAE', 'r'], ['RMSE', 'r hide'], ['Total', 'r'], ['Gini', 'r'], ['sMAPE', 'r hide']]}
+            />
             <tbody>
               {order.map(([name, told]) => (
                 <tr key={name} className={name === 'served' ? 'hl' : undefined}>
@@ -290,21 +265,7 @@ export function ClvTab({ facts, artefact, evaluation }: Shown) {
       {spend && (
         <Panel title="Spend foretold" unit={`n ${count(spend.n)}`} span="c6" className="snug">
           <dl className="kv">
-            <dt>Mean absolute error, model and naive</dt>
-            <dd>
-              {decimal(spend.model.mae, 2)} <span className="t3">{decimal(spend.naive.mae, 2)}</span>
-            </dd>
-            <dt>Total expected over came</dt>
-            <dd>{spend.model.totalError === null ? ABSENT : `${signed(100 * spend.model.totalError, 1)}\u202f%`}</dd>
-            <dt>Within p05–p95 (at least 90 % is meant)</dt>
-            <dd>
-              {percent(spend.model.coverage)}{' '}
-              {spend.model.coverageLower !== null && spend.model.coverageUpper !== null && (
-                <span className="iv">{percentInterval(spend.model.coverageLower, spend.model.coverageUpper)}</span>
-              )}
-            </dd>
-            <dt>Gini, of the best order</dt>
-            <dd>{decimal(spend.model.concentration?.normalised ?? null, 3)}</dd>
+            <SpendErrors model={spend.model} naive={spend.naive} />
             {spend.model.pinball.map(({ level, loss }) => (
               <div key={level}>
                 <dt>Pinball loss at p{String(Math.round(100 * level)).padStart(2, '0')}</dt>

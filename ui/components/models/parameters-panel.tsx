@@ -6,7 +6,7 @@ import { ABSENT, count, decimal, signed } from '../../format.ts';
 import { modelKindWord } from '../../job-words.ts';
 import { type Artefact, type Parameter, rivalsOf } from '../../model-artefact.ts';
 import { ChartPanel } from '../chart-panel.tsx';
-import { Panel } from '../panel.tsx';
+import { Heads, Panel } from '../panel.tsx';
 
 const Z95 = 1.959964;
 const SHOWN = 16;
@@ -85,20 +85,7 @@ export function RivalsPanel({ artefact }: { artefact: Artefact }) {
     >
       <div className="scroll">
         <table className="c">
-          <thead>
-            <tr>
-              <th scope="col">Model</th>
-              <th scope="col" className="r">
-                Log likelihood
-              </th>
-              <th scope="col" className="r">
-                BIC
-              </th>
-              <th scope="col" className="r">
-                Error on days held out
-              </th>
-            </tr>
-          </thead>
+          <Heads names={['Model', ['Log likelihood', 'r'], ['BIC', 'r'], ['Error on days held out', 'r']]} />
           <tbody>
             {rivals.candidates.map(({ model, logLikelihood, bic, holdoutError }) => (
               <tr key={model} className={model === rivals.served ? 'hl' : undefined}>
