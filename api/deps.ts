@@ -232,7 +232,8 @@ export interface Deployments {
   deploy(
     id: string,
     by: string,
-    reason?: string | null,
+    /** @param automatic nobody looks on: it is refused while another version is in canary. */
+    how?: { reason?: string | null; automatic?: boolean },
   ): Promise<Result<{ id: string; version: number; digest: string; seq: number }, RefusedStep>>;
   list(): Promise<DeploymentState[]>;
   /** Newest first; null: there is no such model. */

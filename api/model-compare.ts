@@ -96,12 +96,17 @@ export function compareModels(
   };
 }
 
+/** Within what the order of additions may change; a fit that is run again elsewhere moves no more. */
+const ROUNDING = 1e-9;
+const isSame = (a: number | null, b: number | null): boolean =>
+  a === b || (a !== null && b !== null && Math.abs(a - b) <= ROUNDING * Math.max(Math.abs(a), Math.abs(b)));
+
 function diff(columns: readonly (readonly (readonly [string, number | null])[])[]) {
   const maps = columns.map((each) => new Map(each));
   const names = [...new Set(columns.flatMap((each) => each.map(([name]) => name)))];
   return names.map((name) => {
     const values = maps.map((each) => each.get(name) ?? null);
-    return { name, values, differs: values.some((value) => value !== values[0]) };
+    return { name, values, differs: values.some((value) => !isSame(value, values[0]!)) };
   });
 }
 

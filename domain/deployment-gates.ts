@@ -38,8 +38,11 @@ export interface Evidence {
   own: VersionMetrics;
   /** Of the version that is active; null: there is none, or it is this one. */
   active: { id: string; metrics: VersionMetrics } | null;
-  /** Both were judged on the same customers, by this evaluation; null: each on customers of its own that it had not learned from. */
-  evaluation: string | null;
+  /**
+   * Both were judged on the same customers, by this evaluation, with the standard errors of their differences there; null: each on customers that it
+   * had not learned from.
+   */
+  evaluation: { job: string; errors: { auc: number | null; brier: number | null } } | null;
   /** Against the active version; null: it could not be made, `unmeasured` says why. */
   comparison: Comparison | null;
   unmeasured: string;
@@ -128,7 +131,7 @@ function find(rule: RuleName, evidence: Evidence, settings: RuleSettings): Found
 /** A classifier brings figures of its own; any other version has them once it was evaluated. */
 const hasLabels = ({ kind, evaluation }: Evidence): boolean => kind === 'churn-logistic' || evaluation !== null;
 const judgedOn = ({ evaluation }: Evidence): string =>
-  evaluation === null ? 'each on its own held-out customers' : `on the same customers (evaluation ${evaluation})`;
+  evaluation === null ? 'each on its own held-out customers' : `on the same customers (evaluation ${evaluation.job})`;
 const noLabels = ({ kind }: Evidence): Found =>
   none(
     kind === 'churn-cox'
@@ -173,7 +176,7 @@ function worse(evidence: Evidence, name: 'brier' | 'ece' | 'auc' | 'concordance'
   const [own, other] = [evidence.own[name], evidence.active!.metrics[name]];
   if (own === null) return unknown(`the ${said}`, evidence);
   if (other === null) return none(`not applicable: nothing is known of the ${said} of ${evidence.active!.id}`);
-  const chance = byChance(evidence, (metrics) => errorOf(metrics, name));
+  const chance = byChance(evidence, name, (metrics) => errorOf(metrics, name));
   return {
     value: Math.max(0, sign * (own - other) - chance),
     why: `${said} ${digits(own)}, of ${evidence.active!.id} ${digits(other)}, ${judgedOn(evidence)}${allowed(chance)}`,
@@ -181,9 +184,17 @@ function worse(evidence: Evidence, name: 'brier' | 'ece' | 'auc' | 'concordance'
   };
 }
 
-/** Two versions judged on different customers differ by chance: by two standard errors of the difference. On the same ones the limit is enough. */
-function byChance({ own, active, evaluation }: Evidence, error: (metrics: VersionMetrics) => number): number {
-  return evaluation === null ? 2 * Math.hypot(error(own), error(active!.metrics)) : 0;
+/**
+ * Two versions differ by chance: by two standard errors of the difference, which on the same customers a paired bootstrap tells; where it does not, or
+ * they were judged on different ones, those of each alone together are at least as much (their errors on the same customers go together).
+ */
+function byChance(
+  { own, active, evaluation }: Evidence,
+  name: string,
+  error: (metrics: VersionMetrics) => number,
+): number {
+  const paired = evaluation && (name === 'auc' || name === 'brier') ? evaluation.errors[name] : null;
+  return 2 * (paired ?? Math.hypot(error(own), error(active!.metrics)));
 }
 const allowed = (chance: number): string => (chance > 0 ? `, of which chance gives up to ${digits(chance)}` : '');
 /**
@@ -223,7 +234,7 @@ function profit(evidence: Evidence, settings: RuleSettings): Found {
   if (other === null) return none(`not applicable: nothing is known of the profit of ${evidence.active!.id}`);
   // An event reached or missed is worth the benefit, and at most `prevalence` of the customers are one.
   const p = prevalence ?? 0;
-  const chance = byChance(evidence, ({ n }) => (n ? offer.benefit * Math.sqrt((p * (1 - p)) / n) : 0));
+  const chance = byChance(evidence, 'profit', ({ n }) => (n ? offer.benefit * Math.sqrt((p * (1 - p)) / n) : 0));
   const lost = Math.max(0, other - own - chance);
   return {
     value: other > 0 ? lost / other : lost > 0 ? 1 : 0,

@@ -103,8 +103,10 @@ export type ModelCommand =
   | { type: 'RegisterModel'; model: Omit<z.infer<typeof registered>, 'version'> }
   | ({ type: 'ShadowModel' } & Because)
   | ({ type: 'CanaryModel'; percent: number } & Judged & Because)
-  | ({ type: 'WithdrawModel'; automatic?: boolean; gates?: readonly GateResult[] } & Because)
-  | ({ type: 'DeployModel'; version: number; reason: string | null } & Judged)
+  /** @param from only while it is there; left out: wherever it is. */
+  | ({ type: 'WithdrawModel'; from?: 'canary'; automatic?: boolean; gates?: readonly GateResult[] } & Because)
+  /** @param automatic nobody looks on: another version's canary is not ended by it. */
+  | ({ type: 'DeployModel'; version: number; reason: string | null; automatic?: boolean } & Judged)
   /** @param from only while this one answers; null: whichever does. @param to null: what answered before. */
   | {
       type: 'RollbackModel';
@@ -114,7 +116,7 @@ export type ModelCommand =
       automatic?: boolean;
       gates?: readonly GateResult[];
     }
-  | ({ type: 'ApproveModel'; rules: readonly RuleName[] } & Because)
+  | ({ type: 'ApproveModel'; rules: readonly RuleName[]; judgedOn: JudgedOn } & Because)
   | { type: 'SetRules'; rules: RuleSettings; reason: string }
   | { type: 'NameChallenger'; version: number | null; reason: string }
   | { type: 'RetireModel'; version: number; reason: string | null };
@@ -239,7 +241,11 @@ function decide(command: ModelCommand, state: Model): Result<ModelEvent[], Model
   switch (command.type) {
     case 'RegisterModel': {
       const { model } = command;
-      if (state.versions.some((each) => each.digest === model.digest && each.kind === model.kind)) return ok([]);
+      // One that was retired and comes again is a version of its own.
+      if (
+        state.versions.some(({ digest, kind, retired }) => digest === model.digest && kind === model.kind && !retired)
+      )
+        return ok([]);
       if (state.versions.some((each) => each.kind !== model.kind)) return refuse('other-kind');
       return ok([{ type: 'model.registered', data: { ...model, version: state.versions.length + 1 } }]);
     }
@@ -287,14 +293,16 @@ function decide(command: ModelCommand, state: Model): Result<ModelEvent[], Model
       ]);
     }
     case 'WithdrawModel': {
-      if (stage !== 'shadow' && stage !== 'canary') return ok([]);
       const { reason, automatic = false } = command;
+      if (stage !== 'shadow' && stage !== 'canary') return ok([]);
+      if (command.from !== undefined && command.from !== stage) return ok([]);
       const data = { version, kind, digest, from: stage, reason, automatic, gates: kept(command.gates) };
       return ok([{ type: 'model.withdrawn', data }]);
     }
     case 'DeployModel': {
       if (stage === 'retired') return refuse('version-retired');
       if (stage === 'active') return ok([]);
+      if (command.automatic && state.canary && stage !== 'canary') return refuse('other-canary');
       const why = withheld(command, state, version);
       if (why !== null) return refuse(why);
       const { reason } = command;
@@ -306,6 +314,8 @@ function decide(command: ModelCommand, state: Model): Result<ModelEvent[], Model
       if (command.rules.length === 0) return refuse('nothing-to-approve');
       if (stage === 'retired') return refuse('version-retired');
       if (rules.length === 0) return ok([]);
+      // What was read against another version is no word on this one.
+      if (command.judgedOn.deployed !== state.deployed) return refuse('judged-otherwise');
       return ok([{ type: 'model.approved', data: { version, rules, reason: command.reason } }]);
     }
     case 'NameChallenger':
@@ -338,6 +348,8 @@ function rollBack(
     return ok([{ type: 'model.withdrawn', data }]);
   }
   if (deployed === null) return refuse('no-active');
+  // A canary is withdrawn; what answers everybody is not exchanged by the way.
+  if (to !== null && from !== null && from !== deployed) return refuse('version-canary');
   if (to === deployed) return ok([]);
   const wanted = to ?? beforeOf(state);
   if (wanted === undefined) return refuse('nothing-before');

@@ -38,7 +38,7 @@ import { type DeadLetters, openDeadLetters } from './dead-letters.ts';
 import { playDemo } from './demo/play.ts';
 import { DEMO_SOURCE, seedDemo } from './demo/seed.ts';
 import { createComparisons } from './deployment-comparisons.ts';
-import { evaluatedTogether } from './deployment-evidence.ts';
+import { createEvaluatedTogether } from './deployment-evidence.ts';
 import { watchDeployments } from './deployment-watch.ts';
 import { createDeployments } from './deployments.ts';
 import { type Engines, startEngines } from './engines/supervisor.ts';
@@ -311,7 +311,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       day: () => serving.present().day,
       now: Date.now,
     }),
-    evaluated: (ids) => evaluatedTogether(jobs, ids, log),
+    evaluated: createEvaluatedTogether({ list: () => jobs.list(), result: (id) => jobs.result(id) }, log),
     position,
     now: Date.now,
     log,

@@ -1,7 +1,8 @@
 // What the gates read of a version besides the comparison: figures and findings of its artefact, and the evaluations that judged it beside another.
 import type { Jobs } from '#api/deps.ts';
-import { judges } from '#api/model-compare.ts';
+import { judges, type Pair } from '#api/model-compare.ts';
 import type { Evidence, VersionMetrics } from '#domain/deployment-gates.ts';
+import { Z95 } from '#domain/models/ranking-metrics.ts';
 import type { Basis } from '#processors/evaluation/plan.ts';
 
 const numberOf = (value: unknown): number | null =>
@@ -33,30 +34,72 @@ export function findingOf({ refused }: Record<string, unknown>): Evidence['findi
 /** What says something of the versions themselves; a refit is another model, and nobody knows what a version from outside has seen. */
 const OF_THE_VERSION: readonly unknown[] = ['realised', 'held-out'] satisfies Basis[];
 
+/** What the gates take from an evaluation of churn. */
+export interface EvaluatedTogether {
+  job: string;
+  /** In the order asked for. */
+  metrics: readonly VersionMetrics[];
+  /** Standard errors of their differences on the same rows, by paired bootstrap; null where it told none. */
+  errors: { auc: number | null; brier: number | null };
+}
+
+interface Told {
+  question: string;
+  models: { id: string; basis: string; metrics: VersionMetrics | null }[];
+  pairs: Pair[];
+}
+
 /**
- * Figures of churn from the newest evaluation that judged all of these, in their order, on one honest basis; null: there is none. One whose result
- * cannot be read is none, and is told.
+ * Figures of churn from the newest evaluation that judged all of these on one honest basis; null: there is none. One whose result cannot be read is
+ * none, and is told. A result never changes, so each is read once.
  */
-export async function evaluatedTogether(
+export function createEvaluatedTogether(
   jobs: Pick<Jobs, 'list' | 'result'>,
-  ids: readonly string[],
   log: { warn(fields: object, message: string): void },
-): Promise<{ job: string; metrics: readonly Record<string, unknown>[] } | null> {
-  for (const job of jobs.list()) {
-    if (!judges(job, ids) || (job.params.question ?? 'churn') !== 'churn') continue;
-    try {
-      const { question, models } = (await jobs.result(job.id)) as {
-        question: string;
-        models: { id: string; basis: string; metrics?: Record<string, unknown> }[];
-      };
-      const found = ids.map((id) => models.find((each) => each.id === id));
-      const [basis] = found.map((each) => each?.basis);
-      const metrics = found.flatMap((each) => (each?.metrics ? [each.metrics] : []));
-      const honest = OF_THE_VERSION.includes(basis) && found.every((each) => each?.basis === basis);
-      if (question === 'churn' && honest && metrics.length === ids.length) return { job: job.id, metrics };
-    } catch (error) {
-      log.warn({ job: job.id, error: String(error) }, 'the result of an evaluation cannot be read');
-    }
+): (ids: readonly string[]) => Promise<EvaluatedTogether | null> {
+  const read = new Map<string, Told>();
+  async function resultOf(job: string): Promise<Told> {
+    const known = read.get(job);
+    if (known) return known;
+    const { question, models, pairs } = (await jobs.result(job)) as {
+      question: string;
+      models: { id: string; basis: string; metrics?: Record<string, unknown> }[];
+      pairs?: Pair[];
+    };
+    const told: Told = {
+      question,
+      models: models.map(({ id, basis, metrics }) => ({ id, basis, metrics: metrics ? metricsOf({ metrics }) : null })),
+      pairs: pairs ?? [],
+    };
+    read.set(job, told);
+    return told;
   }
-  return null;
+
+  return async (ids) => {
+    for (const job of jobs.list()) {
+      if (!judges(job, ids) || (job.params.question ?? 'churn') !== 'churn') continue;
+      try {
+        const { question, models, pairs } = await resultOf(job.id);
+        const found = ids.map((id) => models.find((each) => each.id === id));
+        const [basis] = found.map((each) => each?.basis);
+        const metrics = found.flatMap((each) => (each?.metrics ? [each.metrics] : []));
+        const honest = OF_THE_VERSION.includes(basis) && found.every((each) => each?.basis === basis);
+        if (question === 'churn' && honest && metrics.length === ids.length)
+          return {
+            job: job.id,
+            metrics,
+            errors: { auc: errorOf(pairs, ids, 'auc'), brier: errorOf(pairs, ids, 'brier') },
+          };
+      } catch (error) {
+        log.warn({ job: job.id, error: String(error) }, 'the result of an evaluation cannot be read');
+      }
+    }
+    return null;
+  };
+}
+
+/** Half the width of the interval of the difference, in standard errors of a normal. */
+function errorOf(pairs: readonly Pair[], ids: readonly string[], metric: string): number | null {
+  const found = pairs.find((pair) => pair.metric === metric && ids.includes(pair.first) && ids.includes(pair.second));
+  return found?.value ? (found.value.upper - found.value.lower) / (2 * Z95) : null;
 }

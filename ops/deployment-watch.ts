@@ -70,7 +70,7 @@ function watchedOf({ state, records }: Known, now: number): Watched[] {
       against: deployed,
       until: Math.max(now, closely),
       everyMs: now < closely ? TICK_MS : BESIDE_MS,
-      command: (gates, reason) => ({ type: 'WithdrawModel', version, reason, automatic: true, gates }),
+      command: (gates, reason) => ({ type: 'WithdrawModel', version, from: 'canary', reason, automatic: true, gates }),
     });
   }
   return found;
@@ -82,8 +82,8 @@ export function watchDeployments(deps: DeploymentWatchDeps): AsyncDisposable {
   let running: Promise<void> | null = null;
   /** What did not work the last time. */
   const failing = new Set<string>();
-  /** By pair: the position it was last looked at, and how often in a row it could not be compared. */
-  const seen = new Map<string, { seq: number; at: number }>();
+  /** By pair: the position and the rules it was last looked at, and how often in a row it could not be compared. */
+  const seen = new Map<string, { seq: number; at: number; rules: string }>();
   const missed = new Map<string, number>();
 
   /** Tried again with the next tick; said once. */
@@ -97,9 +97,9 @@ export function watchDeployments(deps: DeploymentWatchDeps): AsyncDisposable {
     }
   }
 
-  const due = (pair: string, everyMs: number): boolean => {
+  const due = (pair: string, everyMs: number, rules: string): boolean => {
     const last = seen.get(pair);
-    return !last || (last.seq !== deps.position() && deps.now() - last.at >= everyMs);
+    return !last || last.rules !== rules || (last.seq !== deps.position() && deps.now() - last.at >= everyMs);
   };
   /** What was found; why and how often nothing could be; null: it is not its turn. */
   async function look(
@@ -109,8 +109,9 @@ export function watchDeployments(deps: DeploymentWatchDeps): AsyncDisposable {
   ): Promise<Evidence | { unmeasured: string; times: number } | null> {
     const { versions } = known.state;
     const pair = `${name} ${versions[version - 1]!.digest} ${versions[against - 1]!.digest}`;
-    if (!due(pair, everyMs)) return null;
-    const at = { seq: deps.position(), at: deps.now() };
+    const rules = JSON.stringify(known.state.rules);
+    if (!due(pair, everyMs, rules)) return null;
+    const at = { seq: deps.position(), at: deps.now(), rules };
     const found = await deployments
       .evidence(name, known, version, against)
       .catch((error: unknown) => ({ comparison: null, unmeasured: String(error) }));

@@ -24,7 +24,7 @@ import { type Named, resolveReference } from '#domain/model-reference.ts';
 import { ok, type Result, refuse } from '#domain/result.ts';
 import type { Artefacts } from './artefacts.ts';
 import type { Compare, Version } from './deployment-comparisons.ts';
-import { findingOf, metricsOf } from './deployment-evidence.ts';
+import { type EvaluatedTogether, findingOf, metricsOf } from './deployment-evidence.ts';
 import { type Known, modelId, type Registry } from './registry.ts';
 
 export interface DeploymentDeps {
@@ -32,7 +32,7 @@ export interface DeploymentDeps {
   artefacts: Pick<Artefacts, 'get' | 'bring'>;
   compare: Compare;
   /** The newest evaluation that judged all of these on the same customers; null: there is none. */
-  evaluated(ids: readonly string[]): Promise<{ job: string; metrics: readonly Record<string, unknown>[] } | null>;
+  evaluated(ids: readonly string[]): Promise<EvaluatedTogether | null>;
   /** End of the log as the columns hold it. */
   position: () => number;
   now: () => number;
@@ -67,14 +67,16 @@ const SAYS: Record<ModelReason, (id: string) => string> = {
   'nothing-to-approve': (id) => `every gate of ${id} is passed; there is nothing to approve`,
   'gates-not-passed': (id) => `${id} does not pass its gates`,
   'judged-otherwise': (id) =>
-    `who answers has changed since the gates of ${id} were judged, so they say nothing now; ask again`,
+    `who answers, or the stage of ${id}, has changed since its gates were judged, so they say nothing now; ask again`,
 };
 
 export function createDeployments(deps: DeploymentDeps): DeploymentService {
   const { registry } = deps;
   const measurements = new Map<string, MeasuredComparison>();
+  const measuring = new Map<string, Promise<MeasuredComparison>>();
   /** Scores made beside the active version since it went there, by the candidate's digest. */
   const scored = new Map<string, { since: number; scores: number }>();
+  const counted = new WeakSet<MeasuredComparison>();
   const watching: DeploymentService['watching'] = new Map();
 
   const versionOf = (name: string, { state }: Known, version: number): Version => {
@@ -93,10 +95,23 @@ export function createDeployments(deps: DeploymentDeps): DeploymentService {
     const pair = pairOf(known, version, against);
     const last = measurements.get(pair);
     if (last && last.seq === deps.position() && deps.now() - last.measuredAt < FRESH_MS) return last;
+    const compare = async () => {
+      await deps.artefacts.bring([version, against].map((each) => known.state.versions[each - 1]!.digest));
+      const found = await deps.compare(versionOf(name, known, against), versionOf(name, known, version));
+      measurements.set(pair, found);
+      return found;
+    };
+    // Who asks while it is being made has the same one.
+    const running = measuring.get(pair) ?? compare().finally(() => measuring.delete(pair));
+    measuring.set(pair, running);
+    return await running;
+  }
+
+  /** What is scored beside the active version because it is watched, which counts; who only looks at the gates adds nothing. */
+  function count(known: Known, version: number, against: number, found: MeasuredComparison): void {
+    if (counted.has(found)) return;
+    counted.add(found);
     const { digest } = known.state.versions[version - 1]!;
-    await deps.artefacts.bring([digest, known.state.versions[against - 1]!.digest]);
-    const found = await deps.compare(versionOf(name, known, against), versionOf(name, known, version));
-    measurements.set(pair, found);
     const since = besideSince(known, version);
     const sofar = scored.get(digest);
     if (since !== null && against === known.state.deployed)
@@ -104,7 +119,6 @@ export function createDeployments(deps: DeploymentDeps): DeploymentService {
         since,
         scores: (sofar?.since === since ? sofar.scores : 0) + found.comparison.customers,
       });
-    return found;
   }
 
   /** Since when it has been in shadow or canary without a break, ms; null: it is in neither. */
@@ -128,7 +142,14 @@ export function createDeployments(deps: DeploymentDeps): DeploymentService {
     };
   };
 
-  async function evidence(name: string, known: Known, version: number, against: number | null): Promise<Evidence> {
+  /** @param watched by the program, which scores beside the active version: that counts, a mere look at the gates does not. */
+  async function gather(
+    name: string,
+    known: Known,
+    version: number,
+    against: number | null,
+    watched: boolean,
+  ): Promise<Evidence> {
     const { versions } = known.state;
     const own = versions[version - 1]!;
     await deps.artefacts.bring([own.digest]);
@@ -139,6 +160,7 @@ export function createDeployments(deps: DeploymentDeps): DeploymentService {
     let unmeasured = '';
     try {
       measured = await measure(name, known, version, other ?? version);
+      if (watched && other !== null) count(known, version, other, measured);
     } catch (error) {
       unmeasured = `the versions could not be compared: ${error instanceof Error ? error.message : String(error)}`;
       deps.log.warn({ model: modelId(name, version), error: String(error) }, 'versions could not be compared');
@@ -152,16 +174,16 @@ export function createDeployments(deps: DeploymentDeps): DeploymentService {
       finding: findingOf(artefact),
       tripped: own.tripped,
       outside,
-      own: ownThere ? metricsOf({ ...artefact, metrics: ownThere }) : metricsOf(outside ? {} : artefact),
-      evaluation: evaluated?.job ?? null,
+      own: ownThere
+        ? { ...ownThere, concordance: metricsOf(artefact).concordance }
+        : metricsOf(outside ? {} : artefact),
+      evaluation: evaluated && { job: evaluated.job, errors: evaluated.errors },
       active:
         other === null
           ? null
           : {
               id: modelId(name, other),
-              metrics: metricsOf(
-                otherThere ? { metrics: otherThere } : deps.artefacts.get(versions[other - 1]!.digest),
-              ),
+              metrics: otherThere ?? metricsOf(deps.artefacts.get(versions[other - 1]!.digest)),
             },
       comparison: measured?.comparison ?? null,
       unmeasured,
@@ -176,7 +198,7 @@ export function createDeployments(deps: DeploymentDeps): DeploymentService {
     settings: RuleSettings = known.state.rules,
   ): Promise<JudgedGate[]> {
     const approved = approvedOf(known.state, version);
-    const found = await evidence(name, known, version, known.state.deployed);
+    const found = await gather(name, known, version, known.state.deployed, false);
     return judge(found, settings).map((gate) => ({ ...gate, approved: approved.includes(gate.rule) }));
   }
 
@@ -257,8 +279,8 @@ export function createDeployments(deps: DeploymentDeps): DeploymentService {
         const rules = action.rules ?? blocking(gates, approved).map(({ rule }) => rule);
         // All that was open is approved already.
         if (rules.length === 0 && gates.some(({ passed }) => passed !== true))
-          return ok({ type: 'ApproveModel', version, rules: approved, reason });
-        return ok({ type: 'ApproveModel', version, rules, reason });
+          return ok({ type: 'ApproveModel', version, rules: approved, reason, judgedOn: judgedOn(known, version) });
+        return ok({ type: 'ApproveModel', version, rules, reason, judgedOn: judgedOn(known, version) });
       }
       case 'rollback': {
         const from = reference.includes('@') ? version : null;
@@ -274,15 +296,16 @@ export function createDeployments(deps: DeploymentDeps): DeploymentService {
 
   return {
     watching,
-    evidence,
+    evidence: (name, known, version, against) => gather(name, known, version, against, true),
     measured: (_name, known, version, against) => measurements.get(pairOf(known, version, against)) ?? null,
     act,
-    async deploy(reference, by, reason = null) {
+    async deploy(reference, by, { reason = null, automatic = false } = {}) {
       const found = await find(reference);
       if (!found.ok) return found;
       const { name, version, known, id } = found.value;
       const gates = stageOf(known.state, version) === 'active' ? [] : await judged(name, known, version);
-      const command = { type: 'DeployModel' as const, version, reason, gates, judgedOn: judgedOn(known, version) };
+      const judgement = { gates, judgedOn: judgedOn(known, version) };
+      const command = { type: 'DeployModel' as const, version, reason, automatic, ...judgement };
       const done = await registry.carryOut(name, command, by);
       if (!done.ok) return refused(done.reason, id, gates, known, version);
       const { digest } = known.state.versions[version - 1]!;

@@ -169,7 +169,7 @@ export function createRegistry(deps: RegistryDeps): Registry {
     const registered = { kind: model.model, digest, params, window, metrics: {} };
     const answer = await handled(nameOf(model), { type: 'RegisterModel', model: registered }, by);
     if (!answer.ok) throw new Error(`the model cannot be registered: ${answer.reason}`);
-    const found = (await all()).find((summary) => summary.digest === digest);
+    const found = (await all()).findLast((summary) => summary.digest === digest);
     if (!found) throw new Error('the model was registered but is not in the registry');
     return found;
   }

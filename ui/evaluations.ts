@@ -3,7 +3,8 @@ import type { SegmentCalibration } from '#domain/models/calibration-segments.ts'
 import type { Dependence } from '#domain/models/explanation/partial-dependence.ts';
 import type { Importance } from '#domain/models/explanation/permutation-importance.ts';
 import type { ScoreMetrics } from '#domain/models/metrics.ts';
-import type { Differences, ValueMetrics, Verdict } from './job-results.ts';
+import type { ForecastMetrics } from '#domain/models/value-metrics.ts';
+import type { ChurnVerdict, Differences, FrequencyClass, Pit, Tracked, Verdict } from './job-results.ts';
 import type { Evaluation } from './models.ts';
 
 export interface ChurnEvaluation {
@@ -14,7 +15,18 @@ export interface ChurnEvaluation {
   dependence: Omit<Dependence, 'ice'>[];
   undefined: Record<string, string>;
 }
-export type ValueEvaluation = Pick<ValueMetrics, 'purchases' | 'spend' | 'churn' | 'tracking' | 'undefined'>;
+export interface ValueEvaluation {
+  purchases: {
+    models: Record<string, ForecastMetrics>;
+    byFrequency: FrequencyClass[];
+    againstNaive: Differences;
+    pit: Pit;
+  };
+  spend: { model: ForecastMetrics; naive: ForecastMetrics; againstNaive: Differences; pit: Pit; n: number } | null;
+  churn: ChurnVerdict;
+  tracking: Tracked;
+  undefined: Record<string, string>;
+}
 export interface Rival {
   name: string;
   metrics?: Verdict | null;

@@ -24,13 +24,6 @@ export interface Pit {
   n: number;
   reason?: string;
 }
-export interface Spend {
-  model: ForecastMetrics;
-  naive: ForecastMetrics;
-  againstNaive: Differences;
-  pit: Pit;
-  n: number;
-}
 export interface FrequencyClass {
   x: number | string;
   n: number;
@@ -55,7 +48,7 @@ export interface ValueMetrics {
     againstNaive: Differences;
     pit: Pit;
   };
-  spend: Spend | null;
+  spend: { model: ForecastMetrics; naive: ForecastMetrics; againstNaive: Differences; pit: Pit; n: number } | null;
   churn: ChurnVerdict;
   tracking: Tracked;
   undefined: Record<string, string>;

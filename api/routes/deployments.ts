@@ -401,7 +401,7 @@ export function deploymentRoutes({ deployments }: Pick<Deps, 'deployments'>) {
       }),
       async (c) => {
         const { reason } = c.req.valid('json');
-        const done = await deployments.deploy(c.req.valid('param').id, c.var.principal.id, reason);
+        const done = await deployments.deploy(c.req.valid('param').id, c.var.principal.id, { reason });
         if (!done.ok) throw refusedStep(done.reason);
         return c.json(done.value, 200);
       },

@@ -135,14 +135,15 @@ async function modelsOf(
     }
     if (shown.id !== id)
       return no('alias', `${id} is ${shown.id} now: ask by version, so that the same job stays the same question`);
-    const { artefact, kind } = shown;
+    const { artefact, kind, window } = shown;
     const parsed = (CHURN_MODELS as readonly string[]).includes(kind)
       ? parseChurnModel(artefact)
       : parseClvModel(artefact);
     if (!parsed.ok) return no('bad-model', `${id}: ${parsed.reason}`);
-    const { window, seed, cutoffs } = artefact as {
-      window?: { toDay?: number | null };
+    // What an artefact says of its making is believed of those made here, which the registry knows by their window.
+    const { seed, division, cutoffs } = (window === null ? {} : artefact) as {
       seed?: number;
+      division?: number;
       cutoffs?: number[];
     };
     found.push({
@@ -150,6 +151,7 @@ async function modelsOf(
       model: parsed.value,
       learnedUntil: window?.toDay ?? null,
       seed: seed ?? 0,
+      division: division ?? null,
       cutoffs: cutoffs ?? [],
     });
   }

@@ -5,6 +5,7 @@ import type { ClvModel } from '#domain/models/clv-model.ts';
 import type { Offer } from '#domain/models/ranking-curves.ts';
 import type { Offsets } from '#domain/time.ts';
 import type { LedgerOptions } from '#projections/memory/ledger.ts';
+import { DIVISION } from '../training/train-churn.ts';
 
 export const QUESTIONS = ['churn', 'value'] as const;
 export type Question = (typeof QUESTIONS)[number];
@@ -18,6 +19,8 @@ export interface EvaluatedModel {
   learnedUntil: number | null;
   /** Of a classifier: who learned, who calibrated, who judged (processors/training, `partOf`). */
   seed: number;
+  /** Of a classifier: by which rule the customers were divided (`DIVISION`); null: by one that is not known any more. */
+  division: number | null;
   /** Of a classifier: the moments its rows are of, local days, ascending. */
   cutoffs: readonly number[];
 }
@@ -25,7 +28,7 @@ export interface EvaluatedModel {
 /**
  * What makes a figure honest. realised: the version had learned nothing after the cut-off. held-out: customers it never learned from, of a time it
  * has seen. refitted: the same kind fitted on what was known at the cut-off, because the version itself has seen what came.
- * window-unknown: made outside, so nobody can tell.
+ * window-unknown: made outside, or divided otherwise, so nobody can tell.
  */
 export type Basis = 'realised' | 'held-out' | 'refitted' | 'window-unknown';
 
@@ -57,8 +60,9 @@ export interface EvaluationPlan {
 }
 
 /** How a version stands to outcomes after `day`. */
-export function basisOf({ model, learnedUntil }: EvaluatedModel, day: number): Basis {
+export function basisOf({ model, learnedUntil, division }: EvaluatedModel, day: number): Basis {
   if (learnedUntil === null) return 'window-unknown';
   if (day >= learnedUntil) return 'realised';
-  return model.model === 'churn-logistic' ? 'held-out' : 'refitted';
+  if (model.model !== 'churn-logistic') return 'refitted';
+  return division === DIVISION ? 'held-out' : 'window-unknown';
 }

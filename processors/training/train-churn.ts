@@ -53,6 +53,9 @@ export interface TrainOptions {
 export const LEAST = 25;
 const GOLDEN = (Math.sqrt(5) - 1) / 2;
 
+/** Which rule of `partOf` divided the customers a classifier was trained on; its artefact says so. Another rule is another number. */
+export const DIVISION = 2;
+
 /**
  * 60 % train, 20 % calibrate, 20 % test, by the random bits of the sid as a place on a circle. The fifth that judges is the same for every seed, so that
  * all versions can be compared on all of it; a seed turns the other four by so many golden ratios, which lie far apart (Weyl), so that other customers

@@ -9,7 +9,7 @@ import type { CutoffRows } from './churn-rows.ts';
 import { fitClv } from './fit-clv.ts';
 import type { TrainingPlan, TrainingProgress } from './plan.ts';
 import { type Refusal, refusal } from './refusal.ts';
-import { trainCox, trainLogistic } from './train-churn.ts';
+import { DIVISION, trainCox, trainLogistic } from './train-churn.ts';
 import type { TrainingRows } from './training-rows.ts';
 
 export interface TrainedModel {
@@ -48,7 +48,8 @@ export function trainModel(
   if (!trained.ok) return trained;
   const { model, ...rest } = trained.value;
   for (const { message } of rest.diagnostics) log(message);
-  const told = rows.kind === 'churn-cox' ? rest : { ...rest, counted: rows.cutoffs, seed: plan.seed };
+  const told =
+    rows.kind === 'churn-cox' ? rest : { ...rest, counted: rows.cutoffs, seed: plan.seed, division: DIVISION };
   return ok({
     model,
     report: { ...told, without: [...plan.without] },

@@ -1,6 +1,7 @@
 // The check of a set of features as a job: one question however often it is taken up, and none about a day that has not come.
 import { expect, test } from 'vitest';
-import { createPlatform, NOW, type Platform } from './support/platform.ts';
+import { NOW } from './support/memory-log.ts';
+import { createPlatform, type Platform } from './support/platform.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: answers are compared field by field.
 type Answer = any;

@@ -1,6 +1,7 @@
 // Customers: what each role sees of whom, a customer at any moment, and the demo's aggregates.
 import { beforeAll, describe, expect, test } from 'vitest';
-import { createPlatform, dayNumber, type Platform } from './support/platform.ts';
+import { dayNumber } from './support/memory-log.ts';
+import { createPlatform, type Platform } from './support/platform.ts';
 
 let platform: Platform;
 beforeAll(async () => {

@@ -2,7 +2,8 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { coreOf } from '#api/app.ts';
-import { CDNOW_MODEL, createPlatform, type Platform } from './support/platform.ts';
+import { CDNOW_MODEL } from './support/cdnow-model.ts';
+import { createPlatform, type Platform } from './support/platform.ts';
 
 let platform: Platform;
 let authorization: string;

@@ -1,7 +1,8 @@
 // An import over HTTP, step by step and every step twice: the summary is the fold's verdict and reconciles to the line.
 import { pack } from 'msgpackr';
 import { expect, test } from 'vitest';
-import { createPlatform, inputEvent } from './support/platform.ts';
+import { inputEvent } from './support/memory-log.ts';
+import { createPlatform } from './support/platform.ts';
 
 const digest = 'ab'.repeat(32);
 const start = { run: 'run-00000001', source: 'shop', digest };

@@ -2,7 +2,9 @@
 import { pack } from 'msgpackr';
 import { beforeEach, expect, test } from 'vitest';
 import { createLedger } from '#projections/memory/ledger.ts';
-import { CDNOW_MODEL, createPlatform, inputEvent, type Platform } from './support/platform.ts';
+import { CDNOW_MODEL } from './support/cdnow-model.ts';
+import { inputEvent } from './support/memory-log.ts';
+import { createPlatform, type Platform } from './support/platform.ts';
 
 let platform: Platform;
 beforeEach(async () => {

@@ -5,7 +5,9 @@ import { COLUMNS_TYPE } from '#api/routes/batch.ts';
 import { predictChurn, predictClv } from '#domain/models/clv-model.ts';
 import { parseClvModel } from '#domain/models/clv-model-file.ts';
 import { createScoreIds } from '#streams/keyring/score-id.ts';
-import { CDNOW_COVARIANCE, CDNOW_MODEL, createPlatform, dayNumber, type Platform } from './support/platform.ts';
+import { CDNOW_COVARIANCE, CDNOW_MODEL } from './support/cdnow-model.ts';
+import { dayNumber } from './support/memory-log.ts';
+import { createPlatform, type Platform } from './support/platform.ts';
 
 let platform: Platform;
 let before: number;

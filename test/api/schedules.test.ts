@@ -1,6 +1,7 @@
 // Planned jobs over HTTP: made, listed, changed, run; what cannot be is refused by its field.
 import { describe, expect, test } from 'vitest';
-import { CDNOW_COVARIANCE, createPlatform, type Platform } from './support/platform.ts';
+import { CDNOW_COVARIANCE } from './support/cdnow-model.ts';
+import { createPlatform, type Platform } from './support/platform.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: answers are compared field by field.
 type Answer = any;

@@ -8,7 +8,9 @@ import { describe, expect, test } from 'vitest';
 import type { ClvModel } from '#domain/models/clv-model.ts';
 import type { ScoreResult } from '#ops/jobs/score.ts';
 import type { scoreBase } from '#processors/scoring/score-base.ts';
-import { CDNOW_COVARIANCE, CDNOW_MODEL, createPlatform, type Order, type Platform } from './support/platform.ts';
+import { CDNOW_COVARIANCE, CDNOW_MODEL } from './support/cdnow-model.ts';
+import type { Order } from './support/memory-log.ts';
+import { createPlatform, type Platform } from './support/platform.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: answers are compared field by field.
 type Answer = any;

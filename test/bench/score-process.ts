@@ -4,7 +4,7 @@ import { createRandom } from '#domain/numerics/random.ts';
 import { createRates } from '#domain/rates.ts';
 import { createCustomerScorer } from '#processors/scoring/score-customer.ts';
 import { emptyHistory } from '#projections/memory/history.ts';
-import { CDNOW_MODEL } from '../api/support/platform.ts';
+import { CDNOW_MODEL } from '../api/support/cdnow-model.ts';
 
 const [seed, customers, exact] = process.argv.slice(2).map(Number) as [number, number, number];
 const TODAY = 20_000;

@@ -4,7 +4,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createHttpServer } from '#api/hot.ts';
 import { createIdIndex } from '#streams/id-index.ts';
-import { CDNOW_COVARIANCE, createPlatform } from '../api/support/platform.ts';
+import { CDNOW_COVARIANCE } from '../api/support/cdnow-model.ts';
+import { createPlatform } from '../api/support/platform.ts';
 
 const [kind = 'bare', customers = '20000', answerBytes = '700'] = process.argv.slice(2);
 const UNLIMITED = { perSecond: 1e9, burst: 1e9 };

@@ -7,7 +7,8 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { createPredictions } from '#api/predict/service.ts';
-import { CDNOW_COVARIANCE, createPlatform } from '../api/support/platform.ts';
+import { CDNOW_COVARIANCE } from '../api/support/cdnow-model.ts';
+import { createPlatform } from '../api/support/platform.ts';
 import { atLeast, type Benchmark, type Measurement, median, quantile } from './benchmark.ts';
 
 const CUSTOMERS = 20_000;

@@ -141,7 +141,7 @@ test('what a version from outside says of itself is not known here, and it says 
     });
 });
 
-test('versions judged on different customers differ by chance, as far as their numbers allow; on the same ones they do not', () => {
+test('versions differ by chance, as far as their numbers allow; on the same customers as far as a paired bootstrap says', () => {
   const few = (metrics: VersionMetrics): VersionMetrics => ({ ...metrics, n: 200, aucSe: 0.04, eceByChance: 0.05 });
   const own = few({ ...good, auc: 0.73, brier: 0.17, ece: 0.06 });
   const active = { id: 'churn_model@1', metrics: few(good) };
@@ -149,7 +149,12 @@ test('versions judged on different customers differ by chance, as far as their n
   const passed = (given: Evidence) => rules.map((rule) => of(rule, given).passed);
   expect(passed(evidence({ own, active }))).toEqual([true, true, true]);
   expect(of('discrimination-worse', evidence({ own, active })).why).toMatch(/chance gives up to 0.113/);
-  expect(passed(evidence({ own, active, evaluation: 'job-1' }))).toEqual([false, false, false]);
+  const together = (auc: number | null, brier: number | null) =>
+    evidence({ own, active, evaluation: { job: 'job-1', errors: { auc, brier } } });
+  expect(passed(together(0.001, 0.001))).toEqual([false, false, true]);
+  expect(passed(together(0.03, 0.001))).toEqual([true, false, true]);
+  // No bootstrap: the errors of each alone.
+  expect(passed(together(null, null))).toEqual([true, true, true]);
 });
 
 describe('what says nothing of a version does not stop it', () => {
@@ -161,7 +166,11 @@ describe('what says nothing of a version does not stop it', () => {
   test('a model of purchases has no labels, until it was evaluated', () => {
     const value = evidence({ kind: 'clv', own: nothing });
     expect(of('brier-worse', value)).toMatchObject({ applicable: false, passed: true });
-    const evaluated = evidence({ kind: 'clv', evaluation: 'job-1', own: { ...good, brier: 0.3 } });
+    const evaluated = evidence({
+      kind: 'clv',
+      evaluation: { job: 'job-1', errors: { auc: 0.01, brier: 0.01 } },
+      own: { ...good, brier: 0.3 },
+    });
     expect(of('brier-worse', evaluated)).toMatchObject({
       passed: false,
       why: expect.stringMatching(/evaluation job-1/),

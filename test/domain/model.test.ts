@@ -60,6 +60,13 @@ const deployedBy = (version: number, passed: boolean | null = true): ModelEvent 
   data: { ...named(version), reason: null, gates: [judged(passed)] },
 });
 const reason = 'because';
+const approve = (version: number, rules: readonly RuleName[], judgedOn = against(1)): ModelCommand => ({
+  type: 'ApproveModel',
+  version,
+  rules,
+  reason,
+  judgedOn,
+});
 const canary = (
   version: number,
   percent: number,
@@ -120,6 +127,37 @@ describe('versions', () => {
   });
 });
 
+test('the artefact of a retired version that comes again is a version of its own', () => {
+  const retired: ModelEvent = { type: 'model.retired', data: { version: 2, reason } };
+  given([...active1, retired])
+    .when({ type: 'RegisterModel', model: fitted('b') })
+    .then([registered(4, 'b')]);
+  given([...active1, retired, registered(4, 'b')])
+    .when({ type: 'RegisterModel', model: fitted('b') })
+    .thenNothing();
+});
+
+test('what the program takes out of a canary it leaves in a shadow somebody has put it into since', () => {
+  const shadowed: ModelEvent = { type: 'model.shadowed', data: { version: 2, reason } };
+  const takeOut: ModelCommand = { type: 'WithdrawModel', version: 2, from: 'canary', reason, automatic: true };
+  given([...active1, shadowed])
+    .when(takeOut)
+    .thenNothing();
+  given([...active1, canaried(2, 10)])
+    .when(takeOut)
+    .then([{ type: 'model.withdrawn', data: { ...named(2), from: 'canary', ...grounds, automatic: true } }]);
+});
+
+test('a deployment nobody looks on at leaves another version’s canary alone', () => {
+  const alone = { ...deploy(3), automatic: true } as ModelCommand;
+  given([...active1, canaried(2, 10)])
+    .when(alone)
+    .thenRefused('other-canary');
+  given([...active1, canaried(3, 10)])
+    .when({ ...deploy(3, [gate(true)], against(1, 'canary')), automatic: true } as ModelCommand)
+    .then([deployedBy(3)]);
+});
+
 describe('gates', () => {
   test.each([false, null])('%s keeps a version from answering, everybody or some', (passed) => {
     given(active1)
@@ -137,10 +175,13 @@ describe('gates', () => {
   test('an approval of the rule, for this version and no other, lets it answer', () => {
     const approved: ModelEvent = { type: 'model.approved', data: { version: 2, rules: ['score-shift'], reason } };
     given(active1)
-      .when({ type: 'ApproveModel', version: 2, rules: ['score-shift'], reason })
+      .when(approve(2, ['score-shift']))
       .then([approved]);
+    given([...active1, deployed(3)])
+      .when(approve(2, ['score-shift']))
+      .thenRefused('judged-otherwise');
     given([...active1, approved])
-      .when({ type: 'ApproveModel', version: 2, rules: ['score-shift'], reason })
+      .when(approve(2, ['score-shift']))
       .thenNothing();
     given([...active1, approved])
       .when(deploy(2, [gate(false)]))
@@ -151,7 +192,7 @@ describe('gates', () => {
     given([...active1, approved])
       .when(deploy(2, [{ ...gate(false), rule: 'brier-worse' }]))
       .thenRefused('gates-not-passed');
-    given(active1).when({ type: 'ApproveModel', version: 2, rules: [], reason }).thenRefused('nothing-to-approve');
+    given(active1).when(approve(2, [])).thenRefused('nothing-to-approve');
   });
   const approval = (version: number, ...rules: RuleName[]): ModelEvent => ({
     type: 'model.approved',
@@ -206,7 +247,7 @@ describe('gates', () => {
       .when(deploy(2, [gate(false)], against(3)))
       .thenRefused('gates-not-passed');
     given(history)
-      .when({ type: 'ApproveModel', version: 2, rules: ['score-shift', 'fit-findings'], reason })
+      .when(approve(2, ['score-shift', 'fit-findings'], against(3)))
       .then([approval(2, 'score-shift')]);
     const of = (events: ModelEvent[]) => approvedOf(events.reduce(model.evolve, model.initial), 2);
     expect(of(history)).toEqual(['fit-findings']);
@@ -309,6 +350,11 @@ describe('rolling back', () => {
     type: 'model.rolled-back',
     data: { ...named(version), from, ...grounds },
   });
+  test('a canary goes back by itself, never to another version in place of the active one', () => {
+    given([...active1, deployed(3), canaried(2, 10)])
+      .when(back(2, 1))
+      .thenRefused('version-canary');
+  });
   test('a canary ends, and the active one stays', () => {
     given([...active1, canaried(2, 10)])
       .when(back(null))
@@ -377,7 +423,9 @@ test('decide, apply, decide again: nothing new; and every version has one stage'
     fc.tuple(version, fc.integer({ min: 1, max: 99 }), gates, on).map((args) => canary(...args)),
     version.map((n) => ({ type: 'ShadowModel' as const, version: n, reason })),
     version.map((n) => ({ type: 'WithdrawModel' as const, version: n, reason })),
-    version.map((n) => ({ type: 'ApproveModel' as const, version: n, rules: ['score-shift' as const], reason })),
+    fc.tuple(version, on).map(([n, judgedOn]) => approve(n, ['score-shift'], judgedOn)),
+    version.map((n) => ({ type: 'WithdrawModel' as const, version: n, from: 'canary' as const, reason })),
+    fc.tuple(version, gates, on).map((args) => ({ ...deploy(...args), automatic: true }) as ModelCommand),
     fc.option(version).map((n) => ({ type: 'NameChallenger' as const, version: n, reason })),
     // By its own name: whoever says only "back" goes one further with each call.
     fc.tuple(version, fc.option(version)).map(([from, to]) => ({ type: 'RollbackModel' as const, from, to, reason })),

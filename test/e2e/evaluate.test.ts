@@ -171,6 +171,14 @@ describe('a classifier of subscribers', () => {
     await program.json(['schedule', 'remove', plan.id]);
   });
 
+  test('an artefact from outside is not believed what it says of its own making', async () => {
+    const { logistic, ...rest } = (await artefactOf(first)) as unknown as { logistic: { intercept: number } };
+    const altered = { ...rest, logistic: { ...logistic, intercept: logistic.intercept + 1e-3 } };
+    const { id } = await program.call<{ id: string }>('POST', '/api/models', altered);
+    const found = await program.json<Evaluated<ChurnEvaluation>>(['evaluate', '--model', id]);
+    expect(found.models.map(({ basis }) => basis)).toEqual(['window-unknown']);
+  });
+
   test('facts, card with its figures, and the artefact whose bytes have the digest', async () => {
     const facts = await program.call<ModelFacts>('GET', '/api/models/subscription_churn_model/versions/1');
     const artefact = await artefactOf(first);

@@ -136,7 +136,7 @@ test('a version from outside has no figures of its own beside an active one; alo
 });
 
 test('minutes and scores count in shadow and canary only, and begin anew with it', async () => {
-  const { here, service, id, act, shadow } = await three();
+  const { here, registry, service, id, act, shadow } = await three();
   // Looked at beforehand, as by whoever asks for its gates.
   expect(await shadow(2)).toEqual({ minutes: 0, scores: 0 });
   here.now += MINUTE;
@@ -144,6 +144,12 @@ test('minutes and scores count in shadow and canary only, and begin anew with it
   here.now += 5 * MINUTE;
   expect(await shadow(2)).toEqual({ minutes: 5, scores: customers });
   expect(await shadow(2)).toEqual({ minutes: 5, scores: 2 * customers });
+  // Who only reads its gates adds nothing.
+  here.position++;
+  await service.gates(id(2));
+  const known = (await registry.models()).get(CLV_MODEL)!;
+  expect((await service.evidence(CLV_MODEL, known, 2, 1)).shadow.scores).toBe(3 * customers);
+  expect((await service.evidence(CLV_MODEL, known, 2, 1)).shadow.scores).toBe(3 * customers);
   const canary = { type: 'canary', percent: 10, reason: 'tried' } as const;
   expect(await service.act(id(2), canary, 'test')).toMatchObject({ ok: true });
   here.now += MINUTE;

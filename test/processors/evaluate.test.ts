@@ -12,6 +12,7 @@ import type { ValueEvaluation } from '#processors/evaluation/value.ts';
 import { fitClv } from '#processors/training/fit-clv.ts';
 import { ledgersOf } from '#processors/training/ledgers.ts';
 import type { TrainingPlan } from '#processors/training/plan.ts';
+import { DIVISION } from '#processors/training/train-churn.ts';
 import { trainModel } from '#processors/training/train-model.ts';
 import { settledAt, trainingRows } from '#processors/training/training-rows.ts';
 import { trainingStatistics } from '#projections/memory/training-statistics.ts';
@@ -84,7 +85,14 @@ test('a classifier, once its labels have matured: realised, on everybody it coul
   const trained = trainModel(learned.value, training, quiet);
   if (!trained.ok || trained.value.model.model !== 'churn-logistic') throw new Error('no classifier');
   const { model } = trained.value;
-  const version = { id: 'churn@1', model, learnedUntil: MADE, seed: 47, cutoffs: [MADE - 180, MADE - 90] };
+  const version = {
+    id: 'churn@1',
+    model,
+    learnedUntil: MADE,
+    seed: 47,
+    division: DIVISION,
+    cutoffs: [MADE - 180, MADE - 90],
+  };
 
   const realised = await judged<ChurnEvaluation>(asked('churn', version, null));
   // Live events may come late: the last moment whose ninety days, and a week more, are over.
@@ -118,6 +126,9 @@ test('a classifier, once its labels have matured: realised, on everybody it coul
   const seen = await judged<ChurnEvaluation>(asked('churn', version, MADE - 90));
   expect(seen.models[0]!.basis).toBe('held-out');
   expect(seen.rows.leftOut['learned-from']).toBeGreaterThan(seen.rows.n);
+  // Divided by another rule: nobody can tell whom it learned from.
+  const otherwise = await judged<ChurnEvaluation>(asked('churn', { ...version, division: 1 }, MADE - 90));
+  expect([otherwise.models[0]!.basis, otherwise.rows.leftOut]).toEqual(['window-unknown', {}]);
 });
 
 test('a value model: realised by its own parameters, refitted where it has seen what came', async () => {
@@ -125,7 +136,7 @@ test('a value model: realised by its own parameters, refitted where it has seen 
   const fitted = fitClv(trainingStatistics(then, MADE), 'week');
   if (!fitted.ok) throw new Error(fitted.reason);
   const model: ClvModel = fitted.value.model;
-  const version = { id: 'clv@1', model, learnedUntil: MADE, seed: 0, cutoffs: [] };
+  const version = { id: 'clv@1', model, learnedUntil: MADE, seed: 0, division: null, cutoffs: [] };
   const paramsOf = ({ models: [first] }: ValueEvaluation) => [first!.basis, first!.params];
   expect(paramsOf(await judged<ValueEvaluation>(asked('value', version, MADE)))).toEqual(['realised', model.bgNbd]);
   const [basis, params] = paramsOf(await judged<ValueEvaluation>(asked('value', version, MADE - 30)));

@@ -2,7 +2,8 @@
 import { scaleLinear } from 'd3-scale';
 import { curveStepAfter, line } from 'd3-shape';
 import { counted, percent } from '../format.ts';
-import { Frame, Readable } from './cursor.tsx';
+import { Readable } from './cursor.tsx';
+import { Canvas, Cursor, crisp, Frame } from './frame.tsx';
 
 export interface AheadPoint {
   days: number;
@@ -57,18 +58,15 @@ export function AheadChart(props: {
       })}
     >
       {(index) => (
-        <svg
-          className="ch"
+        <Canvas
           width={width}
           height={height}
-          viewBox={`0 0 ${width} ${height}`}
-          role="img"
-          aria-label={`Still under contract in ${counted(Math.round(last.days), 'day')}: ${percent(last.p_stays)}.`}
+          words={`Still under contract in ${counted(Math.round(last.days), 'day')}: ${percent(last.p_stays)}.`}
         >
           <Frame plot={plot} xTicks={xTicks} yTicks={yTicks} />
           {within && (
             <>
-              <path className="a dash" d={`M${Math.round(atX(horizonDays)) + 0.5} ${plot.top}V${plot.bottom}`} />
+              <path className="a dash" d={`M${crisp(atX(horizonDays))} ${plot.top}V${plot.bottom}`} />
               <text className="l halo" x={atX(horizonDays) + 5} y={plot.bottom - 7}>
                 {horizonDays} d
               </text>
@@ -80,12 +78,9 @@ export function AheadChart(props: {
             {percent(last.p_stays, 0)}
           </text>
           {index !== null && (
-            <g>
-              <path className="cursor" d={`M${x[index]} ${plot.top}V${plot.bottom}`} />
-              <circle className="pt s1" cx={x[index]} cy={y[index]} r={3.5} />
-            </g>
+            <Cursor plot={plot} x={x[index]!} points={[{ name: 'stays', y: y[index]!, tone: 's1' }]} />
           )}
-        </svg>
+        </Canvas>
       )}
     </Readable>
   );

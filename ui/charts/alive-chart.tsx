@@ -2,7 +2,8 @@
 import { useId } from 'react';
 import { day, percent } from '../format.ts';
 import { type AlivePoint, aliveGeometry, aliveInWords, type OrderTick } from './alive.ts';
-import { Frame, Hatch, Readable } from './cursor.tsx';
+import { Readable } from './cursor.tsx';
+import { Canvas, Cursor, Frame, Hatched } from './frame.tsx';
 
 export function AliveChart(props: {
   points: readonly AlivePoint[];
@@ -32,22 +33,8 @@ export function AliveChart(props: {
       })}
     >
       {(index) => (
-        <svg
-          className="ch"
-          width={width}
-          height={height}
-          viewBox={`0 0 ${width} ${height}`}
-          role="img"
-          aria-label={aliveInWords(points, orders.length, percent)}
-        >
-          <Hatch id={hatch} />
-          <rect
-            x={drawn.hatch.x}
-            y={plot.top}
-            width={drawn.hatch.width}
-            height={plot.bottom - plot.top}
-            fill={`url(#${hatch})`}
-          />
+        <Canvas width={width} height={height} words={aliveInWords(points, orders.length, percent)}>
+          <Hatched id={hatch} plot={plot} {...drawn.hatch} />
           <Frame plot={plot} xTicks={drawn.xTicks} yTicks={drawn.yTicks} />
           <text x={plot.left - 6} y={14} textAnchor="end">
             {width < 480 ? '' : 'orders'}
@@ -78,12 +65,9 @@ export function AliveChart(props: {
             </g>
           )}
           {index !== null && (
-            <g>
-              <path className="cursor" d={`M${drawn.x[index]} ${plot.top}V${plot.bottom}`} />
-              <circle className="pt s1" cx={drawn.x[index]} cy={drawn.y[index]} r={3.5} />
-            </g>
+            <Cursor plot={plot} x={drawn.x[index]!} points={[{ name: 'alive', y: drawn.y[index]!, tone: 's1' }]} />
           )}
-        </svg>
+        </Canvas>
       )}
     </Readable>
   );

@@ -2,6 +2,7 @@
 import { ABSENT } from '../format.ts';
 import { type ColumnSeries, columnsGeometry } from './columns.ts';
 import { Readable } from './cursor.tsx';
+import { Baseline, Canvas, crisp, Levels } from './frame.tsx';
 
 export function ColumnsChart(props: {
   places: readonly string[];
@@ -30,7 +31,6 @@ export function ColumnsChart(props: {
     },
   );
   const { plot } = drawn;
-  const crisp = (value: number) => Math.round(value) + 0.5;
   return (
     <Readable
       label={props.name}
@@ -50,22 +50,8 @@ export function ColumnsChart(props: {
       })}
     >
       {(index) => (
-        <svg
-          className="ch"
-          width={width}
-          height={height}
-          viewBox={`0 0 ${width} ${height}`}
-          role="img"
-          aria-label={props.words}
-        >
-          {drawn.yTicks.map((tick) => (
-            <g key={tick.at}>
-              <path className="g" d={`M${plot.left} ${crisp(tick.at)}H${plot.right}`} />
-              <text x={plot.left - 6} y={tick.at + 4} textAnchor="end">
-                {tick.label}
-              </text>
-            </g>
-          ))}
+        <Canvas width={width} height={height} words={props.words}>
+          <Levels plot={plot} ticks={drawn.yTicks} />
           {drawn.series.map((each) =>
             each.marks.map((mark, i) =>
               mark === null || each.dot ? null : (
@@ -95,7 +81,7 @@ export function ColumnsChart(props: {
               </text>
             </>
           )}
-          <path className="a" d={`M${plot.left} ${crisp(drawn.zero)}H${plot.right}`} />
+          <Baseline plot={plot} at={drawn.zero} />
           {drawn.places.map(
             ({ place, at, labelled }) =>
               labelled && (
@@ -109,7 +95,7 @@ export function ColumnsChart(props: {
               {props.xTitle}
             </text>
           )}
-        </svg>
+        </Canvas>
       )}
     </Readable>
   );

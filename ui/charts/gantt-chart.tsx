@@ -1,5 +1,6 @@
 // Draws the steps of an attempt: name, bar, how long and what share of the whole; what runs still is open to the right.
 import { percent, span } from '../format.ts';
+import { Baseline, Canvas, cutTo, Stations } from './frame.tsx';
 import { GANTT_ROW_PX, type GanttStep, ganttGeometry, ganttHeight } from './gantt.ts';
 
 export function ganttInWords(steps: readonly GanttStep[], now: number): string {
@@ -13,28 +14,14 @@ export function GanttChart({ steps, now, width }: { steps: readonly GanttStep[];
   const height = ganttHeight(steps.length);
   const most = Math.floor((plot.left - 10) / 6.3);
   return (
-    <svg
-      className="ch"
-      width={width}
-      height={height}
-      viewBox={`0 0 ${width} ${height}`}
-      role="img"
-      aria-label={ganttInWords(steps, now)}
-    >
-      {ticks.map((tick) => (
-        <g key={tick.at}>
-          <path className="g" d={`M${Math.round(tick.at) + 0.5} ${plot.top}V${plot.bottom}`} />
-          <text x={tick.at} y={plot.bottom + 15} textAnchor={tick.at <= plot.left + 1 ? 'start' : 'middle'}>
-            {tick.label}
-          </text>
-        </g>
-      ))}
-      <path className="a" d={`M${plot.left} ${plot.bottom + 0.5}H${plot.right}`} />
+    <Canvas width={width} height={height} words={ganttInWords(steps, now)}>
+      <Stations plot={plot} ticks={ticks} flush />
+      <Baseline plot={plot} />
       {bars.map((bar) => (
         <g key={bar.name} data-step={bar.name}>
           <title>{`${bar.name}: ${span(bar.took)}, ${percent(bar.share, 0)}`}</title>
           <text className="l f12" x={0} y={bar.y + 16}>
-            {bar.name.length > most ? `${bar.name.slice(0, most - 1)}…` : bar.name}
+            {cutTo(bar.name, most)}
           </text>
           <rect
             className={bar.until === null ? 'gbar open' : 'gbar'}
@@ -50,6 +37,6 @@ export function GanttChart({ steps, now, width }: { steps: readonly GanttStep[];
           </text>
         </g>
       ))}
-    </svg>
+    </Canvas>
   );
 }

@@ -1,6 +1,7 @@
 // Draws rows of dots with intervals: name, n, dot and whisker, and the figure beside.
 import { count } from '../format.ts';
-import { INTERVAL_ROW_PX, type IntervalRow, intervalsGeometry, intervalsHeight } from './intervals.ts';
+import { Baseline, Canvas, crisp, cutTo, Stations } from './frame.tsx';
+import { type IntervalRow, intervalsGeometry, intervalsHeight } from './intervals.ts';
 
 export function IntervalsChart(props: {
   rows: readonly IntervalRow[];
@@ -29,35 +30,19 @@ export function IntervalsChart(props: {
   const height = intervalsHeight(rows.length);
   const most = Math.max(4, Math.floor(drawn.names / 6.3));
   return (
-    <svg
-      className="ch"
-      width={width}
-      height={height}
-      viewBox={`0 0 ${width} ${height}`}
-      role="img"
-      aria-label={props.words}
-    >
+    <Canvas width={width} height={height} words={props.words}>
       {drawn.nX > drawn.names && (
         <text x={drawn.nX} y={10} textAnchor="end">
           n
         </text>
       )}
-      {drawn.ticks.map((tick) => (
-        <g key={tick.at}>
-          <path className="g" d={`M${Math.round(tick.at) + 0.5} ${plot.top}V${plot.bottom}`} />
-          <text x={tick.at} y={plot.bottom + 15} textAnchor="middle">
-            {tick.label}
-          </text>
-        </g>
-      ))}
-      {drawn.reference !== null && (
-        <path className="a" d={`M${Math.round(drawn.reference) + 0.5} ${plot.top}V${plot.bottom}`} />
-      )}
+      <Stations plot={plot} ticks={drawn.ticks} />
+      {drawn.reference !== null && <path className="a" d={`M${crisp(drawn.reference)} ${plot.top}V${plot.bottom}`} />}
       {drawn.rows.map((row) => (
         <g key={row.name}>
           <title>{`${row.name}: ${props.figure(row)}`}</title>
           <text className="l f12" x={0} y={row.y + 4}>
-            {row.name.length > most ? `${row.name.slice(0, most - 1)}…` : row.name}
+            {cutTo(row.name, most)}
           </text>
           {row.n !== undefined && (
             <text x={drawn.nX} y={row.y + 4} textAnchor="end">
@@ -91,7 +76,7 @@ export function IntervalsChart(props: {
           </text>
         </g>
       ))}
-      <path className="a" d={`M${plot.left} ${plot.bottom - INTERVAL_ROW_PX + INTERVAL_ROW_PX + 0.5}H${plot.right}`} />
-    </svg>
+      <Baseline plot={plot} />
+    </Canvas>
   );
 }

@@ -20,7 +20,7 @@ export interface DrawnRow extends IntervalRow {
   /** Covers the reference, or has no interval: nothing is claimed. */
   quiet: boolean;
 }
-export const INTERVAL_ROW_PX = 26;
+const INTERVAL_ROW_PX = 26;
 const TOP = 18;
 const AXIS_PX = 24;
 

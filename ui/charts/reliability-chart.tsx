@@ -2,6 +2,7 @@
 import type { ReliabilityBin } from '#domain/models/calibration-metrics.ts';
 import { count, percent, percentInterval } from '../format.ts';
 import { Readable } from './cursor.tsx';
+import { Baseline, Canvas, Levels, Stations } from './frame.tsx';
 import { reliabilityGeometry, reliabilityInWords } from './reliability.ts';
 
 export function ReliabilityChart(props: {
@@ -15,7 +16,6 @@ export function ReliabilityChart(props: {
   const whole = (share: number) => String(Math.round(share * 100));
   const drawn = reliabilityGeometry(props.bins, { width, height }, whole);
   const { plot, diagonal, counts } = drawn;
-  const crisp = (value: number) => Math.round(value) + 0.5;
   return (
     <Readable
       label="Reliability"
@@ -35,35 +35,14 @@ export function ReliabilityChart(props: {
       }}
     >
       {(index) => (
-        <svg
-          className="ch"
-          width={width}
-          height={height}
-          viewBox={`0 0 ${width} ${height}`}
-          role="img"
-          aria-label={reliabilityInWords(props.bins, percent)}
-        >
-          {drawn.yTicks.map((tick) => (
-            <g key={tick.label}>
-              <path className="g" d={`M${plot.left} ${crisp(tick.at)}H${plot.right}`} />
-              <text x={plot.left - 6} y={tick.at + 4} textAnchor="end">
-                {tick.label}
-              </text>
-            </g>
-          ))}
-          {drawn.xTicks.map((tick) => (
-            <g key={tick.label}>
-              <path className="g" d={`M${crisp(tick.at)} ${plot.top}V${plot.bottom}`} />
-              <text x={tick.at} y={counts.bottom + 15} textAnchor="middle">
-                {tick.label}
-              </text>
-            </g>
-          ))}
+        <Canvas width={width} height={height} words={reliabilityInWords(props.bins, percent)}>
+          <Levels plot={plot} ticks={drawn.yTicks} />
+          <Stations plot={plot} ticks={drawn.xTicks} below={counts.bottom} />
           <text className="halo" x={plot.left + 6} y={plot.top + 10}>
             {props.yTitle}
           </text>
           <path className="mark" d={`M${diagonal.x1} ${diagonal.y1}L${diagonal.x2} ${diagonal.y2}`} />
-          <path className="a" d={`M${plot.left} ${crisp(counts.bottom)}H${plot.right}`} />
+          <Baseline plot={plot} at={counts.bottom} />
           <text x={plot.left - 6} y={counts.bottom} textAnchor="end">
             n
           </text>
@@ -80,7 +59,7 @@ export function ReliabilityChart(props: {
           <text x={(plot.left + plot.right) / 2} y={height - 2} textAnchor="middle">
             {props.xTitle}
           </text>
-        </svg>
+        </Canvas>
       )}
     </Readable>
   );

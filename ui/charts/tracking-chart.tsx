@@ -1,11 +1,13 @@
 // Draws the tracking plot: actual solid, expected dotted, truth dashed slate; the as-of hairline, and the hatch where there is no data yet.
 import { useId } from 'react';
 import { ABSENT, count, day, percent } from '../format.ts';
-import { Frame, Hatch, Readable } from './cursor.tsx';
+import { Readable } from './cursor.tsx';
+import { Canvas, Cursor, Frame, Hatched } from './frame.tsx';
 import { type SeriesName, type Tracking, trackingGeometry, trackingInWords } from './tracking.ts';
 
 const STROKE: Record<SeriesName, string> = { actual: 'ln s1', expected: 'ln s2 dot', truth: 'ln s6 dash' };
 const SWATCH: Record<SeriesName, string> = { actual: 'solid', expected: 'dotted', truth: 'dashed' };
+const TONE: Record<SeriesName, string> = { actual: 's1', expected: 's2', truth: 's6' };
 const WORDS: Record<SeriesName, string> = {
   actual: 'Actual',
   expected: 'Expected by the model',
@@ -33,22 +35,8 @@ export function TrackingChart(props: { data: Tracking; asOf: string; width: numb
       })}
     >
       {(index) => (
-        <svg
-          className="ch"
-          width={width}
-          height={props.height}
-          viewBox={`0 0 ${width} ${props.height}`}
-          role="img"
-          aria-label={trackingInWords(data, count, percent)}
-        >
-          <Hatch id={hatch} />
-          <rect
-            x={drawn.hatch.x}
-            y={plot.top}
-            width={drawn.hatch.width}
-            height={plot.bottom - plot.top}
-            fill={`url(#${hatch})`}
-          />
+        <Canvas width={width} height={props.height} words={trackingInWords(data, count, percent)}>
+          <Hatched id={hatch} plot={plot} {...drawn.hatch} />
           <Frame plot={plot} xTicks={drawn.xTicks} yTicks={drawn.yTicks} />
           {drawn.series.map((series) => (
             <path key={series.name} className={STROKE[series.name]} d={series.path} data-series={series.name} />
@@ -73,23 +61,16 @@ export function TrackingChart(props: { data: Tracking; asOf: string; width: numb
             </text>
           ))}
           {index !== null && (
-            <g>
-              <path className="cursor" d={`M${drawn.x[index]} ${plot.top}V${plot.bottom}`} />
-              {drawn.series.map(({ name }) => {
+            <Cursor
+              plot={plot}
+              x={drawn.x[index]!}
+              points={drawn.series.flatMap(({ name }) => {
                 const value = data[name]?.[index];
-                return typeof value === 'number' ? (
-                  <circle
-                    key={name}
-                    className={`pt ${{ actual: 's1', expected: 's2', truth: 's6' }[name]}`}
-                    cx={drawn.x[index]}
-                    cy={drawn.y(value)}
-                    r={3.5}
-                  />
-                ) : null;
+                return typeof value === 'number' ? [{ name, y: drawn.y(value), tone: TONE[name] }] : [];
               })}
-            </g>
+            />
           )}
-        </svg>
+        </Canvas>
       )}
     </Readable>
   );

@@ -1,17 +1,15 @@
 // Draws what a score is made of: feature, value, and a bar whose direction, colour and sign say the same thing.
 import { signed } from '../format.ts';
+import { Canvas, crisp, cutTo } from './frame.tsx';
 import { type Part, ROW_PX, whyGeometry } from './why.ts';
 
 /** A text is cut where its column ends; the title has the whole. */
-const cut = (text: string, px: number): string => {
-  const most = Math.max(4, Math.floor(px / 6.4));
-  return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
-};
+const cut = (text: string, px: number): string => cutTo(text, Math.max(4, Math.floor(px / 6.4)));
 
 export function WhyChart({ parts, width, words }: { parts: readonly Part[]; width: number; words: string }) {
   const { rows, axis, valueX, height } = whyGeometry(parts, width);
   return (
-    <svg className="ch" width={width} height={height} viewBox={`0 0 ${width} ${height}`} role="img" aria-label={words}>
+    <Canvas width={width} height={height} words={words}>
       <text x={valueX} y={11} textAnchor="end">
         value
       </text>
@@ -26,7 +24,7 @@ export function WhyChart({ parts, width, words }: { parts: readonly Part[]; widt
           {axis - 8 > valueX + 90 ? '← lowers risk' : '← lowers'}
         </text>
       )}
-      <path className="a" d={`M${Math.round(axis) + 0.5} 18V${height}`} />
+      <path className="a" d={`M${crisp(axis)} 18V${height}`} />
       {rows.map(({ feature, value, amount, y, bar, label }, i) => (
         <g key={feature}>
           <title>{`${feature}${value ? `: ${value}` : ''}, ${signed(amount)}`}</title>
@@ -50,6 +48,6 @@ export function WhyChart({ parts, width, words }: { parts: readonly Part[]; widt
           </text>
         </g>
       ))}
-    </svg>
+    </Canvas>
   );
 }

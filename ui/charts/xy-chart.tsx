@@ -1,7 +1,8 @@
 // Draws lines over a plane, with bands where an interval is known, one shared cursor, and a dashed mark for each cause.
 import { useId } from 'react';
 import { ABSENT } from '../format.ts';
-import { Hatch, Readable } from './cursor.tsx';
+import { Readable } from './cursor.tsx';
+import { Baseline, Canvas, Cursor, crisp, Hatched, Levels, Stations } from './frame.tsx';
 import { type LineStyle, pointAt, type XyInput, xyGeometry } from './xy.ts';
 
 const DASH: Record<LineStyle, string> = { solid: '', dotted: ' dot', dashed: ' dash' };
@@ -20,7 +21,6 @@ export function XyChart(
   const hatch = useId();
   const drawn = xyGeometry(props, { width, height });
   const { plot } = drawn;
-  const crisp = (value: number) => Math.round(value) + 0.5;
   return (
     <Readable
       label={props.label}
@@ -43,43 +43,18 @@ export function XyChart(
       }}
     >
       {(index) => (
-        <svg
-          className="ch"
-          width={width}
-          height={height}
-          viewBox={`0 0 ${width} ${height}`}
-          role="img"
-          aria-label={props.words}
-        >
+        <Canvas width={width} height={height} words={props.words}>
           {props.hatchFrom !== undefined && (
-            <>
-              <Hatch id={hatch} />
-              <rect
-                x={drawn.x(props.hatchFrom)}
-                y={plot.top}
-                width={Math.max(0, plot.right - drawn.x(props.hatchFrom))}
-                height={plot.bottom - plot.top}
-                fill={`url(#${hatch})`}
-              />
-            </>
+            <Hatched
+              id={hatch}
+              plot={plot}
+              x={drawn.x(props.hatchFrom)}
+              width={plot.right - drawn.x(props.hatchFrom)}
+            />
           )}
-          {drawn.yTicks.map((tick) => (
-            <g key={tick.at}>
-              <path className="g" d={`M${plot.left} ${crisp(tick.at)}H${plot.right}`} />
-              <text x={plot.left - 6} y={tick.at + 4} textAnchor="end">
-                {tick.label}
-              </text>
-            </g>
-          ))}
-          {drawn.xTicks.map((tick) => (
-            <g key={tick.at}>
-              <path className="g" d={`M${crisp(tick.at)} ${plot.top}V${plot.bottom}`} />
-              <text x={tick.at} y={plot.bottom + 15} textAnchor="middle">
-                {tick.label}
-              </text>
-            </g>
-          ))}
-          <path className="a" d={`M${plot.left} ${crisp(plot.bottom)}H${plot.right}`} />
+          <Levels plot={plot} ticks={drawn.yTicks} />
+          <Stations plot={plot} ticks={drawn.xTicks} />
+          <Baseline plot={plot} />
           {x.title && (
             <text x={(plot.left + plot.right) / 2} y={height - 4} textAnchor="middle">
               {x.title}
@@ -123,18 +98,17 @@ export function XyChart(
                 </text>
               ))}
           {index !== null && (
-            <g>
-              <path className="cursor" d={`M${drawn.stops[index]!.at} ${plot.top}V${plot.bottom}`} />
-              {drawn.lines.map((line) => {
+            <Cursor
+              plot={plot}
+              x={drawn.stops[index]!.at}
+              points={drawn.lines.flatMap((line) => {
                 const point = pointAt(line, drawn.stops[index]!.x);
                 const at = point && line.at[point.index];
-                return at && at.y !== null ? (
-                  <circle key={line.name} className={`pt s${line.colour}`} cx={at.x} cy={at.y} r={3.5} />
-                ) : null;
+                return at && at.y !== null ? [{ name: line.name, y: at.y, tone: `s${line.colour}` }] : [];
               })}
-            </g>
+            />
           )}
-        </svg>
+        </Canvas>
       )}
     </Readable>
   );

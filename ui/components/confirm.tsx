@@ -1,7 +1,7 @@
 // What cannot be taken back lightly: its effect is said before, a reason is asked for where one is kept, and a refusal stays in the window.
 import { type FormEvent, type ReactNode, useId, useState } from 'react';
 import { Dialog } from './dialog.tsx';
-import { Note } from './states.tsx';
+import { Failed } from './states.tsx';
 
 export function Confirm(props: {
   title: string;
@@ -52,13 +52,7 @@ export function Confirm(props: {
             </small>
           </label>
         )}
-        {error && (
-          <div role="alert">
-            <Note tone="warn">
-              <b>Not done.</b> {error.message}
-            </Note>
-          </div>
-        )}
+        {error && <Failed lead="Not done.">{error.message}</Failed>}
         <div className="acts">
           <button type="button" className="ctl" onClick={props.onClose}>
             Close

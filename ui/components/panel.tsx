@@ -24,6 +24,24 @@ export function Panel(props: {
   );
 }
 
+/** The head of a table. @param names with a class where figures stand below (`r`), or where a narrow screen does without (`hide`). */
+export function Heads({ names }: { names: readonly (string | readonly [name: string, className: string])[] }) {
+  return (
+    <thead>
+      <tr>
+        {names.map((each) => {
+          const [name, className] = typeof each === 'string' ? [each, undefined] : each;
+          return (
+            <th key={name} scope="col" className={className}>
+              {name}
+            </th>
+          );
+        })}
+      </tr>
+    </thead>
+  );
+}
+
 /** Counts how often a value became another one: as a `key` it starts the fade of that one cell again. */
 function useChanges(value: string): number {
   const [seen, setSeen] = useState({ value, changes: 0 });

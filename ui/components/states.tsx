@@ -2,6 +2,7 @@
 // not allowed (who may). A blank without a reason is never shown.
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
+import { useMe } from '../account.ts';
 import { Refused } from '../client.ts';
 import { CopyButton } from './copy.tsx';
 import { Icon, type IconName } from './icon.tsx';
@@ -71,6 +72,27 @@ export function ErrorState({ error, retry }: { error: Error; retry?: (() => void
         <p className="mono">{refused ? `${refused.status || 'no answer'} ${refused.reason}` : error.name}</p>
         <p>{error.message}</p>
       </State>
+    </div>
+  );
+}
+
+/** In place of a page whose reader may not see it, or has not said who they are. @param what as in `jobs`, `this job`. */
+export function NotAllowed({ title, what, things = what }: { title: string; what: string; things?: string }) {
+  const me = useMe();
+  return (
+    <section className="panel" aria-label={title}>
+      {me?.user ? <ErrorState error={new Error(`Your role may not see ${things}.`)} /> : <SignInState what={what} />}
+    </section>
+  );
+}
+
+/** What was asked for and not done, and why. */
+export function Failed({ lead, children }: { lead: string; children: ReactNode }) {
+  return (
+    <div role="alert">
+      <Note tone="warn">
+        <b>{lead}</b> {children}
+      </Note>
     </div>
   );
 }

@@ -21,7 +21,7 @@ import {
 } from '../comparison.ts';
 import { ChartPanel } from '../components/chart-panel.tsx';
 import { Panel } from '../components/panel.tsx';
-import { ErrorState, SignInState, Skeleton, State } from '../components/states.tsx';
+import { ErrorState, NotAllowed, Skeleton, State } from '../components/states.tsx';
 import { BASIS_WORDS } from '../evaluations.ts';
 import { ABSENT, count, day, signed } from '../format.ts';
 import { useTitle } from '../hooks.ts';
@@ -270,12 +270,7 @@ export function CompareView() {
     .split(',')
     .map((id) => id.trim())
     .filter(Boolean);
-  if (me && !maySee)
-    return (
-      <section className="panel" aria-label="Compare">
-        {me.user ? <ErrorState error={new Error('Your role may not see models.')} /> : <SignInState what="models" />}
-      </section>
-    );
+  if (me && !maySee) return <NotAllowed title="Compare" what="models" />;
   return (
     <>
       <div className="head">

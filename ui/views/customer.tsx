@@ -11,7 +11,7 @@ import { CopyButton } from '../components/copy.tsx';
 import { CustomerFigures } from '../components/customer-figures.tsx';
 import { Provenance } from '../components/provenance.tsx';
 import { isBand, Risk } from '../components/risk.tsx';
-import { ErrorState, Note, SignInState, Skeleton, State } from '../components/states.tsx';
+import { ErrorState, NotAllowed, Note, Skeleton, State } from '../components/states.tsx';
 import { SubscriberFigures } from '../components/subscriber-figures.tsx';
 import { Timeline } from '../components/timeline.tsx';
 import { ValuePanel } from '../components/value-panel.tsx';
@@ -157,16 +157,7 @@ export function CustomerView() {
     asOf === undefined,
   );
   useTitle(present.data && !present.data.masked ? present.data.customer_id : 'Customer');
-  if (me && !maySee)
-    return (
-      <section className="panel" aria-label="Customer">
-        {me.user ? (
-          <ErrorState error={new Error('Your role may not see customers.')} />
-        ) : (
-          <SignInState what="customers" />
-        )}
-      </section>
-    );
+  if (me && !maySee) return <NotAllowed title="Customer" what="customers" />;
   const failed = [present, shown].find((query) => query.isError && !query.data);
   if (failed?.error instanceof Refused && failed.error.reason === 'not-found')
     return (

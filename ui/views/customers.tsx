@@ -8,7 +8,7 @@ import { useMay, useMe } from '../account.ts';
 import { CopyButton } from '../components/copy.tsx';
 import { CustomerTable } from '../components/customer-table.tsx';
 import { Icon } from '../components/icon.tsx';
-import { ErrorState, Note, SignInState, Skeleton, State } from '../components/states.tsx';
+import { ErrorState, NotAllowed, Note, Skeleton, State } from '../components/states.tsx';
 import { curlGet, curlPost } from '../curl.ts';
 import { csv, download } from '../download.ts';
 import { clock, count, counted } from '../format.ts';
@@ -150,16 +150,7 @@ export function CustomersView() {
         replace: true,
       }),
   );
-  if (me && !maySee)
-    return (
-      <section className="panel" aria-label="Customers">
-        {me.user ? (
-          <ErrorState error={new Error('Your role may not see customers.')} />
-        ) : (
-          <SignInState what="customers" />
-        )}
-      </section>
-    );
+  if (me && !maySee) return <NotAllowed title="Customers" what="customers" />;
   const { data } = page;
   const shown = data?.items.length ?? 0;
   return (

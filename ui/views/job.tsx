@@ -12,7 +12,7 @@ import { CopyButton } from '../components/copy.tsx';
 import { JobResult } from '../components/jobs/job-result.tsx';
 import { JobStatusChip, ProgressBar } from '../components/jobs/job-status.tsx';
 import { Choice, Panel } from '../components/panel.tsx';
-import { ErrorState, Note, SignInState, Skeleton, State } from '../components/states.tsx';
+import { ErrorState, Failed, NotAllowed, Note, Skeleton, State } from '../components/states.tsx';
 import { curlGet, curlPost } from '../curl.ts';
 import { ABSENT, clock, counted, span, time } from '../format.ts';
 import { useNow, useTitle } from '../hooks.ts';
@@ -268,13 +268,7 @@ function Head({ job }: { job: Job }) {
           </Action>
         )}
       </div>
-      {error && (
-        <div role="alert">
-          <Note tone="warn">
-            <b>Not done.</b> {error.message}
-          </Note>
-        </div>
-      )}
+      {error && <Failed lead="Not done.">{error.message}</Failed>}
       {confirming && (
         <Confirm
           title={`Cancel ${jobTitle(job)}?`}
@@ -300,12 +294,7 @@ export function JobView() {
   const maySee = useMay('model:read');
   const { data: job, ...query } = useQuery({ ...jobQuery(id), enabled: maySee });
   useTitle(job ? jobTitle(job) : 'Job');
-  if (me && !maySee)
-    return (
-      <section className="panel" aria-label="Job">
-        {me.user ? <ErrorState error={new Error('Your role may not see jobs.')} /> : <SignInState what="this job" />}
-      </section>
-    );
+  if (me && !maySee) return <NotAllowed title="Job" what="this job" things="jobs" />;
   if (!job)
     return (
       <>

@@ -8,9 +8,8 @@ import { Action } from '../components/action.tsx';
 import { CopyButton } from '../components/copy.tsx';
 import { Icon } from '../components/icon.tsx';
 import { JobStatusChip, ProgressBar } from '../components/jobs/job-status.tsx';
-import { Choice } from '../components/panel.tsx';
-import { ErrorState, Note, SignInState, Skeleton, State } from '../components/states.tsx';
-import { TableHead } from '../components/table-head.tsx';
+import { Choice, Heads } from '../components/panel.tsx';
+import { ErrorState, NotAllowed, Note, Skeleton, State } from '../components/states.tsx';
 import { curlGet } from '../curl.ts';
 import { ABSENT, ago, clock, count, counted, span, time } from '../format.ts';
 import { useNow, useTitle } from '../hooks.ts';
@@ -86,8 +85,8 @@ function Rows({ page }: { page: JobsPage }) {
         </button>
       )}
       <table className="jobs">
-        <TableHead
-          columns={['State', 'Job', 'How far, or why not', ['Took', 'r hide'], ['Asked by', 'hide'], ['Asked', 'r']]}
+        <Heads
+          names={['State', 'Job', 'How far, or why not', ['Took', 'r hide'], ['Asked by', 'hide'], ['Asked', 'r']]}
         />
         <tbody>
           {rows.map((job) => (
@@ -132,12 +131,7 @@ export function JobsView() {
   const me = useMe();
   const maySee = useMay('model:read');
   const jobs = useQuery({ ...jobsQuery({ kind, status }), enabled: maySee });
-  if (me && !maySee)
-    return (
-      <section className="panel" aria-label="Jobs">
-        {me.user ? <ErrorState error={new Error('Your role may not see jobs.')} /> : <SignInState what="jobs" />}
-      </section>
-    );
+  if (me && !maySee) return <NotAllowed title="Jobs" what="jobs" />;
   const { data } = jobs;
   const path = `/api/jobs${stringifySearch({ kind, status, limit: JOBS_SHOWN })}`;
   const kinds = [...new Set([...(data?.kinds ?? []), ...(kind ? [kind] : [])])];

@@ -9,7 +9,7 @@ import { DeployTab } from '../components/models/deploy-tab.tsx';
 import { CalibrationTab, ClvTab, ExplainTab, OverviewTab, PerformanceTab } from '../components/models/model-tabs.tsx';
 import { StageChip } from '../components/models/stage.tsx';
 import { Choice } from '../components/panel.tsx';
-import { ErrorState, Note, SignInState, Skeleton } from '../components/states.tsx';
+import { ErrorState, NotAllowed, Note, Skeleton } from '../components/states.tsx';
 import { BASIS_WORDS } from '../evaluations.ts';
 import { count, day } from '../format.ts';
 import { useTitle } from '../hooks.ts';
@@ -128,16 +128,7 @@ export function ModelView() {
   const tabs = TABS.filter(([tab]) => (row?.kind === 'clv' ? true : tab !== 'clv'));
   const tab = tabs.find(([each]) => each === asked)?.[0] ?? 'overview';
   useTitle(`${id}, ${tab}`);
-  if (me && !maySee)
-    return (
-      <section className="panel" aria-label="Model">
-        {me.user ? (
-          <ErrorState error={new Error('Your role may not see models.')} />
-        ) : (
-          <SignInState what="this model" />
-        )}
-      </section>
-    );
+  if (me && !maySee) return <NotAllowed title="Model" what="this model" things="models" />;
   const rival = rivals.find((each) => each.in_force) ?? rivals[0];
   return (
     <>

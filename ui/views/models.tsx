@@ -6,7 +6,7 @@ import { Action } from '../components/action.tsx';
 import { Icon } from '../components/icon.tsx';
 import { StageChip } from '../components/models/stage.tsx';
 import { Choice } from '../components/panel.tsx';
-import { ErrorState, SignInState, Skeleton, State } from '../components/states.tsx';
+import { ErrorState, NotAllowed, Skeleton, State } from '../components/states.tsx';
 import { ABSENT, ago, count, day, signed, time } from '../format.ts';
 import { useNow, useTitle } from '../hooks.ts';
 import { modelKindWord } from '../job-words.ts';
@@ -142,12 +142,7 @@ export function ModelsView() {
   const models = useQuery({ ...modelsQuery, enabled: maySee });
   const items = models.data?.items ?? [];
   const facts = useQueries({ queries: items.map(({ id }) => factsQuery(versionOf(id))) });
-  if (me && !maySee)
-    return (
-      <section className="panel" aria-label="Models">
-        {me.user ? <ErrorState error={new Error('Your role may not see models.')} /> : <SignInState what="models" />}
-      </section>
-    );
+  if (me && !maySee) return <NotAllowed title="Models" what="models" />;
   const sort = SORTS.find((each) => each === asked) ?? 'name';
   const chosen = new Set((sel ?? '').split(',').filter(Boolean));
   const kinds = [...new Set(items.map((each) => each.kind))];

@@ -9,7 +9,7 @@ import { CopyButton } from '../components/copy.tsx';
 import { fieldErrors, JobFields } from '../components/jobs/job-fields.tsx';
 import { TrainingCheckView } from '../components/jobs/training-check.tsx';
 import { Choice, Panel } from '../components/panel.tsx';
-import { ErrorState, Note, SignInState, Skeleton, State } from '../components/states.tsx';
+import { Failed, NotAllowed, Note, Skeleton, State } from '../components/states.tsx';
 import { curlPost } from '../curl.ts';
 import { useDebounced, useTitle } from '../hooks.ts';
 import { bodyOf, formOf, initialValues, JOB_FORMS, type JobForm, parametersIn, type Values } from '../job-forms.ts';
@@ -100,13 +100,7 @@ function Form({ form, given }: { form: JobForm; given: Record<string, unknown> |
             errors={errors}
             onChange={(name, value) => setValues((old) => ({ ...old, [name]: value }))}
           />
-          {told && (
-            <div role="alert">
-              <Note tone="warn">
-                <b>Not asked for.</b> {told.message}
-              </Note>
-            </div>
-          )}
+          {told && <Failed lead="Not asked for.">{told.message}</Failed>}
           {!told && errors[''] && (
             <div role="alert">
               <Note tone="warn">{errors['']}</Note>
@@ -144,12 +138,7 @@ export function NewJobView() {
   const me = useMe();
   const maySee = useMay('model:read');
   const form = formOf(kind);
-  if (me && !maySee)
-    return (
-      <section className="panel" aria-label="New job">
-        {me.user ? <ErrorState error={new Error('Your role may not see jobs.')} /> : <SignInState what="jobs" />}
-      </section>
-    );
+  if (me && !maySee) return <NotAllowed title="New job" what="jobs" />;
   return (
     <>
       <div className="head">

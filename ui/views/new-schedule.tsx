@@ -8,7 +8,7 @@ import { Action } from '../components/action.tsx';
 import { CopyButton } from '../components/copy.tsx';
 import { fieldErrors, JobFields } from '../components/jobs/job-fields.tsx';
 import { Choice, Panel } from '../components/panel.tsx';
-import { ErrorState, Note, SignInState, Skeleton } from '../components/states.tsx';
+import { Failed, NotAllowed, Skeleton } from '../components/states.tsx';
 import { curlPost } from '../curl.ts';
 import { useDebounced, useTitle } from '../hooks.ts';
 import { bodyOf, formOf, initialValues, JOB_FORMS, type JobForm, parametersIn, type Values } from '../job-forms.ts';
@@ -223,13 +223,7 @@ function Form(props: { form: JobForm; given: Record<string, unknown> | null; cro
             errors={errors}
             onChange={(name, value) => setValues((old) => ({ ...old, [name]: value }))}
           />
-          {(told ?? errors['']) && (
-            <div role="alert">
-              <Note tone="warn">
-                <b>Not planned.</b> {told?.message ?? errors['']}
-              </Note>
-            </div>
-          )}
+          {(told ?? errors['']) && <Failed lead="Not planned.">{told?.message ?? errors['']}</Failed>}
           <div className="acts">
             <Action needs={form.needs} submit primary busy={make.isPending}>
               {make.isPending ? 'Planning…' : 'Plan it'}
@@ -250,16 +244,7 @@ export function NewScheduleView() {
   const me = useMe();
   const maySee = useMay('model:read');
   const form = planned(formOf(kind ?? 'score'));
-  if (me && !maySee)
-    return (
-      <section className="panel" aria-label="New schedule">
-        {me.user ? (
-          <ErrorState error={new Error('Your role may not see schedules.')} />
-        ) : (
-          <SignInState what="schedules" />
-        )}
-      </section>
-    );
+  if (me && !maySee) return <NotAllowed title="New schedule" what="schedules" />;
   return (
     <>
       <div className="head">

@@ -8,7 +8,7 @@ import { Action } from '../components/action.tsx';
 import { Confirm } from '../components/confirm.tsx';
 import { CopyButton } from '../components/copy.tsx';
 import { Icon } from '../components/icon.tsx';
-import { ErrorState, Note, SignInState, Skeleton, State } from '../components/states.tsx';
+import { ErrorState, Failed, NotAllowed, Note, Skeleton, State } from '../components/states.tsx';
 import { curlGet } from '../curl.ts';
 import { ABSENT, clock, count, counted } from '../format.ts';
 import { useTitle } from '../hooks.ts';
@@ -166,16 +166,7 @@ export function SchedulesView() {
   const maySee = useMay('model:read');
   const schedules = useQuery({ ...schedulesQuery, enabled: maySee });
   const [error, setError] = useState<Error | null>(null);
-  if (me && !maySee)
-    return (
-      <section className="panel" aria-label="Schedules">
-        {me.user ? (
-          <ErrorState error={new Error('Your role may not see schedules.')} />
-        ) : (
-          <SignInState what="schedules" />
-        )}
-      </section>
-    );
+  if (me && !maySee) return <NotAllowed title="Schedules" what="schedules" />;
   const { data } = schedules;
   return (
     <>
@@ -201,13 +192,7 @@ export function SchedulesView() {
           New schedule
         </Action>
       </div>
-      {error && (
-        <div role="alert">
-          <Note tone="warn">
-            <b>Not done.</b> {error.message}
-          </Note>
-        </div>
-      )}
+      {error && <Failed lead="Not done.">{error.message}</Failed>}
       {schedules.isError && data && (
         <Note tone="warn">
           <b>Stale since {clock(schedules.dataUpdatedAt)}.</b> {schedules.error.message}; the older rows stay.

@@ -188,6 +188,37 @@ describe('what is not defined is null, with the reason', () => {
     }
   });
 
+  test.each([
+    ['nothing', [], [], undefined],
+    ['no weight', [0, 1], [0.1, 0.9], [0, 0]],
+    ['events alone', [1, 1], [0.1, 0.9], undefined],
+    ['others alone', [0, 0], [0.1, 0.9], undefined],
+    ['others alone, sure of it', [0, 0], [0, 0], undefined],
+    ['a constant', [0, 1, 0, 1], [0.5, 0.5, 0.5, 0.5], undefined],
+    ['no probabilities', [0, 1, 0, 1], [-3, 2, 1, 4], undefined],
+    ['certainty', [0, 1, 0, 1], [0, 1, 1, 1], undefined],
+    ['two rows', [0, 1], [0.2, 0.6], undefined],
+    ['weights', [0, 1, 1, 0], [0.2, 0.6, 0.4, 0.7], [1, 2, 0, 3]],
+  ] as const)('%s: what is null has its reason, and nothing else has one', (_, label, score, weight) => {
+    const given = { ...columns([...label], [...score]), ...(weight && { weight: Float64Array.from(weight) }) };
+    const group = Uint32Array.from(label, (__, i) => i >> 1);
+    const groups = Math.ceil(label.length / 2);
+    for (const options of [{}, { offer: { cost: 1, benefit: 5 } }, { grouping: { group, groups } }]) {
+      const ours = scoreMetrics(given, options);
+      const { undefined: why, ...figures } = ours;
+      const without = Object.entries(figures).flatMap(([name, value]) => (value === null ? [name] : []));
+      expect(Object.keys(why).sort()).toEqual(without.sort());
+      for (const [name, reason] of Object.entries(why)) expect(reason, name).toMatch(/\w{3}/);
+      expect(ours.groups).toBe('grouping' in options ? groups : null);
+      if (ours.observedOverExpected !== null) {
+        const w = weight ?? label.map(() => 1);
+        const expected = score.reduce<number>((sum, p, i) => sum + p * w[i]!, 0);
+        const events = label.reduce<number>((sum, y, i) => sum + y * w[i]!, 0);
+        expect(ours.observedOverExpected).toBeCloseTo(events / expected, 12);
+      }
+    }
+  });
+
   test('a constant score has AUC and average precision at chance', () => {
     const ours = scoreMetrics(columns([0, 1, 0, 1], [0.5, 0.5, 0.5, 0.5]));
     expect(ours).toMatchObject({ auc: 0.5, averagePrecision: 0.5, prAucTrapezoid: 0.75 });

@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { serve } from '@hono/node-server';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { createPlatform, NOW, type Platform } from '#test/api/support/platform.ts';
+import { NOW } from '#test/api/support/memory-log.ts';
+import { createPlatform, type Platform } from '#test/api/support/platform.ts';
 import { type Ended, run } from '#test/support/program.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'axiom47-commands-'));

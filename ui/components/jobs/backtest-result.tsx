@@ -1,4 +1,5 @@
 // A backtest: what was foretold at each cut-off, held against what came, the naive forecast beside; then the pictures of one cut-off.
+
 import { useState } from 'react';
 import { ABSENT, count, day, decimal, percent, signed } from '../../format.ts';
 import {
@@ -12,10 +13,10 @@ import {
 import { modelKindWord } from '../../job-words.ts';
 import { ReliabilityPanel } from '../models/churn-charts.tsx';
 import { ChurnKpis, range } from '../models/churn-figures.tsx';
-import { FrequencyPanel, PitPanel, SpendPanel, TrackingPanel } from '../models/value-charts.tsx';
-import { Choice, Panel } from '../panel.tsx';
+import { SpendErrors } from '../models/spend-errors.tsx';
+import { FrequencyPanel, PitPanel, TrackingPanel } from '../models/value-charts.tsx';
+import { Choice, Heads, Panel } from '../panel.tsx';
 import { Note } from '../states.tsx';
-import { TableHead } from '../table-head.tsx';
 
 /** Of a difference model − naive of something where lower is better: how sure it is that the model is closer. */
 function closer(differences: Differences, name: string) {
@@ -64,8 +65,8 @@ function PurchaseTable({ result }: { result: BacktestResult }) {
     >
       <div className="scroll">
         <table className="c">
-          <TableHead
-            columns={[
+          <Heads
+            names={[
               'Cut-off',
               'Model',
               ['MAE', 'r'],
@@ -149,8 +150,8 @@ function ChurnTable({ result }: { result: BacktestResult }) {
     <Panel title="Churn foretold" unit={`within ${result.horizonDays} d of each cut-off`} className="snug">
       <div className="scroll">
         <table className="c">
-          <TableHead
-            columns={[
+          <Heads
+            names={[
               'Cut-off',
               'Model',
               ['AUC, 95 %', 'r'],
@@ -205,7 +206,13 @@ function Pictures({ cutoff, days }: { cutoff: BacktestCutoff; days: number }) {
         />
         <div className="c6 stack">
           <ChurnKpis metrics={churn.model} naive={churn.naive} />
-          {spend && <SpendPanel spend={spend} title="Spend" unit="of the same customers" />}
+          {spend && (
+            <Panel title="Spend" unit="of the same customers" className="snug">
+              <dl className="kv">
+                <SpendErrors model={spend.model} naive={spend.naive} />
+              </dl>
+            </Panel>
+          )}
         </div>
       </div>
     );

@@ -6,8 +6,7 @@ import type { TrainingCheck } from '../../job-results.ts';
 import { reasonWords } from '../../reasons.ts';
 import { ChartPanel } from '../chart-panel.tsx';
 import { Icon } from '../icon.tsx';
-import { Panel } from '../panel.tsx';
-import { TableHead } from '../table-head.tsx';
+import { Heads, Panel } from '../panel.tsx';
 
 function Checklist({ check }: { check: TrainingCheck }) {
   const missing = check.checklist.filter((each) => each.required && each.missing > 0).length;
@@ -51,9 +50,7 @@ function Matured({ check }: { check: TrainingCheck }) {
       {check.cutoffs.length > 0 && (
         <div className="scroll">
           <table className="c">
-            <TableHead
-              columns={['Cut-off', ['Asked about', 'r'], ['Lost', 'r'], ['Kept', 'r'], ['Rate', 'r'], 'Used']}
-            />
+            <Heads names={['Cut-off', ['Asked about', 'r'], ['Lost', 'r'], ['Kept', 'r'], ['Rate', 'r'], 'Used']} />
             <tbody>
               {check.cutoffs.map(({ at, eligible, lost, kept, used }) => (
                 <tr key={at}>

@@ -69,6 +69,18 @@ export function ReliabilityPanel(props: {
     />
   );
 }
+/** What knowing nothing would bring. */
+const diagonal = (name: string) => ({
+  name,
+  style: 'dashed' as const,
+  colour: 6 as const,
+  points: [
+    { x: 0, y: 0 },
+    { x: 1, y: 1 },
+  ],
+  unlabelled: true,
+});
+
 export function RocPanel({ metrics }: { metrics: Verdict }) {
   const { roc, auc } = metrics;
   if (!roc || auc === null)
@@ -99,19 +111,7 @@ export function RocPanel({ metrics }: { metrics: Verdict }) {
           x={{ domain: [0, 1], label: whole, title: 'kept above the threshold, %' }}
           y={{ domain: [0, 1], label: whole, title: 'lost above it, %' }}
           title={(x) => `${percent(x)} of the kept above`}
-          lines={[
-            { name: 'model', style: 'solid', colour: 1, points },
-            {
-              name: 'chance',
-              style: 'dashed',
-              colour: 6,
-              points: [
-                { x: 0, y: 0 },
-                { x: 1, y: 1 },
-              ],
-              unlabelled: true,
-            },
-          ]}
+          lines={[{ name: 'model', style: 'solid', colour: 1, points }, diagonal('chance')]}
         />
       )}
       foot={
@@ -238,16 +238,7 @@ export function GainPanel({ metrics }: { metrics: Verdict }) {
               colour: 1,
               points: [{ x: 0, y: 0 }, ...gain.map(({ share, captured }) => ({ x: share, y: captured }))],
             },
-            {
-              name: 'at random',
-              style: 'dashed',
-              colour: 6,
-              points: [
-                { x: 0, y: 0 },
-                { x: 1, y: 1 },
-              ],
-              unlabelled: true,
-            },
+            diagonal('at random'),
           ]}
         />
       )}

@@ -21,9 +21,8 @@ import {
 } from '../../models.ts';
 import { Action } from '../action.tsx';
 import { Confirm } from '../confirm.tsx';
-import { Panel } from '../panel.tsx';
+import { Heads, Panel } from '../panel.tsx';
 import { ErrorState, Note, Skeleton } from '../states.tsx';
-import { TableHead } from '../table-head.tsx';
 import { GateState, gateFigure } from './gate-state.tsx';
 import { RulesPanel } from './rules-panel.tsx';
 import { StageChip } from './stage.tsx';
@@ -105,7 +104,7 @@ function GatesPanel({ gates }: { gates: Gates }) {
     >
       <div className="scroll">
         <table className="c">
-          <TableHead columns={['State', 'Gate', ['Value', 'r'], ['At most', 'r'], ['Why', 'hide']]} />
+          <Heads names={['State', 'Gate', ['Value', 'r'], ['At most', 'r'], ['Why', 'hide']]} />
           <tbody>
             {[...gates.gates]
               .sort((a, b) => place(a) - place(b))
@@ -179,7 +178,7 @@ function ComparisonPanel({ measured }: { measured: NonNullable<Gates['comparison
     >
       <div className="scroll">
         <table className="c">
-          <TableHead columns={['What', ['Active', 'r'], ['This one', 'r'], ['Difference', 'r hide']]} />
+          <Heads names={['What', ['Active', 'r'], ['This one', 'r'], ['Difference', 'r hide']]} />
           <tbody>
             {rows.map(([what, unit, active, candidate, difference]) => (
               <tr key={what}>

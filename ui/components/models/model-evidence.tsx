@@ -10,9 +10,8 @@ import {
   parametersOf,
   rowsOf,
 } from '../../model-artefact.ts';
-import { Panel } from '../panel.tsx';
+import { Heads, Panel } from '../panel.tsx';
 import { Note } from '../states.tsx';
-import { TableHead } from '../table-head.tsx';
 import { GainPanel, PrecisionRecallPanel, ReliabilityPanel, RocPanel } from './churn-charts.tsx';
 import { ChurnKpis } from './churn-figures.tsx';
 import { ParametersPanel, RivalsPanel } from './parameters-panel.tsx';
@@ -34,7 +33,7 @@ export function RowsPanel({ artefact }: { artefact: Artefact }) {
     <Panel title="Rows" unit="a customer is in one part only" className="snug">
       <div className="scroll">
         <table className="c">
-          <TableHead columns={['Part', ['Rows', 'r'], ['Lost', 'r'], ['Rate', 'r']]} />
+          <Heads names={['Part', ['Rows', 'r'], ['Lost', 'r'], ['Rate', 'r']]} />
           <tbody>
             {(['train', 'calibrate', 'test'] as const)
               .filter((part) => rows[part].n > 0)

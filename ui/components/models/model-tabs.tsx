@@ -1,4 +1,5 @@
 // The tabs of a version: each shows what is known, and where something is not, what makes it known.
+
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { useMe } from '../../account.ts';
@@ -9,16 +10,16 @@ import type { Verdict } from '../../job-results.ts';
 import { modelKindWord } from '../../job-words.ts';
 import { type Artefact, definitionOf, metricsOf, naiveOf, parametersOf } from '../../model-artefact.ts';
 import type { Evaluation, ModelFacts } from '../../models.ts';
-import { Panel } from '../panel.tsx';
+import { Heads, Panel } from '../panel.tsx';
 import { State } from '../states.tsx';
-import { TableHead } from '../table-head.tsx';
 import { GainPanel, PrecisionRecallPanel, ProfitPanel, ReliabilityPanel, RocPanel } from './churn-charts.tsx';
 import { ChurnKpis, type NaiveScore } from './churn-figures.tsx';
 import { DependencePanel, ImportancePanel } from './explain-charts.tsx';
 import { Diagnostics, RowsPanel } from './model-evidence.tsx';
 import { ParametersPanel, RivalsPanel } from './parameters-panel.tsx';
 import { SegmentsPanel } from './segments-panel.tsx';
-import { FrequencyPanel, PitPanel, SpendPanel, TrackingPanel } from './value-charts.tsx';
+import { SpendErrors } from './spend-errors.tsx';
+import { FrequencyPanel, PitPanel, TrackingPanel } from './value-charts.tsx';
 
 export interface Shown {
   facts: ModelFacts;
@@ -133,7 +134,7 @@ function RivalScores({ evaluation }: { evaluation: Evaluation }) {
     <Panel title="Beside it" unit="on the same customers" span="c6" className="snug">
       <div className="scroll">
         <table className="c">
-          <TableHead columns={['Rival', ['AUC', 'r'], ['Brier', 'r']]} />
+          <Heads names={['Rival', ['AUC', 'r'], ['Brier', 'r']]} />
           <tbody>
             {naive && (
               <tr>
@@ -241,8 +242,8 @@ export function ClvTab({ facts, artefact, evaluation }: Shown) {
       <Panel title="Purchases foretold" unit={`a customer in ${evaluation.horizonDays} d`} span="c6" className="snug">
         <div className="scroll">
           <table className="c">
-            <TableHead
-              columns={['Model', ['MAE', 'r'], ['RMSE', 'r hide'], ['Total', 'r'], ['Gini', 'r'], ['sMAPE', 'r hide']]}
+            <Heads
+              names={['Model', ['MAE', 'r'], ['RMSE', 'r hide'], ['Total', 'r'], ['Gini', 'r'], ['sMAPE', 'r hide']]}
             />
             <tbody>
               {order.map(([name, told]) => (
@@ -261,7 +262,19 @@ export function ClvTab({ facts, artefact, evaluation }: Shown) {
           </table>
         </div>
       </Panel>
-      {spend && <SpendPanel spend={spend} title="Spend foretold" unit={`n ${count(spend.n)}`} span="c6" />}
+      {spend && (
+        <Panel title="Spend foretold" unit={`n ${count(spend.n)}`} span="c6" className="snug">
+          <dl className="kv">
+            <SpendErrors model={spend.model} naive={spend.naive} />
+            {spend.model.pinball.map(({ level, loss }) => (
+              <div key={level}>
+                <dt>Pinball loss at p{String(Math.round(100 * level)).padStart(2, '0')}</dt>
+                <dd>{decimal(loss, 2)}</dd>
+              </div>
+            ))}
+          </dl>
+        </Panel>
+      )}
       <PitPanel pit={purchases.pit} what="purchases" />
       {spend && <PitPanel pit={spend.pit} what="spend" />}
     </div>

@@ -6,8 +6,7 @@ import { ABSENT, count, decimal, signed } from '../../format.ts';
 import { modelKindWord } from '../../job-words.ts';
 import { type Artefact, type Parameter, rivalsOf } from '../../model-artefact.ts';
 import { ChartPanel } from '../chart-panel.tsx';
-import { Panel } from '../panel.tsx';
-import { TableHead } from '../table-head.tsx';
+import { Heads, Panel } from '../panel.tsx';
 
 const Z95 = 1.959964;
 const SHOWN = 16;
@@ -86,7 +85,7 @@ export function RivalsPanel({ artefact }: { artefact: Artefact }) {
     >
       <div className="scroll">
         <table className="c">
-          <TableHead columns={['Model', ['Log likelihood', 'r'], ['BIC', 'r'], ['Error on days held out', 'r']]} />
+          <Heads names={['Model', ['Log likelihood', 'r'], ['BIC', 'r'], ['Error on days held out', 'r']]} />
           <tbody>
             {rivals.candidates.map(({ model, logLikelihood, bic, holdoutError }) => (
               <tr key={model} className={model === rivals.served ? 'hl' : undefined}>

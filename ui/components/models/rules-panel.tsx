@@ -16,9 +16,8 @@ import { useDebounced } from '../../hooks.ts';
 import { type Deployment, type Gates, isOpenGate, readModelsAgain, setRules, triedGatesQuery } from '../../models.ts';
 import { Action } from '../action.tsx';
 import { Confirm } from '../confirm.tsx';
-import { Panel } from '../panel.tsx';
-import { Note } from '../states.tsx';
-import { TableHead } from '../table-head.tsx';
+import { Heads, Panel } from '../panel.tsx';
+import { Failed, Note } from '../states.tsx';
 import { GateState, gateFigure } from './gate-state.tsx';
 
 const PREVIEW_MS = 400;
@@ -56,7 +55,7 @@ function Differing({ rules }: { rules: Rules }) {
   return (
     <div className="scroll">
       <table className="c">
-        <TableHead columns={['Rule', ['Here', 'r'], ['By default', 'r']]} />
+        <Heads names={['Rule', ['Here', 'r'], ['By default', 'r']]} />
         <tbody>
           {rows.map(({ name, now, by }) => (
             <tr key={name}>
@@ -166,7 +165,7 @@ function Editor(props: { id: string; deployment: Deployment; gates: Gates; onClo
       </p>
       <div className={tried.isPlaceholderData ? 'scroll dimmed' : 'scroll'}>
         <table className="c rules">
-          <TableHead columns={['Rule', 'At most', 'While watched', ['Value', 'r hide'], ['It would be', 'hide']]} />
+          <Heads names={['Rule', 'At most', 'While watched', ['Value', 'r hide'], ['It would be', 'hide']]} />
           <tbody>
             {Object.entries(rules.rules).map(([name, { says, default: own }]) => {
               const gate = gates.gates.find(({ rule }) => rule === name);
@@ -215,13 +214,7 @@ function Editor(props: { id: string; deployment: Deployment; gates: Gates; onClo
         bad={bad}
         onChange={(name, value) => setDraft((old) => ({ ...old, least: { ...old.least, [name]: value } }))}
       />
-      {bad.length > 0 && (
-        <div role="alert">
-          <Note tone="warn">
-            <b>Not a number that fits:</b> {bad.join(', ')}.
-          </Note>
-        </div>
-      )}
+      {bad.length > 0 && <Failed lead="Not a number that fits:">{bad.join(', ')}.</Failed>}
       {tried.isError && (
         <div role="alert">
           <Note tone="warn">{tried.error.message}</Note>

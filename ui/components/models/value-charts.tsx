@@ -4,11 +4,10 @@ import { DAY_MS, dayOfMs } from '../../charts/axes.ts';
 import { ColumnsChart } from '../../charts/columns-chart.tsx';
 import type { XyLine } from '../../charts/xy.ts';
 import { XyChart } from '../../charts/xy-chart.tsx';
-import { ABSENT, count, day, decimal, percent, percentInterval, signed } from '../../format.ts';
-import type { FrequencyClass, Pit, Spend, Tracked } from '../../job-results.ts';
+import { count, day, decimal, percent } from '../../format.ts';
+import type { FrequencyClass, Pit, Tracked } from '../../job-results.ts';
 import { modelKindWord } from '../../job-words.ts';
 import { ChartPanel } from '../chart-panel.tsx';
-import { Panel } from '../panel.tsx';
 import { Missing } from './churn-charts.tsx';
 
 const HEIGHT = 300;
@@ -197,37 +196,5 @@ export function PitPanel({ pit, what }: { pit: Pit; what: string }) {
         </>
       }
     />
-  );
-}
-
-/** Spend foretold against what came, model and naive. */
-export function SpendPanel({ spend, ...panel }: { spend: Spend; title: string; unit: string; span?: 'c6' }) {
-  const { model, naive } = spend;
-  return (
-    <Panel {...panel} className="snug">
-      <dl className="kv">
-        <dt>Mean absolute error, model and naive</dt>
-        <dd>
-          {decimal(model.mae, 2)} <span className="t3">{decimal(naive.mae, 2)}</span>
-        </dd>
-        <dt>Total expected over came</dt>
-        <dd>{model.totalError === null ? ABSENT : `${signed(100 * model.totalError, 1)}\u202f%`}</dd>
-        <dt>Within p05–p95 (at least 90 % is meant)</dt>
-        <dd>
-          {percent(model.coverage)}{' '}
-          {model.coverageLower !== null && model.coverageUpper !== null && (
-            <span className="iv">{percentInterval(model.coverageLower, model.coverageUpper)}</span>
-          )}
-        </dd>
-        <dt>Gini, of the best order</dt>
-        <dd>{decimal(model.concentration?.normalised ?? null, 3)}</dd>
-        {model.pinball.map(({ level, loss }) => (
-          <div key={level}>
-            <dt>Pinball loss at p{String(Math.round(100 * level)).padStart(2, '0')}</dt>
-            <dd>{decimal(loss, 2)}</dd>
-          </div>
-        ))}
-      </dl>
-    </Panel>
   );
 }
