@@ -2,10 +2,10 @@
 import { statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fromSeed } from '@nats-io/nkeys';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import { connectNats, type NatsOptions } from '#streams/jetstream/connection.ts';
+import { userOfSeed } from '#streams/jetstream/nkey.ts';
 import type { DataDir } from '../data-dir.ts';
 import { type Child, type EngineState, readLog, spawnChild, supervise } from './child.ts';
 import { keepFile } from './durable-file.ts';
@@ -76,7 +76,7 @@ async function startEmbedded(
   const options = (): NatsOptions => ({ servers: [`nats://127.0.0.1:${port}`], seed, inboxPrefix: SYSTEM_INBOX });
   const serverName = `axiom47-${dataDir.workspace.workspaceId}`;
   const writeConfig = () => {
-    const systemKey = fromSeed(new TextEncoder().encode(seed)).getPublicKey();
+    const systemKey = userOfSeed(seed).publicKey;
     const { blocks, bsize } = statfsSync(home);
     const text =
       renderConfig({ port, serverName, maxFileBytes: Math.floor(blocks * bsize * 0.9) }) +

@@ -1,5 +1,6 @@
 // How any thread of ours reaches the NATS server: plain options that survive structuredClone, and one function that connects with them.
-import { connect, credsAuthenticator, type NatsConnection, nkeyAuthenticator } from '@nats-io/transport-node';
+import { connect, credsAuthenticator, type NatsConnection } from '@nats-io/transport-node';
+import { userOfSeed } from './nkey.ts';
 
 /** Structured-cloneable, so a supervisor can hand it to a worker through `workerData`. Holds a secret: never log it. */
 export type NatsOptions = {
@@ -26,12 +27,11 @@ export type ConnectSettings = {
 
 /** A connection that outlives a restart of the server: it reconnects for ever, four times a second. */
 export function connectNats(options: NatsOptions, settings: ConnectSettings = {}): Promise<NatsConnection> {
-  const encode = (text: string) => new TextEncoder().encode(text);
   const authenticator =
     options.creds !== undefined
-      ? credsAuthenticator(encode(options.creds))
+      ? credsAuthenticator(new TextEncoder().encode(options.creds))
       : options.seed !== undefined
-        ? nkeyAuthenticator(encode(options.seed))
+        ? userOfSeed(options.seed).authenticator
         : undefined;
   return connect({
     servers: options.servers,
