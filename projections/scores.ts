@@ -41,13 +41,17 @@ export const stageTable = `create temp table if not exists ${STAGE} (
   clv_p05 double precision, clv_p50 double precision, clv_p95 double precision, expected_purchases double precision,
   horizon_days integer, seq bigint, ts timestamptz, clock text) on commit delete rows`;
 
+/**
+ * The last by position stays. A later clock is later too: steps of a round over everybody end where their last customer has changed, which may lie before
+ * where the last step of an earlier round ended.
+ */
 const MERGE = `insert into rm.scores as t (${COLUMNS})
 select distinct on (sid_key) ${COLUMNS} from ${STAGE} s
 where not exists (select from rm.erasures e where e.sid_key = s.sid_key)
   and not exists (select from rm.links l where l.sid_key = s.sid_key and l.canonical_key <> l.sid_key and l.seq > s.seq)
 order by sid_key
 on conflict (sid_key, model_id) do update set ${SCORE_SET}
-where excluded.seq >= t.seq`;
+where excluded.seq >= t.seq or excluded.ts > t.ts`;
 
 /** @throws RangeError when the columns are not of one length. */
 export function scoreCount(batch: ScoreBatch): number {

@@ -5,25 +5,23 @@ import { CHURN_KINDS, type ChurnDefinition, DEFAULT_CHURN } from '#domain/churn-
 import { LONGEST_HORIZON_DAYS } from '#domain/models/clv-model.ts';
 import { dateOf } from '#domain/models/cutoffs.ts';
 import { ok, type Result, refuse } from '#domain/result.ts';
-import { DAY_MS, type Offsets } from '#domain/time.ts';
+import { DAY_MS } from '#domain/time.ts';
 import type { Backtest, BacktestPlan, CutoffAnswer } from '#processors/backtest/backtest.ts';
 import { VALUE_MODELS } from '#processors/backtest/value-cutoff.ts';
-import type { JobRun } from '#processors/jobs/kind.ts';
 import type { Pool } from '#processors/pool.ts';
-import type { NatsOptions } from '#streams/jetstream/connection.ts';
 import type { JobOfKind } from './catalogue.ts';
+import {
+  expectNoLeakage,
+  firstPosition,
+  foldedBy,
+  type LogDeps,
+  type LogPosition,
+  positionNow,
+  seedInput,
+} from './log-job.ts';
 
-export interface BacktestDeps {
-  /** Travels to a thread of the pool; may hold a secret. */
-  nats: NatsOptions;
+export interface BacktestDeps extends LogDeps {
   pool: Pick<Pool, 'backtest'>;
-  present: () => { seq: number; day: number; offsets: Offsets };
-  definitions: () => ChurnDefinition[];
-  reportingCurrency: string;
-  /** Events the fold did not come back from, by place: nor would another. */
-  stuck: () => ReadonlyMap<string, number>;
-  /** Of the fold. */
-  snapshotDir: string | null;
 }
 
 const MOST_CUTOFFS = 24;
@@ -45,12 +43,7 @@ const body = z
     at: z.array(z.iso.date()).min(1).max(MOST_CUTOFFS).optional().describe('These local days instead'),
     definition: z.enum(CHURN_KINDS).optional().describe('Of churn; contractual where one is in force'),
     lateness_days: z.int().min(0).max(90).optional().describe('7 with live input, else 0'),
-    seed: z
-      .int()
-      .min(0)
-      .max(2 ** 31 - 1)
-      .default(47)
-      .describe('Of samples and bootstraps'),
+    seed: seedInput('Of samples and bootstraps'),
   })
   .refine(({ cutoffs, at }) => cutoffs === undefined || at === undefined, {
     path: ['at'],
@@ -61,14 +54,6 @@ const body = z
     message: 'how many days ahead? e.g. 90',
   });
 type Params = z.output<typeof body>;
-
-/** What the first step keeps: the log as it stood when the job was first taken up. */
-interface Position {
-  seq: number;
-  today: number;
-  offsets: Offsets;
-  definitions: ChurnDefinition[];
-}
 
 export interface BacktestResult {
   model: Params['model'];
@@ -94,15 +79,7 @@ export interface BacktestCutoff {
 
 const STEP = 'cut-off ';
 
-export const backtestJob = ({
-  nats,
-  pool,
-  present,
-  definitions,
-  reportingCurrency,
-  stuck,
-  snapshotDir,
-}: BacktestDeps): JobOfKind => ({
+export const backtestJob = (deps: BacktestDeps): JobOfKind => ({
   name: 'backtest',
   summary: 'Fit models to the past as it was known at several moments, and hold what they foretold against what came',
   permission: 'model:write',
@@ -114,7 +91,7 @@ export const backtestJob = ({
   },
   async run(job) {
     const params = body.parse(job.params);
-    const position = await positionOf(job, present, definitions);
+    const position = await firstPosition(job, () => positionNow(deps));
     const asked = questionOf(params, position);
     if (!asked.ok) return asked;
     const { model, horizonDays } = asked.value;
@@ -123,8 +100,8 @@ export const backtestJob = ({
       if (step.startsWith(STEP)) judged.set((output as CutoffAnswer).day, output as CutoffAnswer);
     // Steps are told to the log one after the other, while the next cut-off is on its way.
     let kept: Promise<void> = Promise.resolve();
-    const plan = await pool.backtest(
-      nats,
+    const plan = await deps.pool.backtest(
+      deps.nats,
       {
         model,
         horizonDays,
@@ -135,8 +112,7 @@ export const backtestJob = ({
         seq: position.seq,
         today: position.today,
         offsets: position.offsets,
-        ledger: { reportingCurrency, stuck: stuck() },
-        snapshotDir,
+        ...foldedBy(deps),
       },
       [...judged.keys()],
       {
@@ -157,22 +133,9 @@ export const backtestJob = ({
   },
 });
 
-async function positionOf(
-  job: JobRun,
-  present: BacktestDeps['present'],
-  definitions: BacktestDeps['definitions'],
-): Promise<Position> {
-  const known = job.steps.get('position');
-  if (known !== undefined) return known as Position;
-  const { seq, day, offsets } = present();
-  const position: Position = { seq, today: day, offsets, definitions: definitions() };
-  await job.finishStep('position', position);
-  return position;
-}
-
 function questionOf(
   { model, horizon_days, definition: kind }: Params,
-  { definitions }: Position,
+  { definitions }: LogPosition,
 ): Result<Pick<Backtest, 'model' | 'horizonDays'>, string> {
   if (model !== 'churn') return ok({ model, horizonDays: horizon_days! });
   const of = (wanted: ChurnDefinition['kind']) => definitions.find((each) => each.kind === wanted);
@@ -192,7 +155,7 @@ function questionOf(
 function resultOf(
   { model }: Params,
   horizonDays: number,
-  { seq, today }: Position,
+  { seq, today }: LogPosition,
   { days, beyond, latenessDays }: BacktestPlan,
   judged: ReadonlyMap<number, CutoffAnswer>,
 ): Result<BacktestResult, string> {
@@ -202,10 +165,7 @@ function resultOf(
     leakage.checked += found?.checked ?? 0;
     leakage.differing += found?.differing ?? 0;
   }
-  if (leakage.differing > 0)
-    throw new Error(
-      `leakage: the rows of ${leakage.differing} of ${leakage.checked} customers move with what came after the cut-off, so the figures mean nothing; this is a fault of the program, please report it`,
-    );
+  expectNoLeakage(leakage);
   if (answers.every(({ metrics }) => metrics === null))
     return refuse(
       answers.map((answer) => `${dateOf(answer.day)}: ${answer.metrics === null ? answer.reason : ''}`).join('; '),

@@ -4,39 +4,20 @@ import { z } from 'zod';
 import { FEATURE_SET, FEATURE_SETS, featureSet } from '#domain/churn-features.ts';
 import { dateOf } from '#domain/models/cutoffs.ts';
 import { ok, refuse } from '#domain/result.ts';
-import { DAY_MS, dayOf, type Offsets } from '#domain/time.ts';
-import type { JobRun } from '#processors/jobs/kind.ts';
+import { DAY_MS, dayOf } from '#domain/time.ts';
 import type { Pool } from '#processors/pool.ts';
-import type { NatsOptions } from '#streams/jetstream/connection.ts';
 import type { JobOfKind } from './catalogue.ts';
+import { firstPosition, foldedBy, type LogDeps, seedInput } from './log-job.ts';
 
-export interface CheckFeaturesDeps {
-  /** Travels to a thread of the pool; may hold a secret. */
-  nats: NatsOptions;
+export interface CheckFeaturesDeps extends Omit<LogDeps, 'definitions'> {
   pool: Pick<Pool, 'featureReport'>;
-  present: () => { seq: number; day: number; offsets: Offsets };
-  reportingCurrency: string;
-  /** Events the fold did not come back from, by place: nor would another. */
-  stuck: () => ReadonlyMap<string, number>;
-  /** Of the fold. */
-  snapshotDir: string | null;
   now: () => number;
-}
-interface Position {
-  seq: number;
-  day: number;
-  offsets: Offsets;
 }
 
 const body = z.strictObject({
   set: z.int().min(1).default(FEATURE_SETS.at(-1)!.version).describe('Version of the set of features; the newest'),
   as_of: z.iso.date().optional().describe('The local day the features are asked for; today'),
-  seed: z
-    .int()
-    .min(0)
-    .max(2 ** 31 - 1)
-    .default(47)
-    .describe('Of the sample, where there are more than 50,000 customers'),
+  seed: seedInput('Of the sample, where there are more than 50,000 customers'),
 });
 
 const sets = (): string => FEATURE_SETS.map(({ name, version }) => `${name}@${version}`).join(', ');
@@ -56,7 +37,7 @@ export const checkFeaturesJob = (deps: CheckFeaturesDeps): JobOfKind => ({
   },
   async run(job) {
     const params = body.parse(job.params);
-    const position = await positionOf(job, deps);
+    const position = await firstPosition(job, deps.present);
     const { seq, offsets } = position;
     const day = params.as_of === undefined ? position.day : Date.parse(`${params.as_of}T00:00:00Z`) / DAY_MS;
     // As a scoring has it: today by the wall may lie after the log's own day, and is no future.
@@ -69,18 +50,8 @@ export const checkFeaturesJob = (deps: CheckFeaturesDeps): JobOfKind => ({
       seed: params.seed,
       seq,
       offsets,
-      ledger: { reportingCurrency: deps.reportingCurrency, stuck: deps.stuck() },
-      snapshotDir: deps.snapshotDir,
+      ...foldedBy(deps),
     };
     return ok(await deps.pool.featureReport(deps.nats, plan, job, job.signal));
   },
 });
-
-async function positionOf(job: JobRun, { present }: CheckFeaturesDeps): Promise<Position> {
-  const known = job.steps.get('position');
-  if (known !== undefined) return known as Position;
-  const { seq, day, offsets } = present();
-  const position: Position = { seq, day, offsets };
-  await job.finishStep('position', position);
-  return position;
-}

@@ -7,27 +7,17 @@ import { LONGEST_HORIZON_DAYS } from '#domain/models/clv-model.ts';
 import { parseClvModel } from '#domain/models/clv-model-file.ts';
 import { dateOf } from '#domain/models/cutoffs.ts';
 import { ok, type Result } from '#domain/result.ts';
-import { DAY_MS, type Offsets } from '#domain/time.ts';
+import { DAY_MS } from '#domain/time.ts';
 import type { Evaluation } from '#processors/evaluation/evaluate.ts';
 import { type EvaluatedModel, type EvaluationPlan, QUESTIONS, type Question } from '#processors/evaluation/plan.ts';
-import type { JobRun } from '#processors/jobs/kind.ts';
 import type { Pool } from '#processors/pool.ts';
-import type { NatsOptions } from '#streams/jetstream/connection.ts';
 import type { Registry } from '../registry.ts';
 import type { JobOfKind } from './catalogue.ts';
+import { expectNoLeakage, firstPosition, foldedBy, type LogDeps, positionNow, seedInput } from './log-job.ts';
 
-export interface EvaluateDeps {
-  /** Travels to a thread of the pool; may hold a secret. */
-  nats: NatsOptions;
+export interface EvaluateDeps extends LogDeps {
   pool: Pick<Pool, 'evaluate'>;
   registry: Pick<Registry, 'show' | 'list'>;
-  present: () => { seq: number; day: number; offsets: Offsets };
-  definitions: () => ChurnDefinition[];
-  reportingCurrency: string;
-  /** Events the fold did not come back from, by place: nor would another. */
-  stuck: () => ReadonlyMap<string, number>;
-  /** Of the fold. */
-  snapshotDir: string | null;
 }
 
 const MOST_MODELS = 8;
@@ -54,25 +44,13 @@ const body = z
     offer_benefit: z.number().positive().max(1e9).optional().describe('What one who was reached in time is worth'),
     segment: z.string().min(1).max(200).optional().describe('A feature, or attribute:NAME, to judge by'),
     lateness_days: z.int().min(0).max(90).optional().describe('7 with live input, else 0'),
-    seed: z
-      .int()
-      .min(0)
-      .max(2 ** 31 - 1)
-      .default(47)
-      .describe('Of samples and bootstraps'),
+    seed: seedInput('Of samples and bootstraps'),
   })
   .refine(({ offer_cost, offer_benefit }) => (offer_cost === undefined) === (offer_benefit === undefined), {
     path: ['offer_benefit'],
     message: 'a profit needs both what an offer costs and what it brings',
   });
 type Params = z.output<typeof body>;
-
-interface Position {
-  seq: number;
-  today: number;
-  offsets: Offsets;
-  definitions: ChurnDefinition[];
-}
 
 export type EvaluationResult = Evaluation & {
   /** The log that said what came. */
@@ -109,7 +87,7 @@ export const evaluateJob = (deps: EvaluateDeps): JobOfKind => ({
   },
   async run(job) {
     const params = body.parse(job.params);
-    const position = await positionOf(job, deps);
+    const position = await firstPosition(job, () => positionNow(deps));
     const models = await modelsOf(params, deps);
     if (!models.ok) return models;
     const asked = questionOf(params, models.value, position.definitions);
@@ -128,16 +106,11 @@ export const evaluateJob = (deps: EvaluateDeps): JobOfKind => ({
       seq: position.seq,
       today: position.today,
       offsets: position.offsets,
-      ledger: { reportingCurrency: deps.reportingCurrency, stuck: deps.stuck() },
-      snapshotDir: deps.snapshotDir,
+      ...foldedBy(deps),
     };
     const evaluated = await deps.pool.evaluate(deps.nats, plan, job, job.signal);
     if (!evaluated.ok) return evaluated;
-    const { leakage } = evaluated.value;
-    if (leakage.differing > 0)
-      throw new Error(
-        `leakage: the rows of ${leakage.differing} of ${leakage.checked} customers move with what came after the cut-off, so the figures mean nothing; this is a fault of the program, please report it`,
-      );
+    expectNoLeakage(evaluated.value.leakage);
     return ok({
       ...evaluated.value,
       offer,
@@ -145,15 +118,6 @@ export const evaluateJob = (deps: EvaluateDeps): JobOfKind => ({
     } satisfies EvaluationResult);
   },
 });
-
-async function positionOf(job: JobRun, { present, definitions }: EvaluateDeps): Promise<Position> {
-  const known = job.steps.get('position');
-  if (known !== undefined) return known as Position;
-  const { seq, day, offsets } = present();
-  const position: Position = { seq, today: day, offsets, definitions: definitions() };
-  await job.finishStep('position', position);
-  return position;
-}
 
 async function modelsOf(
   { models }: Params,

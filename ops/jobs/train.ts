@@ -10,31 +10,21 @@ import { FEATURE_SET, FEATURE_SETS, featureSet } from '#domain/churn-features.ts
 import { dateOf } from '#domain/models/cutoffs.ts';
 import type { Diagnostic } from '#domain/models/fit.ts';
 import { ok, type Result } from '#domain/result.ts';
-import type { Offsets } from '#domain/time.ts';
 import type { JobRun } from '#processors/jobs/kind.ts';
 import type { Pool } from '#processors/pool.ts';
 import { TRAINED_KINDS, type TrainingPlan } from '#processors/training/plan.ts';
 import { type Refusal, refusal } from '#processors/training/refusal.ts';
 import type { TrainedModel } from '#processors/training/train-model.ts';
-import type { NatsOptions } from '#streams/jetstream/connection.ts';
 import type { Registry } from '../registry.ts';
 import type { JobOfKind } from './catalogue.ts';
+import { firstPosition, foldedBy, type LogDeps, type LogPosition, positionNow } from './log-job.ts';
 
-export interface TrainDeps {
-  /** Travels to a thread of the pool; may hold a secret. */
-  nats: NatsOptions;
+export interface TrainDeps extends LogDeps {
   pool: Pick<Pool, 'trainingRows' | 'trainModel'>;
   /** Dry runs wait for no job. */
   checks: Pick<Pool, 'checkTraining'>;
   registry: Pick<Registry, 'register'>;
   deploy: Deployments['deploy'];
-  present: () => { seq: number; day: number; offsets: Offsets };
-  definitions: () => ChurnDefinition[];
-  reportingCurrency: string;
-  /** Events the fold did not come back from, by place: nor would another. */
-  stuck: () => ReadonlyMap<string, number>;
-  /** Of the fold. */
-  snapshotDir: string | null;
   /** Where rows wait between two steps. */
   rowsDir: string;
   /** Of the demo: resolves when the log holds the events it makes up, with what they are. Null: the events are somebody's own. */
@@ -95,12 +85,9 @@ const body = z
   .refine(({ deploy, dry_run }) => !(deploy && dry_run), { path: ['deploy'], message: 'a dry run makes no model' });
 type Params = z.output<typeof body>;
 
-interface Position {
-  seq: number;
-  today: number;
+interface Position extends LogPosition {
+  /** ms */
   at: number;
-  offsets: Offsets;
-  definitions: ChurnDefinition[];
 }
 
 export interface TrainResult extends Record<string, unknown> {
@@ -143,7 +130,7 @@ export const trainJob = (deps: TrainDeps): JobOfKind => ({
     const params = body.parse(job.params);
     if (deps.generated && !job.steps.has(STEP.generate))
       await job.finishStep(STEP.generate, await unlessAborted(deps.generated(), job.signal));
-    const position = await positionOf(job, deps);
+    const position = await firstPosition(job, () => ({ ...positionNow(deps), at: deps.now() }));
     const plan = planOf(params, position, deps);
     if (!plan.ok) return plan;
     const trained = await modelOf(job, plan.value, deps);
@@ -164,23 +151,10 @@ const unlessAborted = <T>(work: Promise<T>, signal: AbortSignal): Promise<T> =>
     }),
   ]);
 
-const positionNow = ({ present, definitions, now }: TrainDeps): Position => {
-  const { seq, day, offsets } = present();
-  return { seq, today: day, at: now(), offsets, definitions: definitions() };
-};
-
-async function positionOf(job: JobRun, deps: TrainDeps): Promise<Position> {
-  const known = job.steps.get('position');
-  if (known !== undefined) return known as Position;
-  const position = positionNow(deps);
-  await job.finishStep('position', position);
-  return position;
-}
-
 function planOf(
   params: Params,
-  { seq, today, offsets, definitions }: Position,
-  { reportingCurrency, stuck, snapshotDir }: TrainDeps,
+  { seq, today, offsets, definitions }: LogPosition,
+  deps: TrainDeps,
 ): Result<TrainingPlan, Refusal> {
   const kind = params.definition ?? (params.kind === 'churn-cox' ? 'contractual' : 'non-contractual');
   const inForce = definitions.find((each) => each.kind === kind) ?? (kind === 'contractual' ? null : DEFAULT_CHURN);
@@ -212,8 +186,7 @@ function planOf(
     seq,
     today,
     offsets,
-    ledger: { reportingCurrency, stuck: stuck() },
-    snapshotDir,
+    ...foldedBy(deps),
   });
 }
 

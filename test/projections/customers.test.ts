@@ -167,7 +167,7 @@ test('more changes than one transaction takes arrive all, and a fold that fails 
   expect(lines.filter((line) => line.fields.error === 'the fold is busy')).toHaveLength(1);
 });
 
-test('scores: the last by log position stays, NaN is null, sids linked or erased meanwhile are left out', async () => {
+test('scores: the last by log position stays, or by the clock, NaN is null, sids linked or erased meanwhile are left out', async () => {
   const url = await createDatabase(engines, 'scores');
   const store = await logOf([
     { type: 'customer.linked', anonymous: sid(4), known: sid(1) },
@@ -192,13 +192,16 @@ test('scores: the last by log position stays, NaN is null, sids linked or erased
   await projector.writeScores(scoresOf([{ n: 1, clv: 99 }], 4));
   await projector.writeScores(scoresOf([{ n: 2, clv: 20 }], 6));
   await projector.writeScores(scoresOf([{ n: 1, clv: 1 }], 4, 'other@1'));
+  // Everybody again on another day: a step that ends before the position an earlier round had written is no older for it.
+  const other = scoresOf([{ n: 1, clv: 2 }], 3, 'other@1');
+  await projector.writeScores({ ...other, at: other.at + 86_400_000 });
   const rows = await withClient(url, (client) =>
     rowsOf(client, 'scores', 'model_id, clv_mean', 'model_id, clv_mean, seq'),
   );
   expect(rows).toEqual([
     { model_id: 'm@1', clv_mean: 10, seq: '5' },
     { model_id: 'm@1', clv_mean: 20, seq: '6' },
-    { model_id: 'other@1', clv_mean: 1, seq: '4' },
+    { model_id: 'other@1', clv_mean: 2, seq: '3' },
   ]);
   const short = { ...scoresOf([{ n: 1, clv: 1 }]), pAlive: new Float64Array(2) };
   await expect(projector.writeScores(short)).rejects.toThrow(/2 values for 1 customers/);

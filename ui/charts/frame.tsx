@@ -40,12 +40,13 @@ export function Levels({ plot, ticks }: { plot: Plot; ticks: readonly Tick[] }) 
   ));
 }
 
-/** Vertical hairlines where x is read off, their values `below` the plot or what hangs under it. */
-export function Stations({ plot, ticks, below = plot.bottom }: { plot: Plot; ticks: readonly Tick[]; below?: number }) {
-  return ticks.map((tick) => (
+/** Vertical hairlines where x is read off, their values `below` the plot or what hangs under it. @param flush the first value begins at the edge. */
+export function Stations(props: { plot: Plot; ticks: readonly Tick[]; below?: number; flush?: boolean }) {
+  const { plot, below = plot.bottom } = props;
+  return props.ticks.map((tick) => (
     <g key={tick.at}>
       <path className="g" d={`M${crisp(tick.at)} ${plot.top}V${plot.bottom}`} />
-      <text x={tick.at} y={below + 15} textAnchor={tick.at <= plot.left + 1 ? 'start' : 'middle'}>
+      <text x={tick.at} y={below + 15} textAnchor={props.flush && tick.at <= plot.left + 1 ? 'start' : 'middle'}>
         {tick.label}
       </text>
     </g>

@@ -15,7 +15,7 @@ export function GanttChart({ steps, now, width }: { steps: readonly GanttStep[];
   const most = Math.floor((plot.left - 10) / 6.3);
   return (
     <Canvas width={width} height={height} words={ganttInWords(steps, now)}>
-      <Stations plot={plot} ticks={ticks} />
+      <Stations plot={plot} ticks={ticks} flush />
       <Baseline plot={plot} />
       {bars.map((bar) => (
         <g key={bar.name} data-step={bar.name}>

@@ -31,11 +31,41 @@ const standardised = ({ coefficients }: LogisticModel) => coefficients.map((each
 
 const penalties: PathOptions[] = [{ penalty: 'l1' }, { penalty: 'elastic-net', alpha: 0.3 }, { penalty: 'l2' }];
 describe.each(penalties)('$penalty', (options) => {
-  const models = value(fitPath(data, { ...options, count: 25 }));
+  // Within the tests, and once: what is made beside them is theirs to notice.
+  let made: LogisticModel[] | null = null;
+  const path = () => {
+    made ??= value(fitPath(data, { ...options, count: 25 }));
+    return made;
+  };
+
+  test('the λs go down from where the steepest coefficient wakes to a ten-thousandth of it, by one factor', () => {
+    const lambdas = path().map(({ lambda }) => lambda);
+    // |∂loss/∂b| at the event rate alone, of columns of mean 0 and variance 1.
+    const rate = data.label.reduce((sum, y) => sum + y, 0) / data.label.length;
+    const slopes = data.features.map((column) => {
+      const n = column.length;
+      const mean = column.reduce((sum, x) => sum + x, 0) / n;
+      const spread = Math.sqrt(column.reduce((sum, x) => sum + (x - mean) ** 2, 0) / n);
+      return Math.abs(column.reduce((sum, x, i) => sum + ((x - mean) / spread) * (rate - data.label[i]!), 0) / n);
+    });
+    const share = { l1: 1, 'elastic-net': 0.3, l2: 1e-3 }[options.penalty];
+    expect(Math.abs(lambdas[0]! / (Math.max(...slopes) / share) - 1)).toBeLessThan(1e-9);
+    expect(Math.abs(lambdas.at(-1)! / lambdas[0]! / 1e-4 - 1)).toBeLessThan(1e-9);
+    for (let i = 1; i < lambdas.length; i++)
+      expect(Math.abs(lambdas[i]! / lambdas[i - 1]! / 1e-4 ** (1 / 24) - 1)).toBeLessThan(1e-9);
+    const [only, ...others] = value(fitPath(data, { ...options, count: 1 }));
+    expect([only!.lambda, others]).toEqual([lambdas[0], []]);
+    const nothing = { ...data, features: data.features.map((column) => column.map(() => 3)) };
+    expect(value(fitPath(nothing, { ...options, count: 3, ratio: 0.01 })).map(({ lambda }) => lambda)).toEqual([
+      1,
+      expect.closeTo(0.1, 12),
+      expect.closeTo(0.01, 12),
+    ]);
+  });
 
   test('every solution is certified, and is the one a fit from nothing finds', () => {
-    expect(models).toHaveLength(25);
-    for (const model of models) {
+    expect(path()).toHaveLength(25);
+    for (const model of path()) {
       expect(model.kkt).toBeLessThan(1e-12);
       const cold = fitLogistic(data, { ...options, lambda: model.lambda });
       if (!cold.ok) throw new Error(cold.message);
@@ -48,6 +78,7 @@ describe.each(penalties)('$penalty', (options) => {
     const alpha = options.penalty === 'l1' ? 1 : options.penalty === 'l2' ? 0 : 0.3;
     const size = (model: LogisticModel) =>
       standardised(model).reduce((sum, b) => sum + alpha * Math.abs(b) + ((1 - alpha) / 2) * b * b, 0);
+    const models = path();
     const losses = models.map((model) => model.objective - model.lambda * size(model));
     for (let i = 1; i < models.length; i++) {
       expect(models[i]!.lambda).toBeLessThan(models[i - 1]!.lambda);
@@ -58,8 +89,8 @@ describe.each(penalties)('$penalty', (options) => {
 
   if (options.penalty !== 'l2')
     test('λmax is where the first coefficient wakes', () => {
-      const most = models[0]!.lambda;
-      expect(standardised(models[0]!).every((b) => b === 0)).toBe(true);
+      const most = path()[0]!.lambda;
+      expect(standardised(path()[0]!).every((b) => b === 0)).toBe(true);
       const [awake] = value(fitPath(data, { ...options, lambdas: [most * 0.999] }));
       expect(standardised(awake!).filter((b) => b !== 0).length).toBeGreaterThan(0);
     });
@@ -89,7 +120,7 @@ test('cross-validation equals fold by fold fits from nothing, their log loss, me
     });
     const loss = weighted(losses);
     const se = Math.sqrt(weighted(losses.map((l) => (l - loss) ** 2)) / (folds.length - 1));
-    return { lambda, loss, se };
+    return { lambda, loss, se, losses };
   });
   worst(
     zip(
@@ -105,11 +136,30 @@ test('cross-validation equals fold by fold fits from nothing, their log loss, me
     ),
     1e-7,
   );
+  const whole = value(fitPath(data, { penalty: 'l1', count: 12 }));
+  expect(found.path.map(({ nonzero }) => nonzero)).toEqual(
+    whole.map(({ coefficients }) => coefficients.filter(({ coef }) => coef !== 0).length),
+  );
+  expect(found.path[0]!.nonzero).toBe(0);
+  expect(found.path.at(-1)!.nonzero).toBeGreaterThan(3);
   const least = expected.toSorted((a, b) => a.loss - b.loss)[0]!;
+  const at = expected.indexOf(least);
+  folds.forEach(({ train, validate, from, until }, k) => {
+    const { loss, ...told } = found.folds[k]!;
+    expect(told).toEqual({ train: train.length, validate: validate.length, from, until });
+    expect(loss).toBeCloseTo(expected[at]!.losses[k]!, 9);
+  });
   expect(found.best).toBe(least.lambda);
   expect(found.oneStandardError).toBe(expected.find(({ loss }) => loss <= least.loss + least.se)!.lambda);
   expect(found.oneStandardError).toBeGreaterThanOrEqual(found.best);
-  for (const { kkt, worstKkt } of found.path) expect(Math.max(kkt, worstKkt)).toBeLessThan(1e-11);
+  for (const [i, { kkt, worstKkt }] of found.path.entries()) {
+    expect(Math.max(kkt, worstKkt)).toBeLessThan(1e-11);
+    if (i % 6 !== 0) continue;
+    const own = folds.map(
+      ({ train }) => value(fitPath(take(train), { penalty: 'l1', lambdas: whole.map(({ lambda }) => lambda) }))[i]!.kkt,
+    );
+    expect(worstKkt).toBe(Math.max(...own));
+  }
 });
 
 test('a fold that cannot be fitted is left out and named; too few folds are refused', () => {
