@@ -1,6 +1,6 @@
 // How a customer is named towards a reader: by id for those who may see ids, else by a pseudonym that can be asked about again.
 import { may, type Role } from '#domain/access.ts';
-import type { KeyringCalls } from './deps.ts';
+import type { KeyringCalls } from './read-deps.ts';
 
 export interface Named {
   customer_id: string;

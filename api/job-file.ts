@@ -6,7 +6,8 @@ import { createGunzip, createGzip, constants as zlib } from 'node:zlib';
 import type { Context } from 'hono';
 import { COLUMN_FLAG, createCustomerColumns } from '#projections/memory/columns.ts';
 import { sidOfRef } from './customers.ts';
-import type { Deps, JobFile } from './deps.ts';
+import type { Deps } from './deps.ts';
+import type { JobFile } from './job-deps.ts';
 import { Problem } from './problem.ts';
 import type { Env } from './route.ts';
 

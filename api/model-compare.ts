@@ -1,7 +1,7 @@
 // Several versions side by side: what differs in parameters, figures and features, and who was better on the same rows, where somebody has had them
 // judged together (job `evaluate`).
 import { z } from '@hono/zod-openapi';
-import type { JobView } from './deps.ts';
+import type { JobView } from './job-deps.ts';
 import { ModelFacts } from './model-facts.ts';
 
 const Number_ = z.number().nullable();

@@ -3,7 +3,7 @@
 import { z } from '@hono/zod-openapi';
 import type { ChurnDefinition } from '#domain/churn-definition.ts';
 import { dateOf } from '#domain/models/cutoffs.ts';
-import type { ModelSummary } from './deps.ts';
+import type { ModelSummary } from './model-deps.ts';
 
 const Number_ = z.number().nullable();
 const Part = z.object({ n: z.number(), lost: z.number() });

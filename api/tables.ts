@@ -4,8 +4,8 @@ import { type CustomerCursor, customerPage, decodeCursor, encodeCursor } from '#
 import type { Columns } from '#projections/memory/columns.ts';
 import { type ColumnSort, orderedRows } from '#projections/memory/ordered-rows.ts';
 import { weeklyRepeatPurchases } from '#projections/stats.ts';
-import type { Tables } from './deps.ts';
 import { Problem } from './problem.ts';
+import type { Tables } from './read-deps.ts';
 
 /** @param waitFor resolves when the projector has committed everything up to a position. */
 export function createTables(db: ReadModels, columns: Columns, waitFor: (seq: number) => Promise<unknown>): Tables {

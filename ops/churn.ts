@@ -1,5 +1,5 @@
 // What churn means here: a definition is a fact of the control stream, and its barrier in the log says from where on it holds.
-import type { ChurnCalls } from '#api/deps.ts';
+import type { ChurnCalls } from '#api/model-deps.ts';
 import { type ChurnDefinition, churnDefinition } from '#domain/churn-definition.ts';
 import type { Fact } from '#domain/envelope.ts';
 import type { ChurnInForce } from '#projections/memory/workspace.ts';

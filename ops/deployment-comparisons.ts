@@ -1,6 +1,6 @@
 // Measures two versions of a model against each other on the customers as they are now: a bounded sample spread over all rows, read where the
 // predictions read, scored in the pool. Nothing is written and nobody's answer is another one.
-import type { MeasuredComparison } from '#api/deps.ts';
+import type { MeasuredComparison } from '#api/model-deps.ts';
 import type { ChurnDefinition } from '#domain/churn-definition.ts';
 import type { CustomerEntries } from '#domain/ledger.ts';
 import type { ChurnModel } from '#domain/models/churn-model.ts';

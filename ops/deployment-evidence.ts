@@ -1,5 +1,5 @@
 // What the gates read of a version besides the comparison: figures and findings of its artefact, and the evaluations that judged it beside another.
-import type { Jobs } from '#api/deps.ts';
+import type { Jobs } from '#api/job-deps.ts';
 import { judges, type Pair } from '#api/model-compare.ts';
 import type { Evidence, VersionMetrics } from '#domain/deployment-gates.ts';
 import { Z95 } from '#domain/models/ranking-metrics.ts';

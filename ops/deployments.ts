@@ -7,7 +7,7 @@ import type {
   JudgedGate,
   MeasuredComparison,
   RefusedStep,
-} from '#api/deps.ts';
+} from '#api/model-deps.ts';
 import { type Evidence, judge } from '#domain/deployment-gates.ts';
 import type { RuleSettings } from '#domain/deployment-rules.ts';
 import {

@@ -1,7 +1,7 @@
 // The ledger of ledgers: what the gateway was acknowledged, what the log holds and has sealed, what the fold has applied and what the tables show are
 // compared all the time. They count apart, so what one loses or doubles shows beside the others. A mismatch is an alert that names the place.
 import type { Pool } from 'pg';
-import type { LedgersReport, Mismatch } from '#api/deps.ts';
+import type { LedgersReport, Mismatch } from '#api/integrity-deps.ts';
 import { type Applied, countLog, nothingApplied, readApplied, sameApplied } from '#projections/applied.ts';
 import { type Comparison, compareTables } from '#projections/compare.ts';
 import type { CustomerState } from '#projections/customers.ts';

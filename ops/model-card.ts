@@ -1,6 +1,6 @@
 // The model card of a version, written from its facts and its latest evaluation (Mitchell et al. 2019, "Model Cards for Model Reporting"): what it
 // answers, what it learned from, how it did on customers it had not seen, for whom it is off, where not to trust it.
-import type { ModelCard } from '#api/deps.ts';
+import type { ModelCard } from '#api/model-deps.ts';
 import type { ModelFacts } from '#api/model-facts.ts';
 import type { SegmentCalibration } from '#domain/models/calibration-segments.ts';
 import { dateOf } from '#domain/models/cutoffs.ts';

@@ -1,6 +1,6 @@
 // The ledger folded anew from the start of the log, in a thread beside the one that serves, compared with it customer by customer, and put in its place.
 // Where the two differ the tables decide, which are a fold of their own: what is rebuilt takes the place only when it equals them.
-import type { RebuildState } from '#api/deps.ts';
+import type { RebuildState } from '#api/integrity-deps.ts';
 import type { CustomerEntries } from '#domain/ledger.ts';
 import type { FoldToCompare, TableDifference } from '#projections/compare.ts';
 import type { CustomerState } from '#projections/customers.ts';

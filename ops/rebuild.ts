@@ -1,7 +1,7 @@
 // A read model built anew beside the live one, compared with the ledger customer by customer, and put in its place; the live one is written and
 // read meanwhile. What does not equal the ledger is never switched to. One at a time.
 import type { MessagePort } from 'node:worker_threads';
-import type { RebuildControl, RebuildState, RebuildTarget } from '#api/deps.ts';
+import type { RebuildControl, RebuildState, RebuildTarget } from '#api/integrity-deps.ts';
 import { openTables, type ProjectionName } from '#projections/catalogue.ts';
 import { compareTables, type FoldToCompare } from '#projections/compare.ts';
 import type { CustomerState } from '#projections/customers.ts';

@@ -1,6 +1,6 @@
 // The registry of models over the control stream: register (artefact first, then the fact), carry out a step of a deployment (the fact, then its
 // barrier in the customers' order), and what is in force now. A crash between a step and its barrier is made good at the next start.
-import type { Deployment, ModelRegistry, ModelSummary, ServingChurnModel, ServingModel } from '#api/deps.ts';
+import type { Deployment, ModelRegistry, ModelSummary, ServingChurnModel, ServingModel } from '#api/model-deps.ts';
 import type { Fact } from '#domain/envelope.ts';
 import {
   type Model,

@@ -1,6 +1,8 @@
 // How schedules ask for jobs: as POST /api/jobs/{kind} does, a refusal in words; and with whose rights, looked up before each run, because a schedule
 // may outlive them.
-import type { JobKind, Jobs, KeyRevocations } from '#api/deps.ts';
+
+import type { KeyRevocations } from '#api/deps.ts';
+import type { JobKind, Jobs } from '#api/job-deps.ts';
 import { may, type Role } from '#domain/access.ts';
 import { ok, type Result, refuse } from '#domain/result.ts';
 import type { SchedulerDeps } from '#processors/schedules/scheduler.ts';

@@ -1,8 +1,10 @@
 // What the serving side knows besides the columns: the models that were ever in force, the workspace's clock and rates, ledgers of the present
 // and of the past; and the scores table, kept current in the background.
-import type { ClockInfo, Deployment, FitRequest, Ledgers, ServingChurnModel, ServingModel } from '#api/deps.ts';
+
 import { viewOf } from '#api/ledgers.ts';
+import type { Deployment, FitRequest, ServingChurnModel, ServingModel } from '#api/model-deps.ts';
 import { type Answering, answeringOf, logNow } from '#api/predict/as-of.ts';
+import type { ClockInfo, Ledgers } from '#api/read-deps.ts';
 import { inCanary } from '#domain/canary.ts';
 import { CHURN_KINDS, type ChurnDefinition } from '#domain/churn-definition.ts';
 import { gapWarning } from '#domain/clock.ts';

@@ -1,5 +1,5 @@
 // Fits from the log: statistics from the fold (now) or a refold (then), the fit in the pool, the artefact, the registry, the barrier.
-import type { Deployments, FitRequest } from '#api/deps.ts';
+import type { Deployments, FitRequest } from '#api/model-deps.ts';
 import { canonicalJson } from '#domain/canonical-json.ts';
 import { type LeftOut, leftOutNotes } from '#domain/left-out.ts';
 import { models } from '#domain/models/catalogue.ts';

@@ -1,5 +1,5 @@
 // `verify --chain`: the whole log against the hash chain, and for each fault what it means for what is folded from the log.
-import type { ChainAnswer } from '#api/deps.ts';
+import type { ChainAnswer } from '#api/integrity-deps.ts';
 import { type ChainFault, verifyChain } from '#streams/chain/verify.ts';
 import type { EventStore } from '#streams/event-store.ts';
 

@@ -1,5 +1,5 @@
 // Does the keyring belong to this log? Every sid the log holds must have a mapping, except those it has erased (facts §7).
-import type { KeyringReport } from '#api/deps.ts';
+import type { KeyringReport } from '#api/integrity-deps.ts';
 import { COLUMN_FLAG, type Columns, createCustomerColumns } from '#projections/memory/columns.ts';
 import type { Keyring } from '#streams/keyring/keyring.ts';
 

@@ -1,5 +1,7 @@
 // Scores of the table computed again: one walk through the log that stops at every position a score was made at, and the scorer's own steps there.
-import type { ServingChurnModel, ServingModel, StoredScoresReport } from '#api/deps.ts';
+
+import type { StoredScoresReport } from '#api/integrity-deps.ts';
+import type { ServingChurnModel, ServingModel } from '#api/model-deps.ts';
 import type { ChurnDefinition } from '#domain/churn-definition.ts';
 import { dayOf } from '#domain/time.ts';
 import { churnScore } from '#processors/scoring/churn-columns.ts';

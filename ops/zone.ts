@@ -1,5 +1,5 @@
 // The workspace's zone: a later one for new events, and the rebuild that gives every earlier day to it (facts §3, ADR 0008).
-import type { ZoneControl, ZonePreview } from '#api/deps.ts';
+import type { ZoneControl, ZonePreview } from '#api/integrity-deps.ts';
 import type { Fact } from '#domain/envelope.ts';
 import { type Columns, createCustomerColumns } from '#projections/memory/columns.ts';
 import { WORD } from '#projections/memory/row-layout.ts';

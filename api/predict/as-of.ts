@@ -2,8 +2,8 @@
 // bare sequence the log then at its own now. Every answer says both, so asking again with them gives the same digits.
 import { inCanary } from '#domain/canary.ts';
 import { DAY_MS, dayOf, instantOf, type Offsets, parseTime, resolveLocal } from '#domain/time.ts';
-import type { ClockInfo } from '../deps.ts';
 import { Problem } from '../problem.ts';
+import type { ClockInfo } from '../read-deps.ts';
 import type { AsOfInput } from '../schemas.ts';
 
 export interface Moment {

@@ -14,8 +14,10 @@ import {
 import { churnBand } from '#domain/models/clv-model.ts';
 import type { Contribution } from '#domain/models/explanation/contributions.ts';
 import { COLUMN_FLAG } from '#projections/memory/columns.ts';
-import type { Deps, LedgerView, ServingChurnModel } from '../deps.ts';
+import type { Deps } from '../deps.ts';
+import type { ServingChurnModel } from '../model-deps.ts';
 import { Problem } from '../problem.ts';
+import type { LedgerView } from '../read-deps.ts';
 import { answererOf, answeringOf, inForceOf, type Moment } from './as-of.ts';
 import type { Predictions } from './service.ts';
 import { orProblem, type Subject } from './subjects.ts';

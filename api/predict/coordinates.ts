@@ -1,7 +1,9 @@
 // Where a question is asked: the moment, and who answers there: the model in force, the canary beside it, the definitions of churn.
 import { type ChurnDefinition, DEFAULT_CHURN } from '#domain/churn-definition.ts';
-import type { ClockInfo, Deps, ServingModel } from '../deps.ts';
+import type { Deps } from '../deps.ts';
+import type { ServingModel } from '../model-deps.ts';
 import { Problem } from '../problem.ts';
+import type { ClockInfo } from '../read-deps.ts';
 import type { AsOfInput } from '../schemas.ts';
 import { type Answering, answererOf, answeringOf, type Moment, present, resolveAsOf } from './as-of.ts';
 

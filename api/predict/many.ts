@@ -2,8 +2,8 @@
 
 import { CLV_COLUMNS, type ClvColumnsAnswer } from '#domain/models/clv-columns.ts';
 import type { ClvPrediction, Refusal } from '#domain/models/clv-model.ts';
-import type { Pool } from '../deps.ts';
 import { Problem } from '../problem.ts';
+import type { Pool } from '../read-deps.ts';
 import type { Coordinate } from './coordinates.ts';
 import type { ClvAsked, Predictions } from './service.ts';
 import { orProblem, type Subject } from './subjects.ts';

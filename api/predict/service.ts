@@ -12,7 +12,8 @@ import { churnInterval, clvInterval, type Interval } from '#domain/models/parame
 import { COLUMN_FLAG } from '#projections/memory/columns.ts';
 import { type History, scaleOf, toCustomer } from '#projections/memory/history.ts';
 import { createScoreIds, type ScoreQuestion } from '#streams/keyring/score-id.ts';
-import type { Deps, ServingModel } from '../deps.ts';
+import type { Deps } from '../deps.ts';
+import type { ServingModel } from '../model-deps.ts';
 import { Problem } from '../problem.ts';
 import type { Moment } from './as-of.ts';
 import { type Coordinate, createCoordinates } from './coordinates.ts';

@@ -12,8 +12,9 @@ import {
   toCustomer,
   UNSEEN,
 } from '#projections/memory/history.ts';
-import type { Deps, LedgerView } from '../deps.ts';
+import type { Deps } from '../deps.ts';
 import { Problem } from '../problem.ts';
+import type { LedgerView } from '../read-deps.ts';
 import { dayText, type Moment } from './as-of.ts';
 import type { Coordinates, Person } from './coordinates.ts';
 import { fromTransactions, type Transaction } from './transactions.ts';

@@ -1,7 +1,7 @@
 // Two versions side by side, as JSON.
 import { z } from '@hono/zod-openapi';
 import type { Shift } from '#domain/deployment-comparison.ts';
-import type { MeasuredComparison } from '../deps.ts';
+import type { MeasuredComparison } from '../model-deps.ts';
 import { dayText, isoOf } from '../predict/as-of.ts';
 
 const Both = z.object({ active: z.number(), candidate: z.number() });

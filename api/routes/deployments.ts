@@ -11,7 +11,8 @@ import {
 } from '#domain/deployment-rules.ts';
 import { approvedOf, STAGES } from '#domain/model.ts';
 import { ALIASES, aliasesOf } from '#domain/model-reference.ts';
-import type { DeploymentAction, DeploymentEvent, DeploymentState, Deps, JudgedGate, RefusedStep } from '../deps.ts';
+import type { Deps } from '../deps.ts';
+import type { DeploymentAction, DeploymentEvent, DeploymentState, JudgedGate, RefusedStep } from '../model-deps.ts';
 import { isoOf } from '../predict/as-of.ts';
 import { Problem } from '../problem.ts';
 import { createRouter, route } from '../route.ts';

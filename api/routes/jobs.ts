@@ -1,7 +1,8 @@
 // Long work in the background: asked for by kind, watched, cancelled, asked for again. A kind brings its own body, examples and permission.
 import { z } from '@hono/zod-openapi';
 import { JOB_FAILURES, JOB_STATUSES } from '#domain/job.ts';
-import type { Deps, JobKind, JobView } from '../deps.ts';
+import type { Deps } from '../deps.ts';
+import type { JobKind, JobView } from '../job-deps.ts';
 import { type JobFileDeps, readJobFile } from '../job-file.ts';
 import { Problem } from '../problem.ts';
 import { createRouter, route } from '../route.ts';

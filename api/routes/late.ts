@@ -2,12 +2,13 @@
 import { z } from '@hono/zod-openapi';
 import type { Place } from '#projections/memory/parked-lists.ts';
 import { nameAll, SID_REF, sidOfRef } from '../customers.ts';
-import type { Deps, LedgerView } from '../deps.ts';
+import type { Deps } from '../deps.ts';
 import { dayText, type Moment } from '../predict/as-of.ts';
 import { createChurnPredictions } from '../predict/churn.ts';
 import type { Predictions } from '../predict/service.ts';
 import { orProblem } from '../predict/subjects.ts';
 import { Problem } from '../problem.ts';
+import type { LedgerView } from '../read-deps.ts';
 import { createRouter, route } from '../route.ts';
 import { jsonAnswer, PageLimit } from '../schemas.ts';
 

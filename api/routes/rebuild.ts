@@ -1,6 +1,7 @@
 // The read models built anew beside the live ones, compared and switched to.
 import { z } from '@hono/zod-openapi';
-import { type Deps, REBUILD_STEPS, REBUILD_TARGETS } from '../deps.ts';
+import type { Deps } from '../deps.ts';
+import { REBUILD_STEPS, REBUILD_TARGETS } from '../integrity-deps.ts';
 import { Problem } from '../problem.ts';
 import { createRouter, route } from '../route.ts';
 import { jsonAnswer } from '../schemas.ts';

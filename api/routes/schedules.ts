@@ -1,6 +1,7 @@
 // Jobs asked for by themselves, at moments in a time zone. Whoever may ask for a job may plan it, and change the plan.
 import { z } from '@hono/zod-openapi';
-import type { Deps, JobKind, ScheduleView } from '../deps.ts';
+import type { Deps } from '../deps.ts';
+import type { JobKind, ScheduleView } from '../job-deps.ts';
 import { Problem } from '../problem.ts';
 import { createRouter, route } from '../route.ts';
 import { jsonAnswer, jsonBody } from '../schemas.ts';

@@ -2,7 +2,7 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join, resolve, sep } from 'node:path';
 import type { Logger } from 'pino';
-import type { KeyringReport } from '#api/deps.ts';
+import type { KeyringReport } from '#api/integrity-deps.ts';
 import { createJetStreamStore } from '#streams/jetstream/store.ts';
 import { ensureTopology } from '#streams/jetstream/topology.ts';
 import { openKeyring } from '#streams/keyring/keyring.ts';

@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ModelCard } from '#api/deps.ts';
 import type { Comparison } from '#api/model-compare.ts';
+import type { ModelCard } from '#api/model-deps.ts';
 import type { ModelFacts } from '#api/model-facts.ts';
 import { type Client, dataDirOf, withServer } from '../client.ts';
 import { replaceFile } from '../engines/durable-file.ts';

@@ -6,7 +6,7 @@ import {
   type RebuildTarget,
   type ZoneControl,
   type ZonePreview,
-} from '#api/deps.ts';
+} from '#api/integrity-deps.ts';
 import { type Client, createClient, dataDirOf, withServer } from '../client.ts';
 import { findRunning } from '../data-dir.ts';
 import { type Command, type Io, UsageError } from './command.ts';

@@ -1,7 +1,7 @@
 // `verify --chain`: asked of the running server, else read here from the log alone, which is also the way when a server refuses to start.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ChainAnswer } from '#api/deps.ts';
+import type { ChainAnswer } from '#api/integrity-deps.ts';
 import { createJetStreamStore } from '#streams/jetstream/store.ts';
 import { ensureTopology } from '#streams/jetstream/topology.ts';
 import { createClient } from '../client.ts';

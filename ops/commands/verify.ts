@@ -1,6 +1,6 @@
 // The log's promises put to the test from the command line: it is what was stored, the keyring belongs to it, a score can be computed again.
 import { existsSync, readFileSync } from 'node:fs';
-import type { KeyringReport, LedgersReport, StoredScoresReport } from '#api/deps.ts';
+import type { KeyringReport, LedgersReport, StoredScoresReport } from '#api/integrity-deps.ts';
 import type { Replay, Verdict } from '#api/predict/replay.ts';
 import { type Client, dataDirOf, withServer } from '../client.ts';
 import { type Command, type Io, UsageError } from './command.ts';

@@ -1,6 +1,6 @@
 // Every kind of job, in plain sight. To add one: a file that says what is asked (body, examples, permission) and does it, and a line here; the
 // route, its documentation, progress, cancel, retry and resuming after a restart come by themselves.
-import type { JobKind } from '#api/deps.ts';
+import type { JobKind } from '#api/job-deps.ts';
 import type { JobWork } from '#processors/jobs/kind.ts';
 import { type BacktestDeps, backtestJob } from './backtest.ts';
 import { type CheckFeaturesDeps, checkFeaturesJob } from './check-features.ts';

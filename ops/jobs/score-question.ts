@@ -1,6 +1,6 @@
 // What a scoring of the base was asked, pinned: one position of the log, one day, the models by their digests. Kept as the job's first step, so that
 // however often it is taken up it is one question, and a later scoring can be compared with it.
-import type { ModelRegistry, ServingChurnModel, ServingModel } from '#api/deps.ts';
+import type { ModelRegistry, ServingChurnModel, ServingModel } from '#api/model-deps.ts';
 import { answeringOf, type Moment } from '#api/predict/as-of.ts';
 import { Problem } from '#api/problem.ts';
 import type { AsOfInput } from '#api/schemas.ts';

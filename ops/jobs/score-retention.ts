@@ -1,6 +1,6 @@
 // What is kept of scorings: schedules ask for one each night, and a base of a million is a file of some ten megabytes. Files go; what was found stays (a
 // later scoring is compared with the position in a result, not with its file).
-import type { Jobs, JobView } from '#api/deps.ts';
+import type { Jobs, JobView } from '#api/job-deps.ts';
 import { DAY_MS } from '#domain/time.ts';
 import type { Artefacts } from '../artefacts.ts';
 import { type Exports, fileNameOf } from './score-files.ts';

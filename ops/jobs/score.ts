@@ -1,7 +1,7 @@
 // `score` as a job: everybody at one position of the log, into a file. Its first step is the question itself, each part of the file is another, so a
 // process that died goes on with the parts that are missing and the file has neither gaps nor repeats.
 import { z } from 'zod';
-import type { Jobs } from '#api/deps.ts';
+import type { Jobs } from '#api/job-deps.ts';
 import { isoOf } from '#api/predict/as-of.ts';
 import { AsOfInput } from '#api/schemas.ts';
 import { LONGEST_HORIZON_DAYS } from '#domain/models/clv-model.ts';

@@ -3,7 +3,7 @@
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { Deployments } from '#api/deps.ts';
+import type { Deployments } from '#api/model-deps.ts';
 import { canonicalJson } from '#domain/canonical-json.ts';
 import { CHURN_KINDS, type ChurnDefinition, DEFAULT_CHURN } from '#domain/churn-definition.ts';
 import { FEATURE_SET, FEATURE_SETS, featureSet } from '#domain/churn-features.ts';

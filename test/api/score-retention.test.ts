@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { JobView } from '#api/deps.ts';
+import type { JobView } from '#api/job-deps.ts';
 import { outlived, spentSteps } from '#ops/jobs/score-retention.ts';
 import { createPlatform } from './support/platform.ts';
 

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { afterAll, expect, test } from 'vitest';
-import type { ChainAnswer, LedgersReport, RebuildState } from '#api/deps.ts';
+import type { ChainAnswer, LedgersReport, RebuildState } from '#api/integrity-deps.ts';
 import { SYSTEM_INBOX } from '#ops/engines/nats-external.ts';
 import { connectNats } from '#streams/jetstream/connection.ts';
 import { type Ended, removeFolders, run, serve, temporaryFolder, until } from '../support/program.ts';

@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { StoredScoresReport } from '#api/deps.ts';
+import type { StoredScoresReport } from '#api/integrity-deps.ts';
 import type { ImportSummary } from '#ops/import/run-import.ts';
 import { expectClose } from '../support/close.ts';
 import { csvRows, fixture } from '../support/histories.ts';

@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { KeyringReport, StoredScoresReport } from '#api/deps.ts';
+import type { KeyringReport, StoredScoresReport } from '#api/integrity-deps.ts';
 import type { Replay } from '#api/predict/replay.ts';
 import { connectNats } from '#streams/jetstream/connection.ts';
 import type { ClvGolden } from '../domain/models/golden-suites.ts';

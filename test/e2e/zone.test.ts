@@ -1,7 +1,7 @@
 // Another time zone as a user has it: shown first, done on --yes, the past stays answered as it was, and kill -9 leaves no mixture.
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { ZonePreview } from '#api/deps.ts';
+import type { ZonePreview } from '#api/integrity-deps.ts';
 import type { Replay } from '#api/predict/replay.ts';
 import type { ClvGolden } from '../domain/models/golden-suites.ts';
 import { golden } from '../support/histories.ts';

@@ -1,6 +1,6 @@
 // Which evaluation the gates believe: the newest of churn that judged all versions themselves, on one basis.
 import { expect, test } from 'vitest';
-import type { JobView } from '#api/deps.ts';
+import type { JobView } from '#api/job-deps.ts';
 import { createEvaluatedTogether, metricsOf } from '#ops/deployment-evidence.ts';
 
 type Judged = { id: string; basis: string; metrics?: Record<string, unknown> };

@@ -2,7 +2,7 @@
 // what counts of a version beside the active one.
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
-import type { Deployment } from '#api/deps.ts';
+import type { Deployment } from '#api/model-deps.ts';
 import { compareVersions, type VersionScores } from '#domain/deployment-comparison.ts';
 import type { Fact } from '#domain/envelope.ts';
 import type { ClvModel } from '#domain/models/clv-model.ts';

@@ -1,7 +1,7 @@
 // The ledger folded anew, compared, and put in the place of the one that serves: what really differs is counted and named, what has only come later is no
 // difference, and what the tables do not bear out never serves.
 import { expect, test } from 'vitest';
-import type { RebuildState } from '#api/deps.ts';
+import type { RebuildState } from '#api/integrity-deps.ts';
 import { rebuildLedger } from '#ops/rebuild-ledger.ts';
 import { DirtyRows, stateOfRows } from '#projections/memory/dirty-rows.ts';
 import { createLedger, type Ledger } from '#projections/memory/ledger.ts';

@@ -18,7 +18,7 @@ import type { CalibrationGolden } from '../domain/models/golden-suites.ts';
 import { createWriter, DAY, event, order, sidOf } from '../projections/memory/scenario.ts';
 import { expectGolden } from '../support/backtest-golden.ts';
 import { csvRows, dayOf, fixture, golden } from '../support/histories.ts';
-import { type LogInMemory, logOf, logOfCsv, named, storeOf } from '../support/log-store.ts';
+import { type LogInMemory, logOf, logOfCsv, storeOf } from '../support/log-store.ts';
 import { describeShared, sharedJson, sharedPath } from '../support/shared.ts';
 
 interface Run {
@@ -128,7 +128,7 @@ describe('who was erased after the position of the job', () => {
   ];
   test.each(asked)('is in no fit and no verdict: $model', async (job) => {
     const everybody = new Set(csvRows(fixture('clv_transactions.csv')).map(({ customer_id }) => customer_id!));
-    const sids = [...everybody].filter((_, n) => n % 20 === 0).map((id) => sidOf(named(id)));
+    const sids = [...everybody].filter((_, n) => n % 20 === 0).map(sidOf);
     const { store } = storeOf([...shop.messages, createWriter().fact({ type: 'customer.erased', sids, at: 1 })]);
     const { seq, today } = shop;
     const before = await run(shop, job);

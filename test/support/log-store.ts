@@ -63,9 +63,6 @@ export function storeOf(messages: readonly Uint8Array[]): LogInMemory & { messag
 }
 const PACK = 500;
 
-/** How a customer of a file is called in its log: under these ids enough of a few hundred who stay fall into every part of a training. */
-export const named = (customer: string): string => `customer ${customer}`;
-
 /** A file of orders, imported as a backfill. Rows are orders of their own, without ids. */
 export function logOfCsv(
   path: string,
@@ -73,7 +70,7 @@ export function logOfCsv(
 ): ReturnType<typeof storeOf> & { today: number } {
   const events = csvRows(path).map((row, i) =>
     order(
-      named(row[names.customer]!),
+      row[names.customer]!,
       String(i),
       dayOf(row[names.date]!),
       names.amount === undefined ? null : Math.round(Number(row[names.amount]) * 100),

@@ -1,6 +1,7 @@
 // Registry, deployments, sources and quarantine as maps, for the API over a log in memory.
 import { createHash } from 'node:crypto';
-import type { Deps, ModelSummary, ServingModel } from '#api/deps.ts';
+import type { Deps } from '#api/deps.ts';
+import type { ModelSummary, ServingModel } from '#api/model-deps.ts';
 import type { ClvModel } from '#domain/models/clv-model.ts';
 import type { createFakeAccessStore } from './fake-access.ts';
 import { type MemoryLog, NOW } from './memory-log.ts';

@@ -3,8 +3,10 @@
 import { createHash } from 'node:crypto';
 import { type App, createApp } from '#api/app.ts';
 import { refOf } from '#api/customers.ts';
-import { DEFAULT_LIMITS, type Deps, type LedgersReport, type ServingChurnModel } from '#api/deps.ts';
+import { DEFAULT_LIMITS, type Deps } from '#api/deps.ts';
+import type { LedgersReport } from '#api/integrity-deps.ts';
 import { createMetrics } from '#api/metrics.ts';
+import type { ServingChurnModel } from '#api/model-deps.ts';
 import type { Role } from '#domain/access.ts';
 import type { ChurnModel } from '#domain/models/churn-model.ts';
 import { clvColumns } from '#domain/models/clv-columns.ts';
