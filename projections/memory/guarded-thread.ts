@@ -23,7 +23,7 @@ export interface GuardedFold extends AsyncDisposable {
   connect(): MessagePort;
   /**
    * Ends the thread without a snapshot, has `install` put another one into its folder, and starts it from there. Columns answer all the while, calls
-   * wait. When `install` fails, what was there goes on from its own snapshots, and the reason is thrown.
+   * wait (and, as after a restart, may for a moment be answered from before what the columns show: `waitFor` says when they are there). When `install` fails, what was there goes on from its own snapshots, and the reason is thrown.
    */
   exchange(install: () => Promise<unknown>): Promise<void>;
   /** Settles when it has ended and is not started again. */
