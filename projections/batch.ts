@@ -145,14 +145,13 @@ export class Batch {
     const windowStart = await advanceMeta(client, this.#meta, window, now);
     const moving = await storeLinks(client, this.#links);
     if (!filling) await moveLinked(client, moving);
-    const plain = await transactions.isPlain(client);
-    if (this.#transactions.rows > 0 && !filling) await transactions.mergeStagedTransactions(client, plain);
+    if (this.#transactions.rows > 0 && !filling) await transactions.mergeStagedTransactions(client);
     if (this.#events.rows > 0) {
       await window.ensure(
         client,
         [...this.#eventDays].filter((day) => day >= windowStart).sort((a, b) => a - b),
       );
-      await events.mergeStagedEvents(client, windowStart, plain);
+      await events.mergeStagedEvents(client, windowStart);
     }
     if (this.#observations.rows > 0) await observations.mergeStagedObservations(client);
     await applyDeployments(client, this.#deployments);

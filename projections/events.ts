@@ -3,7 +3,7 @@
 import type { ClientBase } from 'pg';
 import { FLAG, type PackView } from '#streams/pack.ts';
 import type { CopyBuffer } from './copy-binary.ts';
-import { canonicalStage, plainStage } from './transactions.ts';
+import { canonicalStage } from './transactions.ts';
 
 export const STAGE = 'stage_events';
 const COLUMNS = 'sid_key, event_hash, at, seq, minor, day, type, currency, name, channel, source, run, props';
@@ -37,16 +37,12 @@ export function encodeEvent(out: CopyBuffer, pack: PackView, row: number, seq: n
 }
 
 /** $1: first day of the window at the end of the batch; earlier rows may be staged, and have no partition. */
-const merge = (rows: string): string => `insert into rm.events (${COLUMNS})
-select ${COLUMNS} from (${rows}) s where day >= $1 order by day, event_hash, seq
+const MERGE = `insert into rm.events (${COLUMNS})
+select ${COLUMNS} from (${canonicalStage(STAGE, COLUMNS)}) s where day >= $1 order by day, event_hash, seq
 on conflict do nothing`;
-const MERGE = merge(canonicalStage(STAGE, COLUMNS));
-const MERGE_PLAIN = merge(plainStage(STAGE, COLUMNS));
 
-/** @param plain as of `isPlain`. */
-export async function mergeStagedEvents(client: ClientBase, windowStart: number, plain: boolean): Promise<void> {
-  const [name, text] = plain ? ['merge-events-plain', MERGE_PLAIN] : ['merge-events', MERGE];
-  await client.query({ name, text, values: [windowStart] });
+export async function mergeStagedEvents(client: ClientBase, windowStart: number): Promise<void> {
+  await client.query({ name: 'merge-events', text: MERGE, values: [windowStart] });
 }
 
 /** Of several rows of one id in a table without its key, all but the first in the log. */

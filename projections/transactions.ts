@@ -97,18 +97,6 @@ from ${stage} s left join (select sid_key as from_key, canonical_key from rm.lin
 where not exists (select from rm.erasures e where e.sid_key = s.sid_key)
   and not exists (select from rm.erasures e where e.sid_key = l.canonical_key)`;
 
-/** As they are: for tables that know of no link and no erasure, which the joins of `canonicalStage` cost a fourteenth of the merge to say. */
-export const plainStage = (stage: string, columns: string): string => `select ${columns} from ${stage}`;
-
-/** Whether nobody is linked and nobody erased, in the transaction that asks. */
-export async function isPlain(client: ClientBase): Promise<boolean> {
-  const { rows } = await client.query<{ plain: boolean }>({
-    name: 'is-plain',
-    text: 'select not exists (select from rm.links) and not exists (select from rm.erasures) as plain',
-  });
-  return rows[0]!.plain;
-}
-
 const ERASED_COLUMNS = 'order_key, kind, revision, day, minor, currency, refunded_order_key';
 /** Orders and refunds of the erased join by the same rule, under their keys alone. @param rows a select of ERASED_COLUMNS. */
 const mergeErased = (rows: string): string => `
@@ -122,18 +110,12 @@ on conflict (order_key, kind) do update set revision = excluded.revision, day = 
 where (${rank('excluded')}) > (${rank('t')})`;
 
 const MERGE = mergeTransactions(canonicalStage(STAGE, COLUMNS));
-const MERGE_PLAIN = mergeTransactions(plainStage(STAGE, COLUMNS));
 const MERGE_ERASED = mergeErased(`
 select ${ERASED_COLUMNS} from ${STAGE} s
 where exists (select from rm.erasures e where e.sid_key = s.sid_key)
   or exists (select from rm.links l join rm.erasures e on e.sid_key = l.canonical_key where l.sid_key = s.sid_key)`);
 
-/** @param plain as of `isPlain`. */
-export async function mergeStagedTransactions(client: ClientBase, plain: boolean): Promise<void> {
-  if (plain) {
-    await client.query({ name: 'merge-transactions-plain', text: MERGE_PLAIN });
-    return;
-  }
+export async function mergeStagedTransactions(client: ClientBase): Promise<void> {
   await client.query({ name: 'merge-transactions', text: MERGE });
   await client.query({ name: 'merge-erased', text: MERGE_ERASED });
 }
