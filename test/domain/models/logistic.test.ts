@@ -265,6 +265,36 @@ describe('what cannot be fitted says why', () => {
     expect(() => fitLogistic(one([1, 2], [0, 3]), { penalty: 'l2', lambda: 1 })).toThrow('row 2, column label');
     expect(() => fitLogistic(one([1, 2], [0, 1]), { penalty: 'l2', lambda: -1 })).toThrow(RangeError);
     expect(() => fitLogistic(one([1], [0, 1]), { penalty: 'l2', lambda: 1 })).toThrow(RangeError);
+    for (const lambda of [Number.POSITIVE_INFINITY, Number.NaN])
+      expect(() => fitLogistic(one([1, 2], [0, 1]), { penalty: 'l1', lambda })).toThrow(/lambda .* is not ≥ 0/);
+    for (const alpha of [-0.1, 1.1, Number.NaN])
+      expect(() => fitLogistic(one([1, 2], [0, 1]), { penalty: 'elastic-net', lambda: 1, alpha })).toThrow(
+        /alpha .* is not between/,
+      );
+  });
+  test('without a penalty λ says nothing; at the ends of α an elastic net is L2 and L1', () => {
+    const data = one([1, 2, 3, 4, 5, 6, 7, 8], [0, 0, 1, 0, 1, 0, 1, 1]);
+    expect(fitted(data, { penalty: 'none', lambda: 9 })).toEqual(fitted(data, { penalty: 'none' }));
+    for (const [alpha, penalty] of [
+      [0, 'l2'],
+      [1, 'l1'],
+    ] as const)
+      worst(
+        [
+          [
+            fitted(data, { penalty: 'elastic-net', alpha, lambda: 0.05 }).coefficients[0]!.coef,
+            fitted(data, { penalty, lambda: 0.05 }).coefficients[0]!.coef,
+          ],
+        ],
+        1e-10,
+      );
+  });
+  test('predictions want a column a coefficient; without any they are the intercept', () => {
+    const model = { intercept: 0.3, coefficients: [{ coef: 2 }] };
+    expect([...predictLogOdds(model, [Float64Array.of(1, -1)])]).toEqual([2.3, -1.7]);
+    expect(() => predictLogOdds(model, [])).toThrow('0 columns for 1 coefficients');
+    expect([...predictLogOdds({ intercept: 0.3, coefficients: [] }, [], 2)]).toEqual([0.3, 0.3]);
+    expect([...predictLogOdds({ intercept: 0.3, coefficients: [] }, [])]).toEqual([]);
   });
   test('a level never seen is counted and encoded as the first', () => {
     const encoding = learnEncoding(new Map([['plan', ['a', 'b', '']]]), ['plan']);
