@@ -1,5 +1,6 @@
 // The fold thread, watched: one that does not come back from an event is ended and started again while the columns go on answering, and after three tries
 // the event is parked without another one. The tries are noted outside of the thread, durably (ADR 0015).
+import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { NatsOptions } from '#streams/jetstream/connection.ts';
 import { type Remote, serve, withTransfer } from '#streams/rpc.ts';
@@ -22,7 +23,7 @@ export interface GuardedFold extends AsyncDisposable {
   readonly columns: Columns;
   connect(): MessagePort;
   /**
-   * Ends the thread without a snapshot, has `install` put another one into its folder, and starts it from there. Columns answer all the while, calls
+   * Stops the thread, has `install` put another one into its folder, and starts it from there. Columns answer all the while, calls
    * wait (and, as after a restart, may for a moment be answered from before what the columns show: `waitFor` says when they are there). When `install` fails, what was there goes on from its own snapshots, and the reason is thrown.
    */
   exchange(install: () => Promise<unknown>): Promise<void>;
@@ -35,6 +36,8 @@ const LOOK_MS = 1_000;
 const PATIENCE = 10;
 /** A fact for all customers, or the columns of all of them, may take some seconds a million. */
 const PATIENCE_FOR_ALL = 120;
+/** A snapshot of millions of customers is written before it. */
+const ENDS_MS = 60_000;
 
 export async function startGuardedFold(
   config: FoldConfig & { nats: NatsOptions | Promise<NatsOptions> },
@@ -108,9 +111,14 @@ export async function startGuardedFold(
   async function exchange(install: () => Promise<unknown>): Promise<void> {
     if (stopping || giving === null) throw new Error('the fold is stopping');
     giving = null;
-    const before = view.state().seq;
     changing = true;
+    // By itself, so that no row is left half-written; one that does not come to its end is ended.
+    await Promise.race([
+      thread[Symbol.asyncDispose]().catch(() => undefined),
+      sleep(ENDS_MS, undefined, { ref: false }),
+    ]);
     await thread.terminate();
+    const before = view.state().seq;
     const failed = await install().then(
       () => null,
       (error: Error) => error,
