@@ -113,10 +113,8 @@ export async function startGuardedFold(
     giving = null;
     changing = true;
     // By itself, so that no row is left half-written; one that does not come to its end is ended.
-    await Promise.race([
-      thread[Symbol.asyncDispose]().catch(() => undefined),
-      sleep(ENDS_MS, undefined, { ref: false }),
-    ]);
+    const stopped = Promise.resolve(thread[Symbol.asyncDispose]()).catch(() => undefined);
+    await Promise.race([stopped, sleep(ENDS_MS, undefined, { ref: false })]);
     await thread.terminate();
     const before = view.state().seq;
     const failed = await install().then(
