@@ -7,7 +7,7 @@ import { parseCurrency } from './money.ts';
 import { ok, type Result, refuse } from './result.ts';
 import { type SnapshotWish, snapshotOf } from './subscription-snapshot.ts';
 import { parseTimeText } from './time.ts';
-import { type DateOrder, dateOrderOf } from './written-dates.ts';
+import { type DateOrder, dateOrderOf, isWritten } from './written-dates.ts';
 
 /** What the user said. A column name must be in the header; 'none' says there is no such column and nothing is to be guessed. */
 export interface Wish {
@@ -332,6 +332,8 @@ function dateOrder(texts: string[], wished: DateOrder | undefined): Result<DateO
   const order = dateOrderOf(odd);
   if (order === 'either')
     return refuse('day and month could be exchanged in every sampled row; say --date-order dmy or mdy.');
+  if (order === null && odd.filter(isWritten).length > odd.length / 2)
+    return refuse('some dates have the day first and some the month; say --date-order dmy or mdy, or mend the others.');
   return ok(order ?? 'iso');
 }
 

@@ -26,19 +26,26 @@ export function isoText(text: string, order: DateOrder): string {
   return `${date}T${String(hours).padStart(2, '0')}:${minute}${seconds ?? ''}`;
 }
 
+/** Of the dates that tell the order, and of all texts, this share may be broken. */
+const BROKEN = 0.05;
+
 /**
- * Which order the dates of a sample are written in, or null when not all can be read in one order.
+ * Which order the dates of a sample are written in, or null when they are no dates or tell both orders; single broken ones ('32.13.2024') tell nothing.
  * 'either' when every one of them could be both (no number above 12): then only the file's owner knows.
  */
 export function dateOrderOf(texts: readonly string[]): DateOrder | 'either' | null {
-  let dmy = true;
-  let mdy = true;
+  let [dates, dmy, mdy] = [0, 0, 0];
   for (const text of texts) {
     const match = WRITTEN.exec(text);
-    if (match === null) return null;
-    if (Number(match[1]) > 12) mdy = false;
-    if (Number(match[3]) > 12) dmy = false;
+    if (match === null) continue;
+    const [first, second] = [Number(match[1]), Number(match[3])];
+    if (first > 12 && second > 12) continue;
+    dates++;
+    if (first > 12) dmy++;
+    if (second > 12) mdy++;
   }
-  if (texts.length === 0 || (!dmy && !mdy)) return null;
-  return dmy && mdy ? 'either' : dmy ? 'dmy' : 'mdy';
+  if (dates === 0 || dates < (1 - BROKEN) * texts.length) return null;
+  if (dmy + mdy === 0) return 'either';
+  if (Math.min(dmy, mdy) > BROKEN * (dmy + mdy)) return null;
+  return dmy > mdy ? 'dmy' : 'mdy';
 }

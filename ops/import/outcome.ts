@@ -16,10 +16,13 @@ export const partlyRefused = (summary: ImportSummary): string | null =>
     ? null
     : `${count(summary.quarantined)} of ${count(summary.rows)} rows are in the quarantine${whatToDo(summary)}`;
 
-function whatToDo({ run, reasons }: ImportSummary): string {
+/** An option is advised where this share of the rows fails for what it cures; fewer are broken cells. */
+const WHOLE_COLUMN = 0.02;
+
+function whatToDo({ run, reasons, rows: all }: ImportSummary): string {
   const [reason, rows] = Object.entries(reasons).sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))[0] ?? ['', 0];
   const why = reason === '' ? '' : `, most often for ${reason} (${count(rows)})`;
-  const advice = ADVICE[reason as ReasonCode];
+  const advice = rows >= WHOLE_COLUMN * all ? ADVICE[reason as ReasonCode] : undefined;
   const first = advice === undefined ? '' : `${advice}; `;
   return `${why}; ${first}see each with axiom47 quarantine list --run ${run}`;
 }

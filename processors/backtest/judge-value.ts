@@ -284,7 +284,7 @@ export function judgeChurn(
   const statistics: Record<string, PairedStatistic> = { auc: scoreStatistics(came, pick(naive.rank), said).auc! };
   if (everybody) statistics.brier = scoreStatistics(came, everybody, said).brier!;
   const differences = pairedBootstrap(new Float64Array(sample.length).fill(1), statistics, { seed, draws: DRAWS });
-  const unknown = 'no customer was known a horizon before the cut-off';
+  const unknown = 'nobody was seen to be lost over the horizon before the cut-off';
   return {
     model,
     naive: {

@@ -213,7 +213,8 @@ function naiveOf(
   }
   const contractual = definition.kind === 'contractual';
   return {
-    rate: asked === 0 ? null : lost / asked,
+    // Of a table as it stood on one day nobody was seen to leave before it: no rate of theirs is known.
+    rate: lost === 0 ? null : lost / asked,
     rule: contractual ? 'the younger subscription leaves first' : 'days since the last purchase',
     rank: Float64Array.from(rows.features, ({ recency_days, subscription_tenure_days }) =>
       contractual ? -Number(subscription_tenure_days ?? 0) : Number(recency_days ?? 0),

@@ -336,9 +336,18 @@ describe('dates as spreadsheets write them', () => {
     expect(dateOrderOf(['01/02/2026', '02/13/2026'])).toBe('mdy');
     expect(dateOrderOf(['01/02/2026', '02/03/2026'])).toBe('either');
     expect(dateOrderOf(['13/02/2026', '02/13/2026'])).toBeNull();
+    // One broken cell of many tells nothing; several leave nothing to go by.
+    const days = Array.from({ length: 28 }, (_, i) => `${i + 1}.02.2026`);
+    expect(dateOrderOf([...days, '32.13.2026'])).toBe('dmy');
+    expect(dateOrderOf([...days, 'unknown'])).toBe('dmy');
+    expect(dateOrderOf([...days, '02.29.2026'])).toBeNull();
+    expect(dateOrderOf([...days, ...days, '02.29.2026'])).toBe('dmy');
+    expect(dateOrderOf([...days, 'a', 'b', 'c'])).toBeNull();
+    expect(dateOrderOf(['32.13.2026'])).toBeNull();
     expect(dateOrderOf([])).toBeNull();
     const { events } = run('customer|date|amount\n1|12/1/2010 8:26|1\n1|12/31/2010 8:26|1');
     expect(events[0]!.at).toBe(Date.UTC(2010, 11, 1, 8, 26));
     expect(() => run('customer|date|amount\n1|12/1/2010|1')).toThrow(/--date-order/);
+    expect(() => run('customer|date|amount\n1|12/31/2010|1\n2|31/12/2010|1')).toThrow(/some dates have the day first/);
   });
 });

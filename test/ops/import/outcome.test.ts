@@ -58,6 +58,11 @@ test('rows partly refused: how many, the most frequent reason, what to do, and w
   expect(advice).toMatch(
     /^6 of 100 rows .* bad-time \(5\); .*--date-order.*; see each with axiom47 quarantine list --run r-1$/,
   );
+  // One broken cell of many is cured by no option.
+  const cell = { ...summary, quarantined: 1, reasons: { 'bad-time': 1 } };
+  expect(partlyRefused(cell as unknown as ImportSummary)).toBe(
+    '1 of 100 rows are in the quarantine, most often for bad-time (1); see each with axiom47 quarantine list --run r-1',
+  );
   expect(partlyRefused({ ...summary, quarantined: 0, reasons: {} } as unknown as ImportSummary)).toBeNull();
   expect(partlyRefused({ ...summary, accepted: 0, duplicates: 0 } as unknown as ImportSummary)).toBeNull();
 });
