@@ -56,7 +56,9 @@ Example: axiom47 train churn-logistic --definition contractual --deploy
       const ended = await trainOf(client, { ...body, deploy }, io);
       if (ended.result === null) return ended.code;
       const { id: job, result } = ended;
-      print(io, values.json, { job, ...result }, () => describeTraining(result));
+      const { items } = await client.call<{ items: { id: string; in_force: boolean }[] }>('GET', '/api/models');
+      const answers = items.some(({ id, in_force }) => in_force && id === result.id);
+      print(io, values.json, { job, ...result }, () => describeTraining(result, answers));
       return 0;
     });
   },
@@ -120,9 +122,12 @@ const count = (value: number) => value.toLocaleString('en-US');
 const shown = (value: number | null | undefined) =>
   value === null || value === undefined ? 'undefined' : value.toFixed(4);
 
-export function describeTraining(result: TrainResult): string {
+/** @param answers the version is in force, perhaps since before: the same log trained again is the same version. */
+export function describeTraining(result: TrainResult, answers = result.deployed): string {
   const { id, digest, deployed, kind } = result;
-  const lines = [`${id}  ${digest.slice(0, 12)}${deployed ? ' is in force' : `  (axiom47 model deploy ${id})`}`];
+  const lines = [
+    `${id}  ${digest.slice(0, 12)}${deployed ? ' is in force' : answers ? ' is the version that is in force already' : `  (axiom47 model deploy ${id})`}`,
+  ];
   if (kind === 'clv') {
     const { served, reason } = result.rivals as { served: string; reason: string };
     lines.push(`customers ${count(result.customers as number)}; ${served} answers: ${reason}`);

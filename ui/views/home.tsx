@@ -46,7 +46,7 @@ function Figures({ home, counters }: { home: Home; counters: Counters | null }) 
               ? home.model
                 ? 'fewer than ten customers'
                 : home.models_in_force.length > 0
-                  ? 'no model of purchases is in force'
+                  ? 'of buyers; who has a contract is asked one by one'
                   : 'no model is in force yet'
               : `n ${count(home.customers)} · interval not estimated`
           }
@@ -177,7 +177,7 @@ function Content() {
         ) : events === 0 ? (
           <NoData />
         ) : data.tracking.actual.every((value) => value === null) ? (
-          <TooEarly customers={data.customers} />
+          <TooEarly customers={data.customers} orders={data.orders} />
         ) : (
           <TrackingPanel home={data} />
         )}

@@ -60,14 +60,16 @@ export function Seeding({ home, counters }: { home: Home; counters: Counters | n
   );
 }
 
-export function TooEarly({ customers }: { customers: number | null }) {
+export function TooEarly({ customers, orders }: { customers: number | null; orders: number }) {
   return (
     <Panel title="Does the model track?" unit="cumulative repeat purchases, weekly" span="c8">
-      <State icon="chart" title="Too early for the plot">
+      <State icon="chart" title={orders === 0 ? 'No purchases to plot' : 'Too early for the plot'}>
         <p>
-          {customers === null
-            ? 'It begins with ten customers: a count of fewer people is not shown.'
-            : 'It begins when a whole week has passed since the first purchase.'}
+          {orders === 0
+            ? 'This workspace knows no orders. Subscribers have their risk in Customers, and their models’ figures in Models.'
+            : customers === null
+              ? 'It begins with ten customers: a count of fewer people is not shown.'
+              : 'It begins when a whole week has passed since the first purchase.'}
         </p>
       </State>
     </Panel>
