@@ -1,5 +1,5 @@
 // One folder for everything the tests of a run put into the temporary directory, gone with the run, also what a test that failed left behind.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -7,6 +7,7 @@ let folder = '';
 
 export function setup(): void {
   folder = mkdtempSync(join(tmpdir(), 'ax-'));
+  chmodSync(folder, 0o711); // As /tmp itself: what another user is to reach lies in it.
   process.env.TMPDIR = folder; // The workers and the programs they start inherit it.
 }
 
