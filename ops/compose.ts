@@ -66,6 +66,7 @@ import {
   zoneTable,
 } from './sources.ts';
 import { watchStore } from './store-watch.ts';
+import { createTableExports } from './table-exports.ts';
 import { createTraining } from './training.ts';
 import { verifyLog } from './verify-chain.ts';
 import { verifyKeyring } from './verify-keyring.ts';
@@ -501,6 +502,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     pool: { clv: (request) => pool.clvColumns(request) },
     fold: fold.calls,
     tables: createTables(tables.db, columns, (seq) => projector.calls.waitFor(seq)),
+    exports: opening.use(createTableExports(engines.postgres.url, pool.packRows)),
     keyring,
     models: registry,
     deployments,
