@@ -15,6 +15,7 @@ import { packageVersion, projectRoot } from '../project.ts';
 import { createRebuild } from '../rebuild.ts';
 import { createRefold } from '../refold.ts';
 import { startScratchFold } from '../scratch-fold.ts';
+import { createTableExports } from '../table-exports.ts';
 import { createTraining } from '../training.ts';
 import { verifyLog } from '../verify-chain.ts';
 import { verifyKeyring } from '../verify-keyring.ts';
@@ -84,6 +85,7 @@ export async function apiDeps(opening: AsyncDisposableStack, deps: ApiDeps): Pro
     pool: { clv: (request) => pool.clvColumns(request) },
     fold: fold.calls,
     tables: createTables(tables.db, columns, (seq) => projector.calls.waitFor(seq)),
+    exports: opening.use(createTableExports(engines.postgres.url, pool.packRows)),
     keyring,
     models: registry,
     deployments,

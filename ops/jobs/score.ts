@@ -7,12 +7,12 @@ import { AsOfInput } from '#api/schemas.ts';
 import { LONGEST_HORIZON_DAYS } from '#domain/models/clv-model.ts';
 import { ok, type Result, refuse } from '#domain/result.ts';
 import type { JobRun } from '#processors/jobs/kind.ts';
+import { parquetOf } from '#processors/parquet-rows.ts';
 import type { Pool } from '#processors/pool.ts';
 import { MOVE_ORDER, type Moves, mergeMoves } from '#processors/scoring/moves.ts';
 import { headMember, type PartReport, type ScoreBase, type ScoredPart } from '#processors/scoring/score-base.ts';
 import type { ScoreAsked } from '#processors/scoring/score-customer.ts';
-import { SCORE_FORMATS, type ScoreFormat } from '#processors/scoring/score-file.ts';
-import { parquetOf } from '#processors/scoring/score-parquet.ts';
+import { SCORE_FORMATS, type ScoreFormat, scoreLayout } from '#processors/scoring/score-file.ts';
 import type { LedgerOptions } from '#projections/memory/ledger.ts';
 import type { NatsOptions } from '#streams/jetstream/connection.ts';
 import type { JobOfKind } from './catalogue.ts';
@@ -154,7 +154,7 @@ const scoreKind = (deps: ScoreDeps, retention: ReturnType<typeof createRetention
       ...stored,
       name: name.replace(/\.ndjson$/, '.parquet'),
       format: 'ndjson',
-      as: { type: PARQUET, of: (lines) => parquetOf(lines, identified, deps.packRows) },
+      as: { type: PARQUET, of: (lines) => parquetOf(lines, scoreLayout(identified), deps.packRows) },
     };
   },
   async run(job) {
