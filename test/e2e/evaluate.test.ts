@@ -219,6 +219,17 @@ describe('a classifier of subscribers', () => {
     expect([changed.code, changed.stderr]).toEqual([2, expect.stringContaining('was changed')]);
     const asked = await program.request('GET', `/api/models/${second.replace('@', '/versions/')}/artefact`);
     expect([asked.status, asked.body.reason]).toEqual([409, 'artefact-damaged']);
+    // Nor is it put in force, with or without its gates.
+    const inForce = () => program.call('GET', `/api/deployments/${second.split('@')[0]}`);
+    const before = await inForce();
+    for (const how of [[], ['--yes']]) {
+      const forced = await model('deploy', second, ...how);
+      expect([forced.code, forced.stderr]).toEqual([2, expect.stringContaining('was changed')]);
+    }
+    expect((await program.request('POST', `/api/models/${second}/promote`, { body: { reason: 'tried' } })).status).toBe(
+      409,
+    );
+    expect(await inForce()).toEqual(before);
   });
 });
 

@@ -108,7 +108,9 @@ describe('subscribers', () => {
     expect([first.status, again.status, again.body.id]).toEqual([202, 202, first.body.id]);
     const other = await program.request('POST', '/api/jobs/train', { ...once, body: { ...classifier, seed: 1 } });
     expect([other.status, other.body.type]).toEqual([422, expect.stringContaining('idempotency-key-reused')]);
-    await ended(first.body.id);
+    const { params } = await ended(first.body.id);
+    expect(params).not.toHaveProperty('seed', 1);
+    expect((await jobs()).filter(({ params: { seed } }) => seed === 1)).toEqual([]);
   });
 
   test.each([

@@ -58,6 +58,7 @@ export async function createMemoryJobs({
   const { messages, ledger, ids, clock, fact, evt } = memory;
   const clockInfo = { mode: 'log' as const, offsets: UTC, offsetsAt: () => UTC };
   const exportsFolder = mkdtempSync(join(tmpdir(), 'axiom47-exports-'));
+  const rowsDir = mkdtempSync(join(tmpdir(), 'axiom47-rows-'));
   const artefacts = createMemoryArtefacts();
   const control = createMemoryStore();
   const jobRegistry = createRegistry({
@@ -90,7 +91,7 @@ export async function createMemoryJobs({
     reportingCurrency: 'EUR',
     stuck: () => new Map(),
     snapshotDir: null,
-    rowsDir: mkdtempSync(join(tmpdir(), 'axiom47-rows-')),
+    rowsDir,
     generated: null,
     codeVersion: 'test',
     now: () => clock.now,
@@ -145,5 +146,13 @@ export async function createMemoryJobs({
     everyMs: null,
   });
 
-  return { exportsFolder, jobKinds, jobs, keyRevocations, schedules, results: artefacts.kept };
+  return {
+    exportsFolder,
+    jobKinds,
+    jobs,
+    keyRevocations,
+    schedules,
+    results: artefacts.kept,
+    trained: { models: jobRegistry, rowsDir },
+  };
 }
