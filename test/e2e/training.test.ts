@@ -34,7 +34,8 @@ describe('subscribers', () => {
   test('importing has trained both models as jobs, each with its steps', async () => {
     const done = await jobs();
     expect(done.map(({ status }) => status)).toEqual(['succeeded', 'succeeded']);
-    for (const { steps } of done) expect(steps).toEqual(['position', 'build_user_features', 'train_model']);
+    for (const { id } of done)
+      expect((await job(id)).steps).toEqual(['position', 'build_user_features', 'train_model']);
     expect((await models()).filter(({ in_force }) => in_force).map(({ id }) => id)).toHaveLength(2);
   });
 
