@@ -34,7 +34,9 @@ test('a copied command keeps the credential a variable and survives quotes', () 
     "-H 'content-type: application/json'",
   ]);
   expect(JSON.parse(/^-d '(.*)'$/s.exec(lines[3]!)![1]!)).toEqual({ summary: long.summary, months: 12 });
-  expect(command.split('\n').filter((line) => line.includes('"months": 12'))).toHaveLength(1);
+  // What is long has a line for each part, however deep.
+  for (const line of command.split('\n').slice(3)) expect(line.length).toBeLessThanOrEqual(48);
+  expect(command).toContain('\n    "months": 12');
 });
 
 test('CSV quotes what must be quoted, leaves absent figures empty, and disarms formulas', () => {

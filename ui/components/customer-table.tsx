@@ -77,7 +77,7 @@ const columns = column.columns([
 /** `$70.35 a payment`: how often it is paid no event says. */
 const price = ({ subscription }: CustomerRow): string =>
   subscription?.price ? money(Number(subscription.price), subscription.currency ?? '') : ABSENT;
-const Ended = ({ day: on }: { day: string }) => <span className="t3">ended {day(on)}</span>;
+const Ended = ({ on }: { on: string }) => <span className="t3">ended {day(on)}</span>;
 
 const ofSubscriptions = column.columns([
   column.display({
@@ -98,7 +98,7 @@ const ofSubscriptions = column.columns([
       row.subscription === null ? (
         <span className="t3">{ABSENT}</span>
       ) : row.subscription.ended ? (
-        <Ended day={row.subscription.ended} />
+        <Ended on={row.subscription.ended} />
       ) : (
         'active'
       ),
@@ -117,7 +117,7 @@ const inOneCell = column.display({
         <span className="t2 num">
           {price(row)}, {days(row.subscription.days)}
         </span>{' '}
-        {row.subscription.ended && <Ended day={row.subscription.ended} />}
+        {row.subscription.ended && <Ended on={row.subscription.ended} />}
       </>
     ),
 });
@@ -148,7 +148,7 @@ const CLASS_OF: Record<string, string> = {
   clv_mean: 'r clv',
   price: 'r hide',
   tenure: 'r hide',
-  state: 'hide state',
+  state: 'hide apart',
   subscription: 'hide',
 };
 const ROW_PX = 32;

@@ -79,12 +79,12 @@ function Row({ listed: { row, facts }, chosen, onChoose }: { listed: Listed; cho
       <td className="r" data-label="Calibration, fit">
         {facts ? headline(facts) : ABSENT}
       </td>
-      <td className="r" data-label="Learned from">
+      <td className="r" data-label="Learned until">
         {facts?.window.to ? (
           <span
             title={`${facts.window.from ? `from ${day(facts.window.from)}, ` : ''}${count(facts.window.events)} events`}
           >
-            until {day(facts.window.to)}
+            {day(facts.window.to)}
           </span>
         ) : (
           ABSENT
@@ -128,7 +128,7 @@ function Head({ sort, onSort }: { sort: Sort; onSort: (sort: Sort) => void }) {
           Calibration, fit
         </th>
         <th scope="col" className="r">
-          Learned from
+          Learned until
         </th>
         {by('age', 'Made')}
       </tr>

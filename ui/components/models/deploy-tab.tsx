@@ -204,7 +204,7 @@ function ComparisonPanel({ measured }: { measured: NonNullable<Gates['comparison
                 <td className="r" data-label="This one">
                   {candidate}
                 </td>
-                <td className="r t2 whole">{difference}</td>
+                <td className="r t2 whole after">{difference}</td>
               </tr>
             ))}
           </tbody>
@@ -258,7 +258,7 @@ function Versions({ deployment, id }: { deployment: Deployment; id: string }) {
                   >
                     {each.id}
                   </Link>
-                  {each.aliases.length > 0 && <span className="t3"> {each.aliases.join(', ')}</span>}
+                  {each.aliases.length > 0 && <span className="t3 under">{each.aliases.join(', ')}</span>}
                 </td>
                 <td className="r">
                   <StageChip stage={each.stage} percent={each.percent} />
