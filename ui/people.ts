@@ -45,9 +45,13 @@ function suitedField(field: Field, known: Known): Field {
   const { options } = field;
   if (options === undefined || options === 'models') return field;
   const lacking = options.flatMap(([value, , of]) => (of && known[of] === 0 ? [value] : []));
-  const fewer: People = known.subscribers > known.buyers ? 'buyers' : 'subscribers';
+  const more: People = known.subscribers > known.buyers ? 'subscribers' : 'buyers';
   const own = options.find(([value]) => value === field.initial);
-  const better = own?.[2] === fewer ? options.find(([, , of]) => of !== fewer) : undefined;
+  const better =
+    own?.[2] === undefined || own[2] === more
+      ? undefined
+      : (options.find(([, , of]) => of === more) ??
+        (known[own[2]] === 0 ? options.find(([value]) => !lacking.includes(value)) : undefined));
   return {
     ...field,
     off: lacking,

@@ -318,7 +318,7 @@ describe.skipIf(withoutBrowser !== '')(`jobs in the console${withoutBrowser}`, S
       `/jobs/${await of('backtest')}`,
       `/jobs/${await of('score')}`,
     ];
-    await sweep(paths);
+    await sweep(paths, ['/jobs']);
   });
 
   test('an analyst sees all of it and starts none of it, and is told who may', async () => {

@@ -137,6 +137,7 @@ describe('a form begins with what the workspace has', () => {
       expect(train.body).toMatchObject({ definition });
       expect([off(train, 'kind'), off(train, 'definition')]).toEqual([[], []]);
       expect(lackingWords(train.form, people(buyers, subscribers))).toBeNull();
+      expect(begun('backtest', people(buyers, subscribers)).body).toMatchObject({ model: 'clv' });
     }
   });
 
