@@ -21,6 +21,7 @@ import { deploymentStepRoutes } from './routes/deployment-steps.ts';
 import { deploymentRoutes } from './routes/deployments.ts';
 import { evaluationRoutes } from './routes/evaluations.ts';
 import { eventRoutes } from './routes/events.ts';
+import { exportRoutes } from './routes/export.ts';
 import { featureRoutes } from './routes/features.ts';
 import { healthRoutes } from './routes/health.ts';
 import { homeRoutes } from './routes/home.ts';
@@ -138,6 +139,7 @@ export function createApp(deps: Deps) {
     .route('/', logRoutes(deps, predictions))
     .route('/', verifyRoutes(deps, predictions))
     .route('/', pastRoutes(deps, predictions))
+    .route('/', exportRoutes(deps, predictions))
     .route('/', ledgerRoutes(deps))
     .route('/', rebuildRoutes(deps))
     .route('/', workspaceRoutes(deps))

@@ -36,6 +36,7 @@ import type {
   Ledgers,
   PastCalls,
   Pool,
+  TableExports,
   Tables,
 } from './read-deps.ts';
 
@@ -158,6 +159,7 @@ export interface Deps extends AccessDeps {
   pool: Pool;
   fold: FoldCalls;
   tables: Tables;
+  exports: TableExports;
   keyring: KeyringCalls;
   models: ModelRegistry;
   deployments: Deployments;
@@ -166,7 +168,7 @@ export interface Deps extends AccessDeps {
   sources: Sources;
   /** Everything that is parked, tried again; answers when the ledger has done so. */
   replayParked: () => Promise<{ seq: number }>;
-  quarantine: Pick<Quarantine, 'list' | 'show' | 'counts' | 'resolve'>;
+  quarantine: Pick<Quarantine, 'list' | 'show' | 'counts' | 'resolve' | 'settle'>;
   /** Fits from the log's statistics in the pool and answers what `fit --json` prints. */
   fit: (request: FitRequest) => Promise<Record<string, unknown>>;
   /** Digest over raw customer ids, equal across workspaces; computed on demand. */

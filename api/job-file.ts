@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream';
 import { Readable as Streams } from 'node:stream';
 import { createGunzip, createGzip, constants as zlib } from 'node:zlib';
 import type { Context } from 'hono';
+import { csvQuoted } from '#domain/csv.ts';
 import { COLUMN_FLAG, createCustomerColumns } from '#projections/memory/columns.ts';
 import { sidOfRef } from './customers.ts';
 import type { Deps } from './deps.ts';
@@ -89,11 +90,8 @@ async function namedLines(
     if (id === null) continue;
     text +=
       format === 'csv'
-        ? `${quoted(id)}${line.slice(REF)}\n`
+        ? `${csvQuoted(id)}${line.slice(REF)}\n`
         : `{"customer_id":${JSON.stringify(id)}${line.slice(at + REF + 1)}\n`;
   }
   return text;
 }
-
-/** RFC 4180. */
-const quoted = (id: string): string => (/[",\r\n]/.test(id) ? `"${id.replaceAll('"', '""')}"` : id);

@@ -48,12 +48,13 @@ const table = {
   'store-unavailable': [503, 'The event store does not answer'],
   'tables-unavailable': [503, 'The read models do not answer'],
   'past-busy': [503, 'Others wait for another past moment'],
+  'export-busy': [503, 'Others read exports of theirs'],
   'not-ready': [503, 'Still starting'],
 } as const satisfies Record<string, readonly [number, string]>;
 
 export type ProblemReason = keyof typeof table;
 /** Seconds after which asking again is worth it. */
-const RETRY_AFTER: Partial<Record<ProblemReason, number>> = { 'past-busy': 10 };
+const RETRY_AFTER: Partial<Record<ProblemReason, number>> = { 'past-busy': 10, 'export-busy': 10 };
 export const isProblemReason = (code: unknown): code is ProblemReason =>
   typeof code === 'string' && Object.hasOwn(table, code);
 export const statusOf = (reason: ProblemReason): number => table[reason][0];

@@ -4,6 +4,7 @@ import type { ClvColumnsAnswer, ClvColumnsRequest } from '#domain/models/clv-col
 import type { Rates } from '#domain/rates.ts';
 import type { Offsets } from '#domain/time.ts';
 import type { CustomerSort } from '#projections/customer-profile.ts';
+import type { ExportColumn, ExportedTable, OpenExport } from '#projections/exports.ts';
 import type { Columns } from '#projections/memory/columns.ts';
 import type { History } from '#projections/memory/history.ts';
 import type { LateEvent } from '#projections/memory/late.ts';
@@ -88,6 +89,14 @@ export interface Tables {
   weeklyRepeats(range: { from: number; until: number }): Promise<[number, number][]>;
   /** Resolves when every table holds everything up to `seq`. */
   waitFor(seq: number): Promise<void>;
+}
+
+/** Whole tables to take along (projections/exports.ts). */
+export interface TableExports {
+  /** @param until local day up to which rows count. Throws a Problem when others read theirs, or the tables do not answer. */
+  open(table: ExportedTable, until: number | null): Promise<OpenExport>;
+  /** NDJSON lines of these columns as a Parquet file. */
+  parquet(table: string, columns: readonly ExportColumn[], lines: AsyncIterable<string>): AsyncIterable<Uint8Array>;
 }
 
 /** Who a sid is (streams/keyring/keyring.ts). */

@@ -62,16 +62,18 @@ export function columnFor(role: Role, header: readonly string[], used: ReadonlyS
     const index = plain.findIndex((column, i) => column === name && !used.has(header[i]!));
     if (index >= 0) return header[index]!;
   }
-  return role === 'amount' ? (header.find((column) => !used.has(column) && isAmountInWords(column)) ?? null) : null;
+  return role === 'amount' || role === 'price'
+    ? (header.find((column) => !used.has(column) && isMoneyInWords(role, column)) ?? null)
+    : null;
 }
 
 /** What stands beside the name of an amount and does not change what it is. */
 const BESIDE = new Set(names('in of incl excl inkl exkl vat tax mwst ust order eur usd gbp chf euro dollar'));
 
-/** 'Summe brutto', 'Order total (EUR, incl. VAT)': words that name an amount, and nothing else but what may stand beside them. */
-function isAmountInWords(column: string): boolean {
+/** 'Summe brutto', 'Order total (EUR, incl. VAT)', 'price_eur': words that name it, and nothing else but what may stand beside them. */
+function isMoneyInWords(role: 'amount' | 'price', column: string): boolean {
   const words = column.toLowerCase().match(/\p{L}+/gu) ?? [];
-  const amounts = words.filter((word) => COLUMN_NAMES.amount.includes(word));
+  const amounts = words.filter((word) => COLUMN_NAMES[role].includes(word));
   return amounts.length > 0 && words.every((word) => amounts.includes(word) || BESIDE.has(word));
 }
 

@@ -177,7 +177,11 @@ export function guessMapping(
     if (currency !== null) return problem(currency);
     // The file's own currency, not the default: a new workspace reports in it, and blanks most likely mean it.
     if (mapping.currencyColumn !== null) mapping.currency = commonest(at(mapping.currencyColumn)) ?? mapping.currency;
+    const told =
+      mapping.currencyColumn === null && wish.currency === undefined ? currencyInNames(mapping, header) : null;
+    if (told !== null) mapping.currency = told.code;
     if (mapping.currencyColumn !== null) say('currency', `${mapping.currencyColumn} (${mapping.currency} where blank)`);
+    else if (told !== null) say('currency', `${told.code} in every row, by the name of the column '${told.column}'`);
     else if (mapping.amount !== null || mapping.quantity !== null) {
       say('currency', `${mapping.currency} in every row`);
       if (wish.currency === undefined)
@@ -247,6 +251,32 @@ function commonest(texts: readonly string[]): string | null {
     if (code !== null) counts.set(code, (counts.get(code) ?? 0) + 1);
   }
   return [...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))[0]?.[0] ?? null;
+}
+
+/** Codes that are words beside an amount too ('Total all'): read as codes in capitals only. */
+const WORDS: ReadonlySet<string> = new Set(['ALL', 'CUP', 'GEL', 'MOP', 'PEN', 'TOP', 'TRY']);
+const SIGNS: Readonly<Record<string, string>> = { '€': 'EUR', '£': 'GBP' };
+
+/** ISO 4217 codes that a column's name holds: 'Amount (EUR incl. VAT)', 'price_eur', 'Umsatz €'. */
+function codesIn(column: string): string[] {
+  const shouted = column === column.toUpperCase();
+  const words = column.match(/\p{Lu}?\p{Ll}+|\p{Lu}+/gu) ?? [];
+  const codes = words.flatMap((word) => {
+    const code = word.length === 3 ? parseCurrency(word) : null;
+    return code === null || (WORDS.has(code) && (shouted || word !== code)) ? [] : [code];
+  });
+  return [...codes, ...Object.entries(SIGNS).flatMap(([sign, code]) => (column.includes(sign) ? [code] : []))];
+}
+
+/** The one currency that names of columns say: those of the money, else the only one in the header. */
+function currencyInNames(mapping: ImportMapping, header: readonly string[]): { code: string; column: string } | null {
+  for (const columns of [moneyColumns(mapping), header]) {
+    const named = columns.flatMap((column) => codesIn(column).map((code) => ({ code, column })));
+    const [first] = named;
+    if (first === undefined) continue;
+    return named.every(({ code }) => code === first.code) ? first : null;
+  }
+  return null;
 }
 
 /** Null, or what is wrong with --currency. */

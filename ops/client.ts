@@ -48,6 +48,8 @@ export interface Client {
   call<T>(method: string, path: string, body?: unknown): Promise<T>;
   /** A file's bytes, unpacked, piece by piece. */
   read(path: string): Promise<AsyncIterable<Uint8Array>>;
+  /** The same with what the answer says of it. */
+  download(path: string): Promise<{ headers: Headers; bytes: AsyncIterable<Uint8Array> }>;
   /** Posts bytes (msgpack). */
   send<T>(path: string, body: Uint8Array, contentType: string): Promise<T>;
 }
@@ -97,8 +99,16 @@ export function createClient(url: string, token: string): Client {
     if (!response.ok) throw new ApiError(response.status, (parsed ?? {}) as Record<string, unknown>);
     return parsed as T;
   };
+  const download = async (path: string) => {
+    const response = await ask('GET', path, null, { accept: '*/*' });
+    if (!response.ok || response.body === null)
+      throw new ApiError(response.status, (await response.json()) as Record<string, unknown>);
+    return { headers: response.headers, bytes: response.body };
+  };
   return {
     url,
+    download,
+    read: async (path) => (await download(path)).bytes,
     call: (method, path, body) =>
       request(
         method,
@@ -106,12 +116,6 @@ export function createClient(url: string, token: string): Client {
         body === undefined ? null : JSON.stringify(body),
         body === undefined ? null : 'application/json',
       ),
-    async read(path) {
-      const response = await ask('GET', path, null, { accept: '*/*' });
-      if (!response.ok || response.body === null)
-        throw new ApiError(response.status, (await response.json()) as Record<string, unknown>);
-      return response.body;
-    },
     send: (path, body, contentType) => request('POST', path, body as Uint8Array<ArrayBuffer>, contentType),
   };
 }

@@ -1,7 +1,7 @@
 // A workspace is a data directory: everything one installation keeps, with the secrets made at its first start.
 import { randomBytes, randomUUID } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, statfsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { createUser } from '@nats-io/nkeys';
 import { z } from 'zod';
 import { createFile, replaceFile } from './engines/durable-file.ts';
@@ -76,6 +76,12 @@ export type DataDir = AsyncDisposable & {
 /** `data/main` once it exists, else the demo: architecture, "Workspace = data directory". */
 export const defaultDataDir = (root: string): string =>
   existsSync(join(root, 'data', 'main', 'workspace.json')) ? join(root, 'data', 'main') : join(root, 'data', 'demo');
+
+/** What a new workspace is called: as its directory, which is how people tell them apart. `demo` is the demo's. */
+export function workspaceNameOf(path: string): string {
+  const name = basename(resolve(path));
+  return name === '' || name === 'demo' ? 'main' : name;
+}
 
 /**
  * Opens the workspace at `path` for this process alone.

@@ -12,10 +12,10 @@ import type { ComparisonRequest } from './deployment/compare-on.ts';
 import type { Evaluation } from './evaluation/evaluate.ts';
 import type { FeatureReport, FeatureReportPlan } from './evaluation/feature-report.ts';
 import type { EvaluationPlan } from './evaluation/plan.ts';
+import type { PackRows } from './parquet-rows.ts';
 import type { ChurnColumn, ChurnColumnsRequest } from './scoring/churn-columns.ts';
 import type { ScoreBase, ScoreProgress, ScoreTotals } from './scoring/score-base.ts';
 import type { ScoreColumns, ScoreHorizons, ScoreInput } from './scoring/score-columns.ts';
-import type { PackedRows } from './scoring/score-parquet.ts';
 import type { ClvTraining, ClvTrainingData } from './training/fit-clv.ts';
 import type { LogisticSumsRequest } from './training/fit-logistic.ts';
 import type { CheckedFit, PurchaseModelName } from './training/fit-purchases.ts';
@@ -77,8 +77,8 @@ export interface Pool extends AsyncDisposable {
   ): Promise<FeatureReport>;
   /** The whole base at a position, over the log, on a connection of its own.  @param signal ends the thread at once. */
   scoreBase(nats: NatsOptions, work: ScoreBase, say: ScoreProgress, signal: AbortSignal): Promise<ScoreTotals>;
-  /** A row group of a Parquet file from lines of scores. */
-  packRows(text: string, identified: boolean): Promise<PackedRows>;
+  /** A row group of a Parquet file. */
+  packRows: PackRows;
   /** Sums over some chunks of rows; the columns should lie in shared memory. */
   logisticSums(request: LogisticSumsRequest): Promise<Float64Array>;
   readonly threads: number;
@@ -140,7 +140,7 @@ export function createPool(threads = 2, warm = 1): Pool {
       heard((port) => ({ kind: 'feature-report', nats, plan, report: port }), report, signal),
     scoreBase: (nats, work, say, signal) =>
       heard((port) => ({ kind: 'score-base', nats, work, report: port }), say, signal),
-    packRows: (text, identified) => run({ kind: 'pack-rows', text, identified }),
+    packRows: (text, layout) => run({ kind: 'pack-rows', text, layout }),
     logisticSums: (request) => run({ kind: 'logistic-sums', request }),
     threads,
     get queued() {

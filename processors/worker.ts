@@ -13,10 +13,10 @@ import { evaluate } from './evaluation/evaluate.ts';
 import { type FeatureReportPlan, featureReport } from './evaluation/feature-report.ts';
 import type { EvaluationPlan } from './evaluation/plan.ts';
 import { stepBack } from './modest.ts';
+import { type ParquetLayout, packRows } from './parquet-rows.ts';
 import { type ChurnColumnsRequest, churnColumn } from './scoring/churn-columns.ts';
 import { type ScoreBase, type ScoredPart, scoreBase } from './scoring/score-base.ts';
 import { type ScoreHorizons, type ScoreInput, scoreColumns } from './scoring/score-columns.ts';
-import { packRows } from './scoring/score-parquet.ts';
 import { type ClvTrainingData, fitClv } from './training/fit-clv.ts';
 import type { LogisticSumsRequest } from './training/fit-logistic.ts';
 import { fitPurchases, type PurchaseModelName } from './training/fit-purchases.ts';
@@ -41,7 +41,7 @@ export type PoolTask =
   | { kind: 'evaluate'; nats: NatsOptions; plan: EvaluationPlan; report: MessagePort }
   | { kind: 'feature-report'; nats: NatsOptions; plan: FeatureReportPlan; report: MessagePort }
   | { kind: 'score-base'; nats: NatsOptions; work: ScoreBase; report: MessagePort }
-  | { kind: 'pack-rows'; text: string; identified: boolean }
+  | { kind: 'pack-rows'; text: string; layout: ParquetLayout }
   | { kind: 'logistic-sums'; request: LogisticSumsRequest };
 /** What long work says while it runs. */
 export type WorkMessage =
@@ -80,7 +80,7 @@ export default function run(task: PoolTask): unknown {
     case 'score-base':
       return scoreFromLog(task);
     case 'pack-rows':
-      return packRows(task.text, task.identified);
+      return packRows(task.text, task.layout);
     case 'logistic-sums':
       return chunkSums(task.request.rows, task.request.pass, task.request.from, task.request.to);
   }

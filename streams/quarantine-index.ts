@@ -15,6 +15,8 @@ export interface WireRows {
   run: string | null;
   reason: string;
   rows: WireRow[];
+  /** Of an import: what its file holds and is read as, by its digest. */
+  file?: string;
   /** Written by an erasure in the place of this sequence. */
   replaces?: number;
 }
@@ -43,8 +45,11 @@ export function parseId(id: string): [seq: number, index: number] {
 export interface Entry {
   seq: number;
   storedAt: number;
+  /** When it was refused, ms. */
+  at: number;
   source: string;
   run: string | null;
+  file: string | null;
   reason: string;
   /** By position: input rows it stands for; 0 = resolved, or the same row of the same run is there already. */
   weights: Uint32Array;
@@ -117,7 +122,7 @@ export function createQuarantineIndex(store: EventStore, tenant: string, now: ()
       });
     }
     const { seq, storedAt } = message;
-    entries.set(seq, { seq, storedAt, source, run, reason, weights, rowNumbers });
+    entries.set(seq, { seq, storedAt, at: wire.at, source, run, file: wire.file ?? null, reason, weights, rowNumbers });
   }
 
   async function catchUp(): Promise<void> {

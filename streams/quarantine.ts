@@ -41,16 +41,22 @@ export interface QuarantineFilter {
   run?: string | undefined;
 }
 
+export interface QuarantineBatch {
+  at: number;
+  source: string;
+  run: string | null;
+  /** Of an import: digest of what its file holds and is read as. */
+  file?: string | undefined;
+  rows: readonly QuarantineRow[];
+}
+
 export interface Quarantine {
-  put(batch: { at: number; source: string; run: string | null; rows: readonly QuarantineRow[] }): Promise<void>;
+  put(batch: QuarantineBatch): Promise<void>;
   /**
    * As `put`, of one reason that has one writer, in this order, behind `after`: the last sequence of the reason as the writer knows it (`lastOf`).
    * @returns its last sequence now. Throws VersionConflict when somebody else has written the reason meanwhile: what came before that is put.
    */
-  putNext(
-    batch: { at: number; source: string; run: string | null; rows: readonly QuarantineRow[] },
-    after: number,
-  ): Promise<number>;
+  putNext(batch: QuarantineBatch, after: number): Promise<number>;
   lastOf(reason: string): Promise<number>;
   /** Newest first. `cursor` is the last page's `next`. */
   list(
@@ -64,6 +70,12 @@ export interface Quarantine {
    * the same run and reason that is still there counts as a repetition).
    */
   resolve(ids: readonly string[]): Promise<void>;
+  /**
+   * An import has come to its end: what earlier attempts at the same file of the source have left is taken out, for each of its rows is now in the log or
+   * refused anew by this run. Runs that began later keep theirs. Twice is as good as once.
+   * @param attempt.since ms, when the run began. @returns input rows that were taken out.
+   */
+  settle(attempt: { source: string; file: string; run: string; since: number }): Promise<number>;
   /** Takes out every entry that matches, physically; the number of entries. */
   erase(matches: (row: QuarantinedRow) => boolean): Promise<number>;
 }
@@ -121,7 +133,7 @@ export function createQuarantine(options: {
   }
 
   /** Messages that hold these rows, those of one reason in their order. */
-  function messagesOf({ at, source, run, rows }: Parameters<Quarantine['put']>[0]): WireRows[] {
+  function messagesOf({ at, source, run, file, rows }: QuarantineBatch): WireRows[] {
     const open = new Map<string, { wire: WireRows; bytes: number }>();
     const full: WireRows[] = [];
     for (const row of rows) {
@@ -137,7 +149,8 @@ export function createQuarantine(options: {
         batch = undefined;
       }
       if (!batch) {
-        batch = { wire: { v: FORMAT, at, source, run, reason: row.reason, rows: [] }, bytes: 0 };
+        const of = file === undefined ? {} : { file };
+        batch = { wire: { v: FORMAT, at, source, run, reason: row.reason, rows: [], ...of }, bytes: 0 };
         open.set(row.reason, batch);
       }
       batch.wire.rows.push([row.rowNumber, row.column ?? null, detail, raw, row.rows]);
@@ -145,6 +158,14 @@ export function createQuarantine(options: {
     }
     for (const { wire } of open.values()) full.push(wire);
     return full;
+  }
+
+  async function resolve(ids: readonly string[]): Promise<void> {
+    for (const id of ids) parseId(id);
+    for (let i = 0; i < ids.length; i += 10_000) {
+      const wire: WireResolved = { v: FORMAT, resolved: ids.slice(i, i + 10_000) };
+      await store.append(`qua.${tenant}.${RESOLVED}`, encodeQuarantine(wire));
+    }
   }
 
   return {
@@ -196,12 +217,22 @@ export function createQuarantine(options: {
       return counts;
     },
 
-    async resolve(ids) {
-      for (const id of ids) parseId(id);
-      for (let i = 0; i < ids.length; i += 10_000) {
-        const wire: WireResolved = { v: FORMAT, resolved: ids.slice(i, i + 10_000) };
-        await store.append(`qua.${tenant}.${RESOLVED}`, encodeQuarantine(wire));
+    resolve,
+
+    async settle({ source, file, run, since }) {
+      await index.refresh();
+      const ids: string[] = [];
+      let rows = 0;
+      for (const entry of entries.values()) {
+        if (entry.file !== file || entry.source !== source || entry.run === run || entry.at >= since) continue;
+        entry.weights.forEach((weight, at) => {
+          if (weight === 0) return;
+          ids.push(`${entry.seq}-${at}`);
+          rows += weight;
+        });
       }
+      await resolve(ids);
+      return rows;
     },
 
     async erase(wanted) {

@@ -1,12 +1,12 @@
 // Tables as CSV (RFC 4180): the raw figures, so that what is read in a spreadsheet is what the chart was drawn from.
+import { csvText } from '#domain/csv.ts';
+
 export type Cell = string | number | null;
 
 function field(value: Cell): string {
   if (value === null) return '';
   if (typeof value === 'number') return Number.isFinite(value) ? String(value) : '';
-  // A leading sign that a spreadsheet would run as a formula is disarmed by an apostrophe.
-  const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return csvText(value);
 }
 
 export const csv = (head: readonly string[], rows: readonly (readonly Cell[])[]): string =>

@@ -1,5 +1,6 @@
 // What an evaluation answers of one version, by question: churn or value.
 import type { SegmentCalibration } from '#domain/models/calibration-segments.ts';
+import type { HistoryDependence } from '#domain/models/explanation/history-dependence.ts';
 import type { Dependence } from '#domain/models/explanation/partial-dependence.ts';
 import type { Importance } from '#domain/models/explanation/permutation-importance.ts';
 import type { ScoreMetrics } from '#domain/models/metrics.ts';
@@ -12,7 +13,8 @@ export interface ChurnEvaluation {
   metrics: ScoreMetrics;
   againstNaive: Differences;
   segments: { by: string; segments: SegmentCalibration[] }[];
-  importance: { loss: number; rows: number; importances: Importance[] } | null;
+  /** `measure` is absent where it was judged before Cox models had one: the Brier score. */
+  importance: { measure?: 'brier' | 'integrated-brier'; loss: number; rows: number; importances: Importance[] } | null;
   dependence: Omit<Dependence, 'ice'>[];
   undefined: Record<string, string>;
 }
@@ -26,6 +28,8 @@ export interface ValueEvaluation {
   spend: { model: ForecastMetrics; naive: ForecastMetrics; againstNaive: Differences; pit: Pit; n: number } | null;
   churn: ChurnVerdict;
   tracking: Tracked;
+  /** Absent where it was judged before it was told. */
+  dependence?: { of: 'spend' | 'purchases'; curves: HistoryDependence[] };
   undefined: Record<string, string>;
 }
 export interface Rival {

@@ -19,6 +19,7 @@ import type { ServingChurnModel } from '../model-deps.ts';
 import { Problem } from '../problem.ts';
 import type { LedgerView } from '../read-deps.ts';
 import { answererOf, answeringOf, inForceOf, type Moment } from './as-of.ts';
+import { firstOf, tooEarly } from './coordinates.ts';
 import type { Predictions } from './service.ts';
 import { orProblem, type Subject } from './subjects.ts';
 
@@ -70,6 +71,10 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
   const isPlain = (seq: number): boolean =>
     !deps.deployedChurnModels().some(({ deployedSeq }) => deployedSeq <= seq) &&
     !deps.churnDefinitions().some((each) => each.seq <= seq);
+
+  /** Nobody can be answered there: the ledger tells whose model is missing. */
+  const needsReason = (seq: number): boolean =>
+    predictions.answeringAt(seq) === null && deps.deployedChurnModels().length > 0;
 
   function definitionFor(moment: Moment, view: LedgerView | null): ChurnDefinition {
     const definitions = definitionsAt(moment.seq);
@@ -173,11 +178,14 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
         reason: 'horizon-not-served',
         message: `${classifier.id} answers ${classifier.model.definition.horizonDays} days and no other horizon; no model in force answers ${asked.horizonDays}`,
       });
-    if (definition.kind === 'contractual')
+    if (definition.kind === 'contractual' || (view?.entries.subscriptions.length ?? 0) > 0) {
+      const first = firstOf(deps.deployedChurnModels().filter(({ model }) => model.definition.kind === 'contractual'));
+      if (first && first.deployedSeq > moment.seq) throw tooEarly('subscriptions', first, moment.seq);
       throw new Problem(
         'no-model',
         'no model of subscriptions is in force: `axiom47 train churn-logistic --definition contractual --deploy`, or `axiom47 train churn-cox --deploy`',
       );
+    }
     return byBgNbd(moment, subject, definition, asked);
   }
 
@@ -188,7 +196,7 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
     also: (subject: Subject) => boolean = () => false,
   ): Promise<Views> {
     const views = new Map<number, LedgerView | null>();
-    const plain = isPlain(moment.seq);
+    const plain = isPlain(moment.seq) && !needsReason(moment.seq);
     const named = subjects.flatMap((subject, i) =>
       subject instanceof Problem || subject.sid === null || (plain && !also(subject)) ? [] : [{ i, sid: subject.sid }],
     );

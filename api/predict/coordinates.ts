@@ -23,6 +23,24 @@ export interface Person {
   person?: Uint8Array;
 }
 
+/** The earliest in force; null: none ever was. */
+export const firstOf = <Serving extends Pick<ServingModel, 'id' | 'deployedSeq'>>(
+  models: readonly Serving[],
+): Serving | null =>
+  models.reduce<Serving | null>((best, each) => (best && best.deployedSeq <= each.deployedSeq ? best : each), null);
+
+/** Asked about a position of the log at which no model was in force yet. */
+export const tooEarly = (
+  of: string,
+  { id, deployedSeq }: Pick<ServingModel, 'id' | 'deployedSeq'>,
+  seq: number,
+): Problem =>
+  new Problem(
+    'no-model',
+    `no model of ${of} was in force at log position ${seq}: the first, ${id}, came at ${deployedSeq}. Ask as of ${deployedSeq} or later, or as of a date: that day as it is known now, by today’s models`,
+    { extra: { first_model: { id, deployed_seq: deployedSeq } } },
+  );
+
 export function createCoordinates(deps: Deps) {
   const { columns, ledgers } = deps;
   let last: Moment | null = null;
@@ -55,6 +73,8 @@ export function createCoordinates(deps: Deps) {
   function modelAt(seq: number): ServingModel {
     const found = answeringAt(seq);
     if (found) return found.active;
+    const first = firstOf(deps.deployedModels());
+    if (first && first.deployedSeq > seq) throw tooEarly('purchases', first, seq);
     throw new Problem(
       'no-model',
       'purchases are needed: import orders (a model is fitted from ten customers on), or `axiom47 model import FILE`; one that was fitted but not put in force is in `axiom47 model list`, `axiom47 model deploy ID --yes` puts it there',

@@ -37,6 +37,13 @@ const finite = (values: readonly number[]): void => {
 
 /** Why a prediction has no interval: its model came as bare parameters, or one of them stands at a bound. */
 const NO_COVARIANCE = 'model-without-covariance';
+const HOW_TO_COVARIANCE =
+  'the model says nothing of how sure its parameters are: it was imported as bare parameters (`axiom47 fit --json` writes their covariance, `axiom47 train clv --deploy` fits one from the log), or one of them stands at a bound, which a longer history or more customers may change';
+/** The interval's part of an answer that has none. */
+const without = (interval: Interval | null) => ({
+  interval_reason: interval ? null : NO_COVARIANCE,
+  interval_hint: interval ? null : HOW_TO_COVARIANCE,
+});
 
 export interface ClvAsked {
   months?: number | undefined;
@@ -100,7 +107,7 @@ export function createPredictions(deps: Deps) {
       expected_purchases: expectedPurchases,
       lower: interval?.lower ?? null,
       upper: interval?.upper ?? null,
-      interval_reason: interval ? null : NO_COVARIANCE,
+      ...without(interval),
       horizon_days: horizonDays,
       band,
       basis: subject.basis,
@@ -142,7 +149,7 @@ export function createPredictions(deps: Deps) {
       clv_p95: p95,
       parameter_lower: interval?.lower ?? null,
       parameter_upper: interval?.upper ?? null,
-      interval_reason: interval ? null : NO_COVARIANCE,
+      ...without(interval),
       p_zero_spend: value.pZeroSpend,
       expected_purchases: value.expectedPurchases,
       expected_spend: value.expectedSpend,

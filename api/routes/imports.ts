@@ -42,6 +42,7 @@ const Summary = z.object({
   gross: Money,
   refunds: Money,
   reasons: Reasons,
+  settled: z.number().describe('Rows that earlier attempts at this file had left in the quarantine: taken out'),
   warnings: z.array(z.string()),
   seconds: z.number(),
   asOf: z.object({ seq: z.number(), at: z.string().nullable() }),
@@ -49,6 +50,7 @@ const Summary = z.object({
 
 interface Run {
   source: string;
+  file: string | undefined;
   startedAt: number;
   batches: Map<number, z.infer<typeof Appended>>;
   quarantined: Set<number>;
@@ -90,6 +92,8 @@ export function importRoutes(deps: Deps, predictions: Predictions) {
     // The fold is the judge of conflicts, and of what belongs to the erased.
     if (stats.conflictRows > 0) reasons.conflict = stats.conflictRows;
     if (stats.ignoredRows > 0) reasons.erased = (reasons.erased ?? 0) + stats.ignoredRows;
+    const { source, file, startedAt: since } = run;
+    const settled = file === undefined ? 0 : await deps.quarantine.settle({ source, file, run: id, since });
     const quarantined = Object.values(reasons).reduce((sum, rows) => sum + rows, 0);
     const moment = predictions.now();
     const { clockDay, priorDay } = await fold.position();
@@ -109,6 +113,7 @@ export function importRoutes(deps: Deps, predictions: Predictions) {
       gross: decimals(stats.gross),
       refunds: decimals(stats.refunds),
       reasons,
+      settled,
       warnings: [...(gap === null ? [] : [gap]), ...(foreign.length === 0 ? [] : [unrated])],
       seconds: Math.round(deps.now() - run.startedAt) / 1000,
       asOf: { seq: moment.seq, at: moment.atText },
@@ -128,6 +133,13 @@ export function importRoutes(deps: Deps, predictions: Predictions) {
             run: RunId,
             source: z.string().regex(/^[a-z0-9][a-z0-9_-]{0,62}$/),
             digest: z.string().regex(/^[0-9a-f]{64}$/, 'SHA-256 of file and mapping, hex'),
+            file: z
+              .string()
+              .regex(/^[0-9a-f]{64}$/, 'SHA-256, hex')
+              .optional()
+              .describe(
+                'Of what is read, whatever the mapping: the end of this run settles what earlier ones of it left refused',
+              ),
             backfill: z.boolean().default(true),
             amend: z.boolean().default(false),
             coverage: z
@@ -145,14 +157,22 @@ export function importRoutes(deps: Deps, predictions: Predictions) {
         },
       }),
       async (c) => {
-        const { run: id, source, digest, backfill, amend, coverage } = c.req.valid('json');
+        const { run: id, source, digest, file, backfill, amend, coverage } = c.req.valid('json');
         const going = runs.get(id);
         if (going) {
           if (going.source !== source) throw new Problem('conflict', `run ${id} belongs to source ${going.source}`);
           return c.json({ run: id, seq: going.lastSeq, resumed: true, batches: [...going.batches.keys()] }, 200);
         }
         const startedAt = deps.now();
-        const run: Run = { source, startedAt, batches: new Map(), quarantined: new Set(), lastSeq: 0, finished: null };
+        const run: Run = {
+          source,
+          file,
+          startedAt,
+          batches: new Map(),
+          quarantined: new Set(),
+          lastSeq: 0,
+          finished: null,
+        };
         const resumed = (await fold.runStats(id)) !== null;
         const known = (await deps.sources.list()).find((each) => each.name === source)?.coverage ?? 'complete';
         if (!resumed && coverage !== undefined) {
@@ -266,6 +286,7 @@ export function importRoutes(deps: Deps, predictions: Predictions) {
           await gateway.quarantineRows({
             run: id,
             source: run.source,
+            file: run.file,
             // An erased person's data is not kept anew.
             rows: rows.map(({ column, raw, ...row }) => ({
               ...row,

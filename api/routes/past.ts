@@ -4,7 +4,9 @@ import { z } from '@hono/zod-openapi';
 import { formatMinor } from '#domain/money.ts';
 import type { PastSummary } from '#projections/memory/past/protocol.ts';
 import type { Deps } from '../deps.ts';
+import type { ServingModel } from '../model-deps.ts';
 import { dayText, type Moment } from '../predict/as-of.ts';
+import { firstOf } from '../predict/coordinates.ts';
 import type { Predictions } from '../predict/service.ts';
 import { Problem } from '../problem.ts';
 import { createRouter, route } from '../route.ts';
@@ -36,6 +38,10 @@ const Summary = z.object({
       }),
     )
     .describe('In force then: of each kind the last one deployed, and a canary beside it'),
+  first_model: z
+    .object({ id: z.string(), deployed_seq: z.number() })
+    .nullable()
+    .describe('Where none was in force: the first that came later; null: none has come'),
   folded_from: z.number().describe('Position of the snapshot it was folded from; 0: from the log’s beginning'),
   ms: z.number(),
 });
@@ -64,7 +70,14 @@ const inForce = (models: PastSummary['models']): PastSummary['models'] => {
   });
 };
 
-export function pastRoutes({ past }: Pick<Deps, 'past'>, predictions: Predictions) {
+export function pastRoutes(
+  { past, deployedModels, deployedChurnModels }: Pick<Deps, 'past' | 'deployedModels' | 'deployedChurnModels'>,
+  predictions: Predictions,
+) {
+  const firstModel = () => {
+    const first = firstOf<Pick<ServingModel, 'id' | 'deployedSeq'>>([...deployedModels(), ...deployedChurnModels()]);
+    return first && { id: first.id, deployed_seq: first.deployedSeq };
+  };
   const answer = (moment: Moment, found: PastSummary) => ({
     as_of: { seq: moment.seq, at: moment.atText },
     day: dayText(moment.day),
@@ -86,6 +99,7 @@ export function pastRoutes({ past }: Pick<Deps, 'past'>, predictions: Prediction
       deployed_seq: seq,
       percent,
     })),
+    first_model: found.models.length > 0 ? null : firstModel(),
     folded_from: found.from,
     ms: found.ms,
   });

@@ -11,6 +11,7 @@ import { dockerSecrets } from './docker-secrets.ts';
 import { drift } from './drift.ts';
 import { evaluate } from './evaluate.ts';
 import { explain } from './explain.ts';
+import { exportCommand } from './export.ts';
 import { features } from './features.ts';
 import { fit } from './fit.ts';
 import { importCommand } from './import.ts';
@@ -50,6 +51,7 @@ export const catalogue: readonly Command[] = [
   backtest,
   score,
   schedule,
+  exportCommand,
   churn,
   source,
   workspace,

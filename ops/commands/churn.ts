@@ -1,6 +1,7 @@
 // What churn means here, from the command line.
 import { CHURN_KINDS, type ChurnDefinition } from '#domain/churn-definition.ts';
-import { dataDirOf, withServer } from '../client.ts';
+import type { TrainingCheck } from '#processors/training/training-check.ts';
+import { type Client, dataDirOf, withServer } from '../client.ts';
 import { type Command, UsageError } from './command.ts';
 import { parseCommand, print, table } from './options.ts';
 
@@ -30,6 +31,7 @@ axiom47 churn define contractual --horizon 30d [--grace 7d]
 non-contractual: lost = no purchase within the horizon; asked of who bought at most --active-within ago (everybody without it).
 contractual: lost = every subscription has ended within the horizon and none began within the grace after. With it, a customer who has or had a
 subscription is judged by it; without it, by purchases like everybody else.
+--grace needs a log that reaches horizon + grace beyond what is learned from; when it does not, it is said by how much.
 A model goes on answering the horizon it was trained for: train again after a change.
 
 Example: axiom47 churn define contractual --horizon 30d --grace 7d
@@ -56,6 +58,8 @@ Example: axiom47 churn define contractual --horizon 30d --grace 7d
         verb === 'define'
           ? [await client.call<Definition>('PUT', `/api/churn-definitions/${kind}`, body)]
           : (await client.call<{ items: Definition[] }>('GET', '/api/churn-definitions')).items;
+      if (verb === 'define' && items[0]!.grace_days > 0)
+        for (const lack of await lacksOf(client, items[0]!)) io.stderr(`warning: ${lack}\n`);
       print(io, values.json, verb === 'define' ? items[0] : items, () =>
         table(
           ['kind', 'horizon (days)', 'grace', 'active within'],
@@ -66,3 +70,27 @@ Example: axiom47 churn define contractual --horizon 30d --grace 7d
     });
   },
 };
+
+/** What a training by the definition would lack, by the same functions that would train: a break can be forgiven only where the log saw its end. */
+async function lacksOf(
+  client: Client,
+  { kind, horizon_days: horizon, grace_days: grace }: Definition,
+): Promise<string[]> {
+  const body = { kind: 'churn-logistic', definition: kind, dry_run: true };
+  const { checklist, asOf, latenessDays } = await client.call<TrainingCheck>('POST', '/api/jobs/train', body);
+  const lacking = checklist.filter(({ required, missing }) => required && missing > 0);
+  if (lacking.length === 0) return [];
+  const late = latenessDays > 0 ? ` and ${latenessDays} days for late events` : '';
+  const reach = horizon + grace + latenessDays;
+  const latest = new Date(Date.parse(asOf.at) - reach * 86_400_000).toISOString().slice(0, 10);
+  const history = lacking.find(({ unit }) => unit === 'days');
+  const see = `axiom47 train churn-logistic --definition ${kind} --dry-run`;
+  if (history)
+    return [
+      `the log is ${history.missing} days too short for a horizon of ${horizon} days, a grace of ${grace}${late}: a training needs ${history.asked} days of history, there are ${history.found} (${see})`,
+    ];
+  const rows = lacking.map(({ item, asked, found }) => `${item} (${found} of ${asked})`).join(', ');
+  return [
+    `with a grace of ${grace} days${late} a training learns from ${latest} and before, ${reach} days ahead of the last day of the log, and there it lacks: ${rows}; a log that goes ${grace} days further, or a shorter grace, would do (${see})`,
+  ];
+}

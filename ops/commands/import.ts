@@ -8,9 +8,10 @@ import { IMPORT_KINDS, type ImportKind, mappingText } from '#domain/import-mappi
 import { createOccurrences } from '#domain/orders.ts';
 import { createPolicyState, DEFAULT_POLICY } from '#domain/policy.ts';
 import { type Client, dataDirOf, withServer } from '../client.ts';
+import { workspaceNameOf } from '../data-dir.ts';
 import { bringModels, hasModel } from '../import/models.ts';
 import { cameToNothing, describe, nothingCameIn, partlyRefused } from '../import/outcome.ts';
-import { importDigest, openTable } from '../import/read-file.ts';
+import { importDigests, openTable } from '../import/read-file.ts';
 import { FileProblem } from '../import/rows.ts';
 import { type ImportSummary, runImport } from '../import/run-import.ts';
 import { projectRoot } from '../project.ts';
@@ -130,7 +131,7 @@ Example: axiom47 import telco.csv --kind subscription --snapshot 2024-01-01 --am
     const currency = prepared[0]!.mapping.currency;
     const summaries = await withServer(
       dataDir,
-      { create: { name: nameOf(prepared[0]!.source), currency }, settle: true, io },
+      { create: { name: workspaceNameOf(dataDir), currency }, settle: true, io },
       async (client) => {
         const results: ImportSummary[] = [];
         for (const each of prepared) results.push(await importOne(client, each, values, io));
@@ -197,9 +198,6 @@ async function prepare(file: string, values: Values, io: Io) {
   return { table, mapping: guess.value.mapping, source: values.source ?? sourceNameOf(file) };
 }
 
-/** Of a new workspace; `demo` is the demo's. */
-const nameOf = (source: string): string => (source === 'demo' ? 'main' : source);
-
 /** orders-2026.csv.gz → orders-2026 */
 const sourceNameOf = (file: string): string =>
   (file.split(/[\\/]/).at(-1) ?? file)
@@ -239,13 +237,13 @@ async function importOne(client: Client, prepared: Prepared, values: Values, io:
     now,
     rejectAfterMs: REJECT_AFTER_MS,
   };
-  const digest = await importDigest(table.path, mappingText(mapping));
+  const digests = await importDigests(table.path, mappingText(mapping), mapping.kind);
   return runImport({
     client,
     table,
     mapping,
     context,
-    digest,
+    digests,
     backfill: !values.live,
     amend: values.amend ?? false,
     coverage: values.coverage,

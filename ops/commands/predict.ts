@@ -26,6 +26,7 @@ import { type Histories, readSummary, readTransactions } from '../summary-input.
 import { readTable } from '../table.ts';
 import { type Command, type Io, UsageError } from './command.ts';
 import { fileAfterTransactions } from './fit.ts';
+import { predictCustomer } from './predict-customer.ts';
 import { isLogistic, logisticAnswers, readLogisticModel } from './predict-logistic.ts';
 import { timeUnit } from './rfm.ts';
 import { covariate } from './survival-input.ts';
@@ -33,14 +34,17 @@ import { drawTracking, type PurchaseModel } from './tracking-svg.ts';
 
 export const predict: Command = {
   name: 'predict',
-  summary: 'churn, lifetime value or purchases for every customer of a file, from parameter files',
-  help: `axiom47 predict churn|clv|purchases --params FILE [--params FILE] --data FILE [--horizon N[d|w|m]] [--discount R]
+  summary: 'churn or lifetime value of one customer of the installation, or of every customer of a file',
+  help: `axiom47 predict churn|clv CUSTOMER_ID [--horizon N[d|w|m]] [--discount R] [--as-of SEQ|TIME] [--data-dir DIR] [--json]
+axiom47 predict churn|clv|purchases --params FILE [--params FILE] --data FILE [--horizon N[d|w|m]] [--discount R]
                             [--discounting month-end|mid-month] [--columns …] [--unit week|day] [--json]
 axiom47 predict churn|clv|purchases --params FILE --transactions FILE [--customer COL --time COL --amount COL --date-order dmy|mdy
                             --decimal point|comma --until DATE --grain day|week] [--svg FILE] …
 axiom47 predict churn|clv|purchases --params FILE --new …
 axiom47 predict churn --params LOGISTIC --data FILE [--json]
 axiom47 predict churn|clv|purchases --model ID --data FILE … [--data-dir DIR]
+
+  CUSTOMER_ID asks the installation (the running server, or one started for the time) about one customer, by the models in force there
 
   --params    what \`axiom47 fit --json\` printed, or a CLV model file {"model": "clv", "unit": "week", "bgNbd": {…}, "gammaGamma": {…}};
               for clv give both the purchase model and gamma-gamma
@@ -61,6 +65,7 @@ lower and upper, parameter_lower and parameter_upper: the 95 % interval of p_chu
 parameter file carries their covariance (\`fit --json\` does). naive_*: own rate so far × own mean spend, the forecast to beat.
 
 Example:
+  axiom47 predict clv c-1
   axiom47 predict clv --params bg.json --params gg.json --data cdnow_summary_spend.csv --horizon 52w`,
 
   async run(argv, io) {
@@ -87,14 +92,39 @@ Example:
         discounting: { type: 'string', default: 'month-end' },
         new: { type: 'boolean', default: false },
         svg: { type: 'string' },
+        'as-of': { type: 'string' },
         json: { type: 'boolean', default: false },
       },
     });
-    const [wanted, ...rest] = positionals;
+    const [wanted, named, ...rest] = positionals;
     if ((wanted !== 'churn' && wanted !== 'clv' && wanted !== 'purchases') || rest.length > 0)
       throw new UsageError(`predict needs churn, clv or purchases; got '${positionals.join(' ')}'`);
+    const ofFiles = FILE_OPTIONS.find((name) => values[name] !== undefined && values[name] !== false);
+    // `--customer c-1` without a file can only mean somebody.
+    const customerId = named ?? (ofFiles === undefined ? values.customer : undefined);
+    if (customerId !== undefined) {
+      if (ofFiles !== undefined)
+        throw new UsageError(`predict ${wanted} ${customerId} asks the installation: leave --${ofFiles} out`);
+      if (wanted === 'purchases') throw new UsageError('predict purchases reads files; ask predict churn or clv ID');
+      return predictCustomer(
+        {
+          wanted,
+          customerId,
+          horizonDays: values.horizon === undefined ? null : parseHorizon(values.horizon),
+          discountMonthly: rateOf(values.discount),
+          asOf: values['as-of'] ?? null,
+          dataDir: values['data-dir'],
+          json: values.json,
+        },
+        io,
+      );
+    }
+    if (values['as-of'] !== undefined)
+      throw new UsageError('--as-of belongs to one customer of the installation: predict clv CUSTOMER_ID --as-of …');
     if ((values.params === undefined) === (values.model === undefined))
-      throw new UsageError('predict needs --params FILE, what `axiom47 fit --json` prints, or --model ID: one of them');
+      throw new UsageError(
+        'predict needs a customer of the installation (predict clv c-1), --params FILE, what `axiom47 fit --json` prints, or --model ID: one of them',
+      );
     const names = values.params ?? [values.model!];
     if (values.data === undefined && !values.new)
       throw new UsageError('predict needs --data FILE, --transactions FILE or --new (one customer met today)');
@@ -121,9 +151,7 @@ Example:
     if (values.svg !== undefined && !values.transactions)
       throw new UsageError('--svg draws the tracking plot: it needs --transactions, where the dates are');
     const horizonDays = parseHorizon(values.horizon ?? (wanted === 'clv' ? '12m' : '90d'));
-    const discountMonthly = Number(values.discount);
-    if (!(discountMonthly > -1))
-      throw new UsageError(`--discount ${values.discount} is not a rate above −1, e.g. 0.01`);
+    const discountMonthly = rateOf(values.discount);
     const { discounting } = values;
     if (discounting !== 'month-end' && discounting !== 'mid-month')
       throw new UsageError(`--discounting ${discounting}: one of month-end, mid-month`);
@@ -143,6 +171,15 @@ Example:
     return print(answers, values.json, io);
   },
 };
+
+/** What only makes sense of a file. */
+const FILE_OPTIONS = ['params', 'model', 'data', 'transactions', 'new', 'svg', 'columns', 'unit'] as const;
+
+function rateOf(text: string): number {
+  const rate = Number(text);
+  if (!(rate > -1)) throw new UsageError(`--discount ${text} is not a rate above −1, e.g. 0.01`);
+  return rate;
+}
 
 function print(answers: object[], json: boolean, io: Io): number {
   const refused = answers.filter((answer) => 'reason' in answer).length;

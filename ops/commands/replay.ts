@@ -21,6 +21,7 @@ interface Everybody extends Placed {
   gross: Record<string, string>;
   refunded: Record<string, string>;
   models: { id: string; version: number; kind: string; digest: string; deployed_seq: number; percent: number }[];
+  first_model: { id: string; deployed_seq: number } | null;
   folded_from: number;
   ms: number;
 }
@@ -138,7 +139,7 @@ function inWords(found: Everybody): string {
     `gross ${moneyText(found.gross)}`,
     `refunded ${moneyText(found.refunded)}`,
     models.length === 0
-      ? 'no model was in force'
+      ? `no model was in force${found.first_model ? `: the first, ${found.first_model.id}, came at position ${found.first_model.deployed_seq}` : ' and none has come since'}`
       : `in force: ${models.map((each) => `${each.id} v${each.version} (${each.percent === 100 ? '' : `canary of ${each.percent} %, `}${each.kind}, since ${each.deployed_seq}, ${each.digest.slice(0, 12)})`).join('; ')}`,
     `folded ${from} in ${(found.ms / 1_000).toFixed(2)} s`,
   ].join('\n');

@@ -1,12 +1,9 @@
 // The whole base scored from the command line: a job of the running server (or of one started for the time), its file fetched when it is done.
-import { createWriteStream, existsSync } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { createGzip } from 'node:zlib';
+import { existsSync } from 'node:fs';
 import type { Mover } from '#processors/scoring/moves.ts';
 import { SCORE_FORMATS } from '#processors/scoring/score-file.ts';
 import { dataDirOf, withServer } from '../client.ts';
+import { fetchTo } from '../fetch-to.ts';
 import type { ScoreDelta, ScoreResult } from '../jobs/score.ts';
 import { doJob } from '../jobs/watch.ts';
 import { daysOf } from './churn.ts';
@@ -104,20 +101,6 @@ function number(option: string, text: string | undefined, name: string, most: nu
   return { [name]: value };
 }
 
-/** Whole or not at all: written beside and moved into place. */
-async function fetchTo(path: string, bytes: AsyncIterable<Uint8Array>): Promise<void> {
-  const draft = `${path}.draft`;
-  const file = createWriteStream(draft, { mode: 0o600 });
-  try {
-    if (path.endsWith('.gz')) await pipeline(Readable.from(bytes), createGzip(), file);
-    else await pipeline(Readable.from(bytes), file);
-  } catch (error) {
-    await rm(draft, { force: true });
-    throw error;
-  }
-  await rename(draft, path);
-}
-
 const count = (value: number): string => Math.round(value).toLocaleString('en-US');
 const fixed = (value: number, digits: number): string => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(digits)}`;
 
@@ -143,16 +126,19 @@ function described(result: ScoreResult, out: string): string {
       ? ['no lifetime value: no model of purchases is in force (axiom47 train clv --deploy)']
       : []),
     ...(missing.length > 0 ? [`without P(churn): ${missing.join(', ')}`] : []),
-    ...(delta ? ['', moved(delta)] : []),
+    ...(delta ? ['', moved(delta, result)] : []),
   ].join('\n');
 }
 
-function moved({ against, order, transitions, by_churn, by_value }: ScoreDelta): string {
+function moved({ against, order, transitions, by_churn, by_value }: ScoreDelta, result: ScoreResult): string {
+  const since = `since job ${against.job} (position ${against.as_of.seq}, ${against.as_of.at})`;
+  if (result.rows === 0) return `${since}: nobody moved; all ${count(result.customers)} have the score they had`;
+  const valued = result.position.models.clv !== null;
   const rows = Object.entries(transitions).map(([key, cell]) => [
     ...key.split('>'),
     count(cell.customers),
-    count(cell.clv_before),
-    count(cell.clv_after),
+    valued ? count(cell.clv_before) : null,
+    valued ? count(cell.clv_after) : null,
   ]);
   const list = (movers: readonly Mover[], name: 'p_churn' | 'clv_mean', digits: number) =>
     table(
@@ -167,7 +153,7 @@ function moved({ against, order, transitions, by_churn, by_value }: ScoreDelta):
       ]),
     );
   return [
-    `since job ${against.job} (position ${against.as_of.seq}, ${against.as_of.at}):`,
+    `${since}:`,
     table(['from', 'to', 'customers', 'value before', 'value after'], rows),
     ...(by_churn.length > 0 ? ['', 'P(churn) moved farthest, and why:', list(by_churn, 'p_churn', 4)] : []),
     ...(by_value.length > 0 ? ['', 'lifetime value moved farthest, and why:', list(by_value, 'clv_mean', 2)] : []),

@@ -7,7 +7,7 @@ import { parseCurrency } from '#domain/money.ts';
 import { isZone } from '#domain/time.ts';
 import { startServer } from '../compose.ts';
 import { readConfig } from '../config.ts';
-import { defaultDataDir } from '../data-dir.ts';
+import { defaultDataDir, workspaceNameOf } from '../data-dir.ts';
 import { createLog } from '../log.ts';
 import { projectRoot } from '../project.ts';
 import { type Command, UsageError } from './command.ts';
@@ -62,7 +62,7 @@ Example: axiom47 serve --empty --data-dir /var/lib/axiom47 --currency GBP --zone
     const create =
       fresh && (demo || values.empty)
         ? {
-            name: demo ? 'demo' : 'main',
+            name: demo ? 'demo' : workspaceNameOf(dataDir),
             ...(currency === null ? {} : { currency }),
             ...(values.zone === undefined ? {} : { zone: values.zone }),
           }

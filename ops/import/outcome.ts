@@ -61,6 +61,9 @@ export function describe(file: string, summary: ImportSummary): string {
     `  quarantined ${count(summary.quarantined)}`,
     ...reasons,
     ...(summary.quarantined > 0 ? [`    row by row: axiom47 quarantine list --run ${summary.run}`] : []),
+    ...(summary.settled > 0
+      ? [`  settled     ${count(summary.settled)} that an earlier attempt at this file had left in the quarantine`]
+      : []),
     `  gross       ${moneyOf(summary.gross)}`,
     `  refunds     ${moneyOf(summary.refunds)}`,
     `  as of       ${summary.asOf.at ?? '–'} (log position ${summary.asOf.seq})`,

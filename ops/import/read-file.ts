@@ -111,11 +111,19 @@ export async function rawRows(table: Table, wanted: ReadonlySet<number>): Promis
   return found;
 }
 
-/** What makes two imports the same (facts §2): SHA-256 over the SHA-256 of the file's bytes and the mapping's text, hex. */
-export async function importDigest(path: string, mappingText: string): Promise<string> {
+export interface ImportDigests {
+  /** What makes two imports the same (facts §2): SHA-256 over the SHA-256 of the file's bytes and the mapping's text, hex. */
+  digest: string;
+  /** What makes them attempts at the same: over the bytes and the kind that is read from them. */
+  file: string;
+}
+
+export async function importDigests(path: string, mappingText: string, kind: string): Promise<ImportDigests> {
   const file = createHash('sha256');
   for await (const chunk of createReadStream(path, { highWaterMark: CHUNK * 4 })) file.update(chunk as Uint8Array);
-  return createHash('sha256').update(file.digest()).update(mappingText).digest('hex');
+  const bytes = file.digest();
+  const over = (text: string) => createHash('sha256').update(bytes).update(text).digest('hex');
+  return { digest: over(mappingText), file: over(kind) };
 }
 
 const emptyBatch = (format: 'csv' | 'ndjson'): RowBatch => ({

@@ -10,7 +10,7 @@ import type { Client } from '../client.ts';
 import type { Io } from '../commands/command.ts';
 import { createProgress } from '../progress.ts';
 import { patiently } from './patience.ts';
-import { rawRows, type Table } from './read-file.ts';
+import { type ImportDigests, rawRows, type Table } from './read-file.ts';
 
 /** By the fold's verdict; rows = accepted + duplicates + quarantined. */
 export interface ImportSummary {
@@ -24,6 +24,8 @@ export interface ImportSummary {
   gross: Record<string, string>;
   refunds: Record<string, string>;
   reasons: Record<string, number>;
+  /** Rows that earlier attempts at this file had left in the quarantine. */
+  settled: number;
   /** What the server noticed about the workspace as a whole. */
   warnings: string[];
   seconds: number;
@@ -35,7 +37,7 @@ export interface ImportJob {
   table: Table;
   mapping: ImportMapping;
   context: ParseContext;
-  digest: string;
+  digests: ImportDigests;
   backfill: boolean;
   amend: boolean;
   /** Changes what the source holds of the past; undefined: as it is. */
@@ -119,11 +121,11 @@ interface Started {
 /** A run is named by its file and mapping, and numbered: an import run again is a run of its own, and the fold says what was new in it. */
 async function startRun(job: ImportJob): Promise<string> {
   for (let attempt = 1; ; attempt++) {
-    const run = `${job.digest.slice(0, 16)}-${attempt}`;
+    const run = `${job.digests.digest.slice(0, 16)}-${attempt}`;
     const started = await job.client.call<Started>('POST', '/api/imports', {
       run,
       source: job.context.source,
-      digest: job.digest,
+      ...job.digests,
       backfill: job.backfill,
       amend: job.amend,
       ...(job.coverage === undefined ? {} : { coverage: job.coverage }),

@@ -7,18 +7,18 @@ import { AsOfInput } from '#api/schemas.ts';
 import { LONGEST_HORIZON_DAYS } from '#domain/models/clv-model.ts';
 import { ok, type Result, refuse } from '#domain/result.ts';
 import type { JobRun } from '#processors/jobs/kind.ts';
+import { parquetOf } from '#processors/parquet-rows.ts';
 import type { Pool } from '#processors/pool.ts';
 import { MOVE_ORDER, type Moves, mergeMoves } from '#processors/scoring/moves.ts';
 import { headMember, type PartReport, type ScoreBase, type ScoredPart } from '#processors/scoring/score-base.ts';
 import type { ScoreAsked } from '#processors/scoring/score-customer.ts';
-import { SCORE_FORMATS, type ScoreFormat } from '#processors/scoring/score-file.ts';
-import { parquetOf } from '#processors/scoring/score-parquet.ts';
+import { SCORE_FORMATS, type ScoreFormat, scoreLayout } from '#processors/scoring/score-file.ts';
 import type { LedgerOptions } from '#projections/memory/ledger.ts';
 import type { NatsOptions } from '#streams/jetstream/connection.ts';
 import type { JobOfKind } from './catalogue.ts';
 import { type ExportedFile, type Exports, fileNameOf, type Written } from './score-files.ts';
 import { familyOf, type Position, planOf, positionOf, type QuestionDeps } from './score-question.ts';
-import { clearOld, type RetentionDeps } from './score-retention.ts';
+import { createRetention, type RetentionDeps } from './score-retention.ts';
 
 export interface ScoreDeps extends QuestionDeps, Omit<RetentionDeps, 'jobs' | 'exports'> {
   /** Travels to a thread of the pool; may hold a secret. */
@@ -32,7 +32,7 @@ export interface ScoreDeps extends QuestionDeps, Omit<RetentionDeps, 'jobs' | 'e
   signingKey: Uint8Array;
   exports: Exports;
   /** Jobs that were done before. */
-  jobs(): Pick<Jobs, 'list' | 'result'>;
+  jobs(): Pick<Jobs, 'list' | 'result' | 'whole'>;
   ledger(): LedgerOptions;
   /** Of the fold. */
   snapshotDir: string | null;
@@ -129,7 +129,9 @@ interface PartStep {
 }
 const stepOf = (part: number): string => `part ${part + 1}`;
 
-export const scoreJob = (deps: ScoreDeps): JobOfKind => ({
+export const scoreJob = (deps: ScoreDeps): JobOfKind => scoreKind(deps, createRetention(deps));
+
+const scoreKind = (deps: ScoreDeps, retention: ReturnType<typeof createRetention>): JobOfKind => ({
   name: 'score',
   summary:
     'Score everybody at one position of the log, into a file; against an earlier scoring: who moved band and why',
@@ -152,7 +154,7 @@ export const scoreJob = (deps: ScoreDeps): JobOfKind => ({
       ...stored,
       name: name.replace(/\.ndjson$/, '.parquet'),
       format: 'ndjson',
-      as: { type: PARQUET, of: (lines) => parquetOf(lines, identified, deps.packRows) },
+      as: { type: PARQUET, of: (lines) => parquetOf(lines, scoreLayout(identified), deps.packRows) },
     };
   },
   async run(job) {
@@ -180,7 +182,7 @@ export const scoreJob = (deps: ScoreDeps): JobOfKind => ({
     }
     const steps = await scoreParts(deps, job, work);
     const file = await joined(deps, job, params.format, parts);
-    const cleared = await clearOld(deps);
+    const cleared = await retention.clearOld();
     if (cleared > 0) job.log(`${cleared} files of earlier scorings were removed`);
     return ok({ ...result(steps.map(({ report }) => report)), file });
   },

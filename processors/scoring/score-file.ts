@@ -1,9 +1,10 @@
-// Scores as lines of a file. Who somebody is never stands in it: `ref` does, and names are put in when it is read out (api/score-download.ts), so that an
+// Scores as lines of a file. Who somebody is never stands in it: `ref` does, and names are put in when it is read out (api/job-file.ts), so that an
 // erasure reaches files that were written before it.
 import type { ScoreCoordinates } from '#streams/keyring/score-id.ts';
+import type { ParquetColumn, ParquetLayout } from '../parquet-rows.ts';
 import type { CustomerScore, ScoreAsked } from './score-customer.ts';
 
-/** parquet lies on disk as ndjson: its names and its erased are put in and left out when it is read out (score-parquet.ts). */
+/** parquet lies on disk as ndjson: its names and its erased are put in and left out when it is read out (../parquet-rows.ts). */
 export const SCORE_FORMATS = ['csv', 'ndjson', 'parquet'] as const;
 export type ScoreFormat = (typeof SCORE_FORMATS)[number];
 
@@ -38,6 +39,28 @@ export const COLUMNS = [
   'score_id',
   'clv_score_id',
 ] as const;
+
+const TEXTS: ReadonlySet<string> = new Set([
+  'band',
+  'basis',
+  'model',
+  'clv_model',
+  'not_scored',
+  'no_value',
+  'no_interval',
+  'score_id',
+  'clv_score_id',
+]);
+const columnOf = (name: string): ParquetColumn => {
+  if (name === 'as_of_seq') return { name, type: 'integer', required: true };
+  if (name === 'as_of_at') return { name, type: 'time', required: true };
+  return { name, type: TEXTS.has(name) ? 'text' : 'double' };
+};
+/** Of the lines as Parquet. */
+export const scoreLayout = (identified: boolean): ParquetLayout => ({
+  name: 'scores',
+  columns: [{ name: identified ? 'customer_id' : 'ref', type: 'text', required: true }, ...COLUMNS.map(columnOf)],
+});
 
 /** The first line of a CSV; NDJSON has none. */
 export const headOf = (format: ScoreFormat): string => (format === 'csv' ? `ref,${COLUMNS.join(',')}\n` : '');

@@ -302,7 +302,7 @@ function createGateway(parts: Parts, opened: AsyncDisposableStack): Gateway {
         return { appended: stored.appended, rejected: stored.rejected, lastSeq: stored.lastSeq };
       }),
 
-    quarantineRows: ({ run, source, rows }) => quarantine.put({ at: now(), source, run, rows }),
+    quarantineRows: (batch) => quarantine.put({ ...batch, at: now() }),
 
     async appendFact(fact) {
       const seq = await publisher.fact(fact);

@@ -8,7 +8,7 @@ import type { Result } from '#domain/result.ts';
 import type { Offsets } from '#domain/time.ts';
 import type { IdIndexHandle } from '../id-index.ts';
 import type { NatsOptions } from '../jetstream/connection.ts';
-import type { QuarantineRow } from '../quarantine.ts';
+import type { QuarantineBatch } from '../quarantine.ts';
 
 export interface SourceConfig {
   /** A subject token: letters, digits, '-' and '_'. */
@@ -123,7 +123,7 @@ export interface GatewayStatus {
 export type GatewayHandlers = {
   ingest(request: IngestRequest): Promise<IngestAnswer>;
   importEvents(request: ImportRequest): Promise<ImportAnswer>;
-  quarantineRows(request: { run: string | null; source: string; rows: QuarantineRow[] }): Promise<void>;
+  quarantineRows(request: Omit<QuarantineBatch, 'at'>): Promise<void>;
   appendFact(fact: Fact): Promise<number>;
   link(request: LinkRequest): Promise<Result<number, ReasonCode>>;
   /** Null: nobody has this id. Else how many sids it had, and where in the log it is said. */

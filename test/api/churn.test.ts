@@ -88,6 +88,7 @@ const asker =
 describe('subscribers without any model of purchases', () => {
   let platform: Platform;
   let ask: ReturnType<typeof asker>;
+  let defined: number;
   const page = async (id: string): Promise<Answer> =>
     await (await platform.as('analyst', 'GET', `/api/customers/${platform.refOf(id)}`)).json();
   beforeAll(async () => {
@@ -96,6 +97,7 @@ describe('subscribers without any model of purchases', () => {
     await subscribed(platform);
     platform.orders(buyers);
     await define(platform, CONTRACT);
+    defined = platform.position();
   });
 
   test('before a model is in force the answer says what to do', async () => {
@@ -146,7 +148,17 @@ describe('subscribers without any model of purchases', () => {
     const other = await ask({ customer_id: 'monthly', horizon_days: 45 });
     expect(other).toMatchObject({ horizon_days: 45, model: { id: 'survival@1' } });
     expectClose(other.p_churn, 1 - Math.exp(-0.45 * Math.exp(0.1 * (25 - 20))), 1e-12);
-    expect(await ask({ customer_id: 'monthly', as_of: { seq: before } })).toMatchObject({ reason: 'no-model' });
+    expect(await ask({ customer_id: 'monthly', as_of: { seq: before } })).toMatchObject({
+      reason: 'no-model',
+      detail: expect.stringMatching(
+        /^no model of subscriptions was in force at log position \d+: the first, contracts@1, came/,
+      ),
+      first_model: { id: 'contracts@1', deployed_seq: deployed },
+    });
+    const earlier = await ask({ customer_id: 'monthly', as_of: { seq: defined - 1 } });
+    expect(earlier.detail).toContain('no model of subscriptions was in force');
+    const past = await platform.as('data-engineer', 'GET', `/api/past?as_of=${before}`);
+    expect(await past.json()).toMatchObject({ models: [], first_model: { id: 'contracts@1', deployed_seq: deployed } });
     expect(await ask({ customer_id: 'monthly', horizon_days: 45, as_of: { seq: deployed } })).toMatchObject({
       status: 422,
       applicable: 'horizon-not-served',

@@ -192,7 +192,10 @@ describe('churn by id', () => {
     });
     expect(await ask('/api/predict/churn', { customer_id: 'c-1', as_of: 0 })).toMatchObject({
       status: 422,
-      body: { reason: 'no-model' },
+      body: {
+        reason: 'no-model',
+        detail: expect.stringMatching(/position 0: the first, clv@1, came at \d+\. Ask as of/),
+      },
     });
     expect(await ask('/api/predict/churn', { customer_id: 'c-1', as_of: 'yesterday' })).toMatchObject({
       status: 400,

@@ -134,6 +134,40 @@ describe('guessing columns', () => {
     expect(assumed.ok && assumed.value.warnings.join()).toMatch(/EUR assumed/);
   });
 
+  test.each([
+    ['customer,date,Order total (EUR incl. VAT)', 'EUR'],
+    ['customer,date,Order total (USD incl. VAT)', 'USD'],
+    ['customer,date,price_gbp', 'GBP'],
+    ['customer,date,unitPrice CHF,qty', 'CHF'],
+    ['customer,date,Umsatz €', 'EUR'],
+    ['customer,date,AMOUNT (PLN)', 'PLN'],
+    ['customer,date,amount,shipping_sek', 'SEK'],
+    ['customer,date,amount_eur,amount_usd', 'EUR'], // the column that is read decides
+  ])('a currency that a column is named after: %s', (header, code) => {
+    const rows = ['a,2026-01-01,1.00', 'b,2026-01-02,2.50'];
+    const wished = header.includes('Umsatz') || header.includes('unitPrice') ? { amount: header.split(',')[2]! } : {};
+    const found = guess(header, rows, wished);
+    expect(found.ok && found.value.mapping).toMatchObject({ currency: code, currencyColumn: null });
+    expect(found.ok && found.value.explanation.join()).toMatch(`${code} in every row, by the name of the column '`);
+    expect(found.ok && found.value.warnings.join()).not.toMatch('assumed');
+  });
+
+  test('words beside an amount are no currency, two currencies are none, and what is told wins', () => {
+    for (const header of [
+      'customer,date,Total all',
+      'customer,date,TOP AMOUNT',
+      'customer,date,amount,vat_eur,vat_usd',
+    ]) {
+      const found = guess(header, ['a,2026-01-01,1.00'], { amount: header.split(',')[2]! });
+      expect(found.ok && [found.value.mapping.currency, found.value.warnings.join()]).toEqual([
+        'EUR',
+        expect.stringMatching(/EUR assumed/),
+      ]);
+    }
+    expect(mapping('customer,date,price_usd', [], { currency: 'gbp' })).toMatchObject({ currency: 'GBP' });
+    expect(mapping('customer,date,price_usd,currency')).toMatchObject({ currencyColumn: 'currency' });
+  });
+
   test('what cannot be guessed says which option names it', () => {
     expect(problem('when,what')).toMatch(/--customer COL.*Columns there are: when, what/);
     expect(problem('customer,what')).toMatch(/--time COL/);

@@ -7,7 +7,7 @@ import type { StoredScoresReport } from '#api/integrity-deps.ts';
 import type { ImportSummary } from '#ops/import/run-import.ts';
 import { expectClose } from '../support/close.ts';
 import { csvRows, fixture } from '../support/histories.ts';
-import { type Program, removeFolders, serve, temporaryFolder, until } from '../support/program.ts';
+import { type Program, removeFolders, run, serve, temporaryFolder, until } from '../support/program.ts';
 import { describeShared, sharedPath } from '../support/shared.ts';
 
 interface Churn {
@@ -267,6 +267,31 @@ function suite(prepare: () => Table) {
     };
     expect(await day('2024-01-30')).toBe(Math.min(200, lost));
     expect(await day(END)).toBe(0);
+  });
+
+  test('before the models came: which was the first, and when; a grace that the log does not see the end of is told', async () => {
+    const { items } = await program.call<{ items: { id: string; deployed_seq: number }[] }>('GET', '/api/models');
+    const first = items.sort((a, b) => a.deployed_seq - b.deployed_seq)[0]!;
+    const before = first.deployed_seq - 1;
+    const said = `: the first, ${first.id}, came at position ${first.deployed_seq}`;
+    const everybody = await run(['replay', '--as-of', String(before), '--data-dir', dataDir]);
+    expect(everybody.stdout).toContain(`no model was in force${said}`);
+    const kept = rows.find((each) => !table.ended(each))![table.customer]!;
+    const one = await run(['replay', '--as-of', String(before), '--customer', kept, '--data-dir', dataDir]);
+    expect([one.code, one.stdout]).toEqual([
+      0,
+      expect.stringContaining(
+        `churn: no model of subscriptions was in force at log position ${before}: the first, ${first.id},`,
+      ),
+    ]);
+    const define = (grace: string) =>
+      run(['churn', 'define', 'contractual', '--horizon', '30d', '--grace', grace, '--data-dir', dataDir]);
+    const short = await define('7d');
+    expect([short.code, short.stderr]).toEqual([
+      0,
+      expect.stringMatching(/with a grace of 7 days a training learns from 2023-12-25 and before.* lost \(\d+ of 25\)/),
+    ]);
+    expect((await define('0')).stderr).not.toContain('warning');
   });
 }
 

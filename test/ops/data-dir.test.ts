@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
-import { defaultDataDir, findRunning, openDataDir } from '#ops/data-dir.ts';
+import { defaultDataDir, findRunning, openDataDir, workspaceNameOf } from '#ops/data-dir.ts';
 import { processIdentity } from '#ops/engines/processes.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'axiom47-data-'));
@@ -15,6 +15,16 @@ const run = {
   natsUrl: 'nats://127.0.0.1:4222',
   token: 't'.repeat(43),
 };
+
+test('a new workspace is called as its directory; demo is the demo’s', () => {
+  expect(['data/subscribers', '/srv/axiom47/shop/', 'data/main', 'data/demo', '/'].map(workspaceNameOf)).toEqual([
+    'subscribers',
+    'shop',
+    'main',
+    'main',
+    'main',
+  ]);
+});
 
 describe('a data directory', () => {
   test('is made once: the same workspace and secrets are there when it is opened again', async () => {

@@ -131,6 +131,34 @@ describe.each(cases)('quarantine: %s', (_name, create) => {
       expect(await reader.counts({ run: name })).toEqual({ 'missing-customer': 7 });
   });
 
+  test('the end of an import settles what earlier attempts at its file left, and nothing else; twice is as good as once', async () => {
+    const [file, other] = ['ab'.repeat(32), 'cd'.repeat(32)];
+    const attempt = async (of: string | undefined, at: number, batch: QuarantineRow[], source = 'files') => {
+      const name = `attempt-${++run}`;
+      await quarantine.put({ at, source, run: name, file: of, rows: batch });
+      return name;
+    };
+    const failed = await attempt(file, 1_000, [...rows(1, 600), ...rows(601, 1, { reason: 'odd-order', rows: 7 })]);
+    const kept = [
+      await attempt(other, 1_000, rows(1, 2)),
+      await attempt(undefined, 1_000, rows(1, 2)),
+      await attempt(file, 1_000, rows(1, 2), 'shop'),
+      await attempt(file, 5_000, rows(1, 2)), // began later, still going on
+    ];
+    const good = await attempt(file, 3_000, rows(4, 1));
+    const before = await quarantine.counts();
+    const end = { source: 'files', file, run: good, since: 2_000 };
+    expect(await quarantine.settle(end)).toBe(607);
+    expect(await quarantine.settle(end)).toBe(0);
+    for (const reader of [quarantine, open()]) {
+      expect(await reader.counts({ run: failed })).toEqual({});
+      expect((await reader.list({ run: failed, limit: 10 })).rows).toEqual([]);
+      for (const name of kept) expect(await reader.counts({ run: name })).toEqual({ 'missing-customer': 2 });
+      expect(await reader.counts({ run: good })).toEqual({ 'missing-customer': 1 });
+      expect((await reader.counts())['missing-customer']).toBe(before['missing-customer']! - 600);
+    }
+  });
+
   test('an erasure takes a customer’s rows out of the stream’s bytes, and the others stay', async () => {
     const name = await put([...rows(1, 5), ...rows(6, 2, { raw: 'jane@example.org,…' }), ...rows(8, 3)]);
     await put([row(1, { raw: 'jane@example.org' })], `${name}-b`);

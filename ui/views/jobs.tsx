@@ -60,7 +60,7 @@ function Row({ job, now }: { job: JobRow; now: number }) {
           </span>
         ) : (
           <span className="t3">
-            {job.status === 'queued' ? 'one job runs at a time' : counted(job.steps.length, 'step')}
+            {job.status === 'queued' ? 'one job runs at a time' : counted(job.steps_finished, 'step')}
           </span>
         )}
       </td>

@@ -124,6 +124,8 @@ export function createFakeSources(
             1,
           );
       },
+      // The real one is tested with the stream (test/streams/quarantine.test.ts).
+      settle: async () => 0,
       counts: async (filter = {}) => {
         const counts: Record<string, number> = {};
         for (const row of quarantined)

@@ -18,9 +18,9 @@ import { createRegistry } from '#ops/registry.ts';
 import { askFor, lackedRights } from '#ops/schedules.ts';
 import { backtest } from '#processors/backtest/backtest.ts';
 import { startJobs } from '#processors/jobs/runner.ts';
+import { packRows } from '#processors/parquet-rows.ts';
 import { startScheduler } from '#processors/schedules/scheduler.ts';
 import { scoreBase } from '#processors/scoring/score-base.ts';
-import { packRows } from '#processors/scoring/score-parquet.ts';
 import { createMemoryStore } from '#streams/memory/store.ts';
 import { compareNobody } from '#test/support/compare-nobody.ts';
 import { trainingOn } from '#test/support/training.ts';
@@ -110,7 +110,7 @@ export async function createMemoryJobs({
     now: () => clock.now,
     scoring: {
       nats: { servers: [] },
-      packRows: async (text, identified) => packRows(text, identified),
+      packRows: async (text, layout) => packRows(text, layout),
       pool: { scoreBase: (_nats, work, say) => (options.scoring?.(scoreBase) ?? scoreBase)(evt, work, say) },
       async moment(asOf) {
         const here = present(platform().columns.state(), clockInfo, clock.now);

@@ -13,6 +13,7 @@ import { clvColumns } from '#domain/models/clv-columns.ts';
 import type { ClvCovariance, ClvModel } from '#domain/models/clv-model.ts';
 import { UTC } from '#domain/time.ts';
 import { modelCard } from '#ops/model-card.ts';
+import { packRows, parquetOf } from '#processors/parquet-rows.ts';
 import { openColumns } from '#projections/memory/columns.ts';
 import { parkedCustomers } from '#projections/memory/parked-lists.ts';
 import { summaryOf } from '#projections/memory/past/summary.ts';
@@ -142,6 +143,25 @@ export async function createPlatform(
         return weeks;
       },
       waitFor: async () => undefined,
+    },
+    exports: {
+      async open() {
+        const rows = [...ids.values()].map((sid) => [Buffer.from(sid).toString('hex'), '2']);
+        return {
+          columns: [
+            { name: 'customer_id', type: 'text' },
+            { name: 'orders', type: 'integer' },
+          ],
+          rows: rows.length,
+          seq: messages.length,
+          async *batches() {
+            yield rows;
+          },
+          [Symbol.asyncDispose]: async () => undefined,
+        };
+      },
+      parquet: (name, columns, lines) =>
+        parquetOf(lines, { name, columns }, async (text, layout) => packRows(text, layout)),
     },
     keyring: {
       idsOf: async (sids) => sids.map((sid) => names.get(Buffer.from(sid).toString('hex')) ?? null),

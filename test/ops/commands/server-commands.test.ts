@@ -133,6 +133,29 @@ describe('what cannot be undone is shown first', () => {
   });
 });
 
+test('one customer of the installation: predict says what the API says, in both ways of asking', async () => {
+  await platform.deployCdnow();
+  platform.orders([
+    { customer: 'c-asked', day: '2026-03-01', amount: 20 },
+    { customer: 'c-asked', day: '2026-05-01', amount: 30 },
+  ]);
+  const asked = { customer_id: 'c-asked', strict: true, horizon_days: 90 };
+  const churn = await (await platform.as('admin', 'POST', '/api/predict/churn', asked)).json();
+  expect((await axiom47('predict', 'churn', 'c-asked', '--horizon', '90d', '--json')).json()).toEqual(churn);
+  const year = { customer_id: 'c-asked', strict: true, discount_monthly: 0.02 };
+  const clv = await (await platform.as('admin', 'POST', '/api/predict/clv', year)).json();
+  expect((await axiom47('predict', 'clv', '--customer', 'c-asked', '--discount', '.02', '--json')).json()).toEqual(clv);
+  const { code, stdout } = await axiom47('predict', 'clv', 'c-asked', '--discount', '.02');
+  expect(code).toBe(0);
+  expect(stdout).toMatch(new RegExp(`^c-asked by clv@\\d+, at log position \\d+.*\nclv_mean +${clv.clv_mean}\n`));
+  expect(stdout).toMatch(/\nno interval: the model says nothing of how sure its parameters are: .*train clv --deploy/);
+  expect(await refused('predict', 'clv', 'nobody-by-that-name')).toContain(
+    'no customer of this installation has that id',
+  );
+  expect(await refused('predict', 'clv', 'c-asked', '--params', 'x.json')).toContain('leave --params out');
+  expect(await refused('predict', 'clv')).toContain('predict clv c-1');
+});
+
 test('who is parked and what a late order has changed, in words', async () => {
   await platform.deployCdnow();
   expect((await axiom47('dead-letters')).stdout).toBe('Nothing is parked.\n');

@@ -14,6 +14,7 @@ const summary = (more: Partial<ImportSummary> = {}): ImportSummary => ({
   gross: {},
   refunds: {},
   reasons: { 'bad-time': 3, 'bad-amount': 7 },
+  settled: 0,
   warnings: [],
   seconds: 0.1,
   asOf: { seq: 1, at: null },

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { importDigest, openTable, rawRows } from '#ops/import/read-file.ts';
+import { importDigests, openTable, rawRows } from '#ops/import/read-file.ts';
 
 let folder = '';
 beforeAll(async () => {
@@ -173,15 +173,18 @@ describe('files that cannot be read', () => {
   });
 });
 
-test('the digest is of the bytes and the mapping', async () => {
+test('digests: of the bytes and the mapping, and of the bytes and the kind whatever the mapping', async () => {
   const [a, b, c] = [await written('a\n1\n'), await written('a\n1\n'), await written('a\n2\n')];
   const digests = await Promise.all([
-    importDigest(a, 'm'),
-    importDigest(b, 'm'),
-    importDigest(c, 'm'),
-    importDigest(a, 'n'),
+    importDigests(a, 'm', 'order'),
+    importDigests(b, 'm', 'order'),
+    importDigests(c, 'm', 'order'),
+    importDigests(a, 'n', 'order'),
+    importDigests(a, 'm', 'activity'),
   ]);
-  expect(digests[0]).toMatch(/^[0-9a-f]{64}$/);
-  expect(digests[1]).toBe(digests[0]);
-  expect(new Set(digests).size).toBe(3);
+  expect(digests[0]!.digest).toMatch(/^[0-9a-f]{64}$/);
+  expect(digests[1]).toEqual(digests[0]);
+  expect(new Set(digests.map(({ digest }) => digest)).size).toBe(3);
+  expect(digests[3]!.file).toBe(digests[0]!.file);
+  expect(new Set(digests.map(({ file }) => file)).size).toBe(3);
 });

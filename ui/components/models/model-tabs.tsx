@@ -3,7 +3,7 @@
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { useMe } from '../../account.ts';
-import { definitionInWords, spoken } from '../../churn-words.ts';
+import { definitionInWords, featureWords, spoken } from '../../churn-words.ts';
 import { lossOf, type Rival, worthOf } from '../../evaluations.ts';
 import { ABSENT, count, day, decimal, signed } from '../../format.ts';
 import type { Verdict } from '../../job-results.ts';
@@ -15,7 +15,7 @@ import { Scroll } from '../scroll.tsx';
 import { State } from '../states.tsx';
 import { GainPanel, PrecisionRecallPanel, ProfitPanel, ReliabilityPanel, RocPanel } from './churn-charts.tsx';
 import { ChurnKpis, type NaiveScore } from './churn-figures.tsx';
-import { DependencePanel, ImportancePanel } from './explain-charts.tsx';
+import { DependencePanel, ForecastDependence, ImportancePanel } from './explain-charts.tsx';
 import { Diagnostics, RowsPanel } from './model-evidence.tsx';
 import { ParametersPanel, RivalsPanel } from './parameters-panel.tsx';
 import { SegmentsPanel } from './segments-panel.tsx';
@@ -283,26 +283,39 @@ export function ClvTab({ facts, artefact, evaluation }: Shown) {
 }
 
 export function ExplainTab({ facts, artefact, evaluation }: Shown) {
+  const currency = useMe()?.workspace.reporting_currency ?? 'EUR';
   const churn = lossOf(evaluation);
+  const worth = worthOf(evaluation);
+  const forecast = worth?.dependence;
+  const uncurved = Object.entries(worth?.undefined ?? {}).filter(([part]) => part.startsWith('dependence.'));
   const parameters = parametersOf(artefact);
   const importance = churn?.importance ?? null;
+  const ofPurchases = facts.kind === 'clv';
   return (
     <div className="stack">
-      {facts.kind === 'churn-logistic' && !importance && (
+      {!ofPurchases && !importance && (
         <Unknown title="What it leans on is not known yet" id={facts.id}>
           Permutation importance and partial dependence are taken on the customers an evaluation judges.
         </Unknown>
       )}
-      {facts.kind !== 'churn-logistic' && (
+      {ofPurchases && !forecast && (
+        <Unknown title="How its forecast moves is not known yet" id={facts.id}>
+          Partial dependence is taken on the customers an evaluation by value judges.
+        </Unknown>
+      )}
+      {ofPurchases && (
         <section className="panel" aria-label="Explanation">
-          <State
-            icon="info"
-            title={facts.kind === 'clv' ? 'It reads frequency, recency and age' : 'Its effects are its hazard ratios'}
-          >
+          <State icon="info" title="It has no permutation importance">
             <p>
-              {churn?.undefined.importance ??
-                'Its parameters below are the whole explanation; what they say of one customer is on the customer’s page.'}
+              A purchase model reads frequency, recency and age, which cannot be dealt out apart: an age below a recency
+              is nobody’s. How its forecast moves with each, the others as they are, and its parameters are the whole
+              explanation; what they say of one customer is on the customer’s page.
             </p>
+            {uncurved.map(([part, why]) => (
+              <p key={part}>
+                No curve of {featureWords(part.slice('dependence.'.length)).toLowerCase()}: {why}.
+              </p>
+            ))}
           </State>
         </section>
       )}
@@ -314,6 +327,7 @@ export function ExplainTab({ facts, artefact, evaluation }: Shown) {
         {churn?.dependence.map((curve) => (
           <DependencePanel key={curve.feature} curve={curve} />
         ))}
+        {forecast && <ForecastDependence dependence={forecast} currency={currency} />}
       </div>
     </div>
   );

@@ -2,8 +2,8 @@
 import fc from 'fast-check';
 import { parquetMetadata, parquetReadObjects } from 'hyparquet';
 import { expect, test } from 'vitest';
-import { COLUMNS } from '#processors/scoring/score-file.ts';
-import { packRows, parquetOf } from '#processors/scoring/score-parquet.ts';
+import { packRows, parquetOf } from '#processors/parquet-rows.ts';
+import { COLUMNS, scoreLayout } from '#processors/scoring/score-file.ts';
 
 const NUMBERS = new Set(
   COLUMNS.slice(0, COLUMNS.indexOf('basis')).filter((name) => name !== 'band') as readonly string[],
@@ -38,7 +38,7 @@ test('whatever the rows and however they fall into groups, they are read back as
         const pieces: Uint8Array[] = [];
         for await (const piece of parquetOf(
           lines(),
-          true,
+          scoreLayout(true),
           async (...asked) => structuredClone(packRows(...asked)),
           least,
         ))
