@@ -7,7 +7,7 @@ import { createApp } from '#api/app.ts';
 import { DEFAULT_LIMITS, type Deps } from '#api/deps.ts';
 import { createHttpServer } from '#api/hot.ts';
 import { createMetrics } from '#api/metrics.ts';
-import { present, resolveAsOf } from '#api/predict/as-of.ts';
+import { answeringOf, present, resolveAsOf } from '#api/predict/as-of.ts';
 import { createTables } from '#api/tables.ts';
 import { DEFAULT_BURN_IN_DAYS } from '#domain/coverage.ts';
 import { startJobs } from '#processors/jobs/runner.ts';
@@ -515,6 +515,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       pool,
       registry,
       deploy: deployments.deploy,
+      inForce: () => answeringOf(serving.models(), Number.POSITIVE_INFINITY)?.active.model ?? null,
       currency: () => workspace.reportingCurrency,
       codeVersion: packageVersion,
     }),
