@@ -38,9 +38,13 @@ export interface JobFile {
   open(): Promise<Readable | null>;
 }
 
-export interface JobView extends Job {
+/** Held of every job, however many there were. */
+export interface JobSummary extends Omit<Job, 'steps' | 'attempts'> {
   id: string;
+  stepsFinished: number;
   progress: { done: number; total: number; note: string } | null;
+}
+export interface JobView extends JobSummary, Pick<Job, 'steps' | 'attempts'> {
   lines: readonly { at: number; text: string }[];
 }
 
@@ -80,8 +84,12 @@ export interface Jobs {
     by: string,
   ): Promise<Result<{ job: JobView; existing: boolean }, JobReason>>;
   /** Newest first. */
-  list(): JobView[];
-  show(id: string): JobView | null;
+  list(): JobSummary[];
+  show(id: string): JobSummary | null;
+  /** Whole at once: a job that waits, runs or has ended lately. */
+  lately(id: string): JobView | null;
+  /** From the log, of one that ended a while ago. */
+  whole(id: string): Promise<JobView | null>;
   /** Null until it has succeeded. */
   result(id: string): Promise<unknown>;
   cancel(id: string, by: string): Promise<Result<JobView, JobReason>>;

@@ -1,7 +1,7 @@
 // Several versions side by side: what differs in parameters, figures and features, and who was better on the same rows, where somebody has had them
 // judged together (job `evaluate`).
 import { z } from '@hono/zod-openapi';
-import type { JobView } from './job-deps.ts';
+import type { JobSummary } from './job-deps.ts';
 import { ModelFacts } from './model-facts.ts';
 
 const Number_ = z.number().nullable();
@@ -63,7 +63,7 @@ export interface EvaluationLike {
 }
 
 /** Whether that job judged all of them. */
-export const judges = ({ kind, status, params }: JobView, ids: readonly string[]): boolean =>
+export const judges = ({ kind, status, params }: JobSummary, ids: readonly string[]): boolean =>
   kind === 'evaluate' &&
   status === 'succeeded' &&
   Array.isArray(params.models) &&

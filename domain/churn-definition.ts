@@ -80,10 +80,20 @@ export function isEligible(definition: ChurnDefinition, ledger: CustomerLedger, 
 export function hasChurned(definition: ChurnDefinition, ledger: CustomerLedger, day: number): boolean {
   const end = day + definition.horizonDays;
   if (definition.kind === 'non-contractual') return !boughtWithin(ledger, day + 1, end);
-  const running = spells(ledger, end + definition.graceDays, definition.graceDays).find(
+  return lostAfter(definition, ledger, day) !== null;
+}
+
+/** Days from `day`, on which the contract ran, to its end; null: none within the horizon. Settled as `hasChurned`. */
+export function lostAfter(
+  { horizonDays, graceDays }: ChurnDefinition,
+  ledger: Pick<CustomerLedger, 'subscriptions'>,
+  day: number,
+): number | null {
+  const running = spells(ledger, day + horizonDays + graceDays, graceDays).find(
     (spell) => spell.startDay <= day && (spell.endDay === null || spell.endDay > day),
   );
-  return running !== undefined && running.endDay !== null && running.endDay <= end;
+  const after = (running?.endDay ?? Number.POSITIVE_INFINITY) - day;
+  return after <= horizonDays ? after : null;
 }
 
 type Subscriber = Pick<CustomerLedger, 'subscriptions'>;

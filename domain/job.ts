@@ -87,7 +87,7 @@ export type JobReason = 'idempotency-key-reused' | 'job-unknown' | 'job-ended' |
 /** A job under which the process died this often is not taken up by itself again: it may be what kills it. */
 export const MOST_TRIES = 3;
 
-const hasEnded = ({ status }: Job): boolean => status !== 'queued' && status !== 'running';
+export const hasEnded = ({ status }: Pick<Job, 'status'>): boolean => status !== 'queued' && status !== 'running';
 
 /** With its last attempt, if that has begun and not ended. */
 function ended({ attempts, startedAt }: Job, endedAt: number): Pick<Job, 'endedAt' | 'attempts'> {

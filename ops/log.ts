@@ -106,3 +106,10 @@ export function mask(text: string): string {
     .replaceAll(/\b(bearer|basic)\s+[\w.~+/=-]+/gi, '$1 [hidden]')
     .replaceAll(/(\w+:\/\/[^\s:/@]*):[^\s@/]*@/g, '$1:[hidden]@');
 }
+
+/** pino's methods want their receiver; threads are handed bare functions. */
+export const threadLog = (log: Logger) => ({
+  info: (fields: object, message: string) => log.info(fields, message),
+  warn: (fields: object, message: string) => log.warn(fields, message),
+  error: (fields: object, message: string) => log.error(fields, message),
+});

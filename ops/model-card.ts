@@ -153,7 +153,7 @@ function ofChurn({ result, naive, rivals }: Listed, facts: ModelFacts, figures: 
       : `Off by more than chance: ${off.map(({ by, segment: { segment, expected, observed } }) => `${by} ${segment} (${percent(expected)} expected, ${percent(observed)} lost)`).join('; ')}.`,
     ...(importance
       ? [
-          `What it leans on (expected rise of the Brier score when the feature is dealt out at random, ${importance.rows} rows): ${importance.importances
+          `What it leans on (expected rise of the ${importance.measure === 'integrated-brier' ? 'integrated ' : ''}Brier score when the feature is dealt out at random, ${importance.rows} rows): ${importance.importances
             .slice(0, 8)
             .map(({ feature, importance: rise }) => `${feature} ${rise.toFixed(5)}`)
             .join(', ')}.`,

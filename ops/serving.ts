@@ -82,7 +82,7 @@ export async function createServing({ calls, past, columns, modelOf, pool, proje
     dirtyRows: (since: number, limit: number) => calls.dirtyRows(since, limit),
     writeScores: (batch: ScoreBatch) => projector.writeScores(batch),
     left: async (modelId: string) =>
-      leftOf(await scoresLeft(modelId), modelId, [...models, ...churnModels], clock.offsets),
+      leftOf(await scoresLeft(modelId), modelId, [...models, ...churnModels], facts.churn, clock.offsets),
     clock: dayOfClock,
     log,
   };

@@ -1,8 +1,8 @@
 // Long work in the background: asked for by kind, watched, cancelled, asked for again. A kind brings its own body, examples and permission.
 import { z } from '@hono/zod-openapi';
-import { JOB_FAILURES, JOB_STATUSES } from '#domain/job.ts';
+import { hasEnded, JOB_FAILURES, JOB_STATUSES } from '#domain/job.ts';
 import type { Deps } from '../deps.ts';
-import type { JobKind, JobView } from '../job-deps.ts';
+import type { JobKind, JobSummary, JobView } from '../job-deps.ts';
 import { type JobFileDeps, readJobFile } from '../job-file.ts';
 import { Problem } from '../problem.ts';
 import { createRouter, route } from '../route.ts';
@@ -10,24 +10,14 @@ import { jsonAnswer, jsonBody } from '../schemas.ts';
 import type { EventStreams, SseMessage } from '../sse.ts';
 
 const Time = z.string().nullable();
-export const JobAnswer = z.object({
+const JobRow = z.object({
   id: z.string(),
   kind: z.string(),
   status: z.enum(JOB_STATUSES),
   params: z.record(z.string(), z.unknown()),
   by: z.string(),
   attempt: z.number(),
-  steps: z.array(z.string()).describe('Finished; a later attempt does not do them again'),
-  attempts: z
-    .array(
-      z.object({
-        attempt: z.number(),
-        started_at: z.string(),
-        ended_at: Time.describe('null while it runs, or when its process died'),
-        steps: z.array(z.object({ step: z.string(), ended_at: z.string() })).describe('Finished in this attempt'),
-      }),
-    )
-    .describe('Each time it was taken up'),
+  steps_finished: z.number().describe('How many; which, says the job itself'),
   progress: z.object({ done: z.number(), total: z.number(), note: z.string() }).nullable(),
   requested_at: Time,
   started_at: Time,
@@ -39,7 +29,20 @@ export const JobAnswer = z.object({
       message: z.string(),
     })
     .nullable(),
-  result: z.unknown().optional().describe('Once it has succeeded; of one job only, not in the list'),
+});
+export const JobAnswer = JobRow.extend({
+  steps: z.array(z.string()).describe('Finished; a later attempt does not do them again'),
+  attempts: z
+    .array(
+      z.object({
+        attempt: z.number(),
+        started_at: z.string(),
+        ended_at: Time.describe('null while it runs, or when its process died'),
+        steps: z.array(z.object({ step: z.string(), ended_at: z.string() })).describe('Finished in this attempt'),
+      }),
+    )
+    .describe('Each time it was taken up'),
+  result: z.unknown().optional().describe('Once it has succeeded'),
   log: z.array(z.object({ at: z.string(), text: z.string() })).optional(),
 });
 const JobId = z.object({ id: z.string().regex(/^[0-9a-f]{32}$/, 'an id as POST /api/jobs/… answered it') });
@@ -53,13 +56,22 @@ const Key = z.object({
 });
 
 const time = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
-export const shown = (job: JobView): z.infer<typeof JobAnswer> => ({
+const rowOf = (job: JobSummary): z.infer<typeof JobRow> => ({
   id: job.id,
   kind: job.kind,
   status: job.status,
   params: { ...job.params },
   by: job.by,
   attempt: job.attempt,
+  steps_finished: job.stepsFinished,
+  progress: job.progress,
+  requested_at: time(job.requestedAt),
+  started_at: time(job.startedAt),
+  ended_at: time(job.endedAt),
+  failure: job.failure,
+});
+export const shown = (job: JobView): z.infer<typeof JobAnswer> => ({
+  ...rowOf(job),
   steps: job.steps.map(({ step }) => step),
   attempts: job.attempts.map(({ attempt, startedAt, endedAt }) => ({
     attempt,
@@ -67,26 +79,21 @@ export const shown = (job: JobView): z.infer<typeof JobAnswer> => ({
     ended_at: time(endedAt),
     steps: job.steps.filter((each) => each.attempt === attempt).map(({ step, at }) => ({ step, ended_at: time(at)! })),
   })),
-  progress: job.progress,
-  requested_at: time(job.requestedAt),
-  started_at: time(job.startedAt),
-  ended_at: time(job.endedAt),
-  failure: job.failure,
 });
-const hasEnded = ({ status }: Pick<JobView, 'status'>): boolean => status !== 'queued' && status !== 'running';
 
 export function jobRoutes(
   { jobs, jobKinds, now, ...readers }: Pick<Deps, 'jobs' | 'jobKinds' | 'now'> & JobFileDeps,
   streams: EventStreams,
 ) {
-  const jobOf = (id: string): JobView => {
-    const found = jobs.show(id);
+  const isThere = <View>(found: View | null, id: string): View => {
     if (!found) throw new Problem('not-found', `there is no job ${id}; GET /api/jobs lists them`);
     return found;
   };
-  const kindOf = ({ kind }: JobView) => jobKinds.find(({ name }) => name === kind);
+  const jobOf = (id: string): JobSummary => isThere(jobs.show(id), id);
+  const wholeOf = async (id: string): Promise<JobView> => isThere(await jobs.whole(id), id);
+  const kindOf = ({ kind }: JobSummary) => jobKinds.find(({ name }) => name === kind);
   /** Whoever may ask for a job may also end it, ask again, and have its file. */
-  const mayAsk = (job: JobView, permissions: ReadonlySet<string>): void => {
+  const mayAsk = (job: JobSummary, permissions: ReadonlySet<string>): void => {
     const kind = kindOf(job);
     // Of a kind this program does not know nobody can say what it needs.
     for (const needed of [kind?.permission ?? 'model:write', kind?.alsoNeeds?.(job.params)])
@@ -98,7 +105,7 @@ export function jobRoutes(
     ...(job.status === 'succeeded' && { result: await jobs.result(job.id) }),
     log: job.lines.map(({ at, text }) => ({ at: time(at)!, text })),
   });
-  const message = (id: string): SseMessage => ({ id: String(now()), event: 'job', data: shown(jobOf(id)) });
+  const message = (job: JobView): SseMessage => ({ id: String(now()), event: 'job', data: shown(job) });
 
   const router = createRouter()
     .openapi(
@@ -117,9 +124,9 @@ export function jobRoutes(
         },
         responses: {
           200: jsonAnswer(
-            'Jobs without their results',
+            'Jobs without their steps and results',
             z.object({
-              items: z.array(JobAnswer),
+              items: z.array(JobRow),
               total: z.number().describe('Of this kind and status, before the limit'),
               kinds: z.array(z.string()).describe('What can be asked for'),
             }),
@@ -132,7 +139,7 @@ export function jobRoutes(
           .list()
           .filter((job) => (kind ?? job.kind) === job.kind && (status ?? job.status) === job.status);
         const kinds = jobKinds.map(({ name }) => name);
-        return c.json({ items: wanted.slice(0, limit).map(shown), total: wanted.length, kinds }, 200);
+        return c.json({ items: wanted.slice(0, limit).map(rowOf), total: wanted.length, kinds }, 200);
       },
     )
     .openapi(
@@ -145,7 +152,7 @@ export function jobRoutes(
         request: { params: JobId },
         responses: { 200: jsonAnswer('The job', JobAnswer) },
       }),
-      async (c) => c.json(await withResult(jobOf(c.req.valid('param').id)), 200),
+      async (c) => c.json(await withResult(await wholeOf(c.req.valid('param').id)), 200),
     )
     .openapi(
       route({
@@ -161,8 +168,13 @@ export function jobRoutes(
         const { id } = c.req.valid('param');
         jobOf(id);
         return streams(c, {
-          begin: () => [message(id)],
-          listen: (listener) => jobs.listen((changed) => changed === id && listener(message(id))),
+          begin: async () => [message(await wholeOf(id))],
+          // Who has just moved is held whole.
+          listen: (listener) =>
+            jobs.listen((changed) => {
+              const job = changed === id ? jobs.lately(id) : null;
+              if (job) listener(message(job));
+            }),
           isLast: ({ data }) => hasEnded(data as JobView),
         });
       },

@@ -221,7 +221,7 @@ export function scheduleRoutes({ schedules, jobKinds, jobs }: Pick<Deps, 'schedu
         const asked = await schedules.run(id, c.var.principal.id);
         if (!asked.ok) throw new Problem('data-refused', asked.reason);
         c.header('location', `/api/jobs/${asked.value.id}`);
-        return c.json(shownJob(jobs.show(asked.value.id)!), 202);
+        return c.json(shownJob((await jobs.whole(asked.value.id))!), 202);
       },
     )
     .openapi(

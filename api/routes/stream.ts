@@ -9,14 +9,14 @@ import { shown } from './jobs.ts';
 /** A job that tells much is heard this often at most. */
 const JOBS_EVERY_MS = 100;
 
-export function streamRoutes(live: LiveFeed, jobs: Pick<Deps['jobs'], 'listen' | 'show'>, streams: EventStreams) {
+export function streamRoutes(live: LiveFeed, jobs: Pick<Deps['jobs'], 'lately' | 'listen'>, streams: EventStreams) {
   function listenToJobs(listener: (message: SseMessage) => void): () => void {
     const moved = new Set<string>();
     let timer: NodeJS.Timeout | null = null;
     const flush = () => {
       timer = null;
       for (const id of moved) {
-        const job = jobs.show(id);
+        const job = jobs.lately(id);
         if (job) listener({ id: live.position(), event: 'job', data: shown(job) });
       }
       moved.clear();

@@ -182,7 +182,7 @@ const stays = ({ cox }: ChurnCox, x: readonly number[], age: number, days: numbe
  * Cumulative baseline hazard at an age, straight between the ages at which ends were seen: an end is known to the bill or the table that told of
  * it, not to the hour, so what falls between two of them is spread evenly. Flat after the last.
  */
-function hazardTo({ time, cumulativeHazard }: ChurnCox['cox']['baseline'][number], age: number): number {
+export function hazardTo({ time, cumulativeHazard }: ChurnCox['cox']['baseline'][number], age: number): number {
   let [low, high] = [0, time.length];
   while (low < high) {
     const middle = (low + high) >> 1;
@@ -194,7 +194,8 @@ function hazardTo({ time, cumulativeHazard }: ChurnCox['cox']['baseline'][number
   return h0 + ((cumulativeHazard[low]! - h0) * (age - t0)) / (time[low]! - t0);
 }
 
-const ageOf = (model: ChurnCox, entries: CustomerEntries, day: number): number =>
+/** Days under contract on `day`, of a customer who is. */
+export const ageOf = (model: Pick<ChurnCox, 'definition'>, entries: CustomerEntries, day: number): number =>
   day - spells(entries, day, model.definition.graceDays).at(-1)!.startDay;
 
 /**

@@ -18,7 +18,7 @@ import type { NatsOptions } from '#streams/jetstream/connection.ts';
 import type { JobOfKind } from './catalogue.ts';
 import { type ExportedFile, type Exports, fileNameOf, type Written } from './score-files.ts';
 import { familyOf, type Position, planOf, positionOf, type QuestionDeps } from './score-question.ts';
-import { clearOld, type RetentionDeps } from './score-retention.ts';
+import { createRetention, type RetentionDeps } from './score-retention.ts';
 
 export interface ScoreDeps extends QuestionDeps, Omit<RetentionDeps, 'jobs' | 'exports'> {
   /** Travels to a thread of the pool; may hold a secret. */
@@ -32,7 +32,7 @@ export interface ScoreDeps extends QuestionDeps, Omit<RetentionDeps, 'jobs' | 'e
   signingKey: Uint8Array;
   exports: Exports;
   /** Jobs that were done before. */
-  jobs(): Pick<Jobs, 'list' | 'result'>;
+  jobs(): Pick<Jobs, 'list' | 'result' | 'whole'>;
   ledger(): LedgerOptions;
   /** Of the fold. */
   snapshotDir: string | null;
@@ -129,7 +129,9 @@ interface PartStep {
 }
 const stepOf = (part: number): string => `part ${part + 1}`;
 
-export const scoreJob = (deps: ScoreDeps): JobOfKind => ({
+export const scoreJob = (deps: ScoreDeps): JobOfKind => scoreKind(deps, createRetention(deps));
+
+const scoreKind = (deps: ScoreDeps, retention: ReturnType<typeof createRetention>): JobOfKind => ({
   name: 'score',
   summary:
     'Score everybody at one position of the log, into a file; against an earlier scoring: who moved band and why',
@@ -180,7 +182,7 @@ export const scoreJob = (deps: ScoreDeps): JobOfKind => ({
     }
     const steps = await scoreParts(deps, job, work);
     const file = await joined(deps, job, params.format, parts);
-    const cleared = await clearOld(deps);
+    const cleared = await retention.clearOld();
     if (cleared > 0) job.log(`${cleared} files of earlier scorings were removed`);
     return ok({ ...result(steps.map(({ report }) => report)), file });
   },

@@ -1,9 +1,9 @@
 // Churn scores of several versions on the same customers, held against who was lost: ranking, calibration, profit, segments, what each leans on;
 // the rate of before, a plain rule and the rival models beside.
-import { type ChurnDefinition, hasChurned, isEligible } from '#domain/churn-definition.ts';
+import { type ChurnDefinition, hasChurned, isEligible, lostAfter } from '#domain/churn-definition.ts';
 import { FEATURE_SET, featureRow } from '#domain/churn-features.ts';
 import { calibrationBySegment, type SegmentCalibration } from '#domain/models/calibration-segments.ts';
-import { type ChurnModel, predictChurnBy } from '#domain/models/churn-model.ts';
+import { ageOf, type ChurnModel, predictChurnBy, startRow } from '#domain/models/churn-model.ts';
 import { type ClvModel, predictChurn } from '#domain/models/clv-model.ts';
 import { type ScoreMetrics, scoreMetrics } from '#domain/models/metrics.ts';
 import { ok, type Result } from '#domain/result.ts';
@@ -17,7 +17,7 @@ import { fitClv, modelOf } from '../training/fit-clv.ts';
 import { ledgersOf } from '../training/ledgers.ts';
 import { type Refusal, refusal } from '../training/refusal.ts';
 import { partOf, trainCox } from '../training/train-churn.ts';
-import { type Explained, explainedBy } from './explained.ts';
+import { type Explained, explainedBy, type Judged } from './explained.ts';
 import { churnPairs, type Pair } from './pairs.ts';
 import { type Basis, basisOf, type EvaluatedModel, type EvaluationPlan } from './plan.ts';
 import { segmentsBy, USUAL } from './segments.ts';
@@ -47,6 +47,12 @@ export interface ChurnEvaluation {
 }
 
 type Scorer = (sid: string) => Result<number, string>;
+/** A version, and the model that is judged in its name. */
+interface Asked {
+  each: EvaluatedModel;
+  model: EvaluatedModel['model'];
+  score: Scorer;
+}
 
 export function evaluateChurn(
   plan: EvaluationPlan,
@@ -67,8 +73,8 @@ export function evaluateChurn(
     settled,
     seed,
   );
-  const scorers = plan.models.map((each): [EvaluatedModel, Scorer] => [each, scorerOf(each, plan, day, ledger, known)]);
-  const { rows, scores, leftOut } = scoredRowsOf(all, scorers, day);
+  const asked = plan.models.map((each) => askedOf(each, plan, day, ledger, known));
+  const { rows, scores, leftOut } = scoredRowsOf(all, asked, day);
   const lost = rows.label.reduce((sum, y) => sum + y, 0);
   if (lost === 0 || lost === rows.label.length)
     return refusal(
@@ -99,7 +105,11 @@ export function evaluateChurn(
         metrics: scoreMetrics({ label, score }, offer),
         againstNaive: verdicts[k]!.againstNaive,
         segments: segmented.map(({ by, of }) => ({ by, segments: calibrationBySegment({ label, score }, of) })),
-        ...explainedBy(each.model, asItReads(each.model, rows, day, known), label, seed),
+        ...explainedBy(
+          asked[k]!.model,
+          judgedBy(asked[k]!.model, rows, label, plan.definition, day, known, settled),
+          seed,
+        ),
       };
     }),
     naive: verdicts[0]!.naive,
@@ -112,11 +122,28 @@ export function evaluateChurn(
   });
 }
 
-/** The rows by the features the version was trained on. */
-function asItReads(model: EvaluatedModel['model'], rows: ChurnRows, day: number, known: Ledgers): ChurnRows {
-  if (model.model !== 'churn-logistic' || model.featureSet.version === FEATURE_SET.version) return rows;
-  const { version } = model.featureSet;
-  return { ...rows, features: rows.customer.map((sid) => featureRow(known.of(sid)!, day, known.context, version)) };
+/** The rows by the features the model reads, and what became of them. */
+function judgedBy(
+  model: EvaluatedModel['model'],
+  rows: ChurnRows,
+  label: Float64Array,
+  definition: ChurnDefinition,
+  day: number,
+  known: Ledgers,
+  settled: Ledgers,
+): Judged {
+  const subscriber = (row: number) => ({
+    age: ageOf({ definition }, known.of(rows.customer[row]!)!, day),
+    lostAfter: lostAfter(definition, settled.of(rows.customer[row]!)!, day) ?? Number.POSITIVE_INFINITY,
+  });
+  const judged = { rows, label, horizonDays: definition.horizonDays, subscriber };
+  if (model.model === 'clv') return judged;
+  if (model.model === 'churn-logistic' && model.featureSet.version === FEATURE_SET.version) return judged;
+  const rowOf = (sid: string) =>
+    model.model === 'churn-cox'
+      ? startRow(known.of(sid)!, day, known.context)
+      : featureRow(known.of(sid)!, day, known.context, model.featureSet.version);
+  return { ...judged, rows: { ...rows, features: rows.customer.map(rowOf) } };
 }
 
 const said = (leftOut: Record<string, number>): string =>
@@ -125,10 +152,10 @@ const said = (leftOut: Record<string, number>): string =>
     .join(', ');
 
 /** Customers every version may be judged on: of a classifier that has seen their time, only those it never learned from. */
-function scoredRowsOf(all: ChurnRows, scorers: readonly (readonly [EvaluatedModel, Scorer])[], day: number) {
-  const strangersTo = scorers.flatMap(([each]) => (basisOf(each, day) === 'held-out' ? [each.seed] : []));
+function scoredRowsOf(all: ChurnRows, asked: readonly Asked[], day: number) {
+  const strangersTo = asked.flatMap(({ each }) => (basisOf(each, day) === 'held-out' ? [each.seed] : []));
   const rows = createRows();
-  const scores = scorers.map(() => [] as number[]);
+  const scores = asked.map(() => [] as number[]);
   const leftOut: Record<string, number> = {};
   const leave = (why: string) => {
     leftOut[why] = (leftOut[why] ?? 0) + 1;
@@ -138,7 +165,7 @@ function scoredRowsOf(all: ChurnRows, scorers: readonly (readonly [EvaluatedMode
       leave('learned-from');
       return;
     }
-    const answers = scorers.map(([, score]) => score(sid));
+    const answers = asked.map(({ score }) => score(sid));
     const refused = answers.find((answer) => !answer.ok);
     if (refused && !refused.ok) {
       leave(refused.reason);
@@ -155,16 +182,20 @@ function scoredRowsOf(all: ChurnRows, scorers: readonly (readonly [EvaluatedMode
   return { rows, scores: scores.map((each) => Float64Array.from(each)), leftOut };
 }
 
-/** The version itself, or its kind fitted on what was known at the cut-off. */
-function scorerOf(each: EvaluatedModel, plan: EvaluationPlan, day: number, ledger: Ledger, known: Ledgers): Scorer {
+/** The version itself, or its kind fitted on what was known at the cut-off; one that cannot be fitted scores nobody. */
+function askedOf(each: EvaluatedModel, plan: EvaluationPlan, day: number, ledger: Ledger, known: Ledgers): Asked {
   const refit = basisOf(each, day) === 'refitted';
   const { model } = each;
   if (model.model === 'clv') {
     const used = refit ? refittedClv(model, ledger, day) : ok(model);
-    return used.ok ? byPurchases(used.value, plan.horizonDays, day, known) : () => used;
+    return used.ok
+      ? { each, model: used.value, score: byPurchases(used.value, plan.horizonDays, day, known) }
+      : { each, model, score: () => used };
   }
   const used = refit ? refittedCox(plan.definition, day, known) : ok(model);
-  return used.ok ? byFeatures(used.value, day, known) : () => used;
+  return used.ok
+    ? { each, model: used.value, score: byFeatures(used.value, day, known) }
+    : { each, model, score: () => used };
 }
 
 function byFeatures(model: ChurnModel, day: number, known: Ledgers): Scorer {

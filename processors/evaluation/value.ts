@@ -1,7 +1,8 @@
 // Lifetime values of several versions for the same customers, held against what they bought and spent: errors, order, distributions, tracking, by
 // frequency and by the quarter they came in; going on as before and the rival purchase models beside.
-import { type ClvModel, expectClv } from '#domain/models/clv-model.ts';
+import { type ClvModel, type CustomerHistory, expectClv, predictChurn } from '#domain/models/clv-model.ts';
 import { dateOf } from '#domain/models/cutoffs.ts';
+import { type HistoryDependence, historyDependence } from '#domain/models/explanation/history-dependence.ts';
 import type { Diagnostic } from '#domain/models/fit.ts';
 import { type ForecastMetrics, forecastMetrics } from '#domain/models/value-metrics.ts';
 import { ok, type Result } from '#domain/result.ts';
@@ -20,12 +21,13 @@ import {
   type SpendVerdict,
   spendColumns,
 } from '../backtest/judge-value.ts';
-import { type Leakage, probeLeakage } from '../backtest/leakage.ts';
+import { type Leakage, probeLeakage, sampleOf } from '../backtest/leakage.ts';
 import { lostBefore, type Tracking, track } from '../backtest/value-cutoff.ts';
 import type { Ledgers } from '../training/churn-rows.ts';
 import { fitClv, modelOf } from '../training/fit-clv.ts';
 import { ledgersOf } from '../training/ledgers.ts';
 import { type Refusal, refusal } from '../training/refusal.ts';
+import { WHY_NO_IMPORTANCE } from './explained.ts';
 import { type Pair, valuePairs } from './pairs.ts';
 import { type Basis, basisOf, type EvaluatedModel, type EvaluationPlan } from './plan.ts';
 
@@ -53,6 +55,8 @@ export interface ValueModelEvaluation {
   churn: ChurnVerdict;
   tracking: Tracking;
   segments: { by: string; segments: ValueSegment[] }[];
+  /** How the forecast over the horizon moves with what it knows of a customer: of spend, or of purchases where the model knows no money. */
+  dependence: { of: 'spend' | 'purchases'; curves: HistoryDependence[] };
   /** Why a part is null, by its name. */
   undefined: Record<string, string>;
 }
@@ -100,6 +104,7 @@ export function evaluateValue(
   const models = used.map(({ id, model, basis, findings }, k): ValueModelEvaluation => {
     const { tracking, why } = track(rows, [['served', model], ...curves(rivals)], 'served', day, horizonDays);
     const spend = spends[k]!;
+    const explained = dependenceOf(model, rows, horizonDays, seed);
     return {
       id,
       kind: 'clv',
@@ -126,7 +131,10 @@ export function evaluateValue(
       ),
       tracking,
       segments: [{ by: 'first purchase quarter', segments: byQuarter(rows, forecasts[k]!.expected) }],
+      dependence: explained.dependence,
       undefined: {
+        importance: WHY_NO_IMPORTANCE,
+        ...explained.undefined,
         ...(spend.value === null && { spend: spend.reason }),
         ...(why !== null && { 'tracking.mase': why }),
       },
@@ -152,6 +160,25 @@ export function evaluateValue(
       ),
     ],
   });
+}
+
+/** Customers whose curves are averaged. */
+const DEPENDENCE_ROWS = 500;
+
+function dependenceOf(model: ClvModel, { history }: HoldoutRows, horizonDays: number, seed: number) {
+  const ofSpend = model.gammaGamma !== undefined;
+  const expected = (each: CustomerHistory): Result<number, string> => {
+    const said = ofSpend
+      ? expectClv(model, each, { horizonDays, discountMonthly: 0 })
+      : predictChurn(model, each, horizonDays);
+    if (!said.ok) return { ok: false, reason: `the model says nothing of some of them: ${said.reason.message}` };
+    return ok('expectedSpend' in said.value ? said.value.expectedSpend : said.value.expectedPurchases);
+  };
+  const repeaters = history.filter(({ frequency, withoutRate }) => frequency > 0 && !withoutRate);
+  const chosen = sampleOf(repeaters.length, DEPENDENCE_ROWS, seed).map((i) => repeaters[i]!);
+  const { dependence: curves, undefined: missing } = historyDependence(expected, chosen, ofSpend);
+  const of: ValueModelEvaluation['dependence']['of'] = ofSpend ? 'spend' : 'purchases';
+  return { dependence: { of, curves }, undefined: missing };
 }
 
 interface Used {

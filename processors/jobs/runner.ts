@@ -2,9 +2,9 @@
 // start was left by a process that died, and is taken up again from its last finished step; one that stops in good order releases what it does.
 import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { job as decider, type Job, type JobCommand, type JobReason, MOST_TRIES } from '#domain/job.ts';
+import { job as decider, hasEnded, type Job, type JobCommand, type JobReason, MOST_TRIES } from '#domain/job.ts';
 import { ok, type Result, refuse } from '#domain/result.ts';
-import { handle, loadAll } from '#streams/control.ts';
+import { handle, load, loadAll } from '#streams/control.ts';
 import { type EventStore, StoreUnavailable } from '#streams/event-store.ts';
 import type { JobRefusal, JobWork } from './kind.ts';
 
@@ -26,21 +26,28 @@ export interface JobProgress {
   total: number;
   note: string;
 }
-export interface JobView extends Job {
+/** What is held of every job: its size does not grow with what the job does. */
+export interface JobSummary extends Omit<Job, 'steps' | 'attempts'> {
   id: string;
+  stepsFinished: number;
   /** Of the attempt that is running in this process; null otherwise. */
   progress: JobProgress | null;
-  /** Lines of this process's attempts; an earlier process's are gone. */
+}
+export interface JobView extends JobSummary, Pick<Job, 'steps' | 'attempts'> {
+  /** Lines of this process's attempts, of a job that is still held whole; an earlier process's are gone. */
   lines: readonly { at: number; text: string }[];
 }
 
-interface Live {
-  state: Job;
-  progress: JobProgress | null;
+interface Held {
+  summary: JobSummary;
+  /** Null of a job that ended a while ago: the log has it. */
+  whole: Job | null;
   lines: { at: number; text: string }[];
 }
 
 const LINES_KEPT = 200;
+/** Jobs that have ended and are held whole: those that somebody is still likely to look at. A scoring of a million customers is some 8 KB. */
+const WHOLE_KEPT = 50;
 const STORE_AGAIN_MS = 1_000;
 /** Whoever watches is told of progress this often at most. */
 const TELL_MS = 100;
@@ -52,7 +59,9 @@ const idOf = (by: string, kind: string, key: string | null): string =>
     : createHash('sha256').update(`${by}\0${kind}\0${key}`).digest('hex').slice(0, 32);
 
 export async function startJobs({ store, kinds, artefacts, now, log }: JobRunnerDeps) {
-  const jobs = new Map<string, Live>();
+  const jobs = new Map<string, Held>();
+  /** Of those held whole, in the order they ended in. */
+  const endedLately = new Set<string>();
   const queue: string[] = [];
   const listeners = new Set<(id: string) => void>();
   let running: { id: string; abort: AbortController } | null = null;
@@ -62,19 +71,38 @@ export async function startJobs({ store, kinds, artefacts, now, log }: JobRunner
   const tell = (id: string) => {
     for (const listener of listeners) listener(id);
   };
-  const viewOf = (id: string, { state, progress, lines }: Live): JobView => ({ ...state, id, progress, lines });
+  const viewOf = ({ summary, lines }: Held, whole: Job): JobView => ({
+    ...summary,
+    steps: whole.steps,
+    attempts: whole.attempts,
+    lines,
+  });
 
-  async function command(id: string, asked: JobCommand, actor: string): Promise<Result<Live, JobReason>> {
+  function hold(id: string, whole: Job): Held {
+    const held = jobs.get(id) ?? { summary: summaryOf(id, whole, null), whole, lines: [] };
+    held.summary = summaryOf(id, whole, held.summary.progress);
+    held.whole = whole;
+    jobs.set(id, held);
+    endedLately.delete(id);
+    if (hasEnded(whole)) endedLately.add(id);
+    for (const oldest of endedLately) {
+      if (endedLately.size <= WHOLE_KEPT) break;
+      endedLately.delete(oldest);
+      Object.assign(jobs.get(oldest)!, { whole: null, lines: [] } satisfies Partial<Held>);
+    }
+    return held;
+  }
+
+  async function command(id: string, asked: JobCommand, actor: string): Promise<Result<JobView, JobReason>> {
     const answer = await handle(store, decider, id, asked, { actor, now: now() });
     if (!answer.ok) return answer;
-    const live = jobs.get(id) ?? { state: answer.value.state!, progress: null, lines: [] };
-    live.state = answer.value.state!;
-    jobs.set(id, live);
+    const whole = answer.value.state!;
+    const held = hold(id, whole);
     if (answer.value.events.length > 0) tell(id);
-    return ok(live);
+    return ok(viewOf(held, whole));
   }
   /** What the runner has to say must be said: a store that is away is waited for. */
-  async function say(id: string, said: JobCommand): Promise<Result<Live, JobReason>> {
+  async function say(id: string, said: JobCommand): Promise<Result<JobView, JobReason>> {
     for (;;)
       try {
         return await command(id, said, 'system');
@@ -104,29 +132,29 @@ export async function startJobs({ store, kinds, artefacts, now, log }: JobRunner
   }
 
   async function attempt(id: string, signal: AbortSignal): Promise<void> {
-    const live = jobs.get(id)!;
-    const number = live.state.attempt + 1;
+    const held = jobs.get(id)!;
+    const number = held.summary.attempt + 1;
     const started = await say(id, { type: 'StartJob', attempt: number, at: now() });
     // Cancelled while it waited.
     if (!started.ok) return;
     const begun = now();
-    log.info({ job: id, kind: live.state.kind, attempt: number }, 'job started');
-    const said = await outcome(id, live, number, signal);
-    live.progress = null;
+    log.info({ job: id, kind: held.summary.kind, attempt: number }, 'job started');
+    const said = await outcome(held, started.value, signal);
+    held.summary.progress = null;
     if (signal.aborted || said === null) {
       // Cancelled: the log says so already. Stopping: the next start goes on, and this attempt does not count as a death.
-      if (stopping && live.state.status === 'running')
+      if (stopping && held.summary.status === 'running')
         await say(id, { type: 'ReleaseJob', attempt: number, at: now() });
       return tell(id);
     }
     const ended = await say(id, said);
-    const { status, failure, kind } = live.state;
+    const { status, failure, kind } = held.summary;
     log.info({ job: id, kind, status, ms: now() - begun, ...(failure && { reason: failure.reason }) }, 'job ended');
     if (!ended.ok) log.warn({ job: id, reason: ended.reason }, 'the end of a job was not wanted any more');
   }
 
-  async function outcome(id: string, live: Live, number: number, signal: AbortSignal): Promise<JobCommand | null> {
-    const { kind, params, by } = live.state;
+  async function outcome(held: Held, started: JobView, signal: AbortSignal): Promise<JobCommand | null> {
+    const { id, kind, params, by, attempt: number, steps: finished } = started;
     let toldAt = 0;
     const fail = (reason: 'refused' | 'error', why: JobRefusal): JobCommand => ({
       type: 'FailJob',
@@ -138,8 +166,8 @@ export async function startJobs({ store, kinds, artefacts, now, log }: JobRunner
     const work = kinds.find(({ name }) => name === kind);
     if (!work) return fail('error', `this program knows no jobs of kind ${kind}: it was asked of another version`);
     try {
-      await artefacts.bring(live.state.steps.map(({ output }) => output));
-      const steps = new Map(live.state.steps.map(({ step, output }) => [step, artefacts.get(output)]));
+      await artefacts.bring(finished.map(({ output }) => output));
+      const steps = new Map(finished.map(({ step, output }) => [step, artefacts.get(output)]));
       const result = await work.run({
         id,
         by,
@@ -154,15 +182,15 @@ export async function startJobs({ store, kinds, artefacts, now, log }: JobRunner
           steps.set(step, output);
         },
         progress(done, total, note) {
-          const other = live.progress?.note !== note;
-          live.progress = { done, total, note };
+          const other = held.summary.progress?.note !== note;
+          held.summary.progress = { done, total, note };
           if (!other && now() - toldAt < TELL_MS) return;
           toldAt = now();
           tell(id);
         },
         log(text) {
-          live.lines.push({ at: now(), text });
-          if (live.lines.length > LINES_KEPT) live.lines.shift();
+          held.lines.push({ at: now(), text });
+          if (held.lines.length > LINES_KEPT) held.lines.shift();
           tell(id);
         },
       });
@@ -175,11 +203,12 @@ export async function startJobs({ store, kinds, artefacts, now, log }: JobRunner
     }
   }
 
-  for (const [id, { state }] of await loadAll(store, decider))
-    if (state !== null) jobs.set(id, { state, progress: null, lines: [] });
   const left: string[] = [];
-  const byAge = [...jobs].sort(([, a], [, b]) => a.state.requestedAt - b.state.requestedAt);
-  for (const [id, { state }] of byAge) {
+  const told = [...(await loadAll(store, decider))].flatMap(([id, { state }]) =>
+    state === null ? [] : [{ id, state }],
+  );
+  for (const { id, state } of told.sort((a, b) => a.state.requestedAt - b.state.requestedAt)) {
+    hold(id, state);
     if (state.status === 'running' && state.tries >= MOST_TRIES)
       await say(id, {
         type: 'FailJob',
@@ -207,22 +236,35 @@ export async function startJobs({ store, kinds, artefacts, now, log }: JobRunner
       const asked = { type: 'RequestJob', kind, params, by, at: now() } as JobCommand;
       const answer = await command(id, asked, by);
       if (!answer.ok) return answer;
-      if (answer.value.state.status === 'queued') enqueue(id);
-      return ok({ job: viewOf(id, answer.value), existing });
+      if (answer.value.status === 'queued') enqueue(id);
+      return ok({ job: answer.value, existing });
     },
     /** Newest first; of two that were asked for in one millisecond the one that came later. */
-    list: (): JobView[] =>
-      [...jobs]
+    list: (): JobSummary[] =>
+      [...jobs.values()]
         .reverse()
-        .map(([id, live]) => viewOf(id, live))
+        .map(({ summary }) => ({ ...summary }))
         .sort((a, b) => b.requestedAt - a.requestedAt),
-    show(id: string): JobView | null {
-      const live = jobs.get(id);
-      return live ? viewOf(id, live) : null;
+    show(id: string): JobSummary | null {
+      const held = jobs.get(id);
+      return held ? { ...held.summary } : null;
+    },
+    /** Whole at once: a job that waits, runs or has ended lately. Null of any other. */
+    lately(id: string): JobView | null {
+      const held = jobs.get(id);
+      return held?.whole ? viewOf(held, held.whole) : null;
+    },
+    /** Of one that ended a while ago, from the log. */
+    async whole(id: string): Promise<JobView | null> {
+      const held = jobs.get(id);
+      if (!held) return null;
+      const whole = held.whole ?? (await load(store, decider, id)).state;
+      if (whole === null) throw new Error(`the log no longer has job ${id}`);
+      return viewOf(held, whole);
     },
     /** Of a job that succeeded; null before. @throws Error when its artefact is missing. */
     async result(id: string): Promise<unknown> {
-      const digest = jobs.get(id)?.state.result ?? null;
+      const digest = jobs.get(id)?.summary.result ?? null;
       if (digest === null) return null;
       await artefacts.bring([digest]);
       return artefacts.get(digest);
@@ -234,16 +276,15 @@ export async function startJobs({ store, kinds, artefacts, now, log }: JobRunner
       if (running?.id === id) running.abort.abort();
       const waiting = queue.indexOf(id);
       if (waiting >= 0) queue.splice(waiting, 1);
-      return ok(viewOf(id, answer.value));
+      return answer;
     },
     /** Once more, from its last finished step. */
     async retry(id: string, by: string): Promise<Result<JobView, JobReason>> {
-      const live = jobs.get(id);
-      if (!live) return refuse('job-unknown');
-      const answer = await command(id, { type: 'RetryJob', after: live.state.attempt, at: now() }, by);
-      if (!answer.ok) return answer;
-      enqueue(id);
-      return ok(viewOf(id, answer.value));
+      const held = jobs.get(id);
+      if (!held) return refuse('job-unknown');
+      const answer = await command(id, { type: 'RetryJob', after: held.summary.attempt, at: now() }, by);
+      if (answer.ok) enqueue(id);
+      return answer;
     },
     /** Told the id of a job whenever something of it changes. */
     listen(listener: (id: string) => void): () => void {
@@ -261,4 +302,8 @@ export async function startJobs({ store, kinds, artefacts, now, log }: JobRunner
       await working;
     },
   };
+}
+
+function summaryOf(id: string, { steps, attempts: _, ...held }: Job, progress: JobProgress | null): JobSummary {
+  return { ...held, id, stepsFinished: steps.length, progress };
 }

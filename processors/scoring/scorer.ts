@@ -132,6 +132,11 @@ export function createScoreLoop<Model extends { id: string }>(deps: ScoreLoopDep
         const { day, at, mode } = deps.clock();
         const { sids, horizonDays, columns, refused: none } = await deps.score(inForce, rows, { seq, day });
         for (const [reason, n] of Object.entries(none)) refused[reason] = (refused[reason] ?? 0) + n;
+        // Defined anew meanwhile: what was made of the old one is not written at a position that has the new one.
+        if (deps.key(inForce) !== key) {
+          progress = null;
+          return stopped ? undefined : round();
+        }
         // Before their memory is handed over.
         written += sids.length / 16;
         if (sids.length > 0)

@@ -176,7 +176,11 @@ describe('any kind', () => {
     const { body } = await ask(platform, 'GET', '/api/jobs?status=succeeded&limit=1');
     expect(body).toMatchObject({ items: [{ id: asked[2], status: 'succeeded' }], total: 2 });
     expect(body.kinds).toEqual(expect.arrayContaining(['slow', 'backtest', 'train', 'score']));
-    const [job] = body.items;
+    const [row] = body.items;
+    expect(row).toMatchObject({ steps_finished: 0 });
+    // What grows with a job is of the job alone.
+    for (const grows of ['attempts', 'steps', 'log', 'result']) expect(row).not.toHaveProperty(grows);
+    const { body: job } = await ask(platform, 'GET', `/api/jobs/${row.id}`);
     expect(job.attempts).toEqual([{ attempt: 1, started_at: job.started_at, ended_at: job.ended_at, steps: [] }]);
     expect((await ask(platform, 'GET', '/api/jobs?status=lost')).response.status).toBe(400);
   });

@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { JobView } from '#api/job-deps.ts';
+import type { JobSummary, JobView } from '#api/job-deps.ts';
 import { outlived, spentSteps } from '#ops/jobs/score-retention.ts';
 import { createPlatform } from './support/platform.ts';
 
@@ -16,6 +16,7 @@ const job = (fields: Partial<JobView>): JobView => ({
   status: 'succeeded',
   attempt: 1,
   tries: 1,
+  stepsFinished: fields.steps?.length ?? 0,
   attempts: [],
   steps: [],
   result: null,
@@ -27,7 +28,7 @@ const job = (fields: Partial<JobView>): JobView => ({
   lines: [],
   ...fields,
 });
-const ids = (jobs: readonly JobView[]) => jobs.map(({ id }) => id);
+const ids = (jobs: readonly JobSummary[]) => jobs.map(({ id }) => id);
 
 test('each asker keeps the newest, no longer than so many days, and the very newest however old it is', () => {
   const nightly = Array.from({ length: 6 }, (_, i) => job({ id: `night ${i}`, requestedAt: NOW - i * DAY }));
@@ -61,12 +62,17 @@ test('steps go of scorings that are done, unless anything else of a job refers t
   fc.assert(
     fc.property(fc.array(any, { maxLength: 5 }), (fields) => {
       const jobs = fields.map(job);
-      const spent = spentSteps(jobs);
+      const spent = spentSteps(
+        jobs.flatMap(({ result }) => result ?? []),
+        jobs.filter(({ kind }) => kind === 'score'),
+      );
       for (const name of 'abcdef') {
-        const holders = jobs.filter(({ steps }) => steps.some(({ output }) => output === name));
+        // A step of another kind of job never has the bytes of a scoring's.
+        const holders = jobs.filter(
+          ({ kind, steps }) => kind === 'score' && steps.some(({ output }) => output === name),
+        );
         const needed =
-          jobs.some(({ result }) => result === name) ||
-          holders.some(({ kind, status }) => kind !== 'score' || status !== 'succeeded');
+          jobs.some(({ result }) => result === name) || holders.some(({ status }) => status !== 'succeeded');
         expect(spent.has(name), name).toBe(holders.length > 0 && !needed);
       }
     }),

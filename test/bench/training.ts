@@ -161,7 +161,18 @@ async function fromRows(): Promise<Measurement[]> {
     return said.value.pChurn;
   });
   const metrics = scoreMetrics({ label, score }, { offer: { cost: 4, benefit: 60 } });
-  const explained = explainedBy(model, own, label, 47);
+  const explained = explainedBy(
+    model,
+    {
+      rows: own,
+      label,
+      horizonDays: model.definition.horizonDays,
+      subscriber: () => {
+        throw new Error('a classifier reads no age');
+      },
+    },
+    47,
+  );
   const [end, used] = [performance.now(), process.cpuUsage(cpu)];
   if (metrics.auc !== trained.value.metrics!.auc || explained.importance === null)
     throw new Error('the evaluation is not that of the training');

@@ -9,6 +9,7 @@ import {
   hasChurned,
   isEligible,
   lastSettledDay,
+  lostAfter,
 } from '#domain/churn-definition.ts';
 import type { CustomerEntries, SubscriptionEntry } from '#domain/ledger.ts';
 import { specification } from '#test/support/decider.ts';
@@ -111,17 +112,22 @@ describe('what is churn', () => {
   });
   test('a subscription that ends within the horizon and is not taken up again within the grace', () => {
     const definition = { ...DEFAULT_CONTRACTUAL, horizonDays: 30, graceDays: 5 };
-    const lost = (...marks: Parameters<typeof subscriber>) =>
-      hasChurned(definition, subscriber([0, 'started'], ...marks), 100);
-    expect(lost()).toBe(false);
-    expect(lost([101, 'cancelled'])).toBe(true);
-    expect(lost([130, 'cancelled'])).toBe(true);
-    expect(lost([131, 'cancelled'])).toBe(false);
-    expect(lost([110, 'cancelled'], [115, 'started', 'again'])).toBe(false);
-    expect(lost([110, 'cancelled'], [116, 'started', 'again'])).toBe(true);
+    /** After how many days; null: not lost. */
+    const lost = (...marks: Parameters<typeof subscriber>) => {
+      const ledger = subscriber([0, 'started'], ...marks);
+      const after = lostAfter(definition, ledger, 100);
+      expect(hasChurned(definition, ledger, 100)).toBe(after !== null);
+      return after;
+    };
+    expect(lost()).toBeNull();
+    expect(lost([101, 'cancelled'])).toBe(1);
+    expect(lost([130, 'cancelled'])).toBe(30);
+    expect(lost([131, 'cancelled'])).toBeNull();
+    expect(lost([110, 'cancelled'], [115, 'started', 'again'])).toBeNull();
+    expect(lost([110, 'cancelled'], [116, 'started', 'again'])).toBe(10);
     // Another one still runs: not gone.
-    expect(lost([90, 'started', 'second'], [110, 'cancelled'])).toBe(false);
-    expect(lost([90, 'started', 'second'], [110, 'cancelled'], [120, 'cancelled', 'second'])).toBe(true);
+    expect(lost([90, 'started', 'second'], [110, 'cancelled'])).toBeNull();
+    expect(lost([90, 'started', 'second'], [110, 'cancelled'], [120, 'cancelled', 'second'])).toBe(20);
   });
   test('nothing after the settled day changes a label', () => {
     const mark = fc.tuple(

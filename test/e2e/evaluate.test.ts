@@ -65,6 +65,7 @@ describe('a classifier of subscribers', () => {
     }
     expect(judged!.segments.map(({ by }) => by)).toContain('plan');
     expect(judged!.importance!.importances[0]!.importance).toBeGreaterThan(0);
+    expect(judged!.importance!.measure).toBe('brier');
     expect(judged!.dependence.length).toBeGreaterThan(0);
   });
 
@@ -243,6 +244,9 @@ describe('value models of the self-made shop', () => {
     const people = judged!.segments[0]!.segments.reduce((sum, { n }) => sum + n, 0);
     expect(people).toBe(found.rows.n);
     expect(judged!.spend!.model.pinball.map(({ level }) => level)).toEqual([0.05, 0.5, 0.95]);
+    expect(judged!.undefined.importance).toContain('cannot be dealt out apart');
+    const { of, curves } = judged!.dependence;
+    expect([of, curves.map(({ feature }) => feature)]).toEqual(['spend', expect.arrayContaining(['idle_days'])]);
   });
 
   test('parameters made outside say so; two versions are compared by error and pinball loss', async () => {
@@ -268,6 +272,9 @@ describe('value models of the self-made shop', () => {
     const { models, definition } = await program.json<Evaluated<ChurnEvaluation>>(asked);
     expect(definition).toMatchObject({ kind: 'non-contractual', horizonDays: 90 });
     expect(models[0]!.metrics.auc).toBeGreaterThan(0.6);
-    expect(models[0]!.undefined.importance).toContain('purchase model');
+    expect(models[0]!.undefined).toMatchObject({
+      importance: expect.stringContaining('purchase model'),
+      dependence: expect.stringContaining('judged by value'),
+    });
   });
 });

@@ -1,6 +1,6 @@
 // Which evaluation the gates believe: the newest of churn that judged all versions themselves, on one basis.
 import { expect, test } from 'vitest';
-import type { JobView } from '#api/job-deps.ts';
+import type { JobSummary } from '#api/job-deps.ts';
 import { createEvaluatedTogether, metricsOf } from '#ops/deployment-evidence.ts';
 
 type Judged = { id: string; basis: string; metrics?: Record<string, unknown> };
@@ -15,7 +15,7 @@ const errors = { auc: null, brier: null };
 /** @param results newest first; an Error: it cannot be read. */
 async function believed(results: readonly (Error | { question: string; models: Judged[]; pairs?: object[] })[]) {
   const warned: object[] = [];
-  const job = (k: number): JobView => ({
+  const job = (k: number): JobSummary => ({
     id: `job-${k}`,
     kind: 'evaluate',
     status: 'succeeded',
@@ -23,15 +23,13 @@ async function believed(results: readonly (Error | { question: string; models: J
     by: 'test',
     attempt: 1,
     tries: 1,
-    attempts: [],
-    steps: [],
+    stepsFinished: 0,
     result: null,
     failure: null,
     requestedAt: 0,
     startedAt: 0,
     endedAt: 0,
     progress: null,
-    lines: [],
   });
   const read: string[] = [];
   const evaluated = createEvaluatedTogether(

@@ -95,7 +95,7 @@ async function place(given: Partial<TrainDeps> = {}, definitions: ChurnDefinitio
   const jobs = await startJobs({ store, kinds: [kind], artefacts, now: () => 1, log });
   const ended = async (id: string) => {
     await jobs.idle();
-    return jobs.show(id)!;
+    return (await jobs.whole(id))!;
   };
   const request = async (params: object, key: string | null = null) => {
     const answer = await jobs.request('train', kind.body.parse(params), key, 'tester');

@@ -165,3 +165,26 @@ test('a restart scores who changed since; another day, or another definition, ev
   await scorer.settle();
   expect(asked()).toEqual([]);
 });
+
+test('defined anew while a step was on its way: nothing of the old definition is written, and everybody is due by the new one', async () => {
+  // Who bought 10 and more days ago is not asked any more.
+  const definitions: ChurnDefinition[] = [CONTRACT, { ...SHOP, activeWithinDays: 5 }];
+  const model = classifier(SHOP, 'recency_days');
+  const fresh = scenario();
+  fresh.define(definitions);
+  {
+    await using scorer = fresh.start(model);
+    await scorer.settle();
+  }
+  const { state, start, define, written } = scenario();
+  state.left = { seq: 1, day: 70 };
+  state.interrupt = () => {
+    state.interrupt = null;
+    expect(written.size).toBe(0);
+    define(definitions);
+  };
+  await using scorer = start(model);
+  await scorer.settle();
+  expect(fresh.written.size).toBeGreaterThan(2);
+  expect(written).toEqual(fresh.written);
+});

@@ -1,9 +1,10 @@
 // Versions judged by what came after they were made: nobody of it was learned from, so everybody is asked, the version itself answers, and its figures
 // are those counted by hand.
 import { expect, test } from 'vitest';
-import { DEFAULT_CHURN } from '#domain/churn-definition.ts';
+import { DEFAULT_CHURN, DEFAULT_CONTRACTUAL } from '#domain/churn-definition.ts';
 import { predictChurnBy } from '#domain/models/churn-model.ts';
 import type { ClvModel } from '#domain/models/clv-model.ts';
+import { createRandom } from '#domain/numerics/random.ts';
 import { UTC } from '#domain/time.ts';
 import type { ChurnEvaluation } from '#processors/evaluation/churn.ts';
 import { evaluate } from '#processors/evaluation/evaluate.ts';
@@ -16,7 +17,7 @@ import { DIVISION } from '#processors/training/train-churn.ts';
 import { trainModel } from '#processors/training/train-model.ts';
 import { settledAt, trainingRows } from '#processors/training/training-rows.ts';
 import { trainingStatistics } from '#projections/memory/training-statistics.ts';
-import { DAY, order } from '../projections/memory/scenario.ts';
+import { DAY, event, hex, order, sidOf } from '../projections/memory/scenario.ts';
 import { expectClose } from '../support/close.ts';
 import { csvRows, dayOf, fixture } from '../support/histories.ts';
 import { type Batch, logOf } from '../support/log-store.ts';
@@ -129,6 +130,77 @@ test('a classifier, once its labels have matured: realised, on everybody it coul
   // Divided by another rule: nobody can tell whom it learned from.
   const otherwise = await judged<ChurnEvaluation>(asked('churn', { ...version, division: 1 }, MADE - 90));
   expect([otherwise.models[0]!.basis, otherwise.rows.leftOut]).toEqual(['window-unknown', {}]);
+});
+
+test('a Cox model: explained by what its curve loses, which is counted once more from single predictions', async () => {
+  const random = createRandom(21);
+  const contract = { ...DEFAULT_CONTRACTUAL, graceDays: 0 };
+  const begun = MADE - 400;
+  const marks = Array.from({ length: 600 }, (_, i) => {
+    const plan = i % 3 === 0 ? 'monthly' : 'yearly';
+    const start = begun + random.below(380);
+    const stays = Math.ceil(-Math.log(random.uniform()) * (plan === 'monthly' ? 90 : 400));
+    const of = (type: 'subscription.started' | 'subscription.cancelled', day: number) =>
+      event(`s ${i}`, {
+        type,
+        orderHash: sidOf(`contract ${i}`).slice(0, 8),
+        day,
+        name: plan,
+        minor: 900 + (i % 7) * 100,
+        currency: 'EUR',
+      });
+    const end = start + stays;
+    return [of('subscription.started', start), ...(end <= MADE + 40 ? [of('subscription.cancelled', end)] : [])];
+  }).flat();
+  const subscribers = logOf([{ ingestedAt: (MADE + 40) * DAY, events: marks, backfill: true }]);
+  const plan = { ...training, kind: 'churn-cox' as const, definition: contract, seq: subscribers.seq };
+  const learned = await trainingRows(subscribers.store, plan, quiet);
+  if (!learned.ok) throw new Error(learned.reason.message);
+  const trained = trainModel(learned.value, plan, quiet);
+  if (!trained.ok || trained.value.model.model !== 'churn-cox') throw new Error('no Cox model');
+  const { model } = trained.value;
+  const question: EvaluationPlan = {
+    ...asked('churn', { id: 'cox@1', model, learnedUntil: MADE, seed: 47, division: DIVISION, cutoffs: [] }, MADE),
+    definition: contract,
+    horizonDays: contract.horizonDays,
+    definitions: [contract],
+    seq: subscribers.seq,
+    today: MADE + 40,
+    latenessDays: 0,
+  };
+  const found = await evaluate(subscribers.store, question, quiet);
+  if (!found.ok) throw new Error(found.reason.message);
+  const { models, rows } = found.value as unknown as ChurnEvaluation;
+  const { importance, dependence, basis } = models[0]!;
+  expect([basis, importance!.measure, importance!.rows]).toEqual(['realised', 'integrated-brier', rows.n]);
+
+  const { ledgers } = await settledAt(subscribers.store, { ...plan, today: MADE }, quiet);
+  let [sum, count] = [0, 0];
+  const atHorizon: number[] = [];
+  for (const entries of ledgers.customers()) {
+    const end = marks.find(({ type, sid }) => type === 'subscription.cancelled' && hex(sid) === entries.sid)?.day;
+    const pLost = (days: number) => {
+      const said = predictChurnBy(model, entries, MADE, { ...ledgers.context, leftTruncated: false }, days);
+      return said.ok ? said.value.pChurn : null;
+    };
+    // Gone already, or under contract for longer than anybody was seen to be.
+    if (pLost(contract.horizonDays) === null) continue;
+    count++;
+    atHorizon.push(pLost(contract.horizonDays)!);
+    for (let day = 1; day <= 30; day++) sum += ((end !== undefined && end <= MADE + day ? 1 : 0) - pLost(day)!) ** 2;
+  }
+  expect(count).toBe(rows.n);
+  expectClose(importance!.loss, sum / (30 * count), 1e-12, 'integrated Brier');
+  const [first, second] = importance!.importances;
+  expect([first!.feature, first!.exact]).toEqual(['plan', true]);
+  expect(first!.importance).toBeGreaterThan(second!.importance);
+  const byPlan = dependence.find(({ feature }) => feature === 'plan')!;
+  expect(byPlan.grid).toEqual(['monthly', 'yearly']);
+  expect(byPlan.mean[0]).toBeGreaterThan(byPlan.mean[1]!);
+  // Everybody has one of the two, so the mean of what is foretold lies between.
+  const mean = atHorizon.reduce((total, p) => total + p, 0) / count;
+  expect(mean).toBeGreaterThan(byPlan.mean[1]!);
+  expect(mean).toBeLessThan(byPlan.mean[0]!);
 });
 
 test('a value model: realised by its own parameters, refitted where it has seen what came', async () => {

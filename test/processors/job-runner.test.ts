@@ -145,7 +145,7 @@ describe('a process that ends', () => {
       await using jobs = await start(gate.work);
       ({ id } = asked(await jobs.request('gated', {}, null, 'ann')));
       gate.letThrough(2);
-      await until(() => jobs.show(id)!.steps.length === 2);
+      await until(() => jobs.lately(id)!.steps.length === 2);
     }
     expect(gate.done).toEqual(['one', 'two']);
     gate.letThrough(3);
@@ -229,7 +229,7 @@ describe('cancelling', () => {
     const second = asked(await jobs.request('echo', {}, null, 'ann'));
     const third = asked(await jobs.request('echo', {}, null, 'ann'));
     gatedWork.letThrough(1);
-    await until(() => jobs.show(first.id)!.steps.length === 1);
+    await until(() => jobs.lately(first.id)!.steps.length === 1);
     expect(await jobs.cancel(third.id, 'ann')).toMatchObject({ ok: true, value: { status: 'cancelled' } });
     expect(await jobs.cancel(first.id, 'ann')).toMatchObject({ ok: true });
     await jobs.idle();
@@ -259,7 +259,7 @@ test('whoever listens hears of every change, and of progress while it runs', asy
   await using jobs = await createPlace().start(talks);
   const heard: string[] = [];
   const stop = jobs.listen((id) => {
-    const { status, progress, lines } = jobs.show(id)!;
+    const { status, progress, lines } = jobs.lately(id)!;
     heard.push(`${status} ${progress?.note ?? '-'} ${lines.length}`);
   });
   const { id } = asked(await jobs.request('talks', {}, null, 'ann'));
@@ -267,4 +267,37 @@ test('whoever listens hears of every change, and of progress while it runs', asy
   expect(heard).toEqual(['queued - 0', 'running - 0', 'running half 0', 'running half 1', 'succeeded - 1']);
   expect(jobs.list().map((job) => job.id)).toEqual([id]);
   stop();
+});
+
+test('of jobs that ended a while ago a summary is held; their steps and attempts are read from the log', async () => {
+  const { start } = createPlace();
+  const work: JobWork = {
+    name: 'steps',
+    async run(job) {
+      await job.finishStep('one', { of: job.id });
+      job.log('said');
+      return ok(null);
+    },
+  };
+  const held = (jobs: Awaited<ReturnType<typeof start>>, ids: string[]) =>
+    ids.map((id) => (jobs.lately(id) === null ? 'summary' : 'whole'));
+  const ids: string[] = [];
+  let first: unknown;
+  {
+    await using jobs = await start(work);
+    for (let k = 0; k < 52; k++) {
+      ids.push(asked(await jobs.request('steps', { k }, null, 'ann')).id);
+      await jobs.idle();
+      first ??= jobs.lately(ids[0]!);
+    }
+    expect(held(jobs, ids)).toEqual(ids.map((_, k) => (k < 2 ? 'summary' : 'whole')));
+    expect(first).toMatchObject({ steps: [{ step: 'one' }], attempts: [{ attempt: 1 }], lines: [{ text: 'said' }] });
+    expect(await jobs.whole(ids[0]!)).toEqual({ ...(first as object), lines: [] });
+    expect(jobs.show(ids[0]!)).toMatchObject({ status: 'succeeded', stepsFinished: 1, params: { k: 0 } });
+    expect(jobs.list().some((job) => 'steps' in job || 'attempts' in job)).toBe(false);
+  }
+  await using jobs = await start(work);
+  expect(held(jobs, ids)).toEqual(ids.map((_, k) => (k < 2 ? 'summary' : 'whole')));
+  expect(await jobs.whole(ids[0]!)).toEqual({ ...(first as object), lines: [] });
+  expect(await jobs.whole('0'.repeat(32))).toBeNull();
 });

@@ -160,11 +160,12 @@ test.each([
     /** By sid: the position of the score. */
     const table = new Map<string, number>();
     const barriers: { id: string; percent: number }[] = [];
+    const definitions = [{ seq: 1 }];
     const day = 70;
     const left = async (id: string) => {
       const seqs = [...table.values()];
       const found: ScoresLeft = { rows: seqs.length, seq: Math.max(...seqs), at: day * 86_400_000 };
-      return leftOf(found, id, barriers, UTC);
+      return leftOf(found, id, barriers, definitions, UTC);
     };
     let scored = 0;
     const start = (share: number) =>
@@ -199,6 +200,13 @@ test.each([
       await scorer.settle();
     }
     expect([table.size, scored]).toEqual([40, least]);
+    // Churn is defined anew, and the server stops before anybody was scored by it.
+    definitions.push({ seq: ledger.position + 1 });
+    apply(ledger, [writer.fact({ type: 'clock.set', mode: 'log' })]);
+    scored = 0;
+    await using scorer = start(100);
+    await scorer.settle();
+    expect(scored).toBe(40);
   },
 );
 

@@ -68,7 +68,7 @@ export function permutationImportance(
 }
 
 /** The values in the middle of `count` equal shares of the weight, in the order of the values. */
-function strata<Value>(sorted: readonly { value: Value; weight: number }[], total: number, count: number) {
+export function strata<Value>(sorted: readonly { value: Value; weight: number }[], total: number, count: number) {
   const chosen: { value: Value; weight: number }[] = [];
   let [at, passed] = [0, sorted[0]!.weight];
   for (let k = 0; k < count; k++) {

@@ -3,7 +3,7 @@
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { useMe } from '../../account.ts';
-import { definitionInWords, spoken } from '../../churn-words.ts';
+import { definitionInWords, featureWords, spoken } from '../../churn-words.ts';
 import { lossOf, type Rival, worthOf } from '../../evaluations.ts';
 import { ABSENT, count, day, decimal, signed } from '../../format.ts';
 import type { Verdict } from '../../job-results.ts';
@@ -11,10 +11,11 @@ import { modelKindWord } from '../../job-words.ts';
 import { type Artefact, definitionOf, metricsOf, naiveOf, parametersOf } from '../../model-artefact.ts';
 import type { Evaluation, ModelFacts } from '../../models.ts';
 import { Heads, Panel } from '../panel.tsx';
+import { Scroll } from '../scroll.tsx';
 import { State } from '../states.tsx';
 import { GainPanel, PrecisionRecallPanel, ProfitPanel, ReliabilityPanel, RocPanel } from './churn-charts.tsx';
 import { ChurnKpis, type NaiveScore } from './churn-figures.tsx';
-import { DependencePanel, ImportancePanel } from './explain-charts.tsx';
+import { DependencePanel, ForecastDependence, ImportancePanel } from './explain-charts.tsx';
 import { Diagnostics, RowsPanel } from './model-evidence.tsx';
 import { ParametersPanel, RivalsPanel } from './parameters-panel.tsx';
 import { SegmentsPanel } from './segments-panel.tsx';
@@ -132,7 +133,7 @@ function RivalScores({ evaluation }: { evaluation: Evaluation }) {
   if (rivals.length === 0 && !naive) return null;
   return (
     <Panel title="Beside it" unit="on the same customers" span="c6" className="snug">
-      <div className="scroll">
+      <Scroll label="Beside it">
         <table className="c">
           <Heads names={['Rival', ['AUC', 'r'], ['Brier', 'r']]} />
           <tbody>
@@ -160,7 +161,7 @@ function RivalScores({ evaluation }: { evaluation: Evaluation }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
     </Panel>
   );
 }
@@ -240,7 +241,7 @@ export function ClvTab({ facts, artefact, evaluation }: Shown) {
       <TrackingPanel tracking={tracking} cutoff={evaluation.cutoff} served="served" />
       <FrequencyPanel classes={purchases.byFrequency} served="served" days={evaluation.horizonDays} />
       <Panel title="Purchases foretold" unit={`a customer in ${evaluation.horizonDays} d`} span="c6" className="snug">
-        <div className="scroll">
+        <Scroll label="Purchases foretold">
           <table className="c">
             <Heads
               names={['Model', ['MAE', 'r'], ['RMSE', 'r hide'], ['Total', 'r'], ['Gini', 'r'], ['sMAPE', 'r hide']]}
@@ -260,7 +261,7 @@ export function ClvTab({ facts, artefact, evaluation }: Shown) {
               ))}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       </Panel>
       {spend && (
         <Panel title="Spend foretold" unit={`n ${count(spend.n)}`} span="c6" className="snug">
@@ -282,26 +283,39 @@ export function ClvTab({ facts, artefact, evaluation }: Shown) {
 }
 
 export function ExplainTab({ facts, artefact, evaluation }: Shown) {
+  const currency = useMe()?.workspace.reporting_currency ?? 'EUR';
   const churn = lossOf(evaluation);
+  const worth = worthOf(evaluation);
+  const forecast = worth?.dependence;
+  const uncurved = Object.entries(worth?.undefined ?? {}).filter(([part]) => part.startsWith('dependence.'));
   const parameters = parametersOf(artefact);
   const importance = churn?.importance ?? null;
+  const ofPurchases = facts.kind === 'clv';
   return (
     <div className="stack">
-      {facts.kind === 'churn-logistic' && !importance && (
+      {!ofPurchases && !importance && (
         <Unknown title="What it leans on is not known yet" id={facts.id}>
           Permutation importance and partial dependence are taken on the customers an evaluation judges.
         </Unknown>
       )}
-      {facts.kind !== 'churn-logistic' && (
+      {ofPurchases && !forecast && (
+        <Unknown title="How its forecast moves is not known yet" id={facts.id}>
+          Partial dependence is taken on the customers an evaluation by value judges.
+        </Unknown>
+      )}
+      {ofPurchases && (
         <section className="panel" aria-label="Explanation">
-          <State
-            icon="info"
-            title={facts.kind === 'clv' ? 'It reads frequency, recency and age' : 'Its effects are its hazard ratios'}
-          >
+          <State icon="info" title="It has no permutation importance">
             <p>
-              {churn?.undefined.importance ??
-                'Its parameters below are the whole explanation; what they say of one customer is on the customer’s page.'}
+              A purchase model reads frequency, recency and age, which cannot be dealt out apart: an age below a recency
+              is nobody’s. How its forecast moves with each, the others as they are, and its parameters are the whole
+              explanation; what they say of one customer is on the customer’s page.
             </p>
+            {uncurved.map(([part, why]) => (
+              <p key={part}>
+                No curve of {featureWords(part.slice('dependence.'.length)).toLowerCase()}: {why}.
+              </p>
+            ))}
           </State>
         </section>
       )}
@@ -313,6 +327,7 @@ export function ExplainTab({ facts, artefact, evaluation }: Shown) {
         {churn?.dependence.map((curve) => (
           <DependencePanel key={curve.feature} curve={curve} />
         ))}
+        {forecast && <ForecastDependence dependence={forecast} currency={currency} />}
       </div>
     </div>
   );
