@@ -2,6 +2,7 @@
 import { z } from '@hono/zod-openapi';
 import { type ClvModel, expectedOfNewCustomer } from '#domain/models/clv-model.ts';
 import { type Birth, expectedCumulative } from '#domain/models/tracking.ts';
+import { COLUMN_FLAG } from '#projections/memory/columns.ts';
 import { emptyHistory, type History, hasBought, isErased, isLinked } from '#projections/memory/history.ts';
 import type { Deps } from '../deps.ts';
 import type { LiveFeed } from '../live.ts';
@@ -19,6 +20,8 @@ const CACHE_MS = 5_000;
 const Home = z.object({
   workspace: z.string(),
   customers: z.number().nullable(),
+  buyers: z.number().nullable().describe('Of the customers who have bought; null: one to nine'),
+  subscribers: z.number().nullable().describe('Who have or had a subscription; null: one to nine'),
   orders: z.number(),
   events: z.number(),
   events_per_second: z.number(),
@@ -35,6 +38,9 @@ const Home = z.object({
   ...Provenance,
 });
 
+/** That nobody is there tells of nobody. */
+const hidden = (people: number): number | null => (people > 0 && people < SMALLEST_CELL ? null : people);
+
 export function homeRoutes(deps: Deps, predictions: Predictions, live: LiveFeed) {
   let cached: { until: number; answer: Promise<z.infer<typeof Home>> } | null = null;
 
@@ -42,12 +48,17 @@ export function homeRoutes(deps: Deps, predictions: Predictions, live: LiveFeed)
   const buyer = (at: number, row: History, day: number): boolean =>
     deps.columns.read(at, row) && !isLinked(row) && !isErased(row) && hasBought(row) && row.firstDay <= day;
 
-  function birthsUntil(day: number): Birth[] {
+  /** By first day who has bought, and how many have or had a subscription. */
+  function peopleUntil(day: number): { births: Birth[]; subscribers: number } {
     const row = emptyHistory();
     const byDay = new Map<number, number>();
-    for (let at = 0; at < deps.columns.rows(); at++)
+    let subscribers = 0;
+    for (let at = 0; at < deps.columns.rows(); at++) {
       if (buyer(at, row, day)) byDay.set(row.firstDay, (byDay.get(row.firstDay) ?? 0) + 1);
-    return [...byDay].map(([start, customers]) => ({ start, customers })).sort((a, b) => a.start - b.start);
+      if ((row.flags & COLUMN_FLAG.subscriber) !== 0 && !isLinked(row) && !isErased(row)) subscribers++;
+    }
+    const births = [...byDay].map(([start, customers]) => ({ start, customers }));
+    return { births: births.sort((a, b) => a.start - b.start), subscribers };
   }
 
   const horizonDays = (): number =>
@@ -84,7 +95,7 @@ export function homeRoutes(deps: Deps, predictions: Predictions, live: LiveFeed)
     const serving = orProblem(() => predictions.modelAt(moment.seq));
     const model = serving instanceof Problem ? null : serving;
     const counters = await live.counters();
-    const births = birthsUntil(moment.day);
+    const { births, subscribers } = peopleUntil(moment.day);
     const first = births[0]?.start ?? moment.day;
     const repeats = births.length === 0 ? [] : await deps.tables.weeklyRepeats({ from: first, until: moment.day });
     // Whole weeks only: the last one is still going on.
@@ -103,6 +114,8 @@ export function homeRoutes(deps: Deps, predictions: Predictions, live: LiveFeed)
     return {
       workspace: deps.workspace.name,
       customers: counters.customers < SMALLEST_CELL ? null : counters.customers,
+      buyers: hidden(births.reduce((sum, { customers }) => sum + customers, 0)),
+      subscribers: hidden(subscribers),
       orders: counters.orders,
       events: counters.events,
       events_per_second: counters.events_per_second,
