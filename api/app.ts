@@ -17,6 +17,7 @@ import { batchRoutes } from './routes/batch.ts';
 import { churnRoutes } from './routes/churn.ts';
 import { customerRoutes } from './routes/customers.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
+import { deploymentStepRoutes } from './routes/deployment-steps.ts';
 import { deploymentRoutes } from './routes/deployments.ts';
 import { evaluationRoutes } from './routes/evaluations.ts';
 import { eventRoutes } from './routes/events.ts';
@@ -128,6 +129,7 @@ export function createApp(deps: Deps) {
     .route('/', evaluationRoutes(deps))
     .route('/', modelRoutes(deps, predictions))
     .route('/', deploymentRoutes(deps))
+    .route('/', deploymentStepRoutes(deps))
     .route('/', featureRoutes(deps))
     .route('/', churnRoutes(deps, predictions))
     .route('/', sourceRoutes(deps))

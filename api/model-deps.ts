@@ -161,6 +161,12 @@ export interface Deployments {
   act(id: string, action: DeploymentAction, by: string): Promise<Result<DeploymentStep, RefusedStep>>;
   /** Answers with what differs from the defaults, as it is kept. */
   setRules(name: string, rules: RuleSettings, reason: string, by: string): Promise<Result<RuleSettings, RefusedStep>>;
+  /** No version is the challenger by hand any more; answers with the one that is all the same, the canary. */
+  freeChallenger(
+    name: string,
+    reason: string,
+    by: string,
+  ): Promise<Result<{ challenger: string | null; changed: boolean }, RefusedStep>>;
 }
 
 export interface FitRequest {

@@ -20,7 +20,7 @@ import {
   model as modelDecider,
   stageOf,
 } from '#domain/model.ts';
-import { type Named, resolveReference } from '#domain/model-reference.ts';
+import { aliasesOf, type Named, resolveReference } from '#domain/model-reference.ts';
 import { ok, type Result, refuse } from '#domain/result.ts';
 import type { Artefacts } from './artefacts.ts';
 import type { Compare, Version } from './deployment-comparisons.ts';
@@ -294,6 +294,14 @@ export function createDeployments(deps: DeploymentDeps): DeploymentService {
     }
   }
 
+  /** What concerns the model as a whole, none of its versions. */
+  async function ofModel(name: string, command: ModelCommand, by: string) {
+    if (!(await registry.models()).has(name))
+      return refuse<RefusedStep>({ code: 'not-found', message: `there is no model ${name}`, gates: [] });
+    const done = await registry.carryOut(name, command, by);
+    return done.ok ? done : refuse<RefusedStep>({ code: done.reason, message: SAYS[done.reason](name), gates: [] });
+  }
+
   return {
     watching,
     evidence: (name, known, version, against) => gather(name, known, version, against, true),
@@ -321,11 +329,14 @@ export function createDeployments(deps: DeploymentDeps): DeploymentService {
       return ok({ id, stage: stageOf(known.state, version), gates, measured: measurements.get(pair) ?? null });
     },
     async setRules(name, rules, reason, by) {
-      const known = (await registry.models()).get(name);
-      if (!known) return refuse({ code: 'not-found', message: `there is no model ${name}`, gates: [] });
-      const done = await registry.carryOut(name, { type: 'SetRules', rules, reason }, by);
-      if (!done.ok) return refuse({ code: done.reason, message: SAYS[done.reason](name), gates: [] });
-      return ok(done.value.state.rules);
+      const done = await ofModel(name, { type: 'SetRules', rules, reason }, by);
+      return done.ok ? ok(done.value.state.rules) : done;
+    },
+    async freeChallenger(name, reason, by) {
+      const done = await ofModel(name, { type: 'NameChallenger', version: null, reason }, by);
+      if (!done.ok) return done;
+      const { challenger } = aliasesOf(done.value.state);
+      return ok({ challenger: challenger === null ? null : modelId(name, challenger), changed: done.value.changed });
     },
     async list() {
       return [...(await registry.models())].map(([name, known]) => {

@@ -3,7 +3,9 @@ import type { Deployments, FitRequest } from '#api/model-deps.ts';
 import { canonicalJson } from '#domain/canonical-json.ts';
 import { type LeftOut, leftOutNotes } from '#domain/left-out.ts';
 import { models } from '#domain/models/catalogue.ts';
+import type { ClvModel } from '#domain/models/clv-model.ts';
 import type { Diagnostic } from '#domain/models/fit.ts';
+import { isSimpler } from '#domain/models/simpler-purchases.ts';
 import type { Pool } from '#processors/pool.ts';
 import type { ClvTraining, ClvTrainingData } from '#processors/training/fit-clv.ts';
 import type { Registry } from './registry.ts';
@@ -21,6 +23,8 @@ export interface TrainingDeps {
   pool: Pool;
   registry: Pick<Registry, 'register'>;
   deploy: Deployments['deploy'];
+  /** What answers about purchases now. */
+  inForce(): ClvModel | null;
   /** ISO 4217 of the money in the statistics. */
   currency: () => string;
   codeVersion: string;
@@ -35,8 +39,11 @@ export function createTraining(deps: TrainingDeps) {
     const asOf = { seq, day };
     const notes = leftOutNotes(excluded, sum(data.histories.weight));
     if (!fitted.ok) return { ok: false, model: 'clv', message: withNotes(fitted.reason, notes), excluded, asOf };
-    const { model, fits, rivals, checks, refused, customers } = fitted.value;
-    const diagnostics = [...fitted.value.diagnostics, ...notes];
+    const forService = request.asOf === null && request.deploy;
+    const simpler = forService && mayBeSimpler(deps.inForce()) ? fitted.value.simpler : null;
+    const { model, fits, rivals, checks, refused, customers, ...told } =
+      simpler === null ? fitted.value : { ...fitted.value, ...simpler, refused: null };
+    const diagnostics = [...told.diagnostics, ...notes];
     const answer = {
       ...model,
       n: customers,
@@ -48,7 +55,7 @@ export function createTraining(deps: TrainingDeps) {
       fits: partsOf(fits),
       asOf,
     };
-    if (request.asOf !== null || !request.deploy) return { ok: true, ...answer };
+    if (!forService) return { ok: true, ...answer };
     const artefact = JSON.parse(
       canonicalJson({
         ...model,
@@ -88,6 +95,9 @@ export function createTraining(deps: TrainingDeps) {
   return (request: FitRequest): Promise<Answer> =>
     request.kind === 'clv' ? fitValue(request) : fitPart(request.kind, request);
 }
+
+/** Where nothing is known of the data, knowing little is better; a model that was determined once stays. */
+const mayBeSimpler = (inForce: ClvModel | null): boolean => inForce === null || isSimpler(inForce);
 
 const sum = (weights: Float64Array): number => weights.reduce((total, weight) => total + weight, 0);
 /** A refusal says who was missing: perhaps that is why. */

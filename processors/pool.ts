@@ -1,5 +1,6 @@
 // The worker pool (piscina) for what costs more than its own dispatch: fits, scoring the base, quantiles of many customers.
 // A closed-form prediction costs under a microsecond and is computed inline instead (a round trip here is 23–56 µs).
+import { getPriority } from 'node:os';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { Comparison } from '#domain/deployment-comparison.ts';
@@ -12,6 +13,8 @@ import type { ComparisonRequest } from './deployment/compare-on.ts';
 import type { Evaluation } from './evaluation/evaluate.ts';
 import type { FeatureReport, FeatureReportPlan } from './evaluation/feature-report.ts';
 import type { EvaluationPlan } from './evaluation/plan.ts';
+import { canUseIdleTime, idleTime } from './idle-time.ts';
+import { type JobThreads, STEPS_BACK } from './modest.ts';
 import type { PackRows } from './parquet-rows.ts';
 import type { ChurnColumn, ChurnColumnsRequest } from './scoring/churn-columns.ts';
 import type { ScoreBase, ScoreProgress, ScoreTotals } from './scoring/score-base.ts';
@@ -88,6 +91,9 @@ export interface Pool extends AsyncDisposable {
 
 /** @param warm threads that are kept at hand; 0: none until there is work. */
 export function createPool(threads = 2, warm = 1): Pool {
+  // A thread that was ended leaves its place for a moment.
+  const jobThreads = new Int32Array(new SharedArrayBuffer(4 * 4 * threads));
+  const idle = canUseIdleTime(getPriority() + STEPS_BACK) ? idleTime(jobThreads) : null;
   const piscina = new Piscina({
     filename: new URL('./worker.ts', import.meta.url).href,
     minThreads: warm,
@@ -95,6 +101,7 @@ export function createPool(threads = 2, warm = 1): Pool {
     idleTimeout: 30_000,
     // One task at a time is the rule here; the synchronous wait would keep a thread from answering its own port.
     atomics: 'async',
+    workerData: { jobThreads } satisfies JobThreads,
   });
   const run = (task: PoolTask) => piscina.run(task);
   /** A task that speaks while it runs. */
@@ -146,6 +153,9 @@ export function createPool(threads = 2, warm = 1): Pool {
     get queued() {
       return piscina.queueSize;
     },
-    [Symbol.asyncDispose]: () => piscina.close({ force: true }),
+    async [Symbol.asyncDispose]() {
+      idle?.[Symbol.dispose]();
+      await piscina.close({ force: true });
+    },
   };
 }

@@ -5,6 +5,7 @@ import type { Dependence } from '#domain/models/explanation/partial-dependence.t
 import type { Importance } from '#domain/models/explanation/permutation-importance.ts';
 import type { ScoreMetrics } from '#domain/models/metrics.ts';
 import type { ForecastMetrics } from '#domain/models/value-metrics.ts';
+import { day, time } from './format.ts';
 import type { ChurnVerdict, Differences, FrequencyClass, Pit, Tracked, Verdict } from './job-results.ts';
 import type { Evaluation } from './models.ts';
 
@@ -48,3 +49,23 @@ export const BASIS_WORDS: Record<string, string> = {
   refitted: 'its kind, fitted to what was known at the cut-off: the version itself has seen what came',
   'window-unknown': 'made outside: what it has seen is not known',
 };
+
+/** In the address: no evaluation, but what its training said. */
+export const TRAINING = 'training';
+/** What is looked at; the newest evaluation until another one is chosen. Undefined: its training. */
+export const chosenOf = <E extends Pick<Evaluation, 'job'>>(
+  items: readonly E[],
+  judged: string | undefined,
+): E | undefined => (judged === TRAINING ? undefined : (items.find(({ job }) => job === judged) ?? items[0]));
+
+/** Names that tell them apart: by the day they were foretold on, and where that is the same, by when they were judged. */
+export function evaluationNames(
+  items: readonly Pick<Evaluation, 'question' | 'cutoff' | 'ended_at'>[],
+  zone: string,
+): string[] {
+  const names = items.map(({ question, cutoff }) => `${question} foretold on ${day(cutoff)}`);
+  return names.map((name, i) => {
+    const { ended_at: at } = items[i]!;
+    return at === null || names.indexOf(name) === names.lastIndexOf(name) ? name : `${name}, judged ${time(at, zone)}`;
+  });
+}

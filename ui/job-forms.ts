@@ -1,14 +1,22 @@
-// What can be asked for, by kind of job: its fields with their defaults, and how they become the body the API takes. A blank field is left out, so that
-// the platform's own default stands.
+// What can be asked for, by kind of job: its fields with their defaults. How they become the body the API takes is in job-values.ts, what of them the log
+// has nobody for in people.ts.
 import type { Permission } from '#domain/access.ts';
+
+/** Of whom something is learned. */
+export type People = 'buyers' | 'subscribers';
+export type Option = readonly [value: string, word: string, of?: People];
 
 export interface Field {
   name: string;
   label: string;
   kind: 'select' | 'number' | 'text' | 'date' | 'check' | 'list';
   /** `models` asks the registry. */
-  options?: readonly (readonly [value: string, word: string])[] | 'models';
+  options?: readonly Option[] | 'models';
+  /** Options that cannot be chosen here. */
+  off?: readonly string[];
   initial?: string | boolean;
+  /** What the API takes where an earlier job has left it out. */
+  absent?: string;
   hint?: string;
   least?: number;
   most?: number;
@@ -26,16 +34,17 @@ export interface JobForm {
   needs: Permission;
   lead: string;
   submit: string;
+  /** What cannot be asked for where nobody has bought, or nobody has a subscription. */
+  without?: Readonly<Record<People, string>>;
   fields: readonly Field[];
 }
 
 const isChurn = ({ kind }: Values): boolean => kind !== 'clv';
 const isLogistic = ({ kind }: Values): boolean => kind === 'churn-logistic';
-const DEFINITIONS = [
-  ['', 'what the platform takes'],
-  ['non-contractual', 'silence: no purchase within the horizon'],
-  ['contractual', 'the subscription ends within the horizon'],
-] as const;
+const DEFINITIONS: readonly Option[] = [
+  ['non-contractual', 'silence: no purchase within the horizon', 'buyers'],
+  ['contractual', 'the subscription ends within the horizon', 'subscribers'],
+];
 const SEED: Field = {
   name: 'seed',
   label: 'Seed',
@@ -61,6 +70,12 @@ export const JOB_FORMS: readonly JobForm[] = [
     needs: 'model:write',
     lead: 'Fits a model to the log as it was known at past moments. The same log and seed give the same version, byte for byte.',
     submit: 'Train',
+    without: {
+      buyers:
+        'Lifetime value, and churn as a silence, are learned from purchases. Nobody here has bought, so neither can be trained.',
+      subscribers:
+        'Survival, and churn as the end of a contract, are learned from subscriptions. Nobody here has one, so neither can be trained.',
+    },
     fields: [
       {
         name: 'kind',
@@ -69,11 +84,19 @@ export const JOB_FORMS: readonly JobForm[] = [
         initial: 'churn-logistic',
         options: [
           ['churn-logistic', 'Who will be lost: classifier'],
-          ['churn-cox', 'How long subscriptions last: Cox'],
-          ['clv', 'What each will be worth: BG/NBD and Gamma-Gamma'],
+          ['churn-cox', 'How long subscriptions last: Cox', 'subscribers'],
+          ['clv', 'What each will be worth: BG/NBD and Gamma-Gamma', 'buyers'],
         ],
       },
-      { name: 'definition', label: 'Lost means', kind: 'select', options: DEFINITIONS, when: isLogistic },
+      {
+        name: 'definition',
+        label: 'Lost means',
+        kind: 'select',
+        initial: 'non-contractual',
+        absent: 'non-contractual',
+        options: DEFINITIONS,
+        when: isLogistic,
+      },
       {
         name: 'horizon_days',
         label: 'Horizon, days',
@@ -203,6 +226,12 @@ export const JOB_FORMS: readonly JobForm[] = [
     needs: 'model:write',
     lead: 'Fits models to the past as it was known at several moments and holds what they foretold against what came.',
     submit: 'Backtest',
+    without: {
+      buyers:
+        'Models of purchases are judged by purchases. Nobody here has bought, so only the churn of subscribers can be judged.',
+      subscribers:
+        'Churn as the end of a contract is judged by subscriptions. Nobody here has one, so it cannot be judged.',
+    },
     fields: [
       {
         name: 'model',
@@ -210,10 +239,10 @@ export const JOB_FORMS: readonly JobForm[] = [
         kind: 'select',
         initial: 'clv',
         options: [
-          ['clv', 'Purchases: the model the data choose, rivals beside'],
-          ['bg-nbd', 'Purchases: BG/NBD'],
-          ['mbg-nbd', 'Purchases: MBG/NBD'],
-          ['pareto-nbd', 'Purchases: Pareto/NBD'],
+          ['clv', 'Purchases: the model the data choose, rivals beside', 'buyers'],
+          ['bg-nbd', 'Purchases: BG/NBD', 'buyers'],
+          ['mbg-nbd', 'Purchases: MBG/NBD', 'buyers'],
+          ['pareto-nbd', 'Purchases: Pareto/NBD', 'buyers'],
           ['churn', 'Churn, by its definition'],
         ],
       },
@@ -229,7 +258,7 @@ export const JOB_FORMS: readonly JobForm[] = [
         name: 'definition',
         label: 'Lost means',
         kind: 'select',
-        options: DEFINITIONS,
+        options: [['', 'the end of a contract where there are any, else silence'], ...DEFINITIONS],
         when: ({ model }) => model === 'churn',
       },
       {
@@ -253,49 +282,3 @@ export const formOf = (kind: string | undefined): JobForm =>
   JOB_FORMS.find((form) => form.kind === kind) ?? JOB_FORMS[0]!;
 
 export const isPlannable = (kind: string): boolean => JOB_FORMS.some((form) => form.kind === kind);
-
-const blank = (field: Field): string | boolean => field.initial ?? (field.kind === 'check' ? false : '');
-/** @param given parameters of an earlier job of this kind. */
-export function initialValues({ fields }: JobForm, given: Readonly<Record<string, unknown>> | null): Values {
-  return Object.fromEntries(
-    fields.map((field) => {
-      if (given === null) return [field.name, blank(field)];
-      const value = given[field.name];
-      if (field.kind === 'check') return [field.name, value === true];
-      if (value === undefined || value === null) return [field.name, ''];
-      return [field.name, Array.isArray(value) ? value.join(', ') : typeof value === 'object' ? '' : String(value)];
-    }),
-  );
-}
-
-/** The body of the request: what is asked, and nothing that was left blank. */
-export function bodyOf({ fields }: JobForm, values: Values): Record<string, unknown> {
-  const body: Record<string, unknown> = {};
-  for (const field of fields) {
-    const value = values[field.name];
-    if (field.when && !field.when(values)) continue;
-    if (field.kind === 'check') body[field.name] = value === true;
-    else if (typeof value !== 'string' || value.trim() === '') continue;
-    else if (field.kind === 'number') body[field.name] = Number(value);
-    else if (field.kind === 'list')
-      body[field.name] = value
-        .split(',')
-        .map((each) => each.trim())
-        .filter(Boolean);
-    else body[field.name] = value.trim();
-  }
-  return body;
-}
-
-/** Parameters as an address carries them; what is no object is ignored. */
-export function parametersIn(text: string | undefined): Record<string, unknown> | null {
-  if (!text) return null;
-  try {
-    const found: unknown = JSON.parse(text);
-    return typeof found === 'object' && found !== null && !Array.isArray(found)
-      ? (found as Record<string, unknown>)
-      : null;
-  } catch {
-    return null;
-  }
-}

@@ -80,12 +80,19 @@ async function changing<T extends { changed: boolean; id: string; stage: string 
   return step;
 }
 
+async function freeChallenger(model: string, reason: string) {
+  const freed = await answer(api.api.deployments[':model'].challenger.$delete({ param: { model }, json: { reason } }));
+  if (!freed.changed) throw new Error('Nothing has changed: no version was named the challenger by hand.');
+  return freed;
+}
+
 const steps = api.api.models[':id'];
 /** Steps of a version on its way to answering, each with a reason that is kept. */
 export const stepTo = {
   shadow: (id: string, reason: string) => changing(answer(steps.shadow.$post({ param: { id }, json: { reason } }))),
   challenger: (id: string, reason: string) =>
     changing(answer(steps.challenger.$post({ param: { id }, json: { reason } }))),
+  free: (id: string, reason: string) => freeChallenger(versionOf(id).name, reason),
   canary: (id: string, reason: string, percent: number) =>
     changing(answer(steps.canary.$post({ param: { id }, json: { reason, percent } }))),
   promote: (id: string, reason: string) => answer(steps.promote.$post({ param: { id }, json: { reason } })),
@@ -96,5 +103,10 @@ export const stepTo = {
   retire: (id: string, reason: string) => changing(answer(steps.retire.$post({ param: { id }, json: { reason } }))),
 };
 export type StepName = keyof typeof stepTo;
+/** What happened in a step of a model's history, in words; its version stands before them. */
+export const happenedWords = ({ event, id }: Pick<Deployment['history'][number], 'event' | 'id'>): string =>
+  event === 'model.challenger-named' && id === null
+    ? 'no challenger by hand any more'
+    : event.replace('model.', '').replaceAll('-', ' ');
 /** Whatever was read of models before may be otherwise now. */
 export const readModelsAgain = () => queryClient.invalidateQueries({ queryKey: ['models'] });

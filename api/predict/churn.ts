@@ -36,6 +36,7 @@ const refusal = ({ reason, message }: ChurnRefusal): Problem =>
     extra: { applicable: reason },
   });
 const CURVE_POINTS = 12;
+type Views = ReadonlyMap<number, LedgerView | null>;
 const contextOf = (view: LedgerView, moment: Moment): ChurnContext => ({
   rates: view.rates,
   leftTruncated: (view.at(moment.day).flags & COLUMN_FLAG.leftTruncated) !== 0,
@@ -188,6 +189,26 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
     return byBgNbd(moment, subject, definition, asked);
   }
 
+  /** By place among the subjects. @param also whose ledgers are wanted where BG/NBD alone answers, which asks for none. */
+  async function viewsOf(
+    moment: Moment,
+    subjects: readonly (Subject | Problem)[],
+    also: (subject: Subject) => boolean = () => false,
+  ): Promise<Views> {
+    const views = new Map<number, LedgerView | null>();
+    const plain = isPlain(moment.seq) && !needsReason(moment.seq);
+    const named = subjects.flatMap((subject, i) =>
+      subject instanceof Problem || subject.sid === null || (plain && !also(subject)) ? [] : [{ i, sid: subject.sid }],
+    );
+    for (let from = 0; from < named.length; from += LEDGERS_AT_ONCE) {
+      const page = named.slice(from, from + LEDGERS_AT_ONCE);
+      const sids = page.map(({ sid }) => sid);
+      const found = moment.past ? await deps.ledgers.past(sids, moment.seq) : await deps.ledgers.present(sids);
+      for (const [k, { i }] of page.entries()) views.set(i, found[k] ?? null);
+    }
+    return views;
+  }
+
   return {
     /** A classifier's or a Cox model's answer computed again. */
     again: byModel,
@@ -204,20 +225,10 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
     /** The answer by a ledger that is at hand. */
     byView: (moment: Moment, subject: Subject, view: LedgerView, asked: ChurnAsked) =>
       orProblem(() => one(moment, subject, view, asked)),
-    /** One answer, or what stands in its place, for each subject. */
-    async answer(moment: Moment, subjects: readonly (Subject | Problem)[], asked: ChurnAsked) {
-      const views = new Map<number, LedgerView | null>();
-      if (!isPlain(moment.seq) || needsReason(moment.seq)) {
-        const named = subjects.flatMap((subject, i) =>
-          subject instanceof Problem || subject.sid === null ? [] : [{ i, sid: subject.sid }],
-        );
-        for (let from = 0; from < named.length; from += LEDGERS_AT_ONCE) {
-          const page = named.slice(from, from + LEDGERS_AT_ONCE);
-          const sids = page.map(({ sid }) => sid);
-          const found = moment.past ? await deps.ledgers.past(sids, moment.seq) : await deps.ledgers.present(sids);
-          for (const [k, { i }] of page.entries()) views.set(i, found[k] ?? null);
-        }
-      }
+    viewsOf,
+    /** One answer, or what stands in its place, for each subject. @param known their ledgers, where they are at hand. */
+    async answer(moment: Moment, subjects: readonly (Subject | Problem)[], asked: ChurnAsked, known?: Views) {
+      const views = known ?? (await viewsOf(moment, subjects));
       return subjects.map((subject, i) =>
         subject instanceof Problem ? subject : orProblem(() => one(moment, subject, views.get(i) ?? null, asked)),
       );

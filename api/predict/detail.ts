@@ -1,9 +1,7 @@
 // Everything the customer page shows, from one ledger view: the timeline, P(alive) on every day that matters, churn and lifetime value.
-import { type ChurnDefinition, spells } from '#domain/churn-definition.ts';
 import { type CustomerEntries, compareText } from '#domain/ledger.ts';
 import { predictChurn } from '#domain/models/clv-model.ts';
 import { formatMinor } from '#domain/money.ts';
-import { subscriptionIntervals } from '#domain/subscriptions.ts';
 import { hasBought, netOf, scaleOf, toCustomer } from '#projections/memory/history.ts';
 import { Problem } from '../problem.ts';
 import type { LedgerView } from '../read-deps.ts';
@@ -12,6 +10,7 @@ import type { ChurnPredictions } from './churn.ts';
 import type { Coordinate } from './coordinates.ts';
 import type { Predictions } from './service.ts';
 import { orProblem, type Subject } from './subjects.ts';
+import { subscriptionOf } from './subscription.ts';
 
 const MAX_POINTS = 200;
 const VALUE = { discountMonthly: 0.01 };
@@ -91,22 +90,6 @@ function gridOf(first: number, last: number, purchaseDays: readonly number[]): n
     if (day > first) days.add(day - 1);
   }
   return [...days].filter((day) => day >= first && day <= last).sort((a, b) => a - b);
-}
-
-/** The latest subscription, and since when there has been one without a break; null without any. */
-function subscriptionOf({ entries }: LedgerView, { graceDays }: ChurnDefinition, day: number) {
-  const spell = spells(entries, day, graceDays).at(-1);
-  const latest = subscriptionIntervals(entries.subscriptions, day).at(-1);
-  if (!spell || !latest) return null;
-  const { plan, minor, currency } = latest;
-  return {
-    plan,
-    price: minor === null || currency === null ? null : formatMinor(minor, currency),
-    currency,
-    since: dayText(spell.startDay),
-    days: (spell.endDay ?? day) - spell.startDay,
-    ended: spell.endDay === null ? null : dayText(spell.endDay),
-  };
 }
 
 const refusedBy = (answer: unknown) =>

@@ -4,6 +4,7 @@ import { z } from '@hono/zod-openapi';
 import type { Role } from '#domain/access.ts';
 import { CHURN_KINDS } from '#domain/churn-definition.ts';
 import { CUSTOMER_SORTS } from '#projections/customer-profile.ts';
+import { COLUMN_FLAG } from '#projections/memory/columns.ts';
 import { hasBought, netOf } from '#projections/memory/history.ts';
 import { nameAll, refOf, SID_REF, seesIds, sidOfRef } from '../customers.ts';
 import type { Deps } from '../deps.ts';
@@ -13,11 +14,23 @@ import type { Coordinate } from '../predict/coordinates.ts';
 import { customerDetail } from '../predict/detail.ts';
 import type { Predictions } from '../predict/service.ts';
 import { orProblem, type Subject } from '../predict/subjects.ts';
+import { subscriptionOf } from '../predict/subscription.ts';
 import { Problem } from '../problem.ts';
 import { createRouter, route } from '../route.ts';
 import { AsOfQuery, Cursor, CustomerId, jsonAnswer, jsonBody, PageLimit, Provenance } from '../schemas.ts';
 
 const Net = z.number().nullable().describe('Null when it is money of several currencies and a rate is missing');
+const Subscription = z
+  .object({
+    plan: z.string().nullable(),
+    price: z.string().nullable().describe('Of one payment, as the last event said; how often it is paid is not known'),
+    currency: z.string().nullable(),
+    since: z.string().describe('First day of the time under contract'),
+    days: z.number().describe('Length of it so far, or until it ended'),
+    ended: z.string().nullable().describe('First day without; null while it runs'),
+  })
+  .nullable()
+  .describe('The latest subscription');
 const Row = z.object({
   customer_id: z.string(),
   ref: z.string(),
@@ -36,6 +49,7 @@ const Row = z.object({
   clv_mean: z.number().nullable(),
   clv_p05: z.number().nullable(),
   clv_p95: z.number().nullable(),
+  subscription: Subscription,
   not_applicable: z.string().nullable().describe('Why a prediction is missing'),
 });
 const Point = z.object({ day: z.string(), p_alive: z.number(), p_churn: z.number(), purchases: z.number() });
@@ -90,17 +104,7 @@ const Detail = z.object({
         .nullable(),
     })
     .nullable(),
-  subscription: z
-    .object({
-      plan: z.string().nullable(),
-      price: z.string().nullable(),
-      currency: z.string().nullable(),
-      since: z.string().describe('First day of the time under contract'),
-      days: z.number().describe('Length of it so far, or until it ended'),
-      ended: z.string().nullable().describe('First day without; null while it runs'),
-    })
-    .nullable()
-    .describe('The latest subscription'),
+  subscription: Subscription,
   ahead: z
     .object({
       model: z.string(),
@@ -154,6 +158,7 @@ export function customerRoutes(deps: Deps, predictions: Predictions) {
     at: Coordinate | null,
     subject: Subject | null,
     churn: Churn,
+    subscription: z.infer<typeof Subscription>,
   ) {
     const columnsRow = deps.columns.rowOf(sid);
     const history = predictions.historyOf(columnsRow);
@@ -176,9 +181,15 @@ export function customerRoutes(deps: Deps, predictions: Predictions) {
       clv_mean: value?.clv_mean ?? null,
       clv_p05: value?.clv_p05 ?? null,
       clv_p95: value?.clv_p95 ?? null,
+      subscription,
       not_applicable: problem ? String(problem.extra.applicable ?? problem.reason) : at === null ? 'no-model' : null,
     };
   }
+
+  const hasSubscribed = ({ sid }: Subject): boolean => {
+    const history = sid && predictions.historyOf(deps.columns.rowOf(sid));
+    return history !== null && (history.flags & COLUMN_FLAG.subscriber) !== 0;
+  };
 
   async function rowsOf(
     named: readonly { customer_id: string; ref: string; masked: boolean }[],
@@ -188,11 +199,17 @@ export function customerRoutes(deps: Deps, predictions: Predictions) {
   ) {
     const subjects = named.map((name, i) => predictions.subjectOfSid(name.customer_id, sids[i]!, moment, false));
     const asking = subjects.filter((subject) => subject !== null);
-    const answers = await churnPredictions.answer(moment, asking, { horizonDays: null, curve: false, explain: false });
+    const views = await churnPredictions.viewsOf(moment, asking, hasSubscribed);
+    const asked = { horizonDays: null, curve: false, explain: false };
+    const answers = await churnPredictions.answer(moment, asking, asked, views);
     let next = 0;
     return named.map((name, i) => {
       const subject = subjects[i] ?? null;
-      return rowOf(name, sids[i]!, at, subject, subject && (answers[next++] ?? null));
+      if (subject === null) return rowOf(name, sids[i]!, at, null, null, null);
+      const place = next++;
+      const view = views.get(place) ?? null;
+      const subscription = view && subscriptionOf(view, churnPredictions.definitionFor(moment, view), moment.day);
+      return rowOf(name, sids[i]!, at, subject, answers[place] ?? null, subscription);
     });
   }
 

@@ -10,7 +10,7 @@ import type { Predictions } from '../predict/service.ts';
 import { Problem } from '../problem.ts';
 import { createRouter, route } from '../route.ts';
 import { AsOfInput, jsonAnswer, jsonBody } from '../schemas.ts';
-import { refusedStep } from './deployments.ts';
+import { refusedStep } from './deployment-shapes.ts';
 
 const Model = z.object({
   id: z.string(),

@@ -13,6 +13,7 @@ axiom47 model rollback ID [--to VERSION] --reason WHY   a canary ends; else what
 axiom47 model approve ID --reason WHY [--rule RULE …]   rules that are not passed need not be (all of them without --rule)
 axiom47 model rules MODEL [--set RULE=LIMIT …] [--watch RULE=LIMIT …] [--offer COST:BENEFIT] [--minutes N] [--scores N] [--reason WHY]
 axiom47 model alias [challenger ID --reason WHY]   what each alias means now; the challenger is named by hand
+axiom47 model alias challenger MODEL --remove --reason WHY   none is named any more: without one it is the canary
 axiom47 model retire ID --reason WHY               kept, and answers no more
 axiom47 model history MODEL                        every step, newest first`;
 
@@ -78,6 +79,7 @@ const OPTIONS = {
   offer: { type: 'string' },
   minutes: { type: 'string' },
   scores: { type: 'string' },
+  remove: { type: 'boolean' },
 } as const;
 type Values = ReturnType<typeof parseCommand<typeof OPTIONS>>['values'];
 
@@ -317,7 +319,9 @@ async function alias(client: Client, rest: string[], values: Values, io: Io): Pr
   if (rest.length === 2) {
     if (name !== 'challenger')
       throw new UsageError(`${name} follows from the stage of a version; only the challenger is named by hand`);
-    return await step(client, [id!], values, io, 'challenger' as Verb);
+    return values.remove
+      ? await freeChallenger(client, id!, values, io)
+      : await step(client, [id!], values, io, 'challenger' as Verb);
   }
   const { items } = await client.call<{ items: Deployment[] }>('GET', '/api/deployments');
   const shown = items.filter((each) => name === undefined || each.model === name.split('@')[0]);
@@ -332,18 +336,37 @@ async function alias(client: Client, rest: string[], values: Values, io: Io): Pr
   return 0;
 }
 
+async function freeChallenger(client: Client, model: string, values: Values, io: Io): Promise<number> {
+  const freed = await client.call<{ model: string; challenger: string | null; changed: boolean }>(
+    'DELETE',
+    `/api/deployments/${encodeURIComponent(model.split('@')[0]!)}/challenger`,
+    { reason: because(values, 'alias challenger --remove') },
+  );
+  print(io, values.json, freed, () => {
+    const now = freed.challenger === null ? 'it has none now' : `its challenger is the canary, ${freed.challenger}`;
+    return `${freed.model}: ${freed.changed ? 'none is named the challenger any more' : 'none was named the challenger'}; ${now}.`;
+  });
+  return 0;
+}
+
+/** `challenger-named` without a version says that none is named any more. */
+const stepName = ({ event, id, percent }: Deployment['history'][number]): string =>
+  event === 'model.challenger-named' && id === null
+    ? 'challenger-freed'
+    : `${event.slice('model.'.length)}${percent === null ? '' : ` ${percent} %`}`;
+
 async function showHistory(client: Client, [model]: string[], { json }: Values, io: Io): Promise<number> {
   const { history } = await deploymentOf(client, model!);
   print(io, json, history, () =>
     table(
       ['when', 'what', 'version', 'by', 'from position', 'why'],
-      history.map(({ at, event, id, percent, by, automatic, seq, reason }) => [
-        at,
-        `${event.slice('model.'.length)}${percent === null ? '' : ` ${percent} %`}`,
-        id,
-        automatic ? 'the program' : by,
-        seq === null ? null : String(seq),
-        reason,
+      history.map((each) => [
+        each.at,
+        stepName(each),
+        each.id,
+        each.automatic ? 'the program' : each.by,
+        each.seq === null ? null : String(each.seq),
+        each.reason,
       ]),
     ),
   );

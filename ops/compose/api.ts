@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { DEFAULT_LIMITS, type Deps } from '#api/deps.ts';
+import { answeringOf } from '#api/predict/as-of.ts';
 import { createTables } from '#api/tables.ts';
 import { sealedStore } from '#streams/chain/sealed.ts';
 import { openIdIndex } from '#streams/id-index.ts';
@@ -98,6 +99,7 @@ export async function apiDeps(opening: AsyncDisposableStack, deps: ApiDeps): Pro
       pool,
       registry,
       deploy: deployments.deploy,
+      inForce: () => answeringOf(serving.models(), Number.POSITIVE_INFINITY)?.active.model ?? null,
       currency: () => reportingCurrency,
       codeVersion: packageVersion,
     }),

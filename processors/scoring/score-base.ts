@@ -77,7 +77,11 @@ export interface ScoreProgress {
 }
 
 type Store = Pick<EventStore, 'read' | 'lastSequence'>;
-const hexOf = (sid: Uint8Array): string => Buffer.from(sid.buffer, sid.byteOffset, sid.length).toString('hex');
+const sidBytes = Buffer.alloc(16);
+function hexOf(sid: Uint8Array): string {
+  sidBytes.set(sid);
+  return sidBytes.toString('hex');
+}
 const wordOf = (sid: Uint8Array): number => ((sid[0]! << 24) | (sid[1]! << 16) | (sid[2]! << 8) | sid[3]!) >>> 0;
 
 /** Sids are random: parts are of about one size. */
@@ -109,15 +113,13 @@ export async function scoreBase(store: Store, work: ScoreBase, say: ScoreProgres
   const ledger = await read(now.seq, 'reading the log');
   const foldMs = performance.now() - begun - beforeMs;
   const people = createPeople(ledger);
-  const members: { sid: Uint8Array; hex: string; row: number }[][] = Array.from({ length: parts }, () => []);
+  const members: number[][] = Array.from({ length: parts }, () => []);
   const done = new Set(work.done);
   let customers = 0;
   for (const row of people.rows()) {
     customers++;
-    const sid = people.sidOf(row);
-    const part = partOf(sid, parts);
-    if (!done.has(part) && (work.sample === null || customers <= work.sample))
-      members[part]!.push({ sid, hex: hexOf(sid), row });
+    const part = partOf(people.sidOf(row), parts);
+    if (!done.has(part) && (work.sample === null || customers <= work.sample)) members[part]!.push(row);
   }
   const total = members.reduce((sum, list) => sum + list.length, 0);
   const lineOf = createLines(work.format, now, work.asked, createScoreIds(work.signingKey).sign);
@@ -128,18 +130,20 @@ export async function scoreBase(store: Store, work: ScoreBase, say: ScoreProgres
   let reached = 0;
   for (const [part, list] of members.entries()) {
     if (done.has(part)) continue;
-    list.sort((a, b) => (a.hex < b.hex ? -1 : 1));
     say.part(scorePart(part, list));
     reached += list.length;
     say.progress(reached, total, `scoring ${total.toLocaleString('en-US')} customers`);
   }
   return { customers, foldMs, scoreMs: beforeMs + performance.now() - scoring };
 
-  function scorePart(part: number, list: (typeof members)[number]): ScoredPart {
+  function scorePart(part: number, rows: readonly number[]): ScoredPart {
     const report: PartReport = { part, customers: 0, rows: 0, not_scored: {}, bands: {}, moves: before && noMoves() };
     const known = earlier?.[part] ?? new Map<string, Before>();
     let text = '';
-    for (const { sid, hex, row } of list) {
+    const list = rows.map((row) => ({ row, hex: hexOf(people.sidOf(row)) }));
+    list.sort((a, b) => (a.hex < b.hex ? -1 : 1));
+    for (const { row, hex } of list) {
+      const sid = people.sidOf(row);
       const customer = people.on(row, now.day);
       if (customer === null) continue;
       const score = scoreNow(sid, customer);
@@ -239,7 +243,7 @@ function createPeople(ledger: Ledger) {
   const row = emptyHistory();
   const nobody = COLUMN_FLAG.erased | COLUMN_FLAG.anonymous | COLUMN_FLAG.linked;
   return {
-    sidOf: (at: number): Uint8Array => Uint8Array.from(columns.sidOf(at)),
+    sidOf: columns.sidOf,
     *rows(): Generator<number> {
       for (const at of ledger.canonicalRows()) if (columns.read(at, row) && (row.flags & nobody) === 0) yield at;
     },

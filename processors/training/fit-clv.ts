@@ -3,6 +3,7 @@
 // clearly better, on the fitted days and on held-out ones (domain/models/rivals.ts).
 import * as bgNbd from '#domain/models/bg-nbd.ts';
 import type { ClvCovariance, ClvModel } from '#domain/models/clv-model.ts';
+import type { CompressedSummary } from '#domain/models/compress.ts';
 import type { Diagnostic, Fit, FitRefused } from '#domain/models/fit.ts';
 import * as gammaGamma from '#domain/models/gamma-gamma.ts';
 import * as mbgNbd from '#domain/models/mbg-nbd.ts';
@@ -16,7 +17,8 @@ import {
   inUnit,
 } from '#domain/models/misfit.ts';
 import * as paretoNbd from '#domain/models/pareto-nbd.ts';
-import { chooseRival, type RivalChoice } from '#domain/models/rivals.ts';
+import { chooseRival, type RivalChoice, UNDETERMINED } from '#domain/models/rivals.ts';
+import { fitSimpler, sharedMeanCovariance } from '#domain/models/simpler-purchases.ts';
 import { type Result, refuse } from '#domain/result.ts';
 import { refusedFor } from './deployable.ts';
 
@@ -44,8 +46,21 @@ export interface ClvTraining {
   diagnostics: Diagnostic[];
   /** The finding for which the model is not put in force by itself; null: nothing speaks against it. */
   refused: Diagnostic | null;
+  /** Where it was refused because the data do not determine it: the simpler member that they do determine and do not speak against. */
+  simpler: SimplerClv | null;
   customers: number;
 }
+
+/** In the place of the like-named parts of a training. */
+export type SimplerClv = Pick<ClvTraining, 'model' | 'fits' | 'rivals' | 'checks' | 'diagnostics'>;
+
+/** Gamma-Gamma's bound of q: all customers spend the same on average. */
+const SHARED_MEAN = 1e6 * (1 - 1e-9);
+
+const SPENDS_THE_SAME: Diagnostic = {
+  code: 'shared-mean',
+  message: 'customers differ in their mean amounts no more than by chance: all are taken to spend the same on average',
+};
 
 /** Refuses with one sentence when no purchase model can be fitted; a money part that cannot be fitted is left out with a diagnostic. */
 export function fitClv(data: ClvTrainingData, unit: 'week' | 'day' = 'week'): Result<ClvTraining, string> {
@@ -73,7 +88,52 @@ export function fitClv(data: ClvTrainingData, unit: 'week' | 'day' = 'week'): Re
   const fits = { bgNbd: bg, mbgNbd: mbg, paretoNbd: pareto, gammaGamma: gg };
   const customers = summary.weight.reduce((sum, w) => sum + w, 0);
   const model = modelOf(served, gg, unit);
-  return { ok: true, value: { model, fits, rivals, checks, diagnostics, refused: refusedFor(ofPurchases), customers } };
+  const refused = refusedFor(ofPurchases);
+  const simpler =
+    refused !== null && UNDETERMINED.includes(refused.code)
+      ? simplerOf(data, summary, unit, { fits, rivals, served, refused })
+      : null;
+  return { ok: true, value: { model, fits, rivals, checks, diagnostics, refused, simpler, customers } };
+}
+
+/** Null: the data speak against it too, or for something that is no random buying. */
+function simplerOf(
+  data: ClvTrainingData,
+  summary: CompressedSummary,
+  unit: 'week' | 'day',
+  full: Pick<ClvTraining, 'fits' | 'rivals'> & { served: FittedPurchases; refused: Diagnostic },
+): SimplerClv | null {
+  const found = fitSimpler(summary, unit);
+  const best = Math.min(...full.rivals.candidates.map(({ bic }) => bic));
+  if (found === null || found.fit.bic > best) return null;
+  const { member, fit } = found;
+  const { checks, diagnostics } = checkFit(fit, summary, data.evidence);
+  if (refusedFor(diagnostics) !== null) return null;
+  const rate = (fit.params.r / fit.params.alpha).toPrecision(2);
+  const told =
+    member === 'one-rate'
+      ? `all customers buy at one rate (${rate} a ${unit}) and nobody leaves`
+      : `customers buy at rates that differ (${rate} a ${unit} on average) and nobody leaves`;
+  const reason = `the simplest member of the family is served: ${told}; the data do not speak against it (BIC ${fit.bic.toFixed(0)}, BG/NBD and its rivals ${best.toFixed(0)} or more) and do not determine more (${full.served.diagnostics.find(({ code }) => code === full.refused.code)?.message ?? full.refused.message})`;
+  const money = full.fits.gammaGamma;
+  const shared =
+    money.ok && money.covarianceLog === null && money.params.q >= SHARED_MEAN ? sharedMeanCovariance(data.spend) : null;
+  const gammaGamma = money.ok && shared !== null ? { ...money, covarianceLog: shared } : money;
+  return {
+    model: modelOf(fit, gammaGamma, unit),
+    fits: { ...full.fits, bgNbd: fit, gammaGamma },
+    rivals: { ...full.rivals, served: 'bg-nbd', reason },
+    checks,
+    diagnostics: [
+      {
+        code: 'simpler-member',
+        message: `${reason}. So P(alive) is 1 and churn means a silence by chance: whether anybody has left, these data cannot tell. A longer history or more customers may; the next import fits anew`,
+      },
+      ...diagnostics,
+      ...(shared === null ? money.diagnostics : [SPENDS_THE_SAME]),
+      ...(money.ok ? [] : [{ code: 'no-money-model', message: `${money.message}; churn is answered, value is not` }]),
+    ],
+  };
 }
 
 /** The model that serves these parts. */

@@ -162,7 +162,10 @@ export function openColumns(handle: ColumnsHandle): Columns {
     sidOf(row) {
       if (row >= capacity) refresh();
       const b = (row << ROW_SHIFT) + WORD.sid;
-      return new Uint8Array(words.slice(b, b + 4).buffer);
+      // Sixteen bytes lie on the heap; as the buffer of a copy of words they would be memory of their own, to be freed one by one.
+      const sid = new Uint8Array(16);
+      for (let byte = 0; byte < 16; byte++) sid[byte] = words[b + (byte >> 2)]! >>> ((byte & 3) << 3);
+      return sid;
     },
     word(row, word) {
       if (row >= capacity) refresh();

@@ -108,6 +108,35 @@ describe('subscribers without any model of purchases', () => {
     expect(definition).toMatchObject({ kind: 'contractual', horizon_days: 30 });
   });
 
+  test('the list knows the subscription of each, also where no model of subscriptions is in force', async () => {
+    const { items }: Answer = await (await platform.as('analyst', 'GET', '/api/customers')).json();
+    const of = (id: string) => items.find((each: Answer) => each.customer_id === id).subscription;
+    // The log's day is 2026-05-31.
+    const monthly = { plan: 'pro', price: '25.00', currency: 'EUR', since: '2026-02-20', days: 100, ended: null };
+    expect(of('monthly')).toEqual(monthly);
+    expect(of('left')).toMatchObject({ price: '20.00', since: '2026-01-01', days: 90, ended: '2026-04-01' });
+    expect(of('buyer')).toBeNull();
+    for (const id of ['monthly', 'left']) expect((await page(id)).subscription).toEqual(of(id));
+    const found: Answer = await ask({ q: 'monthly' }, '/api/customers/search');
+    expect(found.items[0].subscription).toEqual(monthly);
+  });
+
+  test('the totals say whether there are buyers and subscribers, and not how few', async () => {
+    const people = async (of: Platform): Promise<Answer> =>
+      await (await of.as('analyst', 'GET', '/api/home/people')).json();
+    expect(await people(platform)).toEqual({ buyers: null, subscribers: null, seq: platform.position() });
+    const buying = await createPlatform();
+    buying.orders(Array.from({ length: 12 }, (_, i) => ({ customer: `b-${i}`, day: '2026-01-05', amount: 5 })));
+    expect(await people(buying)).toMatchObject({ buyers: 12, subscribers: 0 });
+    const home: Answer = await (await buying.as('analyst', 'GET', '/api/home')).json();
+    expect(home).toMatchObject({ buyers: 12, subscribers: 0 });
+    // Without a definition of contracts the list knows subscriptions all the same.
+    await subscribed(buying);
+    const { items }: Answer = await (await buying.as('analyst', 'GET', '/api/customers')).json();
+    const plans = items.flatMap(({ customer_id, subscription }: Answer) => (subscription ? [customer_id] : []));
+    expect(plans.sort()).toEqual(['left', 'monthly']);
+  });
+
   test('the classifier of the contract answers its horizon, the Cox model every other one, and a past moment neither', async () => {
     const before = platform.position();
     platform.deployChurn('contracts@1', classifier(CONTRACT, 'subscription_tenure_days', -3, 0.02));

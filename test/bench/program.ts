@@ -190,7 +190,7 @@ async function live(folder: string, progress: Progress): Promise<Measurement[]> 
 const JOB_ROUNDS = 5;
 const ROUND_SECONDS = 10;
 
-/** Scores the whole base again and again until told to stop; answers how often. */
+/** Scores the whole base again and again until told to stop, each time to the end: a thread that was ended would compile everything anew. Answers how often. */
 async function scoreWhile(program: Program, going: () => boolean): Promise<number> {
   for (let jobs = 0; ; jobs++) {
     if (!going()) return jobs;
@@ -199,8 +199,6 @@ async function scoreWhile(program: Program, going: () => boolean): Promise<numbe
       const { status } = await program.call<{ status: string }>('GET', `/api/jobs/${id}`);
       if (status === 'succeeded') break;
       if (status !== 'queued' && status !== 'running') throw new Error(`a score job was ${status}`);
-      if (!going()) await program.call('POST', `/api/jobs/${id}/cancel`, {});
-      if (!going()) return jobs;
       await sleep(100);
     }
   }

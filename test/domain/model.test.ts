@@ -10,6 +10,7 @@ import {
   STAGES,
   stageOf,
 } from '#domain/model.ts';
+import { aliasesOf } from '#domain/model-reference.ts';
 import { specification } from '../support/decider.ts';
 
 const { given, isIdempotent } = specification(model);
@@ -336,6 +337,18 @@ describe('beside the active one', () => {
   test('a deployment ends the canary', () => {
     const state = [...active1, canaried(2, 10), deployed(3)].reduce(model.evolve, model.initial);
     expect([state.deployed, state.canary, stageOf(state, 2)]).toEqual([3, null, 'registered']);
+  });
+  test('the name of challenger is given and taken back by hand', () => {
+    const free: ModelCommand = { type: 'NameChallenger', version: null, reason };
+    const named: ModelEvent = { type: 'model.challenger-named', data: { version: 2, reason } };
+    const freed: ModelEvent = { type: 'model.challenger-named', data: { version: null, reason } };
+    given([...active1, named])
+      .when(free)
+      .then([freed]);
+    for (const before of [active1, [...active1, named, freed], [...active1, canaried(2, 10)]])
+      given(before).when(free).thenNothing();
+    const canary = [...active1, canaried(3, 10), named, freed].reduce(model.evolve, model.initial);
+    expect(aliasesOf(canary).challenger).toBe(3);
   });
 });
 

@@ -71,11 +71,32 @@ describe.skipIf(withoutBrowser !== '')(`jobs in the console${withoutBrowser}`, S
     await ended(second.id);
   });
 
+  test('customers under contract are listed with plan, price, time and state, the riskiest first', async () => {
+    await open('/customers');
+    await page.getByRole('columnheader', { name: 'Under contract' }).waitFor();
+    expect(await page.getByRole('columnheader', { name: /CLV|Orders|Last purchase/ }).count()).toBe(0);
+    await page.locator('th[aria-sort=descending]', { hasText: 'Churn risk' }).waitFor();
+    const first = page.locator('tbody tr[data-index="0"]');
+    const id = await first.locator('.idlink').innerText();
+    const { items } = await program.call<{ items: { customer_id: string; subscription: Record<string, string> }[] }>(
+      'POST',
+      '/api/customers/search',
+      { q: id, limit: 1 },
+    );
+    expect(items[0]!.customer_id).toBe(id);
+    const { plan, price, days, ended } = items[0]!.subscription;
+    const shown = (await first.innerText()).replaceAll('\u202f', ' ');
+    for (const part of [plan!, `$${price}`, `${Number(days).toLocaleString('en-US')} d`, ended ? 'ended' : 'active'])
+      expect(shown).toContain(part);
+  });
+
   test('the form says beforehand what a training would find: the digits of the dry run', async () => {
     await open('/jobs/new?kind=train');
-    await page.getByLabel('Lost means').selectOption('contractual');
-    await page.getByRole('button', { name: 'Check again' }).click();
+    // Nobody here buys: it begins with contracts, and says what cannot be trained.
     await page.getByRole('heading', { name: 'Ready to train' }).waitFor();
+    expect(await page.getByLabel('Lost means').inputValue()).toBe('contractual');
+    await page.getByText('Nobody here has bought, so neither can be trained.').waitFor();
+    expect(await page.getByRole('option', { name: /^What each will be worth/ }).isDisabled()).toBe(true);
     const answer = await program.call<{
       checklist: { item: string; found: number }[];
       cutoffs: { lost: number; kept: number }[];
@@ -115,7 +136,7 @@ describe.skipIf(withoutBrowser !== '')(`jobs in the console${withoutBrowser}`, S
     // From here on they also buy.
     await program.json(['import', fixture('clv_transactions.csv'), '--currency', 'USD']);
     await open('/jobs/new?kind=train');
-    await page.getByRole('img', { name: /^After 14 days .* came back/ }).waitFor();
+    await page.locator('.checks').waitFor();
     await page.getByLabel('Lost means').selectOption('non-contractual');
     await page.getByText('What is below was asked with other parameters.').waitFor();
     await page.getByRole('button', { name: 'Check again' }).click();
@@ -280,7 +301,7 @@ describe.skipIf(withoutBrowser !== '')(`jobs in the console${withoutBrowser}`, S
       `/jobs/${await of('backtest')}`,
       `/jobs/${await of('score')}`,
     ];
-    await sweep(paths);
+    await sweep(paths, ['/jobs']);
   });
 
   test('an analyst sees all of it and starts none of it, and is told who may', async () => {

@@ -96,10 +96,15 @@ describe.skipIf(withoutBrowser !== '')(`models in the console${withoutBrowser}`,
     );
     for (const { by } of segments)
       await page.locator(`section[aria-label="By ${by.replace(/_days$/, '').replaceAll('_', ' ')}"]`).waitFor();
-    await page.getByRole('button', { name: 'Its training' }).click();
+    await page.getByLabel('Figures of').selectOption('its training');
     await page.waitForURL('**judged=training');
     const { artefact } = await get(`/api/models/${CHURN}@1`);
     await expect.poll(() => kpi('Brier').innerText()).toBe(artefact.metrics.brier.toFixed(4));
+    // One choice for every page of the version.
+    await page.getByRole('link', { name: 'Explain' }).click();
+    await page.waitForURL('**/explain?judged=training');
+    await page.getByRole('heading', { name: 'What it leans on is not known yet' }).waitFor();
+    expect(await page.getByLabel('Figures of').inputValue()).toBe('training');
   });
 
   test('what it leans on, in the order of the API; what was never judged says what to do', async () => {
@@ -167,6 +172,18 @@ describe.skipIf(withoutBrowser !== '')(`models in the console${withoutBrowser}`,
       expect(await told.innerText()).toContain(reason);
   });
 
+  test('the challenger is named by hand, and freed of the name again, where it was', async () => {
+    const id = `${CHURN}@2`;
+    await open(`/models/${CHURN}/2/deploy`);
+    await step('Challenger…', 'Call it the challenger', 'until the autumn');
+    await page.locator('.head .chip', { hasText: 'challenger' }).waitFor();
+    expect(await get(`/api/deployments/${CHURN}`)).toMatchObject({ challenger: id, challenger_by_hand: true });
+    await step('Not the challenger…', 'Free the name', 'autumn is over');
+    await page.getByRole('button', { name: 'Challenger…', exact: true }).waitFor();
+    expect(await get(`/api/deployments/${CHURN}`)).toMatchObject({ challenger: null, challenger_by_hand: false });
+    await expect.poll(() => page.locator('.happened').innerText()).toContain('no challenger by hand any more: autumn');
+  });
+
   test('rules: what they would find is shown before they are set, only what differs is kept, and a reason with it', async () => {
     const rules = async () => (await get(`/api/deployments/${CHURN}`)).rules;
     const before = await rules();
@@ -174,7 +191,7 @@ describe.skipIf(withoutBrowser !== '')(`models in the console${withoutBrowser}`,
     await open(`/models/${CHURN}/2/deploy`);
     await page.getByRole('button', { name: 'Change…' }).click();
     const row = page.locator('[data-rule="taken-back"]');
-    const verdict = (word: string) => row.locator('td.hide .gate', { hasText: new RegExp(`^${word}$`) }).waitFor();
+    const verdict = (word: string) => row.locator('.gate', { hasText: new RegExp(`^${word}$`) }).waitFor();
     await verdict('passed');
     await row.getByLabel('Taken back, at most', { exact: true }).fill('-1');
     await verdict('not passed');
@@ -236,7 +253,7 @@ describe.skipIf(withoutBrowser !== '')(`models in the console${withoutBrowser}`,
   test('narrow screens, both themes, every tab: nothing too wide, nothing without a name or below its contrast', async () => {
     const tabs = ['', '/performance', '/calibration', '/explain', '/deploy'].map((tab) => `/models/${CHURN}/2${tab}`);
     const paths = ['/models', ...tabs, '/models/clv_model/1/clv', `/models/compare?versions=${CHURN}@1,${CHURN}@2`];
-    await sweep(paths);
+    await sweep(paths, ['/models', `/models/${CHURN}/2/deploy`]);
   });
 
   test('an analyst reads all of it and moves nothing, and is told who may', async () => {

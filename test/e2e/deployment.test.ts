@@ -27,11 +27,20 @@ interface Deployment {
   active: string | null;
   canary: { id: string; percent: number } | null;
   shadow: string | null;
+  challenger: string | null;
+  challenger_by_hand: boolean;
   aliases: Record<string, string | null>;
   versions: { id: string; stage: string; taken_back: number }[];
   watched: { id: string; against: string } | null;
   comparisons: { id: string; against: string; compared: number; churn: { psi: number; rank_correlation: number } }[];
-  history: { event: string; id: string; by: string; reason: string | null; automatic: boolean; seq: number | null }[];
+  history: {
+    event: string;
+    id: string | null;
+    by: string;
+    reason: string | null;
+    automatic: boolean;
+    seq: number | null;
+  }[];
 }
 interface Churn {
   p_churn: number;
@@ -318,6 +327,30 @@ describe('a bad challenger', () => {
     // Of one rule that is none of those which stand in the way: they still do.
     expect(await ask(owner, 'approve', { rules: ['brier-worse'] })).toBe(200);
     expect(await ask(builder, 'canary', { percent: 10 })).toBe(422);
+  });
+
+  test('named the challenger by hand and freed of the name again, by whoever deploys, with a reason that is kept', async () => {
+    const path = `/api/deployments/${MODEL}/challenger`;
+    const free = (token?: string) =>
+      program.request<object>('DELETE', path, { body: { reason: 'it was a joke' }, ...(token && { token }) });
+    await step(bad, 'challenger');
+    expect(await state()).toMatchObject({ challenger: bad, challenger_by_hand: true });
+    const { key } = await program.json<{ key: string }>(['key', 'create', '--role', 'product']);
+    expect((await free(key)).status).toBe(403);
+    expect((await program.request('DELETE', path, { body: {} })).status).toBe(400);
+    expect(await free()).toMatchObject({ status: 200, body: { model: MODEL, challenger: null, changed: true } });
+    expect(await free()).toMatchObject({ status: 200, body: { changed: false } });
+    const { history, ...after } = await state();
+    expect(after).toMatchObject({ challenger: null, challenger_by_hand: false });
+    expect(history[0]).toMatchObject({ event: 'model.challenger-named', id: null, reason: 'it was a joke', seq: null });
+    expect((await program.request('DELETE', '/api/deployments/none/challenger', { body: { reason } })).status).toBe(
+      404,
+    );
+    const alias = ['model', 'alias', 'challenger'];
+    await program.json([...alias, bad, '--reason', reason]);
+    const freed = await program.json([...alias, MODEL, '--remove', '--reason', reason]);
+    expect(freed).toEqual({ model: MODEL, challenger: null, changed: true });
+    expect(await answers()).toEqual(before);
   });
 
   test('approved as a canary all the same, it is taken back by the program, with the reason', async () => {

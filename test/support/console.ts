@@ -74,8 +74,11 @@ export function consoleOfSubscribers(
       await page.getByRole('button', { name: 'Sign out' }).click();
       await page.getByRole('link', { name: 'Sign in' }).first().waitFor();
     },
-    /** Each page in both themes and on a telephone: nothing too wide, nothing without a name or below its contrast. */
-    async sweep(paths: readonly string[]) {
+    /**
+     * Each page in both themes and on a telephone: nothing too wide, nothing without a name or below its contrast.
+     * @param cards of the pages, those whose tables are cards on a telephone: nothing of them is cut there, and it is read by ear like the others.
+     */
+    async sweep(paths: readonly string[], cards: readonly string[] = []) {
       for (const colorScheme of ['light', 'dark'] as const)
         for (const path of paths) {
           await page.emulateMedia({ colorScheme });
@@ -85,6 +88,11 @@ export function consoleOfSubscribers(
           expect(await faultsOf(page), `${path} ${colorScheme}`).toEqual([]);
           await page.setViewportSize({ width: 390, height: 844 });
           await expect.poll(() => tooWide(page), { message: path }).toBeLessThanOrEqual(0);
+          if (colorScheme === 'light' && cards.includes(path)) {
+            await page.locator('table.cards tbody tr').first().waitFor();
+            expect(await page.locator('.scroll[role=region]:has(table.cards)').count(), path).toBe(0);
+            expect(await faultsOf(page), `${path}, on a telephone`).toEqual([]);
+          }
           await page.setViewportSize({ width: 1440, height: 1000 });
         }
       await page.emulateMedia({ colorScheme: 'light' });

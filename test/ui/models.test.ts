@@ -10,7 +10,8 @@ import {
   shortNames,
   verdictOf,
 } from '#ui/comparison.ts';
-import { stepTo, takenBackBy } from '#ui/models.ts';
+import { chosenOf, evaluationNames } from '#ui/evaluations.ts';
+import { happenedWords, stepTo, takenBackBy } from '#ui/models.ts';
 
 afterEach(() => void vi.unstubAllGlobals());
 
@@ -87,4 +88,27 @@ test('side by side: words for keys, versions as versions, and only what differs 
   expect(differing([{ values: [1, 1] }], figure).said).toBe('all the same');
   expect(shortNames(['m@1', 'm@2'])('m@2')).toBe('v2');
   expect(shortNames(['m@1', 'n@2'])('m@1')).toBe('m@1');
+});
+
+test('which evaluation is looked at: the newest, the one that was chosen, or none; each has a name of its own', () => {
+  const items = [
+    { job: 'a', question: 'churn', cutoff: '2024-03-01', ended_at: '2026-11-20T10:00:00Z' },
+    { job: 'b', question: 'churn', cutoff: '2024-03-01', ended_at: '2026-11-19T10:00:00Z' },
+    { job: 'c', question: 'churn', cutoff: '2024-02-01', ended_at: '2026-11-18T10:00:00Z' },
+  ];
+  expect([undefined, 'b', 'gone', 'training'].map((judged) => chosenOf(items, judged)?.job)).toEqual([
+    'a',
+    'b',
+    'a',
+    undefined,
+  ]);
+  const names = evaluationNames(items, 'UTC');
+  expect(names[0]).toBe('churn foretold on 1 Mar 2024, judged 20 Nov 2026, 10:00:00');
+  expect(names[2]).toBe('churn foretold on 1 Feb 2024');
+  expect(new Set(names).size).toBe(3);
+});
+
+test('a challenger that is named no more is told in words of its own', () => {
+  expect(happenedWords({ event: 'model.challenger-named', id: 'm@2' })).toBe('challenger named');
+  expect(happenedWords({ event: 'model.challenger-named', id: null })).toBe('no challenger by hand any more');
 });

@@ -1,9 +1,12 @@
 // Plans and rules as they are typed: what a form says becomes what the API takes, and back, without a loss.
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { RULE_NAMES, type RuleSettings, rulesInForce } from '#domain/deployment-rules.ts';
 import { momentsOf } from '#processors/schedules/cron.ts';
 import { countOf, defaultDraft, draftOf, type Rules, settingsOf } from '#ui/gate-rules.ts';
+import { formOf } from '#ui/job-forms.ts';
+import { bodyOf, initialValues } from '#ui/job-values.ts';
+import { kindOf, knownOf, lackingWords, suited } from '#ui/people.ts';
 import { cronOf, momentIn, neededFor, type When, whenOf, whenWords } from '#ui/schedules.ts';
 
 const two = (value: number) => String(value).padStart(2, '0');
@@ -93,5 +96,77 @@ test('an empty field is the default; what is no number of its kind is named and 
   expect(settingsOf(typed, rules)).toEqual({
     settings: { offer: { cost: 1, benefit: 60 } },
     bad: ['score-shift watch', 'offer cost', 'least scores'],
+  });
+});
+
+describe('a form begins with what the workspace has', () => {
+  const people = (buyers: number, subscribers: number) => ({ buyers, subscribers });
+  const begun = (kind: string, known: ReturnType<typeof people>) => {
+    const form = suited(formOf(kind), known);
+    return { form, body: bodyOf(form, initialValues(form, null)) };
+  };
+  const off = ({ form }: ReturnType<typeof begun>, field: string) =>
+    form.fields.find(({ name }) => name === field)!.off ?? [];
+
+  test('subscribers alone: their classifier, their churn; what needs purchases says so and cannot be chosen', () => {
+    const train = begun('train', people(0, 2_000));
+    expect(train.body).toMatchObject({ kind: 'churn-logistic', definition: 'contractual' });
+    expect([off(train, 'kind'), off(train, 'definition')]).toEqual([['clv'], ['non-contractual']]);
+    const { options } = train.form.fields.find(({ name }) => name === 'kind')!;
+    expect(JSON.stringify(options)).toContain('Gamma-Gamma (nobody has bought)');
+    expect(lackingWords(train.form, people(0, 2_000))).toMatch(/^Lifetime value.*Nobody here has bought/);
+    const backtest = begun('backtest', people(0, 2_000));
+    expect(backtest.body).toMatchObject({ model: 'churn' });
+    expect(off(backtest, 'model')).toEqual(['clv', 'bg-nbd', 'mbg-nbd', 'pareto-nbd']);
+  });
+
+  test('buyers alone: as ever, without survival', () => {
+    const train = begun('train', people(300, 0));
+    expect(train.body).toMatchObject({ kind: 'churn-logistic', definition: 'non-contractual' });
+    expect([off(train, 'kind'), off(train, 'definition')]).toEqual([['churn-cox'], ['contractual']]);
+    expect(lackingWords(train.form, people(300, 0))).toMatch(/^Survival.*Nobody here has one/);
+    expect(begun('backtest', people(300, 0)).body).toMatchObject({ model: 'clv', horizon_days: 90 });
+  });
+
+  test('both: all can be chosen, and it begins with whom there are more of', () => {
+    for (const [buyers, subscribers, definition] of [
+      [300, 20, 'non-contractual'],
+      [20, 300, 'contractual'],
+    ] as const) {
+      const train = begun('train', people(buyers, subscribers));
+      expect(train.body).toMatchObject({ definition });
+      expect([off(train, 'kind'), off(train, 'definition')]).toEqual([[], []]);
+      expect(lackingWords(train.form, people(buyers, subscribers))).toBeNull();
+      expect(begun('backtest', people(buyers, subscribers)).body).toMatchObject({ model: 'clv' });
+    }
+  });
+
+  test('nobody yet: nothing is barred, and it says what to do; forms that ask of neither stay as they are', () => {
+    const train = begun('train', people(0, 0));
+    expect(off(train, 'kind')).toEqual([]);
+    expect(lackingWords(train.form, people(0, 0))).toContain('Import purchases or subscriptions first');
+    for (const kind of ['score', 'evaluate'])
+      expect([lackingWords(formOf(kind), people(0, 0)), begun(kind, people(0, 9)).body]).toEqual([
+        null,
+        begun(kind, people(9, 0)).body,
+      ]);
+  });
+
+  test('asked again it is what was asked, with the API’s own default where nothing was said', () => {
+    const form = suited(formOf('train'), people(0, 2_000));
+    const again = (given: Record<string, unknown>) => bodyOf(form, initialValues(form, given));
+    expect(again({ kind: 'churn-logistic' }).definition).toBe('non-contractual');
+    expect(again({ kind: 'churn-logistic', definition: 'contractual' }).definition).toBe('contractual');
+    expect(again({ kind: 'churn-cox' })).not.toHaveProperty('definition');
+  });
+
+  test('fewer than ten count as some', () => {
+    expect(knownOf({ buyers: null, subscribers: 0 })).toEqual(people(1, 0));
+    expect([people(1, 0), people(0, 1), people(1, 1), people(0, 0)].map(kindOf)).toEqual([
+      'buyers',
+      'subscribers',
+      'both',
+      null,
+    ]);
   });
 });

@@ -25,6 +25,18 @@ test('a copied command keeps the credential a variable and survives quotes', () 
   expect(curlPost('/api/predict/churn', { customer_id: "o'neil" }, 'http://h')).toContain(
     `{"customer_id":"o'\\''neil"}`,
   );
+  const long = { summary: { frequency: 3, recency: 20, T: 30 }, months: 12, left: undefined };
+  const command = curlPost('/api/predict/clv', long, 'http://h');
+  const lines = command.split(' \\\n  ');
+  expect(lines.slice(0, 3)).toEqual([
+    "curl 'http://h/api/predict/clv'",
+    '-H "Authorization: Bearer $KEY"',
+    "-H 'content-type: application/json'",
+  ]);
+  expect(JSON.parse(/^-d '(.*)'$/s.exec(lines[3]!)![1]!)).toEqual({ summary: long.summary, months: 12 });
+  // What is long has a line for each part, however deep.
+  for (const line of command.split('\n').slice(3)) expect(line.length).toBeLessThanOrEqual(48);
+  expect(command).toContain('\n    "months": 12');
 });
 
 test('CSV quotes what must be quoted, leaves absent figures empty, and disarms formulas', () => {

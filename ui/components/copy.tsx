@@ -1,6 +1,7 @@
 // Copies a text and says so where the button was.
 import { useEffect, useState } from 'react';
 import { Icon, type IconName } from './icon.tsx';
+import { Scroll } from './scroll.tsx';
 
 /** Without https or localhost there is no clipboard API; a selection still works there. */
 async function copy(text: string): Promise<void> {
@@ -52,9 +53,11 @@ export function CopyButton(props: {
 export function Command({ text, label }: { text: string; label: string }) {
   return (
     <div className={text.length < 64 && !text.includes('\n') ? 'cmd short' : 'cmd'}>
-      <pre>
-        <code>{text}</code>
-      </pre>
+      <Scroll label="Command">
+        <pre>
+          <code>{text}</code>
+        </pre>
+      </Scroll>
       <CopyButton text={text} label={label} />
     </div>
   );

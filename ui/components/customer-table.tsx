@@ -3,8 +3,9 @@ import { Link } from '@tanstack/react-router';
 import { createColumnHelper, tableFeatures, useTable } from '@tanstack/react-table';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useRef, useState } from 'react';
-import { ABSENT, count, day, daysBetween, money, moneyInterval, percent } from '../format.ts';
+import { ABSENT, count, day, days, daysBetween, money, moneyInterval, percent } from '../format.ts';
 import { inField } from '../hooks.ts';
+import type { Kind } from '../people.ts';
 import type { CustomerRow, Sort } from '../queries.ts';
 import { reasonWords } from '../reasons.ts';
 import { Icon } from './icon.tsx';
@@ -73,9 +74,62 @@ const columns = column.columns([
   }),
 ]);
 
-/** Columns that only purchases, and a model of them, fill. */
-const OF_PURCHASES = new Set(['last_day', 'orders', 'net', 'p_alive', 'clv_mean']);
-const ofSubscribers = columns.filter((each) => !('accessorKey' in each && OF_PURCHASES.has(String(each.accessorKey))));
+/** `$70.35 a payment`: how often it is paid no event says. */
+const price = ({ subscription }: CustomerRow): string =>
+  subscription?.price ? money(Number(subscription.price), subscription.currency ?? '') : ABSENT;
+const Ended = ({ on }: { on: string }) => <span className="t3">ended {day(on)}</span>;
+
+const ofSubscriptions = column.columns([
+  column.display({
+    id: 'plan',
+    header: 'Plan',
+    cell: ({ row: { original: row } }) => row.subscription?.plan ?? <span className="t3">{ABSENT}</span>,
+  }),
+  column.display({ id: 'price', header: 'Price', cell: ({ row: { original: row } }) => price(row) }),
+  column.display({
+    id: 'tenure',
+    header: 'Under contract',
+    cell: ({ row: { original: row } }) => (row.subscription ? days(row.subscription.days) : ABSENT),
+  }),
+  column.display({
+    id: 'state',
+    header: 'State',
+    cell: ({ row: { original: row } }) =>
+      row.subscription === null ? (
+        <span className="t3">{ABSENT}</span>
+      ) : row.subscription.ended ? (
+        <Ended on={row.subscription.ended} />
+      ) : (
+        'active'
+      ),
+  }),
+]);
+/** The same in one cell, where a list also has purchases to tell of. */
+const inOneCell = column.display({
+  id: 'subscription',
+  header: 'Subscription',
+  cell: ({ row: { original: row } }) =>
+    row.subscription === null ? (
+      <span className="t3">{ABSENT}</span>
+    ) : (
+      <>
+        {row.subscription.plan ?? 'no plan named'}{' '}
+        <span className="t2 num">
+          {price(row)}, {days(row.subscription.days)}
+        </span>{' '}
+        {row.subscription.ended && <Ended on={row.subscription.ended} />}
+      </>
+    ),
+});
+
+const named = (names: readonly string[]) =>
+  columns.filter((each) => 'accessorKey' in each && names.includes(String(each.accessorKey)));
+/** By who there is: buyers have nothing to say of plans, subscribers nothing of purchases. */
+const COLUMNS = {
+  buyers: columns,
+  subscribers: [...named(['customer_id']), ...ofSubscriptions, ...named(['p_churn'])],
+  both: [...columns.slice(0, 1), inOneCell, ...columns.slice(1)],
+};
 
 const SORT_OF: Record<string, Sort | undefined> = {
   last_day: 'last_day',
@@ -92,13 +146,17 @@ const CLASS_OF: Record<string, string> = {
   p_alive: 'r hide',
   p_churn: 'rk',
   clv_mean: 'r clv',
+  price: 'r hide',
+  tenure: 'r hide',
+  state: 'hide apart',
+  subscription: 'hide',
 };
 const ROW_PX = 32;
 
 /** Stands for the rows out of view. */
 const Gap = ({ height }: { height: number }) => (
   <tr className="gap">
-    <td colSpan={columns.length} style={{ height }} />
+    <td colSpan={COLUMNS.both.length} style={{ height }} />
   </tr>
 );
 
@@ -126,8 +184,8 @@ function useRowKeys(size: number, open: (index: number) => void, show: (index: n
 
 export function CustomerTable(props: {
   rows: CustomerRow[];
-  /** Nobody here buys: a list of subscribers has nothing to say of purchases. */
-  subscribersOnly: boolean;
+  /** Who there is. */
+  of: Kind;
   sort: Sort;
   sortable: boolean;
   today: string | null;
@@ -136,7 +194,7 @@ export function CustomerTable(props: {
   onOpen: (ref: string) => void;
 }) {
   const { rows, today } = props;
-  const table = useTable({ features, columns: props.subscribersOnly ? ofSubscribers : columns, data: rows });
+  const table = useTable({ features, columns: COLUMNS[props.of], data: rows });
   const scroller = useRef<HTMLDivElement>(null);
   const virtual = useVirtualizer({
     count: rows.length,

@@ -14,6 +14,7 @@ import { csv, download } from '../download.ts';
 import { clock, count, counted } from '../format.ts';
 import { useDebounced, useOnAdvance, useTitle } from '../hooks.ts';
 import { useLive } from '../live.ts';
+import { kindOf, useKnown } from '../people.ts';
 import { type CustomerPage, customersQuery, PAGE_ROWS } from '../queries.ts';
 import { stringifySearch } from '../routes.ts';
 import { PriorFigures } from './prior.tsx';
@@ -82,6 +83,12 @@ const asCsv = (page: CustomerPage): string =>
       'clv_mean',
       'clv_p05',
       'clv_p95',
+      'plan',
+      'price',
+      'price_currency',
+      'contract_since',
+      'contract_days',
+      'contract_ended',
     ],
     page.items.map((row) => [
       row.customer_id,
@@ -97,6 +104,12 @@ const asCsv = (page: CustomerPage): string =>
       row.clv_mean,
       row.clv_p05,
       row.clv_p95,
+      row.subscription?.plan ?? null,
+      row.subscription?.price ?? null,
+      row.subscription?.currency ?? null,
+      row.subscription?.since ?? null,
+      row.subscription?.days ?? null,
+      row.subscription?.ended ?? null,
     ]),
   );
 
@@ -133,12 +146,16 @@ function Empty({ q, total }: { q: string | undefined; total: number }) {
 
 export function CustomersView() {
   useTitle('Customers');
-  const { sort = 'last_day', cursor } = useSearch({ from: '/shell/customers' });
+  const { sort: chosen, cursor } = useSearch({ from: '/shell/customers' });
   const q = useLocation({ select: ({ state }) => state.q });
   const navigate = useNavigate({ from: '/customers' });
   const me = useMe();
   const maySee = useMay('customer:read');
-  const page = useQuery({ ...customersQuery({ q, sort, cursor }), enabled: maySee });
+  const known = useKnown();
+  const kind = (known && kindOf(known)) ?? 'buyers';
+  // Subscribers have no last purchase to be sorted by.
+  const sort = chosen ?? (kind === 'subscribers' ? 'p_churn' : 'last_day');
+  const page = useQuery({ ...customersQuery({ q, sort, cursor }), enabled: maySee && known !== undefined });
   const newer = useNewer(page.dataUpdatedAt);
   // An empty page has no rows that could move: it follows by itself.
   useOnAdvance(() => void page.refetch(), EMPTY_MS, !q && page.data?.items.length === 0);
@@ -217,9 +234,7 @@ export function CustomersView() {
         ) : (
           <CustomerTable
             rows={data.items}
-            subscribersOnly={
-              data.model === null && data.churn_models.length > 0 && data.items.every(({ orders }) => orders === 0)
-            }
+            of={kind}
             sort={sort}
             sortable={!q}
             today={data.as_of.at}

@@ -40,15 +40,15 @@ function Figures({ home, counters }: { home: Home; counters: Counters | null }) 
           name="Churn rate"
           unit={`${home.horizon_days} d, expected`}
           value={splitUnit(percent(home.churn_rate))}
-          title={`Mean of P(no purchase within ${home.horizon_days} days) over all customers`}
+          title={`Mean of P(no purchase within ${home.horizon_days} days) over all who have bought`}
           interval={
             home.churn_rate === null
               ? home.model
                 ? 'fewer than ten customers'
-                : home.models_in_force.length > 0
-                  ? 'of buyers; who has a contract is asked one by one'
-                  : 'no model is in force yet'
-              : `n ${count(home.customers)} · interval not estimated`
+                : home.buyers === 0 && home.subscribers !== 0
+                  ? 'nobody here has bought'
+                  : 'no model of purchases yet'
+              : `n ${count(home.buyers)} · interval not estimated`
           }
         />
         <Kpi
@@ -99,7 +99,7 @@ function TrackingPanel({ home }: { home: Home }) {
           </span>
           <span className="sp" />
           {model && <span className="t3 mono">{model.id}</span>}
-          <span className="t3">n {home.customers === null ? '< 10' : count(home.customers)}</span>
+          <span className="t3">n {home.buyers === null ? '< 10' : count(home.buyers)}</span>
         </>
       }
     />
@@ -119,7 +119,15 @@ function Status({ home }: { home: Home }) {
         <dt>Live stream</dt>
         <dd>{state}</dd>
         <dt>{home.models_in_force.length > 1 ? 'Models in force' : 'Model in force'}</dt>
-        <dd className="mono">{home.models_in_force.join(', ') || ABSENT}</dd>
+        <dd className="mono">
+          {home.models_in_force.length === 0
+            ? ABSENT
+            : home.models_in_force.map((id) => (
+                <span key={id} className="line">
+                  {id}
+                </span>
+              ))}
+        </dd>
         <dt>Clock</dt>
         <dd>{home.clock === 'log' ? 'the log’s' : 'the wall’s'}</dd>
         <dt>Version</dt>
@@ -170,7 +178,7 @@ function Content() {
           <b>Stale since {clock(home.dataUpdatedAt)}.</b> {home.error.message}; the older figures stay.
         </Note>
       )}
-      <div className="grid">
+      <div className="grid home">
         <Figures home={data} counters={counters} />
         {isFilling(data) ? (
           <Seeding home={data} counters={counters} />

@@ -9,6 +9,7 @@ import { CopyButton } from '../components/copy.tsx';
 import { Icon } from '../components/icon.tsx';
 import { JobStatusChip, ProgressBar } from '../components/jobs/job-status.tsx';
 import { Choice, Heads } from '../components/panel.tsx';
+import { Scroll } from '../components/scroll.tsx';
 import { ErrorState, NotAllowed, Note, Skeleton, State } from '../components/states.tsx';
 import { curlGet } from '../curl.ts';
 import { ABSENT, ago, clock, count, counted, span, time } from '../format.ts';
@@ -42,15 +43,15 @@ function Row({ job, now }: { job: JobRow; now: number }) {
   const zone = me?.workspace.zone ?? 'UTC';
   return (
     <tr data-job={job.id}>
-      <td>
+      <td className="lead-l">
         <JobStatusChip status={job.status} />
       </td>
-      <td className="jname">
+      <td className="jname whole">
         <Link className="jlink" to="/jobs/$id" params={{ id: job.id }}>
           {jobTitle(job)}
         </Link>
       </td>
-      <td className="jhow">
+      <td className="jhow whole">
         {job.status === 'running' ? (
           <ProgressBar job={job} />
         ) : job.failure ? (
@@ -63,11 +64,11 @@ function Row({ job, now }: { job: JobRow; now: number }) {
           </span>
         )}
       </td>
-      <td className="r hide" title={job.started_at ? time(job.started_at, zone) : undefined}>
+      <td className="r" data-label="Took" title={job.started_at ? time(job.started_at, zone) : undefined}>
         {span(took(job, now))}
       </td>
-      <td className="hide">{whoAsked(job.by, me)}</td>
-      <td className="r" title={job.requested_at ? time(job.requested_at, zone) : undefined}>
+      <td data-label="By">{whoAsked(job.by, me)}</td>
+      <td className="r lead-r" title={job.requested_at ? time(job.requested_at, zone) : undefined}>
         {job.requested_at ? ago(job.requested_at, now, zone) : ABSENT}
       </td>
     </tr>
@@ -78,22 +79,22 @@ function Rows({ page }: { page: JobsPage }) {
   const { rows, waiting, hold, release } = useHeld(page.items);
   const now = useNow(1_000);
   return (
-    <div className="scroll" onPointerEnter={hold} onPointerLeave={release}>
+    <div onPointerEnter={hold} onPointerLeave={release}>
       {waiting > 0 && (
         <button type="button" className="newrows" onClick={release}>
           {counted(waiting, 'new job')}, show
         </button>
       )}
-      <table className="jobs">
-        <Heads
-          names={['State', 'Job', 'How far, or why not', ['Took', 'r hide'], ['Asked by', 'hide'], ['Asked', 'r']]}
-        />
-        <tbody>
-          {rows.map((job) => (
-            <Row key={job.id} job={job} now={now} />
-          ))}
-        </tbody>
-      </table>
+      <Scroll label="Jobs">
+        <table className="jobs cards">
+          <Heads names={['State', 'Job', 'How far, or why not', ['Took', 'r'], 'Asked by', ['Asked', 'r']]} />
+          <tbody>
+            {rows.map((job) => (
+              <Row key={job.id} job={job} now={now} />
+            ))}
+          </tbody>
+        </table>
+      </Scroll>
     </div>
   );
 }

@@ -3,15 +3,13 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
 import { useMay, useMe } from '../account.ts';
-import { Action } from '../components/action.tsx';
 import { Icon } from '../components/icon.tsx';
 import { DeployTab } from '../components/models/deploy-tab.tsx';
+import { Judged } from '../components/models/judged.tsx';
 import { CalibrationTab, ClvTab, ExplainTab, OverviewTab, PerformanceTab } from '../components/models/model-tabs.tsx';
 import { StageChip } from '../components/models/stage.tsx';
-import { Choice } from '../components/panel.tsx';
 import { ErrorState, NotAllowed, Note, Skeleton } from '../components/states.tsx';
-import { BASIS_WORDS } from '../evaluations.ts';
-import { count, day } from '../format.ts';
+import { chosenOf } from '../evaluations.ts';
 import { useTitle } from '../hooks.ts';
 import { modelKindWord } from '../job-words.ts';
 import { artefactQuery, evaluationsQuery, factsQuery, modelsQuery } from '../models.ts';
@@ -25,51 +23,13 @@ const TABS = [
   ['deploy', 'Deploy'],
 ] as const;
 
-/** Which figures are looked at: those of the training, or an evaluation against what came. */
-function Judged({ id }: { id: string }) {
-  const { name, version } = useParams({ from: '/shell/models/$name/$version/{-$tab}' });
-  const { judged } = useSearch({ from: '/shell/models/$name/$version/{-$tab}' });
-  const navigate = useNavigate({ from: '/models/$name/$version/{-$tab}' });
-  const evaluations = useQuery(evaluationsQuery({ name, version }));
-  const items = evaluations.data?.items ?? [];
-  const shown = items.find(({ job }) => job === judged) ?? items[0];
-  return (
-    <div className="head sub judged">
-      {items.length > 0 && (
-        <Choice
-          label="Figures of"
-          value={judged === 'training' ? 'training' : (shown?.job ?? 'training')}
-          options={[
-            ...items.slice(0, 6).map(({ job, cutoff, question }) => [job, `${question} from ${day(cutoff)}`] as const),
-            ['training', 'Its training'] as const,
-          ]}
-          onChange={(next) => void navigate({ search: { judged: next }, replace: true })}
-        />
-      )}
-      {shown && judged !== 'training' ? (
-        <span className="t3">
-          until {day(shown.until)}, {BASIS_WORDS[shown.basis] ?? shown.basis}; {count(shown.leakage.checked)} rows
-          checked for a look into the future, {count(shown.leakage.differing)} differ
-        </span>
-      ) : (
-        <span className="t3">
-          {items.length === 0
-            ? 'Figures of its training; it was not yet held against what came'
-            : 'Figures of its training'}
-        </span>
-      )}
-      <span className="sp" />
-      <Action
-        needs="model:write"
-        onClick={() =>
-          void navigate({ to: '/jobs/new', search: { kind: 'evaluate', params: JSON.stringify({ models: [id] }) } })
-        }
-      >
-        Evaluate
-      </Action>
-    </div>
-  );
-}
+/** Of the figures that are chosen. */
+const JUDGED_TABS: Record<string, typeof PerformanceTab | undefined> = {
+  performance: PerformanceTab,
+  calibration: CalibrationTab,
+  clv: ClvTab,
+  explain: ExplainTab,
+};
 
 function Content({ tab }: { tab: string }) {
   const { name, version } = useParams({ from: '/shell/models/$name/$version/{-$tab}' });
@@ -98,22 +58,16 @@ function Content({ tab }: { tab: string }) {
       </section>
     );
   const { items } = evaluations.data;
-  const chosen = judged === 'training' ? undefined : (items.find(({ job }) => job === judged) ?? items[0]);
-  const shown = { facts: facts.data, artefact: artefact.data.artefact, evaluation: chosen };
-  switch (tab) {
-    case 'performance':
-      return <PerformanceTab {...shown} />;
-    case 'calibration':
-      return <CalibrationTab {...shown} />;
-    case 'clv':
-      return <ClvTab {...shown} />;
-    case 'explain':
-      return <ExplainTab {...shown} />;
-    case 'deploy':
-      return <DeployTab id={id} />;
-    default:
-      return <OverviewTab {...shown} />;
-  }
+  const shown = { facts: facts.data, artefact: artefact.data.artefact, evaluation: chosenOf(items, judged) };
+  if (tab === 'deploy') return <DeployTab id={id} />;
+  const Tab = JUDGED_TABS[tab];
+  if (!Tab) return <OverviewTab {...shown} />;
+  return (
+    <>
+      <Judged id={id} items={items} judged={judged} />
+      <Tab {...shown} />
+    </>
+  );
 }
 
 export function ModelView() {
@@ -184,7 +138,6 @@ export function ModelView() {
           </Link>
         ))}
       </nav>
-      {maySee && tab !== 'deploy' && tab !== 'overview' && <Judged id={id} />}
       {models.data && !row ? (
         <Note tone="warn">
           <b>There is no {id}.</b> The list of models has what there is.

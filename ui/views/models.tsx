@@ -6,6 +6,7 @@ import { Action } from '../components/action.tsx';
 import { Icon } from '../components/icon.tsx';
 import { StageChip } from '../components/models/stage.tsx';
 import { Choice } from '../components/panel.tsx';
+import { Scroll } from '../components/scroll.tsx';
 import { ErrorState, NotAllowed, Skeleton, State } from '../components/states.tsx';
 import { ABSENT, ago, count, day, signed, time } from '../format.ts';
 import { useNow, useTitle } from '../hooks.ts';
@@ -48,44 +49,48 @@ function Row({ listed: { row, facts }, chosen, onChoose }: { listed: Listed; cho
   const brier = figure(facts, 'brier');
   return (
     <tr className={chosen ? 'hl' : undefined}>
-      <td>
+      <td className="lead-l">
         <input type="checkbox" className="pick" checked={chosen} onChange={onChoose} aria-label={`Compare ${row.id}`} />
       </td>
-      <td>
+      <td className="whole">
         <Link className="jlink" to="/models/$name/$version/{-$tab}" params={versionOf(row.id)}>
           {row.id}
         </Link>
         {row.aliases.length > 0 && <span className="t3 s11 under">{row.aliases.join(', ')}</span>}
       </td>
-      <td>
+      <td className="lead-r">
         <StageChip stage={row.stage} percent={row.percent} />
       </td>
-      <td className="hide">{modelKindWord(row.kind)}</td>
-      <td className="r hide">
+      <td data-label="Answers">{modelKindWord(row.kind)}</td>
+      <td className="r" data-label="Horizon">
         {facts?.horizon_days == null ? (row.kind === 'clv' ? 'any' : ABSENT) : `${facts.horizon_days}\u202fd`}
       </td>
-      <td className="r">
+      <td className="r" data-label="AUC">
         {auc === null ? ABSENT : auc.toFixed(3)}{' '}
         {auc !== null && figure(facts, 'auc_lower') !== null && (
-          <span className="iv hide">
+          <span className="iv">
             {figure(facts, 'auc_lower')!.toFixed(3)}–{figure(facts, 'auc_upper')!.toFixed(3)}
           </span>
         )}
       </td>
-      <td className="r hide">{brier === null ? ABSENT : brier.toFixed(4)}</td>
-      <td className="r hide">{facts ? headline(facts) : ABSENT}</td>
-      <td className="r hide">
+      <td className="r" data-label="Brier">
+        {brier === null ? ABSENT : brier.toFixed(4)}
+      </td>
+      <td className="r" data-label="Calibration, fit">
+        {facts ? headline(facts) : ABSENT}
+      </td>
+      <td className="r" data-label="Learned until">
         {facts?.window.to ? (
           <span
             title={`${facts.window.from ? `from ${day(facts.window.from)}, ` : ''}${count(facts.window.events)} events`}
           >
-            until {day(facts.window.to)}
+            {day(facts.window.to)}
           </span>
         ) : (
           ABSENT
         )}
       </td>
-      <td className="r hide" title={time(row.created_at, zone)}>
+      <td className="r" data-label="Made" title={time(row.created_at, zone)}>
         {ago(row.created_at, now, zone).split(',')[0]}
       </td>
     </tr>
@@ -96,7 +101,7 @@ function Head({ sort, onSort }: { sort: Sort; onSort: (sort: Sort) => void }) {
   const by = (name: Sort, word: string, r = true) => (
     <th
       scope="col"
-      className={r ? `r${name === 'auc' ? '' : ' hide'}` : undefined}
+      className={r ? 'r' : undefined}
       aria-sort={sort === name ? (name === 'brier' || name === 'name' ? 'ascending' : 'descending') : undefined}
     >
       <button type="button" className={sort === name ? 'sort on' : 'sort'} onClick={() => onSort(name)}>
@@ -113,19 +118,17 @@ function Head({ sort, onSort }: { sort: Sort; onSort: (sort: Sort) => void }) {
         </th>
         {by('name', 'Version', false)}
         <th scope="col">Stage</th>
-        <th scope="col" className="hide">
-          Answers
-        </th>
-        <th scope="col" className="r hide">
+        <th scope="col">Answers</th>
+        <th scope="col" className="r">
           Horizon
         </th>
         {by('auc', 'AUC, 95 %')}
         {by('brier', 'Brier')}
-        <th scope="col" className="r hide">
+        <th scope="col" className="r">
           Calibration, fit
         </th>
-        <th scope="col" className="r hide">
-          Learned from
+        <th scope="col" className="r">
+          Learned until
         </th>
         {by('age', 'Made')}
       </tr>
@@ -227,8 +230,8 @@ export function ModelsView() {
             </p>
           </State>
         ) : (
-          <div className="scroll">
-            <table className="jobs">
+          <Scroll label="Models">
+            <table className="jobs cards sorted">
               <Head sort={sort} onSort={(next) => void navigate({ search: (old) => ({ ...old, sort: next }) })} />
               <tbody>
                 {listed.map((each) => (
@@ -241,7 +244,7 @@ export function ModelsView() {
                 ))}
               </tbody>
             </table>
-          </div>
+          </Scroll>
         )}
         {listed.length > 0 && (
           <div className="foot">

@@ -2,21 +2,22 @@
 // carries a key, so that pressing twice asks once.
 import { useMutation } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
-import { type FormEvent, useEffect, useRef, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { useMay, useMe } from '../account.ts';
 import { Action } from '../components/action.tsx';
-import { CopyButton } from '../components/copy.tsx';
-import { fieldErrors, JobFields } from '../components/jobs/job-fields.tsx';
+import { JobPanel, JobPanelComing } from '../components/jobs/job-panel.tsx';
 import { TrainingCheckView } from '../components/jobs/training-check.tsx';
 import { Choice, Panel } from '../components/panel.tsx';
-import { Failed, NotAllowed, Note, Skeleton, State } from '../components/states.tsx';
+import { NotAllowed, Note, Skeleton, State } from '../components/states.tsx';
 import { curlPost } from '../curl.ts';
 import { useDebounced, useTitle } from '../hooks.ts';
-import { bodyOf, formOf, initialValues, JOB_FORMS, type JobForm, parametersIn, type Values } from '../job-forms.ts';
+import { formOf, JOB_FORMS, type JobForm, type Values } from '../job-forms.ts';
 import type { TrainingCheck } from '../job-results.ts';
+import { bodyOf, initialValues, parametersIn } from '../job-values.ts';
 import { kindWord } from '../job-words.ts';
 import { newKey, startJob } from '../jobs.ts';
 import { commanding } from '../patience.ts';
+import { lackingWords, suited, useKnown } from '../people.ts';
 
 const ADDRESS_MS = 300;
 
@@ -63,8 +64,9 @@ function DryRun({ body }: { body: Record<string, unknown> }) {
   );
 }
 
-function Form({ form, given }: { form: JobForm; given: Record<string, unknown> | null }) {
-  const [values, setValues] = useState<Values>(() => initialValues(form, given));
+function Form(props: { form: JobForm; lacking: string | null; given: Record<string, unknown> | null }) {
+  const { form } = props;
+  const [values, setValues] = useState<Values>(() => initialValues(form, props.given));
   const navigate = useNavigate({ from: '/jobs/new' });
   const body = bodyOf(form, values);
   const text = JSON.stringify(body);
@@ -82,38 +84,22 @@ function Form({ form, given }: { form: JobForm; given: Record<string, unknown> |
       if (found.job) void navigate({ to: '/jobs/$id', params: { id: found.job.id }, search: {} });
     },
   });
-  const errors = fieldErrors(ask.error);
-  const told = ask.error && Object.keys(errors).length === 0 ? ask.error : null;
   const mayAsk = useMay(form.needs);
-  const onSubmit = (event: FormEvent) => {
-    event.preventDefault();
-    if (!ask.isPending) ask.mutate();
-  };
+  const span = form.kind === 'train' ? 'c5' : 'c7';
   return (
     <div className="grid">
-      <Panel title={kindWord(form.kind)} span={form.kind === 'train' ? 'c5' : 'c7'} className="formpanel">
-        <p className="lead">{form.lead}</p>
-        <form className="jobform" onSubmit={onSubmit} noValidate aria-label={`New job: ${kindWord(form.kind)}`}>
-          <JobFields
-            form={form}
-            values={values}
-            errors={errors}
-            onChange={(name, value) => setValues((old) => ({ ...old, [name]: value }))}
-          />
-          {told && <Failed lead="Not asked for.">{told.message}</Failed>}
-          {!told && errors[''] && (
-            <div role="alert">
-              <Note tone="warn">{errors['']}</Note>
-            </div>
-          )}
-          <div className="acts">
-            <Action needs={form.needs} submit primary busy={ask.isPending}>
-              {ask.isPending ? 'Asking…' : form.submit}
-            </Action>
-            <CopyButton text={() => curlPost(`/api/jobs/${form.kind}`, body)} label="Copy as curl" ghost />
-          </div>
-        </form>
-      </Panel>
+      <JobPanel
+        form={form}
+        lacking={props.lacking}
+        values={values}
+        onChange={setValues}
+        error={ask.error}
+        busy={ask.isPending}
+        onSubmit={() => ask.mutate()}
+        words={{ name: 'New job', submit: form.submit, busy: 'Asking…', failed: 'Not asked for.' }}
+        curl={() => curlPost(`/api/jobs/${form.kind}`, body)}
+        span={span}
+      />
       {form.kind === 'train' && (
         <div className="c7">
           {mayAsk ? (
@@ -138,6 +124,7 @@ export function NewJobView() {
   const me = useMe();
   const maySee = useMay('model:read');
   const form = formOf(kind);
+  const known = useKnown();
   if (me && !maySee) return <NotAllowed title="New job" what="jobs" />;
   return (
     <>
@@ -154,7 +141,16 @@ export function NewJobView() {
           onChange={(next) => void navigate({ search: { kind: next } })}
         />
       </div>
-      <Form key={form.kind} form={form} given={parametersIn(params)} />
+      {known === undefined ? (
+        <JobPanelComing form={form} span="c7" />
+      ) : (
+        <Form
+          key={form.kind}
+          form={suited(form, known)}
+          lacking={lackingWords(form, known)}
+          given={parametersIn(params)}
+        />
+      )}
     </>
   );
 }

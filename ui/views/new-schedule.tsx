@@ -2,17 +2,19 @@
 // the address.
 import { keepPreviousData, useMutation, useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
-import { type FormEvent, type ReactNode, useEffect, useId, useState } from 'react';
+import { useEffect, useId, useState } from 'react';
 import { useMay, useMe } from '../account.ts';
-import { Action } from '../components/action.tsx';
-import { CopyButton } from '../components/copy.tsx';
-import { fieldErrors, JobFields } from '../components/jobs/job-fields.tsx';
+import { fieldErrors } from '../components/jobs/job-fields.tsx';
+import { JobPanel, JobPanelComing } from '../components/jobs/job-panel.tsx';
+import { Labelled } from '../components/jobs/labelled.tsx';
 import { Choice, Panel } from '../components/panel.tsx';
-import { Failed, NotAllowed, Skeleton } from '../components/states.tsx';
+import { NotAllowed, Skeleton } from '../components/states.tsx';
 import { curlPost } from '../curl.ts';
 import { useDebounced, useTitle } from '../hooks.ts';
-import { bodyOf, formOf, initialValues, JOB_FORMS, type JobForm, parametersIn, type Values } from '../job-forms.ts';
+import { formOf, JOB_FORMS, type JobForm, type Values } from '../job-forms.ts';
+import { bodyOf, initialValues, parametersIn } from '../job-values.ts';
 import { kindWord } from '../job-words.ts';
+import { lackingWords, suited, useKnown } from '../people.ts';
 import { cronOf, momentIn, nextQuery, plan, RHYTHMS, type Rhythm, WEEKDAYS, type When, whenOf } from '../schedules.ts';
 
 const ADDRESS_MS = 300;
@@ -24,27 +26,6 @@ const planned = (form: JobForm): JobForm => ({
   ...form,
   fields: form.fields.filter(({ name }) => !NOT_PLANNED.includes(name)),
 });
-
-function Labelled(props: {
-  label: string;
-  hint?: string | undefined;
-  error?: string | undefined;
-  children: (id: string, describedBy: string | undefined) => ReactNode;
-}) {
-  const id = useId();
-  const said = props.error ?? props.hint;
-  return (
-    <div className="frow">
-      <label htmlFor={id}>{props.label}</label>
-      {props.children(id, said ? `${id}-hint` : undefined)}
-      {said && (
-        <small id={`${id}-hint`} className={props.error ? 'ferr' : 't3'}>
-          {said}
-        </small>
-      )}
-    </div>
-  );
-}
 
 function WhenFields(props: {
   when: When;
@@ -60,9 +41,9 @@ function WhenFields(props: {
   return (
     <>
       <Labelled label="How often">
-        {(id) => (
+        {(own) => (
           <select
-            id={id}
+            {...own}
             value={when.rhythm}
             onChange={(event) => set({ rhythm: event.target.value as Rhythm, cron: cronOf(when) })}
           >
@@ -76,8 +57,8 @@ function WhenFields(props: {
       </Labelled>
       {when.rhythm === 'week' && (
         <Labelled label="On">
-          {(id) => (
-            <select id={id} value={when.weekday} onChange={(event) => set({ weekday: event.target.value })}>
+          {(own) => (
+            <select {...own} value={when.weekday} onChange={(event) => set({ weekday: event.target.value })}>
               {[1, 2, 3, 4, 5, 6, 0].map((weekday) => (
                 <option key={weekday} value={weekday}>
                   {WEEKDAYS[weekday]}
@@ -89,10 +70,9 @@ function WhenFields(props: {
       )}
       {when.rhythm === 'month' && (
         <Labelled label="On day" hint={Number(when.day) > 28 ? 'A month without such a day is left out' : undefined}>
-          {(id, describedBy) => (
+          {(own) => (
             <input
-              id={id}
-              aria-describedby={describedBy}
+              {...own}
               type="number"
               min={1}
               max={31}
@@ -104,11 +84,9 @@ function WhenFields(props: {
       )}
       {when.rhythm === 'own' ? (
         <Labelled label="Cron" hint="Minute, hour, day of month, month, day of week: five fields" error={errors.cron}>
-          {(id, describedBy) => (
+          {(own) => (
             <input
-              id={id}
-              aria-describedby={describedBy}
-              aria-invalid={errors.cron !== undefined}
+              {...own}
               className="mono"
               type="text"
               maxLength={100}
@@ -119,10 +97,9 @@ function WhenFields(props: {
         </Labelled>
       ) : (
         <Labelled label="At" error={errors.cron}>
-          {(id, describedBy) => (
+          {(own) => (
             <input
-              id={id}
-              aria-describedby={describedBy}
+              {...own}
               type="time"
               required
               value={when.time}
@@ -132,12 +109,10 @@ function WhenFields(props: {
         </Labelled>
       )}
       <Labelled label="Time zone" hint="An IANA name, as Europe/Sofia" error={errors.zone}>
-        {(id, describedBy) => (
+        {(own) => (
           <>
             <input
-              id={id}
-              aria-describedby={describedBy}
-              aria-invalid={errors.zone !== undefined}
+              {...own}
               type="text"
               list={zonesId}
               maxLength={64}
@@ -184,7 +159,13 @@ function Coming({ cron, zone }: { cron: string; zone: string }) {
   );
 }
 
-function Form(props: { form: JobForm; given: Record<string, unknown> | null; cron: string; zone: string }) {
+function Form(props: {
+  form: JobForm;
+  lacking: string | null;
+  given: Record<string, unknown> | null;
+  cron: string;
+  zone: string;
+}) {
   const { form } = props;
   const [values, setValues] = useState<Values>(() => initialValues(form, props.given));
   const [when, setWhen] = useState<When>(() => whenOf(props.cron));
@@ -205,33 +186,24 @@ function Form(props: { form: JobForm; given: Record<string, unknown> | null; cro
   });
   // Of the moment at once, of the rest when it is asked for.
   const errors = { ...fieldErrors(next.error), ...fieldErrors(make.error) };
-  const told = make.error && Object.keys(errors).length === 0 ? make.error : null;
-  const onSubmit = (event: FormEvent) => {
-    event.preventDefault();
-    if (!make.isPending) make.mutate();
-  };
   return (
     <div className="grid">
-      <Panel title={kindWord(form.kind)} span="c7" className="formpanel">
-        <p className="lead">{form.lead}</p>
-        <form className="jobform" onSubmit={onSubmit} noValidate aria-label={`New schedule: ${kindWord(form.kind)}`}>
-          <WhenFields when={when} zone={zone} errors={errors} onChange={setWhen} onZone={setZone} />
-          <hr />
-          <JobFields
-            form={form}
-            values={values}
-            errors={errors}
-            onChange={(name, value) => setValues((old) => ({ ...old, [name]: value }))}
-          />
-          {(told ?? errors['']) && <Failed lead="Not planned.">{told?.message ?? errors['']}</Failed>}
-          <div className="acts">
-            <Action needs={form.needs} submit primary busy={make.isPending}>
-              {make.isPending ? 'Planning…' : 'Plan it'}
-            </Action>
-            <CopyButton text={() => curlPost('/api/schedules', wanted)} label="Copy as curl" ghost />
-          </div>
-        </form>
-      </Panel>
+      <JobPanel
+        form={form}
+        lacking={props.lacking}
+        values={values}
+        onChange={setValues}
+        error={make.error}
+        errors={errors}
+        busy={make.isPending}
+        onSubmit={() => make.mutate()}
+        words={{ name: 'New schedule', submit: 'Plan it', busy: 'Planning…', failed: 'Not planned.' }}
+        curl={() => curlPost('/api/schedules', wanted)}
+        span="c7"
+      >
+        <WhenFields when={when} zone={zone} errors={errors} onChange={setWhen} onZone={setZone} />
+        <hr />
+      </JobPanel>
       <Coming cron={asked.cron} zone={asked.zone} />
     </div>
   );
@@ -244,6 +216,7 @@ export function NewScheduleView() {
   const me = useMe();
   const maySee = useMay('model:read');
   const form = planned(formOf(kind ?? 'score'));
+  const known = useKnown();
   if (me && !maySee) return <NotAllowed title="New schedule" what="schedules" />;
   return (
     <>
@@ -264,10 +237,13 @@ export function NewScheduleView() {
           onChange={(next) => void navigate({ search: (old) => ({ cron: old.cron, zone: old.zone, kind: next }) })}
         />
       </div>
-      {me && (
+      {!me || known === undefined ? (
+        <JobPanelComing form={form} span="c7" />
+      ) : (
         <Form
           key={form.kind}
-          form={form}
+          form={suited(form, known)}
+          lacking={lackingWords(form, known)}
           given={parametersIn(params)}
           cron={cron ?? NIGHTLY}
           zone={zone ?? me.workspace.zone}

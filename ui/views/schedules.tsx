@@ -8,6 +8,7 @@ import { Action } from '../components/action.tsx';
 import { Confirm } from '../components/confirm.tsx';
 import { CopyButton } from '../components/copy.tsx';
 import { Icon } from '../components/icon.tsx';
+import { Scroll } from '../components/scroll.tsx';
 import { ErrorState, Failed, NotAllowed, Note, Skeleton, State } from '../components/states.tsx';
 import { curlGet } from '../curl.ts';
 import { ABSENT, clock, count, counted } from '../format.ts';
@@ -115,33 +116,35 @@ function Row(props: { schedule: Schedule; onError: (error: Error) => void; onRem
 function Rows({ items, onError }: { items: readonly Schedule[]; onError: (error: Error | null) => void }) {
   const [removing, setRemoving] = useState<Schedule | null>(null);
   return (
-    <div className="scroll">
-      <table className="jobs plans">
-        <thead>
-          <tr>
-            <th scope="col">State</th>
-            <th scope="col">Job</th>
-            <th scope="col">When</th>
-            <th scope="col">Runs</th>
-            <th scope="col" className="r">
-              <span className="sr">Change</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {items.map((schedule) => (
-            <Row
-              key={schedule.id}
-              schedule={schedule}
-              onError={onError}
-              onRemove={() => {
-                onError(null);
-                setRemoving(schedule);
-              }}
-            />
-          ))}
-        </tbody>
-      </table>
+    <>
+      <Scroll label="Schedules">
+        <table className="jobs plans">
+          <thead>
+            <tr>
+              <th scope="col">State</th>
+              <th scope="col">Job</th>
+              <th scope="col">When</th>
+              <th scope="col">Runs</th>
+              <th scope="col" className="r">
+                <span className="sr">Change</span>
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {items.map((schedule) => (
+              <Row
+                key={schedule.id}
+                schedule={schedule}
+                onError={onError}
+                onRemove={() => {
+                  onError(null);
+                  setRemoving(schedule);
+                }}
+              />
+            ))}
+          </tbody>
+        </table>
+      </Scroll>
       {removing && (
         <Confirm
           title={`Remove ${jobTitle(removing)}?`}
@@ -155,7 +158,7 @@ function Rows({ items, onError }: { items: readonly Schedule[]; onError: (error:
           </p>
         </Confirm>
       )}
-    </div>
+    </>
   );
 }
 

@@ -65,6 +65,10 @@ export function createFakeModels({ fact }: Pick<MemoryLog, 'fact'>) {
         ok: false,
         reason: { code: 'not-found', message: `there is no model ${name}`, gates: [] },
       }),
+      freeChallenger: async (name) => ({
+        ok: false,
+        reason: { code: 'not-found', message: `there is no model ${name}`, gates: [] },
+      }),
     },
   };
   return { ...deps, serving };

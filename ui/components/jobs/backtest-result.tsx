@@ -16,6 +16,7 @@ import { ChurnKpis, range } from '../models/churn-figures.tsx';
 import { SpendErrors } from '../models/spend-errors.tsx';
 import { FrequencyPanel, PitPanel, TrackingPanel } from '../models/value-charts.tsx';
 import { Choice, Heads, Panel } from '../panel.tsx';
+import { Scroll } from '../scroll.tsx';
 import { Note } from '../states.tsx';
 
 /** Of a difference model − naive of something where lower is better: how sure it is that the model is closer. */
@@ -63,7 +64,7 @@ function PurchaseTable({ result }: { result: BacktestResult }) {
       unit={`in the ${result.horizonDays} d after each cut-off, a customer`}
       className="snug"
     >
-      <div className="scroll">
+      <Scroll label="Purchases foretold">
         <table className="c">
           <Heads
             names={[
@@ -93,7 +94,7 @@ function PurchaseTable({ result }: { result: BacktestResult }) {
             )}
           </tbody>
         </table>
-      </div>
+      </Scroll>
     </Panel>
   );
 }
@@ -148,7 +149,7 @@ function ChurnRow({
 function ChurnTable({ result }: { result: BacktestResult }) {
   return (
     <Panel title="Churn foretold" unit={`within ${result.horizonDays} d of each cut-off`} className="snug">
-      <div className="scroll">
+      <Scroll label="Churn foretold">
         <table className="c">
           <Heads
             names={[
@@ -182,7 +183,7 @@ function ChurnTable({ result }: { result: BacktestResult }) {
             })}
           </tbody>
         </table>
-      </div>
+      </Scroll>
     </Panel>
   );
 }

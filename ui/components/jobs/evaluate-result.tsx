@@ -5,6 +5,7 @@ import { ABSENT, count, day, decimal, signed } from '../../format.ts';
 import { versionOf } from '../../models.ts';
 import { range } from '../models/churn-figures.tsx';
 import { Panel } from '../panel.tsx';
+import { Scroll } from '../scroll.tsx';
 import { Note } from '../states.tsx';
 
 interface Judged {
@@ -80,7 +81,7 @@ export function EvaluateView({ id, result }: { id: string; result: EvaluateResul
         </>
       }
     >
-      <div className="scroll">
+      <Scroll label="Judged on the same customers">
         <table className="c">
           <thead>
             <tr>
@@ -114,7 +115,7 @@ export function EvaluateView({ id, result }: { id: string; result: EvaluateResul
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
       {leftOut.length > 0 && (
         <Note>
           Not judged:{' '}

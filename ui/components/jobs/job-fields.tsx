@@ -1,12 +1,12 @@
 // The fields of a kind of job. A refusal of the API stands at the field it is about.
 import { useQuery } from '@tanstack/react-query';
-import { useId } from 'react';
 import { useMay } from '../../account.ts';
 import { Refused } from '../../client.ts';
-import type { Field, JobForm, Values } from '../../job-forms.ts';
+import type { Field, JobForm, Option, Values } from '../../job-forms.ts';
 import { modelsQuery } from '../../models.ts';
 import { whoMay } from '../action.tsx';
 import { Icon } from '../icon.tsx';
+import { Hint, Labelled, useDescribed } from './labelled.tsx';
 
 /** Which field a refusal speaks of; of a plan's parameters as of a job's. */
 export function fieldErrors(error: Error | null): Record<string, string> {
@@ -16,7 +16,7 @@ export function fieldErrors(error: Error | null): Record<string, string> {
   );
 }
 
-function useOptions(field: Field): readonly (readonly [string, string])[] {
+function useOptions(field: Field): readonly Option[] {
   const models = useQuery({ ...modelsQuery, enabled: field.options === 'models' });
   if (field.options !== 'models') return field.options ?? [];
   return [
@@ -35,69 +35,53 @@ function Input(props: {
   const allowed = useMay(field.needs ?? 'model:read');
   const locked = field.needs !== undefined && !allowed;
   const options = useOptions(field);
-  const id = useId();
-  const describedBy = props.error || field.hint || locked ? `${id}-hint` : undefined;
-  const common = { id, 'aria-describedby': describedBy, 'aria-invalid': props.error !== undefined };
-  const hint = (
-    <>
-      {props.error ? (
-        <small id={`${id}-hint`} className="ferr">
-          {props.error}
-        </small>
-      ) : (
-        describedBy && (
-          <small id={`${id}-hint`} className="t3">
-            {locked && field.needs ? `Needs ${field.needs}: ${whoMay(field.needs)}` : field.hint}
-          </small>
-        )
-      )}
-    </>
-  );
+  const said = locked && field.needs ? `Needs ${field.needs}: ${whoMay(field.needs)}` : field.hint;
+  const described = useDescribed(said, props.error);
   if (field.kind === 'check')
     return (
       <div className="fcheck">
         <input
-          {...common}
+          {...described}
           type="checkbox"
           checked={value === true}
           disabled={locked}
           onChange={(event) => props.onChange(event.target.checked)}
         />
-        <label htmlFor={id}>
+        <label htmlFor={described.id}>
           {locked && <Icon name="lock" small />}
           {field.label}
         </label>
-        {hint}
+        <Hint id={described.id} hint={said} error={props.error} />
       </div>
     );
   return (
-    <div className="frow">
-      <label htmlFor={id}>{field.label}</label>
-      {field.kind === 'select' ? (
-        <select {...common} value={String(value)} onChange={(event) => props.onChange(event.target.value)}>
-          {options.map(([option, word]) => (
-            <option key={option} value={option}>
-              {word}
-            </option>
-          ))}
-        </select>
-      ) : (
-        <input
-          {...common}
-          type={field.kind === 'list' ? 'text' : field.kind}
-          value={String(value)}
-          maxLength={2000}
-          {...(field.kind === 'number' && {
-            inputMode: 'decimal' as const,
-            min: field.least,
-            max: field.most,
-            step: field.step ?? 1,
-          })}
-          onChange={(event) => props.onChange(event.target.value)}
-        />
-      )}
-      {hint}
-    </div>
+    <Labelled label={field.label} hint={said} error={props.error}>
+      {(own) =>
+        field.kind === 'select' ? (
+          <select {...own} value={String(value)} onChange={(event) => props.onChange(event.target.value)}>
+            {options.map(([option, word]) => (
+              <option key={option} value={option} disabled={field.off?.includes(option) ?? false}>
+                {word}
+              </option>
+            ))}
+          </select>
+        ) : (
+          <input
+            {...own}
+            type={field.kind === 'list' ? 'text' : field.kind}
+            value={String(value)}
+            maxLength={2000}
+            {...(field.kind === 'number' && {
+              inputMode: 'decimal' as const,
+              min: field.least,
+              max: field.most,
+              step: field.step ?? 1,
+            })}
+            onChange={(event) => props.onChange(event.target.value)}
+          />
+        )
+      }
+    </Labelled>
   );
 }
 

@@ -7,6 +7,7 @@ import { reasonWords } from '../../reasons.ts';
 import { Icon } from '../icon.tsx';
 import { Panel } from '../panel.tsx';
 import { BANDS, isBand, Risk } from '../risk.tsx';
+import { Scroll } from '../scroll.tsx';
 
 const PLACES = [...BANDS, 'none', 'new', 'gone'] as const;
 const PLACE_WORDS: Record<string, string> = { none: 'No score', new: 'Not there before', gone: 'Not there after' };
@@ -23,7 +24,7 @@ function BandsPanel({ result, currency }: { result: ScoreResult; currency: strin
       span="c7"
       className="snug"
     >
-      <div className="scroll">
+      <Scroll label="Where everybody stands">
         <table className="c">
           <thead>
             <tr>
@@ -63,7 +64,7 @@ function BandsPanel({ result, currency }: { result: ScoreResult; currency: strin
             })}
           </tbody>
         </table>
-      </div>
+      </Scroll>
       {Object.keys(result.not_scored).length > 0 && (
         <p className="lead gap">
           Without a score:{' '}
@@ -154,7 +155,7 @@ function Transitions({ transitions }: { transitions: NonNullable<ScoreResult['de
         </span>
       }
     >
-      <div className="scroll">
+      <Scroll label="Who moved band">
         <table className="c heat">
           <thead>
             <tr>
@@ -185,7 +186,7 @@ function Transitions({ transitions }: { transitions: NonNullable<ScoreResult['de
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
     </Panel>
   );
 }
@@ -202,7 +203,7 @@ function Movers({ movers }: { movers: readonly Mover[] }) {
       {movers.length === 0 ? (
         <p className="lead">Nobody’s risk changed since then.</p>
       ) : (
-        <div className="scroll">
+        <Scroll label="Who moved farthest">
           <table className="c">
             <thead>
               <tr>
@@ -239,7 +240,7 @@ function Movers({ movers }: { movers: readonly Mover[] }) {
               ))}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       )}
     </Panel>
   );

@@ -7,6 +7,7 @@ import { reasonWords } from '../../reasons.ts';
 import { ChartPanel } from '../chart-panel.tsx';
 import { Icon } from '../icon.tsx';
 import { Heads, Panel } from '../panel.tsx';
+import { Scroll } from '../scroll.tsx';
 
 function Checklist({ check }: { check: TrainingCheck }) {
   const missing = check.checklist.filter((each) => each.required && each.missing > 0).length;
@@ -48,7 +49,7 @@ function Matured({ check }: { check: TrainingCheck }) {
   return (
     <Panel title="Labels that have matured" unit={`${counted(check.customers, 'customer')} known`} className="snug">
       {check.cutoffs.length > 0 && (
-        <div className="scroll">
+        <Scroll label="Labels that have matured">
           <table className="c">
             <Heads names={['Cut-off', ['Asked about', 'r'], ['Lost', 'r'], ['Kept', 'r'], ['Rate', 'r'], 'Used']} />
             <tbody>
@@ -64,7 +65,7 @@ function Matured({ check }: { check: TrainingCheck }) {
               ))}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       )}
       {check.excluded.length > 0 && (
         <p className="lead gap">

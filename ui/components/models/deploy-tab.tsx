@@ -12,6 +12,7 @@ import {
   type Gate,
   type Gates,
   gatesQuery,
+  happenedWords,
   isOpenGate,
   readModelsAgain,
   type StepName,
@@ -22,6 +23,7 @@ import {
 import { Action } from '../action.tsx';
 import { Confirm } from '../confirm.tsx';
 import { Heads, Panel } from '../panel.tsx';
+import { Scroll } from '../scroll.tsx';
 import { ErrorState, Note, Skeleton } from '../states.tsx';
 import { GateState, gateFigure } from './gate-state.tsx';
 import { RulesPanel } from './rules-panel.tsx';
@@ -48,6 +50,11 @@ const EFFECTS: Record<StepName, { title: string; confirm: string; says: string; 
     title: 'Challenger',
     confirm: 'Call it the challenger',
     says: 'What asks for the challenger, a comparison or a planned evaluation, means this version from now on. Nobody is answered by it.',
+  },
+  free: {
+    title: 'Free the name of challenger from',
+    confirm: 'Free the name',
+    says: 'Nobody is the challenger by hand any more. What asks for one gets the canary, and where there is none, nothing.',
   },
   approve: {
     title: 'Approve',
@@ -76,13 +83,19 @@ const EFFECTS: Record<StepName, { title: string; confirm: string; says: string; 
 function GateRow({ gate }: { gate: Gate }) {
   return (
     <tr data-gate={gate.rule} className={gate.applicable ? undefined : 't3'}>
-      <td>
+      <td className="lead-r">
         <GateState gate={gate} />
       </td>
-      <td title={gate.says}>{ruleWord(gate.rule)}</td>
-      <td className="r num">{gateFigure(gate.value)}</td>
-      <td className="r num">{gateFigure(gate.limit)}</td>
-      <td className="wrap t2 hide">
+      <td className="lead-l m" title={gate.says}>
+        {ruleWord(gate.rule)}
+      </td>
+      <td className="r num" data-label="Value">
+        {gateFigure(gate.value)}
+      </td>
+      <td className="r num" data-label="At most">
+        {gateFigure(gate.limit)}
+      </td>
+      <td className="wrap t2 whole">
         {gate.why}
         {gate.what_to_do && <b className="m"> {gate.what_to_do}</b>}
       </td>
@@ -102,9 +115,9 @@ function GatesPanel({ gates }: { gates: Gates }) {
       unit={gates.against ? `against ${gates.against}` : 'there is no other version to compare with'}
       className="snug"
     >
-      <div className="scroll">
-        <table className="c">
-          <Heads names={['State', 'Gate', ['Value', 'r'], ['At most', 'r'], ['Why', 'hide']]} />
+      <Scroll label="Gates">
+        <table className="c cards">
+          <Heads names={['State', 'Gate', ['Value', 'r'], ['At most', 'r'], 'Why']} />
           <tbody>
             {[...gates.gates]
               .sort((a, b) => place(a) - place(b))
@@ -113,7 +126,7 @@ function GatesPanel({ gates }: { gates: Gates }) {
               ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
     </Panel>
   );
 }
@@ -176,23 +189,27 @@ function ComparisonPanel({ measured }: { measured: NonNullable<Gates['comparison
         </>
       }
     >
-      <div className="scroll">
-        <table className="c">
-          <Heads names={['What', ['Active', 'r'], ['This one', 'r'], ['Difference', 'r hide']]} />
+      <Scroll label="Live comparison">
+        <table className="c cards">
+          <Heads names={['What', ['Active', 'r'], ['This one', 'r'], ['Difference', 'r']]} />
           <tbody>
             {rows.map(([what, unit, active, candidate, difference]) => (
               <tr key={what}>
-                <td>
+                <td className="whole">
                   {what} <span className="t3">{unit}</span>
                 </td>
-                <td className="r">{active}</td>
-                <td className="r">{candidate}</td>
-                <td className="r hide t2">{difference}</td>
+                <td className="r" data-label="Active">
+                  {active}
+                </td>
+                <td className="r" data-label="This one">
+                  {candidate}
+                </td>
+                <td className="r t2 whole after">{difference}</td>
               </tr>
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
     </Panel>
   );
 }
@@ -210,7 +227,7 @@ function History({ deployment }: { deployment: Deployment }) {
             <li key={at + event + id}>
               <time dateTime={at}>{time(at, zone)}</time>
               <span>
-                <b className="m">{id ?? deployment.model}</b> {event.replace('model.', '').replaceAll('-', ' ')}
+                <b className="m">{id ?? deployment.model}</b> {happenedWords({ event, id })}
                 {share !== null && ` at ${share}\u202f%`}
                 {from && ` from ${from}`}
                 {automatic && ' by the platform itself'}
@@ -228,7 +245,7 @@ function History({ deployment }: { deployment: Deployment }) {
 function Versions({ deployment, id }: { deployment: Deployment; id: string }) {
   return (
     <Panel title="Which version answers" unit={deployment.model} className="snug">
-      <div className="scroll">
+      <Scroll label="Which version answers">
         <table className="c">
           <tbody>
             {deployment.versions.map((each) => (
@@ -241,7 +258,7 @@ function Versions({ deployment, id }: { deployment: Deployment; id: string }) {
                   >
                     {each.id}
                   </Link>
-                  {each.aliases.length > 0 && <span className="t3"> {each.aliases.join(', ')}</span>}
+                  {each.aliases.length > 0 && <span className="t3 under">{each.aliases.join(', ')}</span>}
                 </td>
                 <td className="r">
                   <StageChip stage={each.stage} percent={each.percent} />
@@ -250,7 +267,7 @@ function Versions({ deployment, id }: { deployment: Deployment; id: string }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
       {deployment.watched && (
         <p className="lead gap">
           <b>{deployment.watched.id} is watched</b> until {time(deployment.watched.until)}: the platform takes it back
@@ -289,6 +306,8 @@ export function DeployTab({ id }: { id: string }) {
   const open = gates.data.gates.some(isOpenGate);
   const answers = active ? 'It answers already' : retired;
   const effect = step && EFFECTS[step];
+  // A canary is the challenger without being named so.
+  const isNamed = deployment.data.challenger === id && deployment.data.challenger_by_hand;
   return (
     <div className="stack">
       <div className="steps-bar">
@@ -299,13 +318,15 @@ export function DeployTab({ id }: { id: string }) {
         >
           Shadow…
         </Action>
-        <Action
-          needs="model:deploy"
-          not={deployment.data.challenger === id ? 'It is the challenger' : answers}
-          onClick={() => setStep('challenger')}
-        >
-          Challenger…
-        </Action>
+        {isNamed ? (
+          <Action needs="model:deploy" onClick={() => setStep('free')}>
+            Not the challenger…
+          </Action>
+        ) : (
+          <Action needs="model:deploy" not={answers} onClick={() => setStep('challenger')}>
+            Challenger…
+          </Action>
+        )}
         <Action needs="model:deploy" not={answers} onClick={() => setStep('canary')}>
           {stage === 'canary' ? 'Another share…' : 'Canary…'}
         </Action>

@@ -11,6 +11,7 @@ import {
   rowsOf,
 } from '../../model-artefact.ts';
 import { Heads, Panel } from '../panel.tsx';
+import { Scroll } from '../scroll.tsx';
 import { Note } from '../states.tsx';
 import { GainPanel, PrecisionRecallPanel, ReliabilityPanel, RocPanel } from './churn-charts.tsx';
 import { ChurnKpis } from './churn-figures.tsx';
@@ -31,7 +32,7 @@ export function RowsPanel({ artefact }: { artefact: Artefact }) {
   if (!rows) return null;
   return (
     <Panel title="Rows" unit="a customer is in one part only" className="snug">
-      <div className="scroll">
+      <Scroll label="Rows">
         <table className="c">
           <Heads names={['Part', ['Rows', 'r'], ['Lost', 'r'], ['Rate', 'r']]} />
           <tbody>
@@ -47,7 +48,7 @@ export function RowsPanel({ artefact }: { artefact: Artefact }) {
               ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
     </Panel>
   );
 }

@@ -11,6 +11,7 @@ import { modelKindWord } from '../../job-words.ts';
 import { type Artefact, definitionOf, metricsOf, naiveOf, parametersOf } from '../../model-artefact.ts';
 import type { Evaluation, ModelFacts } from '../../models.ts';
 import { Heads, Panel } from '../panel.tsx';
+import { Scroll } from '../scroll.tsx';
 import { State } from '../states.tsx';
 import { GainPanel, PrecisionRecallPanel, ProfitPanel, ReliabilityPanel, RocPanel } from './churn-charts.tsx';
 import { ChurnKpis, type NaiveScore } from './churn-figures.tsx';
@@ -132,7 +133,7 @@ function RivalScores({ evaluation }: { evaluation: Evaluation }) {
   if (rivals.length === 0 && !naive) return null;
   return (
     <Panel title="Beside it" unit="on the same customers" span="c6" className="snug">
-      <div className="scroll">
+      <Scroll label="Beside it">
         <table className="c">
           <Heads names={['Rival', ['AUC', 'r'], ['Brier', 'r']]} />
           <tbody>
@@ -160,7 +161,7 @@ function RivalScores({ evaluation }: { evaluation: Evaluation }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
     </Panel>
   );
 }
@@ -240,7 +241,7 @@ export function ClvTab({ facts, artefact, evaluation }: Shown) {
       <TrackingPanel tracking={tracking} cutoff={evaluation.cutoff} served="served" />
       <FrequencyPanel classes={purchases.byFrequency} served="served" days={evaluation.horizonDays} />
       <Panel title="Purchases foretold" unit={`a customer in ${evaluation.horizonDays} d`} span="c6" className="snug">
-        <div className="scroll">
+        <Scroll label="Purchases foretold">
           <table className="c">
             <Heads
               names={['Model', ['MAE', 'r'], ['RMSE', 'r hide'], ['Total', 'r'], ['Gini', 'r'], ['sMAPE', 'r hide']]}
@@ -260,7 +261,7 @@ export function ClvTab({ facts, artefact, evaluation }: Shown) {
               ))}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       </Panel>
       {spend && (
         <Panel title="Spend foretold" unit={`n ${count(spend.n)}`} span="c6" className="snug">

@@ -7,6 +7,7 @@ import { modelKindWord } from '../../job-words.ts';
 import { type Artefact, type Parameter, rivalsOf } from '../../model-artefact.ts';
 import { ChartPanel } from '../chart-panel.tsx';
 import { Heads, Panel } from '../panel.tsx';
+import { Scroll } from '../scroll.tsx';
 
 const Z95 = 1.959964;
 const SHOWN = 16;
@@ -83,7 +84,7 @@ export function RivalsPanel({ artefact }: { artefact: Artefact }) {
       className="snug"
       foot={<span className="t3">{rivals.reason}</span>}
     >
-      <div className="scroll">
+      <Scroll label="Rivals">
         <table className="c">
           <Heads names={['Model', ['Log likelihood', 'r'], ['BIC', 'r'], ['Error on days held out', 'r']]} />
           <tbody>
@@ -106,7 +107,7 @@ export function RivalsPanel({ artefact }: { artefact: Artefact }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
     </Panel>
   );
 }

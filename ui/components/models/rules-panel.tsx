@@ -17,6 +17,7 @@ import { type Deployment, type Gates, isOpenGate, readModelsAgain, setRules, tri
 import { Action } from '../action.tsx';
 import { Confirm } from '../confirm.tsx';
 import { Heads, Panel } from '../panel.tsx';
+import { Scroll } from '../scroll.tsx';
 import { Failed, Note } from '../states.tsx';
 import { GateState, gateFigure } from './gate-state.tsx';
 
@@ -26,6 +27,26 @@ const COLUMNS = [
   ['limit', 'at most'],
   ['watch', 'while watched'],
 ] as const;
+/** Beside the rules' own bounds. */
+const GROUPS = [
+  {
+    group: 'offer',
+    legend: 'An offer, for the profit that is compared',
+    fields: [
+      ['cost', 'costs'],
+      ['benefit', 'brings'],
+    ],
+  },
+  {
+    group: 'least',
+    legend: 'Beside the active version at least',
+    fields: [
+      ['minutes', 'minutes'],
+      ['scores', 'scores'],
+    ],
+  },
+] as const;
+const capital = (words: string): string => words.charAt(0).toUpperCase() + words.slice(1);
 const shown = (value: number | null): string => (value === null ? 'off' : gateFigure(value));
 
 function Differing({ rules }: { rules: Rules }) {
@@ -53,7 +74,7 @@ function Differing({ rules }: { rules: Rules }) {
   if (rows.length === 0)
     return <p className="lead">What is measured and how far it may go is as the platform brings it.</p>;
   return (
-    <div className="scroll">
+    <Scroll label="Rules">
       <table className="c">
         <Heads names={['Rule', ['Here', 'r'], ['By default', 'r']]} />
         <tbody>
@@ -66,7 +87,7 @@ function Differing({ rules }: { rules: Rules }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }
 
@@ -106,7 +127,8 @@ function BoundInput(props: {
 
 function Numbers(props: {
   legend: string;
-  fields: readonly (readonly [name: string, label: string, value: string])[];
+  fields: readonly (readonly [name: string, label: string])[];
+  values: Readonly<Record<string, string>>;
   group: string;
   bad: readonly string[];
   onChange: (name: string, value: string) => void;
@@ -114,13 +136,13 @@ function Numbers(props: {
   return (
     <fieldset className="numbers" aria-label={props.legend}>
       <span className="t2">{props.legend}</span>
-      {props.fields.map(([name, label, value]) => (
+      {props.fields.map(([name, label]) => (
         <label key={name}>
           <span>{label}</span>
           <input
             type="text"
             inputMode="decimal"
-            value={value}
+            value={props.values[name] ?? ''}
             maxLength={20}
             aria-invalid={props.bad.includes(`${props.group} ${name}`)}
             onChange={(event) => props.onChange(name, event.target.value)}
@@ -163,20 +185,19 @@ function Editor(props: { id: string; deployment: Deployment; gates: Gates; onClo
         </b>{' '}
         Nothing is set before you say so.
       </p>
-      <div className={tried.isPlaceholderData ? 'scroll dimmed' : 'scroll'}>
-        <table className="c rules">
-          <Heads names={['Rule', 'At most', 'While watched', ['Value', 'r hide'], ['It would be', 'hide']]} />
+      <Scroll label="Rules" {...(tried.isPlaceholderData && { className: 'dimmed' })}>
+        <table className="c rules cards">
+          <Heads names={['Rule', ...COLUMNS.map(([, words]) => capital(words)), ['Value', 'r'], 'It would be']} />
           <tbody>
             {Object.entries(rules.rules).map(([name, { says, default: own }]) => {
               const gate = gates.gates.find(({ rule }) => rule === name);
               return (
                 <tr key={name} data-rule={name}>
-                  <td title={says}>
+                  <td className="lead-l m" title={says}>
                     {ruleWord(name)}
-                    <span className="only">{gate && <GateState gate={gate} />}</span>
                   </td>
                   {COLUMNS.map(([column, words]) => (
-                    <td key={column}>
+                    <td key={column} data-label={capital(words)}>
                       <BoundInput
                         label={`${ruleWord(name)}, ${words}`}
                         value={draft.rules[name]![column]}
@@ -186,34 +207,27 @@ function Editor(props: { id: string; deployment: Deployment; gates: Gates; onClo
                       />
                     </td>
                   ))}
-                  <td className="r num hide">{gate ? gateFigure(gate.value) : ABSENT}</td>
-                  <td className="hide">{gate && <GateState gate={gate} />}</td>
+                  <td className="r num" data-label="Value">
+                    {gate ? gateFigure(gate.value) : ABSENT}
+                  </td>
+                  <td className="lead-r">{gate && <GateState gate={gate} />}</td>
                 </tr>
               );
             })}
           </tbody>
         </table>
-      </div>
-      <Numbers
-        legend="An offer, for the profit that is compared"
-        group="offer"
-        fields={[
-          ['cost', 'costs', draft.offer.cost],
-          ['benefit', 'brings', draft.offer.benefit],
-        ]}
-        bad={bad}
-        onChange={(name, value) => setDraft((old) => ({ ...old, offer: { ...old.offer, [name]: value } }))}
-      />
-      <Numbers
-        legend="Beside the active version at least"
-        group="least"
-        fields={[
-          ['minutes', 'minutes', draft.least.minutes],
-          ['scores', 'scores', draft.least.scores],
-        ]}
-        bad={bad}
-        onChange={(name, value) => setDraft((old) => ({ ...old, least: { ...old.least, [name]: value } }))}
-      />
+      </Scroll>
+      {GROUPS.map(({ group, legend, fields }) => (
+        <Numbers
+          key={group}
+          legend={legend}
+          group={group}
+          fields={fields}
+          values={draft[group]}
+          bad={bad}
+          onChange={(name, value) => setDraft((old) => ({ ...old, [group]: { ...old[group], [name]: value } }))}
+        />
+      ))}
       {bad.length > 0 && <Failed lead="Not a number that fits:">{bad.join(', ')}.</Failed>}
       {tried.isError && (
         <div role="alert">
