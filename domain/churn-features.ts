@@ -2,6 +2,7 @@
 // added or means something new makes the next set, and a model reads by the set it was trained on.
 import { FIRST_FEATURES } from './feature-catalogue-1.ts';
 import { SECOND_FEATURES } from './feature-catalogue-2.ts';
+import { THIRD_FEATURES } from './feature-catalogue-3.ts';
 import { type FeatureDefinition, type FeatureRow, type FeatureValue, knownOf } from './feature-definition.ts';
 import type { FeatureContext } from './features.ts';
 import type { CustomerLedger } from './ledger-columns.ts';
@@ -10,7 +11,7 @@ import { type Result, refuse } from './result.ts';
 export type { FeatureRow, FeatureValue } from './feature-definition.ts';
 
 /** Every definition there is or was. */
-export const CATALOGUE: readonly FeatureDefinition[] = [...FIRST_FEATURES, ...SECOND_FEATURES];
+export const CATALOGUE: readonly FeatureDefinition[] = [...FIRST_FEATURES, ...SECOND_FEATURES, ...THIRD_FEATURES];
 
 export interface FeatureSet {
   name: 'customer';
@@ -24,10 +25,16 @@ const customer = (version: number, features: readonly FeatureDefinition[]): Feat
   version,
   features,
 });
-const renewed = new Set(SECOND_FEATURES.filter(({ version }) => version > 1).map(({ name }) => name));
+/** A set with what came after it; of a name the later definition. */
+const and = (before: readonly FeatureDefinition[], added: readonly FeatureDefinition[]) => [
+  ...before.filter(({ name }) => !added.some((each) => each.name === name)),
+  ...added,
+];
+const SECOND = and(FIRST_FEATURES, SECOND_FEATURES);
 export const FEATURE_SETS: readonly FeatureSet[] = [
   customer(1, FIRST_FEATURES),
-  customer(2, [...FIRST_FEATURES.filter(({ name }) => !renewed.has(name)), ...SECOND_FEATURES]),
+  customer(2, SECOND),
+  customer(3, and(SECOND, THIRD_FEATURES)),
 ];
 /**
  * What a training reads unless told otherwise: the few. On the self-made shop of the tests, where buying is BG/NBD, the second set is worse at both

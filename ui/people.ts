@@ -1,17 +1,18 @@
 // Who the log knows decides what can be asked for: what is learned from purchases needs buyers, what is learned from contracts subscribers. A form says
 // so, and begins with what there is.
 import { useQuery } from '@tanstack/react-query';
+import { useMay } from './account.ts';
 import type { Field, JobForm, Option, People } from './job-forms.ts';
 import { useLive } from './live.ts';
-import { type Home, homeQuery } from './queries.ts';
+import { type PeopleThere, peopleQuery } from './queries.ts';
 
 /** How many of each. */
 export type Known = Readonly<Record<People, number>>;
-const CATCH_UP_MS = 2_000;
+const CATCH_UP_MS = 5_000;
 const LACKS: Record<People, string> = { buyers: 'nobody has bought', subscribers: 'nobody has a subscription' };
 
 /** Of fewer than ten the API says only that there are some. */
-export const knownOf = ({ buyers, subscribers }: Pick<Home, 'buyers' | 'subscribers'>): Known => ({
+export const knownOf = ({ buyers, subscribers }: Pick<PeopleThere, 'buyers' | 'subscribers'>): Known => ({
   buyers: buyers ?? 1,
   subscribers: subscribers ?? 1,
 });
@@ -26,10 +27,15 @@ export const kindOf = ({ buyers, subscribers }: Known): Kind | null => {
 /** Undefined until the answer is there, null where there is none. It follows the log. */
 export function useKnown(): Known | null | undefined {
   const { counters } = useLive();
+  const enabled = useMay('demo:read');
   const { data, isError } = useQuery({
-    ...homeQuery,
-    refetchInterval: ({ state }) =>
-      state.data && counters && state.data.as_of.seq < counters.seq ? CATCH_UP_MS : false,
+    ...peopleQuery,
+    enabled,
+    // Where there are both, nothing of it changes any more.
+    refetchInterval: ({ state: { data } }) =>
+      data && counters && data.seq < counters.seq && (data.buyers === 0 || data.subscribers === 0)
+        ? CATCH_UP_MS
+        : false,
   });
   return data ? knownOf(data) : isError ? null : undefined;
 }

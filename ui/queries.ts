@@ -25,6 +25,10 @@ export const homeQuery = queryOptions({
   placeholderData: keepPreviousData,
 });
 
+const people = () => answer(api.api.home.people.$get());
+export type PeopleThere = Awaited<ReturnType<typeof people>>;
+export const peopleQuery = queryOptions({ queryKey: ['people'], queryFn: people, placeholderData: keepPreviousData });
+
 export const readyQuery = queryOptions({
   queryKey: ['ready'],
   queryFn: async () => {

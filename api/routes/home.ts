@@ -6,7 +6,7 @@ import { COLUMN_FLAG } from '#projections/memory/columns.ts';
 import { emptyHistory, type History, hasBought, isErased, isLinked } from '#projections/memory/history.ts';
 import type { Deps } from '../deps.ts';
 import type { LiveFeed } from '../live.ts';
-import { dayText, inForceOf } from '../predict/as-of.ts';
+import { dayText, inForceOf, type Moment } from '../predict/as-of.ts';
 import { DEFAULT_HORIZON_DAYS } from '../predict/coordinates.ts';
 import type { Predictions } from '../predict/service.ts';
 import { orProblem } from '../predict/subjects.ts';
@@ -17,15 +17,19 @@ import { jsonAnswer, Provenance } from '../schemas.ts';
 const SMALLEST_CELL = 10;
 const CACHE_MS = 5_000;
 
+const People = {
+  buyers: z.number().nullable().describe('Of the customers who have bought; null: one to nine'),
+  subscribers: z.number().nullable().describe('Who have or had a subscription; null: one to nine'),
+};
+
 const Home = z.object({
   workspace: z.string(),
   customers: z.number().nullable(),
-  buyers: z.number().nullable().describe('Of the customers who have bought; null: one to nine'),
-  subscribers: z.number().nullable().describe('Who have or had a subscription; null: one to nine'),
+  ...People,
   orders: z.number(),
   events: z.number(),
   events_per_second: z.number(),
-  churn_rate: z.number().nullable().describe('Mean P(no purchase in the next `horizon_days`) over all customers'),
+  churn_rate: z.number().nullable().describe('Mean P(no purchase in the next `horizon_days`) over all who have bought'),
   horizon_days: z.number().describe('Of the definition of churn in force'),
   models_in_force: z.array(z.string()).describe('Of purchases first, then the churn models that are asked before it'),
   tracking: z.object({
@@ -41,15 +45,23 @@ const Home = z.object({
 /** That nobody is there tells of nobody. */
 const hidden = (people: number): number | null => (people > 0 && people < SMALLEST_CELL ? null : people);
 
+interface Counted {
+  until: number;
+  seq: number;
+  births: Birth[];
+  people: { buyers: number | null; subscribers: number | null };
+}
+
 export function homeRoutes(deps: Deps, predictions: Predictions, live: LiveFeed) {
   let cached: { until: number; answer: Promise<z.infer<typeof Home>> } | null = null;
+  let counted: Counted | null = null;
 
   /** Reads a row; true for a customer who has bought by `day`. */
   const buyer = (at: number, row: History, day: number): boolean =>
     deps.columns.read(at, row) && !isLinked(row) && !isErased(row) && hasBought(row) && row.firstDay <= day;
 
   /** By first day who has bought, and how many have or had a subscription. */
-  function peopleUntil(day: number): { births: Birth[]; subscribers: number } {
+  function countPeople({ seq, day }: Moment): Counted {
     const row = emptyHistory();
     const byDay = new Map<number, number>();
     let subscribers = 0;
@@ -57,8 +69,15 @@ export function homeRoutes(deps: Deps, predictions: Predictions, live: LiveFeed)
       if (buyer(at, row, day)) byDay.set(row.firstDay, (byDay.get(row.firstDay) ?? 0) + 1);
       if ((row.flags & COLUMN_FLAG.subscriber) !== 0 && !isLinked(row) && !isErased(row)) subscribers++;
     }
-    const births = [...byDay].map(([start, customers]) => ({ start, customers }));
-    return { births: births.sort((a, b) => a.start - b.start), subscribers };
+    const births = [...byDay].map(([start, customers]) => ({ start, customers })).sort((a, b) => a.start - b.start);
+    const buyers = births.reduce((sum, { customers }) => sum + customers, 0);
+    counted = {
+      until: deps.now() + CACHE_MS,
+      seq,
+      births,
+      people: { buyers: hidden(buyers), subscribers: hidden(subscribers) },
+    };
+    return counted;
   }
 
   const horizonDays = (): number =>
@@ -95,7 +114,7 @@ export function homeRoutes(deps: Deps, predictions: Predictions, live: LiveFeed)
     const serving = orProblem(() => predictions.modelAt(moment.seq));
     const model = serving instanceof Problem ? null : serving;
     const counters = await live.counters();
-    const { births, subscribers } = peopleUntil(moment.day);
+    const { births, people } = countPeople(moment);
     const first = births[0]?.start ?? moment.day;
     const repeats = births.length === 0 ? [] : await deps.tables.weeklyRepeats({ from: first, until: moment.day });
     // Whole weeks only: the last one is still going on.
@@ -114,8 +133,7 @@ export function homeRoutes(deps: Deps, predictions: Predictions, live: LiveFeed)
     return {
       workspace: deps.workspace.name,
       customers: counters.customers < SMALLEST_CELL ? null : counters.customers,
-      buyers: hidden(births.reduce((sum, { customers }) => sum + customers, 0)),
-      subscribers: hidden(subscribers),
+      ...people,
       orders: counters.orders,
       events: counters.events,
       events_per_second: counters.events_per_second,
@@ -133,25 +151,40 @@ export function homeRoutes(deps: Deps, predictions: Predictions, live: LiveFeed)
     };
   }
 
-  return createRouter().openapi(
-    route({
-      method: 'get',
-      path: '/api/home',
-      permission: 'demo:read',
-      tags: ['live'],
-      summary:
-        'Aggregates: counters, churn rate, repeat purchases against the model (and, in the demo, against the truth)',
-      responses: { 200: jsonAnswer('Aggregates', Home) },
-    }),
-    async (c) => {
-      if (!cached || cached.until <= deps.now()) {
-        const answer = home();
-        cached = { until: deps.now() + CACHE_MS, answer };
-        answer.catch(() => {
-          cached = null;
-        });
-      }
-      return c.json(await cached.answer, 200);
-    },
-  );
+  return createRouter()
+    .openapi(
+      route({
+        method: 'get',
+        path: '/api/home/people',
+        permission: 'demo:read',
+        tags: ['live'],
+        summary: 'Whether there are buyers and subscribers: what can be learned here',
+        responses: { 200: jsonAnswer('How many of each', z.object({ ...People, seq: z.number() })) },
+      }),
+      (c) => {
+        const { people, seq } = counted && counted.until > deps.now() ? counted : countPeople(predictions.now());
+        return c.json({ ...people, seq }, 200);
+      },
+    )
+    .openapi(
+      route({
+        method: 'get',
+        path: '/api/home',
+        permission: 'demo:read',
+        tags: ['live'],
+        summary:
+          'Aggregates: counters, churn rate, repeat purchases against the model (and, in the demo, against the truth)',
+        responses: { 200: jsonAnswer('Aggregates', Home) },
+      }),
+      async (c) => {
+        if (!cached || cached.until <= deps.now()) {
+          const answer = home();
+          cached = { until: deps.now() + CACHE_MS, answer };
+          answer.catch(() => {
+            cached = null;
+          });
+        }
+        return c.json(await cached.answer, 200);
+      },
+    );
 }

@@ -1,7 +1,7 @@
 // Models: what there is, what is in force, importing one from a file, putting one in force, fitting one from the log.
 import { z } from '@hono/zod-openapi';
 import { STAGES } from '#domain/model.ts';
-import { CHURN_MODELS, parseChurnModel } from '#domain/models/churn-model.ts';
+import { CHURN_MODELS, parseChurnModel, unknownFeatureSet } from '#domain/models/churn-model.ts';
 import { parseClvModel } from '#domain/models/clv-model-file.ts';
 import type { Deps } from '../deps.ts';
 import { MODEL_FILE } from '../examples.ts';
@@ -91,6 +91,8 @@ export function modelRoutes(deps: Deps, predictions: Predictions) {
         const isChurn = !Array.isArray(file) && (CHURN_MODELS as readonly unknown[]).includes(file.model);
         const parsed = isChurn ? parseChurnModel(file) : parseClvModel(...(Array.isArray(file) ? file : [file]));
         if (!parsed.ok) throw new Problem('bad-model', parsed.reason);
+        const unknown = 'featureSet' in parsed.value ? unknownFeatureSet(parsed.value) : null;
+        if (unknown !== null) throw new Problem('bad-model', unknown);
         return c.json(shown(await deps.models.importModel(parsed.value, file, c.var.principal.id)), 201);
       },
     )

@@ -6,6 +6,7 @@ import {
   ATTRIBUTE,
   checkPins,
   FEATURE_SET,
+  FEATURE_SETS,
   type FeatureValue,
   featureRow,
   pinOf,
@@ -63,6 +64,12 @@ export function parseChurnModel(file: unknown): Result<ChurnModel, string> {
   return logistic.ok ? ok({ ...parsed.data, logistic: logistic.value }) : refuse(`logistic.${logistic.reason}`);
 }
 
+/** Why this program cannot compute what the model reads; null: it can. */
+export const unknownFeatureSet = ({ featureSet: { name, version } }: Pick<ChurnModel, 'featureSet'>): string | null =>
+  setOf(version) === null
+    ? `the model reads the features ${name}@${version}, this program knows them up to ${name}@${FEATURE_SETS.at(-1)!.version}: train it anew, or use the program it was made with`
+    : null;
+
 /** What an encoding reads of a set, each at its version. */
 export function pinsOf(version: number, encoding: readonly { column: string }[]): string[] {
   const set = setOf(version);
@@ -110,11 +117,8 @@ export function applicableChurn(
   { leftTruncated }: ChurnContext,
   horizonDays: number,
 ): Result<null, ChurnRefusal> {
-  if (setOf(featureSet.version) === null)
-    return no(
-      'unknown-feature-set',
-      `the model reads the features ${featureSet.name}@${featureSet.version}, this program knows them up to ${FEATURE_SET.name}@${FEATURE_SET.version}: train it anew, or use the program it was made with`,
-    );
+  const unknown = unknownFeatureSet({ featureSet });
+  if (unknown !== null) return no('unknown-feature-set', unknown);
   if (model.model === 'churn-logistic' && horizonDays !== definition.horizonDays)
     return no('horizon-not-served', `this classifier answers ${definition.horizonDays} days and no other horizon`);
   if (leftTruncated)

@@ -62,7 +62,7 @@ const body = z
       .min(1)
       .optional()
       .describe(
-        'Churn models: version of the set of features (GET /api/features); 1 unless told, 2 knows more of each customer',
+        'Churn models: version of the set of features (GET /api/features); 1 unless told, 2 and 3 know more of each customer',
       ),
     deploy: z.boolean().default(false),
     dry_run: z

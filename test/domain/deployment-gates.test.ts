@@ -1,30 +1,12 @@
 // The rules before a version answers: what each finds at its limit, that what is unknown does not pass, and what says nothing of a version.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { compareVersions, type VersionScores } from '#domain/deployment-comparison.ts';
+import { compareVersions } from '#domain/deployment-comparison.ts';
 import { type Evidence, judge, profitOf, tripped, type VersionMetrics } from '#domain/deployment-gates.ts';
 import { RULE_NAMES, RULES, type RuleName, type RuleSettings, rulesInForce } from '#domain/deployment-rules.ts';
+import { evenly, NO_METRICS, scoresOf } from '../support/evidence.ts';
 
-const scores = (pChurn: readonly number[], value: readonly number[] | null = null, broken = 0): VersionScores => ({
-  pChurn: Float64Array.from(pChurn),
-  value: value && Float64Array.from(value),
-  broken,
-  ms: 1,
-});
-const spread = Array.from({ length: 1_000 }, (_, i) => (i + 0.5) / 1_000);
-const nothing: VersionMetrics = {
-  calibrationSlope: null,
-  calibrationSlopeSe: null,
-  brier: null,
-  ece: null,
-  eceByChance: null,
-  auc: null,
-  aucSe: null,
-  n: null,
-  concordance: null,
-  prevalence: null,
-  roc: null,
-};
+const spread = evenly(1_000);
 const good: VersionMetrics = {
   calibrationSlope: 1.02,
   calibrationSlopeSe: 0.05,
@@ -51,7 +33,7 @@ const evidence = (changes: Partial<Evidence> = {}): Evidence => ({
   own: good,
   active: { id: 'churn_model@1', metrics: good },
   evaluation: null,
-  comparison: compareVersions(scores(spread), scores(spread)),
+  comparison: compareVersions(scoresOf(spread), scoresOf(spread)),
   unmeasured: '',
   shadow: { minutes: 0, scores: 0 },
   ...changes,
@@ -66,8 +48,8 @@ test('a version like the active one passes every rule; each says its value, its 
 });
 
 describe('one rule fails, for its own reason', () => {
-  const turned = scores(spread.map((p) => 1 - p));
-  const shifted = scores(spread.map((p) => 1 / (1 + Math.exp(-(Math.log(p / (1 - p)) + 4)))));
+  const turned = scoresOf(spread.map((p) => 1 - p));
+  const shifted = scoresOf(spread.map((p) => 1 / (1 + Math.exp(-(Math.log(p / (1 - p)) + 4)))));
   const cases: [RuleName, Partial<Evidence>, RegExp][] = [
     ['fit-findings', { finding: { code: 'contract-like', message: 'every month' } }, /contract-like: every month/],
     ['taken-back', { tripped: 1 }, /took it back 1 times/],
@@ -80,22 +62,22 @@ describe('one rule fails, for its own reason', () => {
       { own: { ...good, roc: good.roc!.map((each) => ({ ...each, truePositiveRate: each.truePositiveRate / 2 })) } },
       /a customer, of churn_model@1/,
     ],
-    ['broken-scores', { comparison: compareVersions(scores(spread), scores(spread, null, 3)) }, /3 scores/],
+    ['broken-scores', { comparison: compareVersions(scoresOf(spread), scoresOf(spread, null, 3)) }, /3 scores/],
     [
       'refused-more',
-      { comparison: compareVersions(scores(spread), scores(spread.map((p, i) => (i < 50 ? Number.NaN : p)))) },
+      { comparison: compareVersions(scoresOf(spread), scoresOf(spread.map((p, i) => (i < 50 ? Number.NaN : p)))) },
       /50 of 1000 that churn_model@1 answers/,
     ],
-    ['score-shift', { comparison: compareVersions(scores(spread), shifted) }, /PSI .* mean 0\.5 → /],
-    ['score-difference', { comparison: compareVersions(scores(spread), shifted) }, /0\.\d+ apart; mean 0\.5 → /],
-    ['rank-disagreement', { comparison: compareVersions(scores(spread), turned) }, /rank correlation -1/],
-    ['band-changes', { comparison: compareVersions(scores(spread), turned) }, /in another band/],
+    ['score-shift', { comparison: compareVersions(scoresOf(spread), shifted) }, /PSI .* mean 0\.5 → /],
+    ['score-difference', { comparison: compareVersions(scoresOf(spread), shifted) }, /0\.\d+ apart; mean 0\.5 → /],
+    ['rank-disagreement', { comparison: compareVersions(scoresOf(spread), turned) }, /rank correlation -1/],
+    ['band-changes', { comparison: compareVersions(scoresOf(spread), turned) }, /in another band/],
     [
       'value-shift',
       {
         comparison: compareVersions(
-          scores(spread, spread),
-          scores(
+          scoresOf(spread, spread),
+          scoresOf(
             spread,
             spread.map((v) => 9 * v + 3),
           ),
@@ -111,7 +93,7 @@ describe('one rule fails, for its own reason', () => {
     expect(gate.todo).not.toBeNull();
   });
   test('the time a score takes', () => {
-    const slow = compareVersions(scores(spread), { ...scores(spread), ms: 2_000 });
+    const slow = compareVersions(scoresOf(spread), { ...scoresOf(spread), ms: 2_000 });
     expect(of('scoring-time', evidence({ comparison: slow }))).toMatchObject({ value: 2_000, passed: false });
   });
 });
@@ -119,20 +101,20 @@ describe('one rule fails, for its own reason', () => {
 test('customers who did the same step over an edge together: a shift that means nothing is none', () => {
   // Half of them have bought once, on one day.
   const alike = spread.map((p, i) => (i % 2 === 0 ? 0.8 : p));
-  const comparison = compareVersions(scores(alike), scores(alike.map((p) => p - 1e-6)));
+  const comparison = compareVersions(scoresOf(alike), scoresOf(alike.map((p) => p - 1e-6)));
   expect(comparison.churn!.psi).toBeGreaterThan(0.5);
   expect(of('score-shift', evidence({ comparison }))).toMatchObject({ value: 0, passed: true });
 });
 
 test('what is not known does not pass, and says so', () => {
-  const unknown = judge(evidence({ own: nothing, comparison: null, unmeasured: 'the pool is gone' }), {});
+  const unknown = judge(evidence({ own: NO_METRICS, comparison: null, unmeasured: 'the pool is gone' }), {});
   for (const rule of ['calibration-slope', 'brier-worse', 'discrimination-worse', 'profit-lower'] as const)
     expect(unknown.find((each) => each.rule === rule)).toMatchObject({ value: null, passed: null, applicable: true });
   expect(unknown.find(({ rule }) => rule === 'score-shift')).toMatchObject({ passed: null, why: 'the pool is gone' });
 });
 
 test('what a version from outside says of itself is not known here, and it says what to do', () => {
-  const imported = judge(evidence({ outside: true, own: nothing }), {});
+  const imported = judge(evidence({ outside: true, own: NO_METRICS }), {});
   for (const rule of ['calibration-slope', 'brier-worse', 'discrimination-worse', 'profit-lower'] as const)
     expect(imported.find((each) => each.rule === rule)).toMatchObject({
       passed: null,
@@ -164,7 +146,7 @@ describe('what says nothing of a version does not stop it', () => {
         expect([applicable, why]).toEqual([false, expect.stringMatching(/^not applicable: no other/)]);
   });
   test('a model of purchases has no labels, until it was evaluated', () => {
-    const value = evidence({ kind: 'clv', own: nothing });
+    const value = evidence({ kind: 'clv', own: NO_METRICS });
     expect(of('brier-worse', value)).toMatchObject({ applicable: false, passed: true });
     const evaluated = evidence({
       kind: 'clv',
@@ -177,22 +159,26 @@ describe('what says nothing of a version does not stop it', () => {
     });
   });
   test('a survival model is judged by its concordance', () => {
-    const own = { ...nothing, concordance: 0.6 };
-    const cox = evidence({ kind: 'churn-cox', own, active: { id: 'x@1', metrics: { ...nothing, concordance: 0.7 } } });
+    const own = { ...NO_METRICS, concordance: 0.6 };
+    const cox = evidence({
+      kind: 'churn-cox',
+      own,
+      active: { id: 'x@1', metrics: { ...NO_METRICS, concordance: 0.7 } },
+    });
     expect(of('discrimination-worse', cox)).toMatchObject({
       passed: false,
       why: expect.stringMatching(/concordance 0.6/),
     });
   });
   test('nobody to compare on, nobody answered by both, few to rank', () => {
-    const none = evidence({ comparison: compareVersions(scores([]), scores([])) });
+    const none = evidence({ comparison: compareVersions(scoresOf([]), scoresOf([])) });
     expect(of('score-shift', none)).toMatchObject({
       applicable: false,
       why: expect.stringMatching(/no customers yet/),
     });
-    const apart = compareVersions(scores([0.1, Number.NaN]), scores([Number.NaN, 0.1]));
+    const apart = compareVersions(scoresOf([0.1, Number.NaN]), scoresOf([Number.NaN, 0.1]));
     expect(of('score-shift', evidence({ comparison: apart })).why).toMatch(/nobody is answered by both/);
-    const few = compareVersions(scores(spread.slice(0, 10)), scores(spread.slice(0, 10).reverse()));
+    const few = compareVersions(scoresOf(spread.slice(0, 10)), scoresOf(spread.slice(0, 10).reverse()));
     expect(of('rank-disagreement', evidence({ comparison: few }))).toMatchObject({ applicable: false });
   });
 });
@@ -217,7 +203,7 @@ test('as long in shadow, and as many scores, as are asked for', () => {
 });
 
 describe('watched', () => {
-  const turned = compareVersions(scores(spread), scores(spread.map((p) => 1 - p)));
+  const turned = compareVersions(scoresOf(spread), scoresOf(spread.map((p) => 1 - p)));
   test('only what is beyond the wider limits trips it', () => {
     expect(tripped(evidence(), {})).toEqual([]);
     // Ranks turned round: 1 − (−1) = 2, more than 1 while watched; worse figures are a gate, and are not watched.
@@ -238,14 +224,14 @@ test('profit at the cut cost / benefit, by hand', () => {
   // At 0.2: 0.25 · 0.9 of all are reached events, 0.75 · 0.4 others.
   expect(profitOf(good, { cost: 1, benefit: 5 })).toBeCloseTo(5 * 0.225 - (0.225 + 0.3), 12);
   expect(profitOf(good, { cost: 3, benefit: 5 })).toBe(0);
-  expect(profitOf(nothing, { cost: 1, benefit: 5 })).toBeNull();
+  expect(profitOf(NO_METRICS, { cost: 1, benefit: 5 })).toBeNull();
 });
 
 describe('two versions side by side', () => {
   test('counts, means and differences, by hand', () => {
     const found = compareVersions(
-      scores([0.1, 0.2, 0.7, Number.NaN, 0.5], [1, 2, 3, 4, 5]),
-      scores([0.1, 0.4, 0.6, 0.3, Number.NaN], [1, 2, 6, 4, 5], 1),
+      scoresOf([0.1, 0.2, 0.7, Number.NaN, 0.5], [1, 2, 3, 4, 5]),
+      scoresOf([0.1, 0.4, 0.6, 0.3, Number.NaN], [1, 2, 6, 4, 5], 1),
     );
     expect(found).toMatchObject({ customers: 5, compared: 3, refused: { active: 1, candidate: 0, more: 1 } });
     expect(found.churn!.meanAbsoluteDifference).toBeCloseTo(0.1, 12);
@@ -257,12 +243,12 @@ describe('two versions side by side', () => {
   test('with itself nothing has moved; without anybody nothing is said', () => {
     fc.assert(
       fc.property(fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 1, maxLength: 60 }), (column) => {
-        const { churn } = compareVersions(scores(column), scores(column));
+        const { churn } = compareVersions(scoresOf(column), scoresOf(column));
         expect([churn!.psi, churn!.meanAbsoluteDifference, churn!.bandChanged]).toEqual([0, 0, 0]);
         if (churn!.rankCorrelation !== null) expect(churn!.rankCorrelation).toBeCloseTo(1, 12);
       }),
     );
-    expect(compareVersions(scores([]), scores([]))).toMatchObject({ customers: 0, churn: null, value: null });
-    expect(() => compareVersions(scores([0.1]), scores([]))).toThrow(RangeError);
+    expect(compareVersions(scoresOf([]), scoresOf([]))).toMatchObject({ customers: 0, churn: null, value: null });
+    expect(() => compareVersions(scoresOf([0.1]), scoresOf([]))).toThrow(RangeError);
   });
 });

@@ -72,38 +72,66 @@ describe('by hand, on day 1000', () => {
     expect(featureRow(LEDGER, DAY, eur, 1)).toEqual(FIRST);
   });
 
+  const SECOND = {
+    ...FIRST,
+    last_gap_days: 60,
+    longest_gap_days: 305,
+    silence_over_longest_gap: 5 / 305,
+    // Python: statistics.pstdev over statistics.mean of 305, 30, 60.
+    gap_variation: expect.closeTo(0.9355106945266775, 12),
+    // Python: log((f + 1/365) / (s + 1/365)), f and s the sums of 2^(-age/h) ln2/h over ages 400, 95, 65, 5.
+    purchase_trend: expect.closeTo(0.8696084372810055, 12),
+    spend_90d: 60,
+    spend_365d: 80,
+    spend_share_90d: 0.75,
+    purchases_year_ago_90d: 0,
+    same_quarter_share: 0.75,
+    weekend_share: 0.25,
+    active_days_90d: 3,
+    activity_kinds_90d: 3,
+    top_activity_share_90d: 0.75,
+    activity_trend: Math.log(6 / 2.5),
+    support_contacts_90d: 1,
+    failed_payments_90d: 1,
+    refunds_90d: 1,
+    refunded_share: 0.1,
+    ended_subscriptions: 1,
+    subscription_price_ratio: 1,
+    plan_changes: 1,
+  };
+
   test('what the second set adds, and the one it means anew', () => {
     const row = featureRow(LEDGER, DAY, eur, 2);
-    expect(row).toEqual({
-      ...FIRST,
-      last_gap_days: 60,
-      longest_gap_days: 305,
-      silence_over_longest_gap: 5 / 305,
-      // Python: statistics.pstdev over statistics.mean of 305, 30, 60.
-      gap_variation: expect.closeTo(0.9355106945266775, 12),
-      // Python: log((f + 1/365) / (s + 1/365)), f and s the sums of 2^(-age/h) ln2/h over ages 400, 95, 65, 5.
-      purchase_trend: expect.closeTo(0.8696084372810055, 12),
-      spend_90d: 60,
-      spend_365d: 80,
-      spend_share_90d: 0.75,
-      purchases_year_ago_90d: 0,
-      same_quarter_share: 0.75,
-      weekend_share: 0.25,
-      active_days_90d: 3,
-      activity_kinds_90d: 3,
-      top_activity_share_90d: 0.75,
-      activity_trend: Math.log(6 / 2.5),
-      support_contacts_90d: 1,
-      failed_payments_90d: 1,
-      refunds_90d: 1,
-      refunded_share: 0.1,
-      ended_subscriptions: 1,
-      subscription_price_ratio: 1,
-      plan_changes: 1,
-    });
+    expect(row).toEqual(SECOND);
     expect(Object.keys(row).filter((name) => !name.startsWith('attribute:'))).toEqual(
       featureSet(2)!.features.map(({ name }) => name),
     );
+  });
+
+  test('what the third set adds: worth and activity of late in decayed windows, and whether a subscription runs', () => {
+    const row = featureRow(LEDGER, DAY, eur, 3);
+    expect(row).toEqual({
+      ...SECOND,
+      // Python: sums of 2^(-age/h) m over sums of 2^(-age/h), ages 400, 95, 65, 5 of 10, 20, 30 and 40 less the 10 that came back, h 60 over h 360.
+      spend_per_purchase_trend: expect.closeTo(1.1448643953490842, 12),
+      // Python: log((f + 12/365) / (s + 12/365)), f and s the sums of count 2^(-age/h) ln2/h over ages 200, 80, 50, 10, 10, h 14 and 90.
+      activity_trend: expect.closeTo(0.6777628180111462, 12),
+      subscription_active: 1,
+    });
+    expect(featureSet(3)!.features.map(pinOf)).toContain('activity_trend@2');
+    // Cancelled on day 800, begun again on 850.
+    expect(featureRow(LEDGER, 820, eur, 3)).toMatchObject({ subscription_active: 0 });
+    expect(featureRow(LEDGER, 500, eur, 3)).toMatchObject({
+      spend_per_purchase_trend: null,
+      activity_trend: 0,
+      subscription_active: null,
+    });
+    // All of the money came back.
+    const refunded = {
+      ...LEDGER,
+      refunds: LEDGER.orders.map((each, i) => ({ ...each, key: key(30 + i), orderKey: each.key })),
+    };
+    expect(featureRow(refunded, DAY, eur, 3).spend_per_purchase_trend).toBeNull();
   });
 
   test('while the first subscription ran: its price over its first, its renewals', () => {

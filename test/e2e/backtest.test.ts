@@ -8,16 +8,9 @@ import type { CalibrationGolden } from '../domain/models/golden-suites.ts';
 import { expectGolden } from '../support/backtest-golden.ts';
 import { fixture, golden } from '../support/histories.ts';
 import { type Program, removeFolders, run, serve, temporaryFolder, until } from '../support/program.ts';
+import { type JobAnswer, jobsOf } from '../support/program-jobs.ts';
 import { describeShared, sharedJson, sharedPath } from '../support/shared.ts';
 
-interface JobAnswer {
-  id: string;
-  status: string;
-  attempt: number;
-  steps: string[];
-  failure: { reason: string; message: string } | null;
-  result?: BacktestResult;
-}
 const metricsOf = (result: BacktestResult): ValueMetrics => {
   const metrics = result.cutoffs[0]?.metrics;
   if (!metrics || !('served' in metrics)) throw new Error(JSON.stringify(result.cutoffs[0]));
@@ -30,17 +23,7 @@ describe('the self-made shop', () => {
   const folder = temporaryFolder('backtest');
   const dataDir = join(folder, 'main');
   let program: Program;
-  const job = (id: string) => program.call<JobAnswer>('GET', `/api/jobs/${id}`);
-  const ask = (body: object) => program.call<JobAnswer>('POST', '/api/jobs/backtest', body);
-  const ended = (id: string) =>
-    until(
-      `job ${id} has ended`,
-      async () => {
-        const now = await job(id);
-        return now.status !== 'queued' && now.status !== 'running' && now;
-      },
-      110_000,
-    );
+  const { job, ended, ask } = jobsOf<BacktestResult>(() => program, 110_000);
   beforeAll(async () => {
     program = await serve(['--empty', '--data-dir', dataDir]);
     await program.json(['import', fixture('clv_transactions.csv'), '--source', 'shop']);
@@ -78,26 +61,27 @@ describe('the self-made shop', () => {
 
   test('a server killed in the middle goes on at its next start, from the last judged cut-off, to the same answer', async () => {
     const body = { horizon_days: 60, cutoffs: 9 };
-    const { id } = await ask(body);
+    const { id } = await ask('backtest', body);
     await until('two cut-offs are judged', async () => (await job(id)).steps.length >= 3, 100_000);
     await program.kill();
     program = await serve(['--data-dir', dataDir]);
     const resumed = await ended(id);
     expect(resumed).toMatchObject({ status: 'succeeded', attempt: 2, failure: null });
     expect(resumed.steps).toHaveLength(1 + 9);
-    const whole = await ended((await ask(body)).id);
-    const figures = ({ result }: JobAnswer) => result!.cutoffs.map(({ asOf, metrics }) => [asOf.at, metrics]);
+    const whole = await ended((await ask('backtest', body)).id);
+    const figures = ({ result }: JobAnswer<BacktestResult>) =>
+      result!.cutoffs.map(({ asOf, metrics }) => [asOf.at, metrics]);
     expect(figures(resumed)).toEqual(figures(whole));
   });
 
   test('cancelled while it runs: answers go on, the thread is free for the next', async () => {
-    const { id } = await ask({ horizon_days: 30, cutoffs: 24 });
+    const { id } = await ask('backtest', { horizon_days: 30, cutoffs: 24 });
     await until('it runs', async () => (await job(id)).status === 'running');
     const cancelled = await program.call<JobAnswer>('POST', `/api/jobs/${id}/cancel`, {});
     expect(cancelled.status).toBe('cancelled');
     const answer = await program.request('POST', '/api/predict/churn', { body: { customer_id: 'C0001' } });
     expect(answer.status).toBe(200);
-    const next = await ended((await ask({ horizon_days: 90, cutoffs: 1, model: 'bg-nbd' })).id);
+    const next = await ended((await ask('backtest', { horizon_days: 90, cutoffs: 1, model: 'bg-nbd' })).id);
     expect(next.status).toBe('succeeded');
     expect((await job(id)).status).toBe('cancelled');
   });

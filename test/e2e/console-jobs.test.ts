@@ -5,17 +5,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { PATIENCE_MS, SLOW, withoutBrowser } from '../support/browser.ts';
 import { ADMIN, ANALYST, consoleOfSubscribers } from '../support/console.ts';
 import { fixture } from '../support/histories.ts';
-import { type Program, until } from '../support/program.ts';
-
-interface JobAnswer {
-  id: string;
-  kind: string;
-  status: string;
-  steps: string[];
-  params: Record<string, unknown>;
-  // biome-ignore lint/suspicious/noExplicitAny: results are compared field by field.
-  result?: any;
-}
+import type { Program } from '../support/program.ts';
+import { type JobAnswer, jobsOf } from '../support/program-jobs.ts';
 
 describe.skipIf(withoutBrowser !== '')(`jobs in the console${withoutBrowser}`, SLOW, () => {
   const place = consoleOfSubscribers('console-jobs');
@@ -26,16 +17,8 @@ describe.skipIf(withoutBrowser !== '')(`jobs in the console${withoutBrowser}`, S
     ({ program, page } = place);
   });
   const jobs = async (query = '') => (await program.call<{ items: JobAnswer[] }>('GET', `/api/jobs${query}`)).items;
-  const job = (id: string) => program.call<JobAnswer>('GET', `/api/jobs/${id}`);
-  const ended = (id: string) =>
-    until(
-      `job ${id} has ended`,
-      async () => {
-        const now = await job(id);
-        return now.status !== 'queued' && now.status !== 'running' && now;
-      },
-      PATIENCE_MS,
-    );
+  // biome-ignore lint/suspicious/noExplicitAny: results are compared field by field.
+  const { job, ended } = jobsOf<any>(() => program, PATIENCE_MS);
   const state = (word: string) => page.locator('.head .status', { hasText: word }).waitFor();
 
   test('without an account there is nothing to see but the way in', async () => {

@@ -104,7 +104,7 @@ describe('a classifier of subscribers', () => {
     expect(all.items.find(({ name }) => name === 'plan')!.used_by).toContain(first);
     expect(all.items.filter(({ name }) => name === 'purchase_trend').map(({ version }) => version)).toEqual([1, 2]);
     const report = await program.json<FeatureReport>(['features', 'check']);
-    expect(report).toMatchObject({ set: { version: 2 }, findings: [], leakage: { differing: 0 } });
+    expect(report).toMatchObject({ set: { version: 3 }, findings: [], leakage: { differing: 0 } });
     expect(report.sampled).toBe(report.customers);
     const { statistics } = await program.json<{ statistics: FeatureStatistics }>([
       'features',
@@ -219,6 +219,17 @@ describe('a classifier of subscribers', () => {
     expect([changed.code, changed.stderr]).toEqual([2, expect.stringContaining('was changed')]);
     const asked = await program.request('GET', `/api/models/${second.replace('@', '/versions/')}/artefact`);
     expect([asked.status, asked.body.reason]).toEqual([409, 'artefact-damaged']);
+    // Nor is it put in force, with or without its gates.
+    const inForce = () => program.call('GET', `/api/deployments/${second.split('@')[0]}`);
+    const before = await inForce();
+    for (const how of [[], ['--yes']]) {
+      const forced = await model('deploy', second, ...how);
+      expect([forced.code, forced.stderr]).toEqual([2, expect.stringContaining('was changed')]);
+    }
+    expect((await program.request('POST', `/api/models/${second}/promote`, { body: { reason: 'tried' } })).status).toBe(
+      409,
+    );
+    expect(await inForce()).toEqual(before);
   });
 });
 

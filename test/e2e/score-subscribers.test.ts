@@ -7,14 +7,8 @@ import type { ScoreResult } from '#ops/jobs/score.ts';
 import type { Split } from '#processors/scoring/moves.ts';
 import { csvRows, fixture } from '../support/histories.ts';
 import { type Program, removeFolders, run, serve, temporaryFolder, until } from '../support/program.ts';
+import { jobsOf } from '../support/program-jobs.ts';
 
-interface JobAnswer {
-  id: string;
-  status: string;
-  attempt: number;
-  steps: string[];
-  result?: ScoreResult;
-}
 interface Line {
   customer_id: string;
   p_churn: number | null;
@@ -37,17 +31,7 @@ const dataDir = join(folder, 'main');
 const rows = csvRows(fixture('churn.csv'));
 let program: Program;
 
-const job = (id: string) => program.call<JobAnswer>('GET', `/api/jobs/${id}`);
-const ended = (id: string) =>
-  until(
-    `job ${id} has ended`,
-    async () => {
-      const now = await job(id);
-      return now.status !== 'queued' && now.status !== 'running' && now;
-    },
-    150_000,
-  );
-const ask = (body: object) => program.call<JobAnswer>('POST', '/api/jobs/score', body);
+const { job, ended, ask } = jobsOf<ScoreResult>(() => program, 150_000);
 const linesOf = (file: string): Line[] =>
   readFileSync(file, 'utf8')
     .split('\n')
@@ -140,7 +124,7 @@ test.each([
 
 test('who moved: their own events and another model, split so that the parts sum; asked again or cut off, it is the same', async () => {
   const { result: first } = await scored('first');
-  const nothing = await ended((await ask({ format: 'ndjson', delta_against: first.job })).id);
+  const nothing = await ended((await ask('score', { format: 'ndjson', delta_against: first.job })).id);
   expect(nothing.result).toMatchObject({ customers: rows.length, rows: 0 });
   const active = rows.filter(({ churned }) => churned === '0').map(({ customer_id }) => customer_id!);
   const movers = active.slice(0, 12);
@@ -163,7 +147,7 @@ test('who moved: their own events and another model, split so that the parts sum
   ]);
   await program.json(['model', 'deploy', trained.id, '--yes']);
   const body = { format: 'ndjson', quantiles: true, delta_against: first.job };
-  const whole = await ended((await ask(body)).id);
+  const whole = await ended((await ask('score', body)).id);
   expect(whole.status).toBe('succeeded');
   const delta = whole.result!.delta!;
   expect(delta.against.job).toBe(first.job);
@@ -183,10 +167,10 @@ test('who moved: their own events and another model, split so that the parts sum
   });
   expect(delta.by_churn[0]!.p_churn.after).toBeCloseTo(ends.p_churn, 11);
 
-  const again = await ended((await ask({ ...body, as_of: whole.result!.as_of })).id);
+  const again = await ended((await ask('score', { ...body, as_of: whole.result!.as_of })).id);
   expect(said(again.result!)).toEqual(said(whole.result!));
 
-  const { id } = await ask({ ...body, as_of: whole.result!.as_of });
+  const { id } = await ask('score', { ...body, as_of: whole.result!.as_of });
   await until(
     'a part is written',
     async () => (await job(id)).steps.length >= 2 || (await job(id)).status !== 'running',

@@ -11,16 +11,9 @@ import { EXPORTED } from '#projections/exports.ts';
 import type { ClvGolden } from '../domain/models/golden-suites.ts';
 import { fixture, golden } from '../support/histories.ts';
 import { type Program, removeFolders, run, serve, temporaryFolder, until } from '../support/program.ts';
+import { jobsOf } from '../support/program-jobs.ts';
 import { deploy } from './model-suites.ts';
 
-interface JobAnswer {
-  id: string;
-  status: string;
-  attempt: number;
-  steps: string[];
-  failure: { reason: string; message: string } | null;
-  result?: ScoreResult;
-}
 const CUSTOMERS = 800;
 const LAST = '2025-06-29';
 const folder = temporaryFolder('score');
@@ -28,17 +21,7 @@ const dataDir = join(folder, 'main');
 const { bgnbd_params: bgNbd, gammagamma_params: gammaGamma } = golden<ClvGolden>('clv.json');
 let program: Program;
 
-const job = (id: string) => program.call<JobAnswer>('GET', `/api/jobs/${id}`);
-const ended = (id: string) =>
-  until(
-    `job ${id} has ended`,
-    async () => {
-      const now = await job(id);
-      return now.status !== 'queued' && now.status !== 'running' && now;
-    },
-    100_000,
-  );
-const ask = (body: object) => program.call<JobAnswer>('POST', '/api/jobs/score', body);
+const { job, ended, ask } = jobsOf<ScoreResult>(() => program, 100_000);
 const textOf = async (id: string): Promise<string> => {
   const headers = { authorization: `Bearer ${program.token}` };
   return await (await fetch(new URL(`/api/jobs/${id}/result`, program.served.url), { headers })).text();
@@ -62,7 +45,7 @@ afterAll(async () => {
 
 test('a server killed between two parts goes on at its next start: the same file as in one go, nobody twice, nobody missing', async () => {
   // Ten years of purchases take their time.
-  const { id } = await ask({ format: 'ndjson', months: 120 });
+  const { id } = await ask('score', { format: 'ndjson', months: 120 });
   await until(
     'a part is written',
     async () => {
@@ -81,7 +64,7 @@ test('a server killed between two parts goes on at its next start: the same file
   const text = await textOf(id);
   const rows = text.trimEnd().split('\n');
   expect(new Set(rows.map((line) => JSON.parse(line).ref)).size).toBe(CUSTOMERS);
-  const whole = await ended((await ask({ format: 'ndjson', months: 120, as_of: resumed.result!.as_of })).id);
+  const whole = await ended((await ask('score', { format: 'ndjson', months: 120, as_of: resumed.result!.as_of })).id);
   expect((await textOf(whole.id)) === text).toBe(true);
 }, 400_000);
 

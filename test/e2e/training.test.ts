@@ -6,17 +6,8 @@ import type { TrainResult } from '#ops/jobs/train.ts';
 import type { TrainingCheck } from '#processors/training/training-check.ts';
 import { csvRows, fixture } from '../support/histories.ts';
 import { type Program, removeFolders, run, serve, temporaryFolder, until } from '../support/program.ts';
+import { type JobAnswer, jobsOf } from '../support/program-jobs.ts';
 
-interface JobAnswer {
-  id: string;
-  status: string;
-  attempt: number;
-  steps: string[];
-  failure: { reason: string; code?: string; message: string } | null;
-  progress: { note: string } | null;
-  result?: TrainResult;
-  log?: { text: string }[];
-}
 const DAY = '2024-01-01';
 const CONTRACT = ['--definition', 'contractual'];
 
@@ -25,20 +16,10 @@ describe('subscribers', () => {
   const dataDir = join(folder, 'main');
   const rows = csvRows(fixture('churn.csv'));
   let program: Program;
-  const job = (id: string) => program.call<JobAnswer>('GET', `/api/jobs/${id}`);
-  const ask = (body: object) => program.call<JobAnswer>('POST', '/api/jobs/train', body);
+  const { job, ended, ask } = jobsOf<TrainResult>(() => program, 100_000);
   const models = async () =>
     (await program.call<{ items: { id: string; digest: string; in_force: boolean }[] }>('GET', '/api/models')).items;
   const jobs = async () => (await program.call<{ items: JobAnswer[] }>('GET', '/api/jobs?kind=train')).items;
-  const ended = (id: string) =>
-    until(
-      `job ${id} has ended`,
-      async () => {
-        const now = await job(id);
-        return now.status !== 'queued' && now.status !== 'running' && now;
-      },
-      100_000,
-    );
   const classifier = { kind: 'churn-logistic', definition: 'contractual' };
 
   beforeAll(async () => {
@@ -53,7 +34,8 @@ describe('subscribers', () => {
   test('importing has trained both models as jobs, each with its steps', async () => {
     const done = await jobs();
     expect(done.map(({ status }) => status)).toEqual(['succeeded', 'succeeded']);
-    for (const { steps } of done) expect(steps).toEqual(['position', 'build_user_features', 'train_model']);
+    for (const { id } of done)
+      expect((await job(id)).steps).toEqual(['position', 'build_user_features', 'train_model']);
     expect((await models()).filter(({ in_force }) => in_force).map(({ id }) => id)).toHaveLength(2);
   });
 
@@ -94,8 +76,8 @@ describe('subscribers', () => {
   });
 
   test('a server killed while it trains goes on at its next start, to the same digest', async () => {
-    const whole = await ended((await ask({ ...classifier, seed: 7 })).id);
-    const { id } = await ask({ ...classifier, seed: 7 });
+    const whole = await ended((await ask('train', { ...classifier, seed: 7 })).id);
+    const { id } = await ask('train', { ...classifier, seed: 7 });
     await until('it has its position', async () => (await job(id)).steps.includes('position'), 60_000);
     await program.kill();
     program = await serve(['--data-dir', dataDir]);
@@ -108,7 +90,7 @@ describe('subscribers', () => {
 
   test('cancelled: no model of it, answers go on, and a retry comes to the digest of one that was left alone', async () => {
     const before = await models();
-    const { id } = await ask({ ...classifier, seed: 8 });
+    const { id } = await ask('train', { ...classifier, seed: 8 });
     await until('it runs', async () => (await job(id)).status === 'running');
     expect((await program.call<JobAnswer>('POST', `/api/jobs/${id}/cancel`, {})).status).toBe('cancelled');
     const customer = rows.find(({ churned }) => churned === '0')!.customer_id;
@@ -116,7 +98,7 @@ describe('subscribers', () => {
     expect([answer.status, (await job(id)).status, await models()]).toEqual([200, 'cancelled', before]);
     await program.call('POST', `/api/jobs/${id}/retry`, {});
     const retried = await ended(id);
-    const alone = await ended((await ask({ ...classifier, seed: 8 })).id);
+    const alone = await ended((await ask('train', { ...classifier, seed: 8 })).id);
     expect(retried.result!.digest).toBe(alone.result!.digest);
   });
 
@@ -127,7 +109,9 @@ describe('subscribers', () => {
     expect([first.status, again.status, again.body.id]).toEqual([202, 202, first.body.id]);
     const other = await program.request('POST', '/api/jobs/train', { ...once, body: { ...classifier, seed: 1 } });
     expect([other.status, other.body.type]).toEqual([422, expect.stringContaining('idempotency-key-reused')]);
-    await ended(first.body.id);
+    const { params } = await ended(first.body.id);
+    expect(params).not.toHaveProperty('seed', 1);
+    expect((await jobs()).filter(({ params: { seed } }) => seed === 1)).toEqual([]);
   });
 
   test.each([

@@ -1,14 +1,15 @@
 // Steps of a deployment over a registry on a log in memory: barriers that were lost come back, a step overtaken while it was judged is not taken, and
 // what counts of a version beside the active one.
-import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import type { Deployment } from '#api/model-deps.ts';
-import { compareVersions, type VersionScores } from '#domain/deployment-comparison.ts';
+import { compareVersions } from '#domain/deployment-comparison.ts';
 import type { Fact } from '#domain/envelope.ts';
 import type { ClvModel } from '#domain/models/clv-model.ts';
 import { createDeployments } from '#ops/deployments.ts';
 import { CLV_MODEL, createRegistry } from '#ops/registry.ts';
 import { createMemoryStore } from '#streams/memory/store.ts';
+import { evenly, scoresOf } from '../support/evidence.ts';
+import { createMemoryArtefacts } from '../support/memory-artefacts.ts';
 
 const MINUTE = 60_000;
 /** Fader, Hardie & Lee (2005), CDNOW, weeks; one parameter moved. */
@@ -19,29 +20,14 @@ const fitted = (r: number): ClvModel => ({
   gammaGamma: { p: 6.25, q: 3.74, v: 15.44 },
 });
 const customers = 50;
-const scores: VersionScores = {
-  pChurn: Float64Array.from({ length: customers }, (_, i) => (i + 0.5) / customers),
-  value: null,
-  broken: 0,
-  ms: 1,
-};
+const scores = scoresOf(evenly(customers));
 
 /** Three versions, the first of which is active. */
 async function three() {
   const store = createMemoryStore();
-  const kept = new Map<string, Record<string, unknown>>();
   const deployments: Deployment[] = [];
   const here = { now: 0, position: 0, logIsAway: false, answerIsLost: false, whileJudged: async () => {} };
-  const artefacts = {
-    put: async (value: unknown) => {
-      const text = JSON.stringify(value);
-      const digest = createHash('sha256').update(text).digest('hex');
-      kept.set(digest, JSON.parse(text));
-      return digest;
-    },
-    bring: async () => 0,
-    get: (digest: string) => kept.get(digest)!,
-  };
+  const artefacts = createMemoryArtefacts();
   const registry = createRegistry({
     store: {
       ...store,

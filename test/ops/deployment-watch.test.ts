@@ -1,11 +1,12 @@
 // The watch over versions that are not beyond doubt: which are watched, that one model's trouble is no other's, and that no barrier stays missing.
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { compareVersions, type VersionScores } from '#domain/deployment-comparison.ts';
+import { compareVersions } from '#domain/deployment-comparison.ts';
 import type { Evidence } from '#domain/deployment-gates.ts';
 import { type ModelCommand, type ModelEvent, model } from '#domain/model.ts';
 import { watchDeployments } from '#ops/deployment-watch.ts';
 import type { DeploymentService } from '#ops/deployments.ts';
 import type { Known } from '#ops/registry.ts';
+import { evenly, NO_METRICS, scoresOf } from '../support/evidence.ts';
 
 const TICK_MS = 2_000;
 const reason = 'because';
@@ -36,35 +37,16 @@ const knownOf = (events: readonly ModelEvent[]): Known => ({
 });
 const three = [registered(1), registered(2), registered(3), deployed(1)];
 
-const spread = Array.from({ length: 100 }, (_, i) => (i + 0.5) / 100);
-const scores = (p: readonly number[]): VersionScores => ({
-  pChurn: Float64Array.from(p),
-  value: null,
-  broken: 0,
-  ms: 1,
-});
-const none: Evidence['own'] = {
-  n: null,
-  calibrationSlope: null,
-  calibrationSlopeSe: null,
-  brier: null,
-  ece: null,
-  eceByChance: null,
-  auc: null,
-  aucSe: null,
-  concordance: null,
-  prevalence: null,
-  roc: null,
-};
+const spread = evenly(100);
 const found = (candidate: readonly number[] | null): Evidence => ({
   kind: 'clv',
   finding: null,
   outside: false,
   tripped: 0,
-  own: none,
-  active: { id: 'other', metrics: none },
+  own: NO_METRICS,
+  active: { id: 'other', metrics: NO_METRICS },
   evaluation: null,
-  comparison: candidate && compareVersions(scores(spread), scores(candidate)),
+  comparison: candidate && compareVersions(scoresOf(spread), scoresOf(candidate)),
   unmeasured: 'the pool is gone',
   shadow: { minutes: 0, scores: 0 },
 });

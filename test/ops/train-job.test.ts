@@ -1,11 +1,9 @@
 // Trainings as jobs over a log in memory, with the real runner and the real registry: the same question is the same bytes, a later attempt goes on
 // from the last step, and what is refused, cancelled or broken off leaves no model.
-import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { canonicalJson } from '#domain/canonical-json.ts';
 import { type ChurnDefinition, DEFAULT_CHURN, DEFAULT_CONTRACTUAL } from '#domain/churn-definition.ts';
 import { UTC } from '#domain/time.ts';
 import { createDeployments } from '#ops/deployments.ts';
@@ -16,6 +14,7 @@ import { createMemoryStore } from '#streams/memory/store.ts';
 import { compareNobody } from '../support/compare-nobody.ts';
 import { fixture } from '../support/histories.ts';
 import { logOfCsv } from '../support/log-store.ts';
+import { createMemoryArtefacts } from '../support/memory-artefacts.ts';
 import { trainingOn } from '../support/training.ts';
 
 const shop = logOfCsv(fixture('clv_transactions.csv'), { customer: 'customer_id', date: 'date', amount: 'amount' });
@@ -30,17 +29,7 @@ const STUCK = new Map([['1/999999', 1]]);
 const HALF_A_YEAR: ChurnDefinition = { ...DEFAULT_CHURN, horizonDays: 180 };
 
 async function place(given: Partial<TrainDeps> = {}, definitions: ChurnDefinition[] = [HALF_A_YEAR]) {
-  const kept = new Map<string, string>();
-  const artefacts = {
-    async put(value: unknown) {
-      const text = canonicalJson(value);
-      const digest = createHash('sha256').update(text).digest('hex');
-      kept.set(digest, text);
-      return digest;
-    },
-    bring: async () => 0,
-    get: (digest: string) => JSON.parse(kept.get(digest)!) as Record<string, unknown>,
-  };
+  const artefacts = createMemoryArtefacts();
   const store = createMemoryStore();
   let facts = 0;
   const registry = createRegistry({

@@ -1,16 +1,14 @@
 // Jobs over the control stream: one at a time, heard once, resumed from the last finished step by whoever starts next.
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { canonicalJson } from '#domain/canonical-json.ts';
 import { ok, refuse } from '#domain/result.ts';
-import { sha256 } from '#ops/artefacts.ts';
 import type { JobRun, JobWork } from '#processors/jobs/kind.ts';
 import { startJobs } from '#processors/jobs/runner.ts';
 import { StoreUnavailable } from '#streams/event-store.ts';
 import { createMemoryStore, type MemoryStore } from '#streams/memory/store.ts';
+import { createMemoryArtefacts } from '../support/memory-artefacts.ts';
 
 function createPlace() {
-  const kept = new Map<string, string>();
   const memory = createMemoryStore();
   let cut = false;
   const store: MemoryStore = {
@@ -21,15 +19,7 @@ function createPlace() {
     },
   };
   const logged: string[] = [];
-  const artefacts = {
-    async put(value: unknown) {
-      const text = canonicalJson(value);
-      kept.set(sha256(text), text);
-      return sha256(text);
-    },
-    bring: async () => 0,
-    get: (digest: string): unknown => JSON.parse(kept.get(digest)!),
-  };
+  const artefacts = createMemoryArtefacts();
   let clock = 0;
   const note = (_fields: object, message: string) => void logged.push(message);
   const start = (...kinds: JobWork[]) =>

@@ -1,24 +1,13 @@
 // Two processes write one database: whichever took over last writes alone, also over one that stood still in the middle of a transaction.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { StoredEvent } from '#domain/envelope.ts';
 import { createJetStreamStore } from '#streams/jetstream/store.ts';
 import { ensureTopology } from '#streams/jetstream/topology.ts';
-import { startTestEngines, type TestEngines } from '../support/engines.ts';
+import { besideEngines } from './beside.ts';
 import { createDatabase, event, packOf, rowsOf, sid, withClient } from './support.ts';
 
-let engines: TestEngines;
-const children: ChildProcess[] = [];
-beforeAll(async () => {
-  engines = await startTestEngines();
-});
-afterAll(async () => {
-  for (const child of children) child.kill('SIGKILL');
-  await engines.stop();
-});
+const beside = besideEngines();
 
 interface Said {
   events?: number;
@@ -26,17 +15,15 @@ interface Said {
   said?: string;
 }
 function start(databaseUrl: string) {
-  const program = new URL('./projecting-process.ts', import.meta.url).pathname;
-  const argument = JSON.stringify({ nats: engines.nats.options, databaseUrl });
-  const child = spawn(process.execPath, [program, argument], { stdio: ['ignore', 'pipe', 'inherit'] });
-  children.push(child);
-  const said: Said[] = [];
-  createInterface({ input: child.stdout! }).on('line', (line) => said.push(JSON.parse(line) as Said));
+  const told: Said[] = [];
+  const { child, closed } = beside.start('projecting-process.ts', { databaseUrl }, (line) =>
+    told.push(JSON.parse(line)),
+  );
   return {
     child,
-    said,
-    closed: once(child, 'close'),
-    events: () => Math.max(0, ...said.map(({ events }) => events ?? 0)),
+    said: told,
+    closed,
+    events: () => Math.max(0, ...told.map(({ events }) => events ?? 0)),
   };
 }
 const until = async (condition: () => boolean | Promise<boolean>) => {
@@ -44,10 +31,10 @@ const until = async (condition: () => boolean | Promise<boolean>) => {
 };
 
 test('a writer stopped in its transaction, another takes over, the first goes on: it is fenced, and every event is there once', async () => {
-  const nc = await engines.nats.connect('test');
+  const nc = await beside.engines().nats.connect('test');
   await ensureTopology(nc);
   const store = createJetStreamStore(nc);
-  const databaseUrl = await createDatabase(engines, 'fencing');
+  const databaseUrl = await createDatabase(beside.engines(), 'fencing');
   let n = 0;
   const append = async (packs: number) => {
     for (let p = 0; p < packs; p++)

@@ -1,45 +1,28 @@
 // kill -9 at every step of a rebuild, while events go on: what is live is the old tables or the new ones, whole, and the next rebuild succeeds.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { StoredEvent } from '#domain/envelope.ts';
 import { startProjector } from '#projections/projector.ts';
 import { createJetStreamStore } from '#streams/jetstream/store.ts';
 import { ensureTopology } from '#streams/jetstream/topology.ts';
-import { startTestEngines, type TestEngines } from '../support/engines.ts';
+import { besideEngines } from './beside.ts';
 import { createDatabase, event, factBytes, keepLog, packOf, rowsOf, sid, withClient } from './support.ts';
 
-let engines: TestEngines;
-const children: ChildProcess[] = [];
-beforeAll(async () => {
-  engines = await startTestEngines();
-});
-afterAll(async () => {
-  for (const child of children) child.kill('SIGKILL');
-  await engines.stop();
-});
+const beside = besideEngines();
 
 /** Runs a rebuild; kills it when it says `at`. @returns what it said. */
 async function rebuild(databaseUrl: string, at: RegExp | null): Promise<string[]> {
-  const program = new URL('./rebuilding-process.ts', import.meta.url).pathname;
-  const argument = JSON.stringify({ nats: engines.nats.options, databaseUrl });
-  const child = spawn(process.execPath, [program, argument], { stdio: ['ignore', 'pipe', 'inherit'] });
-  children.push(child);
-  const said: string[] = [];
-  createInterface({ input: child.stdout! }).on('line', (line) => {
-    said.push(line);
+  const { said, closed } = beside.start('rebuilding-process.ts', { databaseUrl }, (line, child) => {
     if (at?.test(line)) child.kill('SIGKILL');
   });
-  await once(child, 'close');
+  await closed;
   return said;
 }
 
 test('killed while creating, filling, joining, before and in the switch: no event is lost or doubled, and the next one switches', async () => {
-  const nc = await engines.nats.connect('test');
+  const nc = await beside.engines().nats.connect('test');
   await ensureTopology(nc);
   const store = createJetStreamStore(nc);
-  const databaseUrl = await createDatabase(engines, 'killed');
+  const databaseUrl = await createDatabase(beside.engines(), 'killed');
   let n = 0;
   const append = async (packs: number) => {
     for (let p = 0; p < packs; p++)

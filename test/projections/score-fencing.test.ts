@@ -1,44 +1,31 @@
 // Two score loops write one table: whichever took over last writes alone, also over one that stood still in the middle of a transaction.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { ensureTopology } from '#streams/jetstream/topology.ts';
-import { startTestEngines, type TestEngines } from '../support/engines.ts';
+import { besideEngines } from './beside.ts';
 import { createDatabase, withClient } from './support.ts';
 
-let engines: TestEngines;
-const children: ChildProcess[] = [];
-beforeAll(async () => {
-  engines = await startTestEngines();
-});
-afterAll(async () => {
-  for (const child of children) child.kill('SIGKILL');
-  await engines.stop();
-});
+const beside = besideEngines();
 
 interface Said {
   wrote?: number;
   failed?: string;
 }
 function start(databaseUrl: string, from: number) {
-  const program = new URL('./scoring-process.ts', import.meta.url).pathname;
-  const argument = JSON.stringify({ nats: engines.nats.options, databaseUrl, from });
-  const child = spawn(process.execPath, [program, argument], { stdio: ['ignore', 'pipe', 'inherit'] });
-  children.push(child);
-  const said: Said[] = [];
-  createInterface({ input: child.stdout! }).on('line', (line) => said.push(JSON.parse(line) as Said));
-  return { child, said, closed: once(child, 'close'), wrote: () => said.filter(({ wrote }) => wrote).length };
+  const told: Said[] = [];
+  const { child, closed } = beside.start('scoring-process.ts', { databaseUrl, from }, (line) =>
+    told.push(JSON.parse(line)),
+  );
+  return { child, said: told, closed, wrote: () => told.filter(({ wrote }) => wrote).length };
 }
 const until = async (condition: () => boolean | Promise<boolean>) => {
   while (!(await condition())) await sleep(5);
 };
 
 test('a score loop stopped in its transaction, another takes over, the first goes on: it is fenced, and no older score stands over a newer one', async () => {
-  const nc = await engines.nats.connect('test');
+  const nc = await beside.engines().nats.connect('test');
   await ensureTopology(nc);
-  const databaseUrl = await createDatabase(engines, 'scores');
+  const databaseUrl = await createDatabase(beside.engines(), 'scores');
   const open = () =>
     withClient(databaseUrl, async (client) => {
       const { rows } = await client.query(

@@ -1,12 +1,10 @@
 // Jobs over a log in memory: the real runner and the real kinds; worker threads are direct calls.
-import { createHash } from 'node:crypto';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Deps } from '#api/deps.ts';
 import type { ServingChurnModel, ServingModel } from '#api/model-deps.ts';
 import { present, resolveAsOf } from '#api/predict/as-of.ts';
-import { canonicalJson } from '#domain/canonical-json.ts';
 import { UTC } from '#domain/time.ts';
 import { createDeployments } from '#ops/deployments.ts';
 import { createJobKinds, type JobOfKind } from '#ops/jobs/catalogue.ts';
@@ -23,6 +21,7 @@ import { startScheduler } from '#processors/schedules/scheduler.ts';
 import { scoreBase } from '#processors/scoring/score-base.ts';
 import { createMemoryStore } from '#streams/memory/store.ts';
 import { compareNobody } from '#test/support/compare-nobody.ts';
+import { createMemoryArtefacts } from '#test/support/memory-artefacts.ts';
 import { trainingOn } from '#test/support/training.ts';
 import type { createFakeAccessStore } from './fake-access.ts';
 import type { MemoryLog } from './memory-log.ts';
@@ -59,20 +58,8 @@ export async function createMemoryJobs({
   const { messages, ledger, ids, clock, fact, evt } = memory;
   const clockInfo = { mode: 'log' as const, offsets: UTC, offsetsAt: () => UTC };
   const exportsFolder = mkdtempSync(join(tmpdir(), 'axiom47-exports-'));
-  const results = new Map<string, unknown>();
-  const artefacts = {
-    async put(value: unknown) {
-      const text = canonicalJson(value);
-      const digest = createHash('sha256').update(text).digest('hex');
-      results.set(digest, JSON.parse(text));
-      return digest;
-    },
-    bring: async () => 0,
-    async remove(digests: ReadonlySet<string>) {
-      for (const digest of digests) results.delete(digest);
-    },
-    get: (digest: string) => results.get(digest) as Record<string, unknown>,
-  };
+  const rowsDir = mkdtempSync(join(tmpdir(), 'axiom47-rows-'));
+  const artefacts = createMemoryArtefacts();
   const control = createMemoryStore();
   const jobRegistry = createRegistry({
     store: control,
@@ -104,7 +91,7 @@ export async function createMemoryJobs({
     reportingCurrency: 'EUR',
     stuck: () => new Map(),
     snapshotDir: null,
-    rowsDir: mkdtempSync(join(tmpdir(), 'axiom47-rows-')),
+    rowsDir,
     generated: null,
     codeVersion: 'test',
     now: () => clock.now,
@@ -159,5 +146,13 @@ export async function createMemoryJobs({
     everyMs: null,
   });
 
-  return { exportsFolder, jobKinds, jobs, keyRevocations, schedules, results };
+  return {
+    exportsFolder,
+    jobKinds,
+    jobs,
+    keyRevocations,
+    schedules,
+    results: artefacts.kept,
+    trained: { models: jobRegistry, rowsDir },
+  };
 }

@@ -82,6 +82,7 @@ export function createMemoryLog() {
         currency: event.currency,
         channel: event.channel,
         name: event.name,
+        props: event.props,
       };
       pack.add(stored);
     }

@@ -54,7 +54,7 @@ export async function createPlatform(
   const log = (level: string) => (fields: object, message: string) =>
     logged.push(JSON.stringify({ level, message, ...fields }));
 
-  const { exportsFolder, jobKinds, jobs, keyRevocations, schedules, results } = await createMemoryJobs({
+  const { exportsFolder, jobKinds, jobs, keyRevocations, schedules, results, trained } = await createMemoryJobs({
     memory,
     serving,
     churnModels,
@@ -256,6 +256,8 @@ export async function createPlatform(
     exportsFolder,
     /** What jobs have put out, by digest. */
     results,
+    /** What trainings have put down: versions, and rows between two steps. */
+    trained,
     orders,
     sidOf,
     fact,
