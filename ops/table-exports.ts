@@ -7,6 +7,8 @@ import { openExport } from '#projections/exports.ts';
 
 /** Each keeps its rows on the database's disk while it is read. */
 const AT_ONCE = 2;
+/** Whoever has not asked for more for so long makes room. */
+const PATIENCE_MS = 2 * 60_000;
 /** For the writing aside of the largest table. */
 const STATEMENT_MS = 15 * 60_000;
 
@@ -21,14 +23,25 @@ export function createTableExports(databaseUrl: string, pack: PackRows): TableEx
       try {
         const opened = await openExport(tables.pool, table, until);
         let ended = false;
+        const end = async () => {
+          if (ended) return;
+          ended = true;
+          clearTimeout(waiting);
+          open--;
+          await opened[Symbol.asyncDispose]();
+        };
+        const wait = () => setTimeout(() => void end(), PATIENCE_MS).unref();
+        let waiting = wait();
         return {
           ...opened,
-          async [Symbol.asyncDispose]() {
-            if (ended) return;
-            ended = true;
-            open--;
-            await opened[Symbol.asyncDispose]();
+          async *batches() {
+            for await (const rows of opened.batches()) {
+              clearTimeout(waiting);
+              waiting = wait();
+              yield rows;
+            }
           },
+          [Symbol.asyncDispose]: end,
         };
       } catch (error) {
         open--;

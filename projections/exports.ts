@@ -168,6 +168,8 @@ export async function openExport(
       seq: Number(places[0]!.seq),
       async *batches() {
         for (;;) {
+          // The connection may be somebody else's by now.
+          if (released) throw new Error('the export was ended before it was read to its end');
           const { rows } = await client.query<(string | null)[]>({
             text: `fetch ${BATCH} from exported`,
             rowMode: 'array',

@@ -327,6 +327,19 @@ describe.skipIf(without !== '')(`console${without}`, SLOW, () => {
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       expect(wide, `${path} is ${wide} px too wide`).toBeLessThanOrEqual(0);
     }
+    // What is wider than its place says so at its edge, and the keyboard reaches it.
+    await open('/');
+    const command = page.getByRole('region', { name: 'Command, scrolls sideways' });
+    await command.waitFor();
+    const edges = command.locator('..');
+    expect(await edges.getAttribute('class')).toBe('edges more-right');
+    await command.focus();
+    await expect
+      .poll(async () => {
+        await page.keyboard.press('ArrowRight');
+        return await edges.getAttribute('class');
+      })
+      .toBe('edges more-left');
     await page.setViewportSize({ width: 1440, height: 1000 });
   });
 

@@ -7,6 +7,7 @@ import { openTables } from '#projections/catalogue.ts';
 import { CopyBuffer } from '#projections/copy-binary.ts';
 import { encodeCustomers, mergeCustomers, stageTable } from '#projections/customers.ts';
 import { deployedModel } from '#projections/deployments.ts';
+import { type OpenExport, openExport } from '#projections/exports.ts';
 import { grantViews } from '#projections/identified-views.ts';
 import { migrateTables, rebuildProjection } from '#projections/migrate.ts';
 import { startProjector } from '#projections/projector.ts';
@@ -249,6 +250,61 @@ test('amounts have their currency’s decimals, refunds are negative, the window
       { variant: 'B', y: null, amount: null },
     ]);
   });
+});
+
+test('an export has all rows of one moment in batches, whatever comes meanwhile; one that was ended reads nothing of the next', async () => {
+  await using tables = openTables(url, { connections: 1 });
+  const many = {
+    name: 'many',
+    docs: '',
+    select: `select g::text as ref, g as n, g % 2 = 0 as even, date '2026-01-01' + g as day, timestamptz '2026-01-01 00:00:00.5Z' as at,
+               g * 0.01 as amount, g / 3.0::float8 as share, jsonb_build_object('g', g) as props
+             from generate_series(1, 2500) g, rm.meta`,
+    ofCustomers: true,
+    day: { column: 'day' },
+  };
+  const read = async (opened: OpenExport) => {
+    const rows: (string | null)[][] = [];
+    for await (const batch of opened.batches()) {
+      expect(batch.length).toBeLessThanOrEqual(1_000);
+      rows.push(...batch);
+    }
+    return rows;
+  };
+  const opened = await openExport(tables.pool, many, null);
+  expect(opened.columns.map(({ type }) => type)).toEqual([
+    'text',
+    'integer',
+    'boolean',
+    'date',
+    'time',
+    'decimal',
+    'double',
+    'json',
+  ]);
+  expect([opened.rows, opened.seq]).toEqual([2_500, expect.any(Number)]);
+  const rows = await read(opened);
+  expect(rows.map(([, n]) => Number(n)).sort((a, b) => a - b)).toEqual(Array.from({ length: 2_500 }, (_, i) => i + 1));
+  expect(rows.find(([, n]) => n === '2')).toEqual([
+    '2',
+    '2',
+    'true',
+    '2026-01-03',
+    '2026-01-01T00:00:00.500Z',
+    '0.02',
+    String(2 / 3),
+    '{"g": 2}',
+  ]);
+  await opened[Symbol.asyncDispose]();
+
+  const cut = await openExport(tables.pool, many, 20_454 + 1_200);
+  expect(cut.rows).toBe(1_200);
+  const batches = cut.batches();
+  expect((await batches.next()).value).toHaveLength(1_000);
+  await cut[Symbol.asyncDispose]();
+  await using next = await openExport(tables.pool, many, null);
+  await expect(batches.next()).rejects.toThrow('ended before it was read');
+  expect(await read(next)).toHaveLength(2_500);
 });
 
 test('a keyring that cannot be reached: no identified views, a warning that says so, and the masked ones stay', async () => {

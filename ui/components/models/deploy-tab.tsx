@@ -2,15 +2,12 @@
 // every step that was taken, with its reason.
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { type ReactNode, useState } from 'react';
+import { useState } from 'react';
 import { useMe } from '../../account.ts';
-import { count, day, decimal, percent, signed, time } from '../../format.ts';
-import { ruleWord } from '../../gate-rules.ts';
+import { count, percent, signed, time } from '../../format.ts';
 import {
   type Deployment,
   deploymentQuery,
-  type Gate,
-  type Gates,
   gatesQuery,
   happenedWords,
   isOpenGate,
@@ -22,10 +19,11 @@ import {
 } from '../../models.ts';
 import { Action } from '../action.tsx';
 import { Confirm } from '../confirm.tsx';
-import { Heads, Panel } from '../panel.tsx';
+import { Panel } from '../panel.tsx';
 import { Scroll } from '../scroll.tsx';
 import { ErrorState, Note, Skeleton } from '../states.tsx';
-import { GateState, gateFigure } from './gate-state.tsx';
+import { ComparisonPanel } from './comparison-panel.tsx';
+import { GatesPanel } from './gates-panel.tsx';
 import { RulesPanel } from './rules-panel.tsx';
 import { StageChip } from './stage.tsx';
 
@@ -79,140 +77,6 @@ const EFFECTS: Record<StepName, { title: string; confirm: string; says: string; 
     danger: true,
   },
 };
-
-function GateRow({ gate }: { gate: Gate }) {
-  return (
-    <tr data-gate={gate.rule} className={gate.applicable ? undefined : 't3'}>
-      <td className="lead-r">
-        <GateState gate={gate} />
-      </td>
-      <td className="lead-l m" title={gate.says}>
-        {ruleWord(gate.rule)}
-      </td>
-      <td className="r num" data-label="Value">
-        {gateFigure(gate.value)}
-      </td>
-      <td className="r num" data-label="At most">
-        {gateFigure(gate.limit)}
-      </td>
-      <td className="wrap t2 whole">
-        {gate.why}
-        {gate.what_to_do && <b className="m"> {gate.what_to_do}</b>}
-      </td>
-    </tr>
-  );
-}
-
-function GatesPanel({ gates }: { gates: Gates }) {
-  // What stands in the way first, what does not apply last.
-  const place = ({ applicable, passed, approved }: Gate) => (!applicable ? 2 : passed === true || approved ? 1 : 0);
-  const open = gates.gates.filter(isOpenGate);
-  return (
-    <Panel
-      title={
-        gates.passed ? 'Gates let it answer' : `${open.length} of its gates ${open.length === 1 ? 'is' : 'are'} open`
-      }
-      unit={gates.against ? `against ${gates.against}` : 'there is no other version to compare with'}
-      className="snug"
-    >
-      <Scroll label="Gates">
-        <table className="c cards">
-          <Heads names={['State', 'Gate', ['Value', 'r'], ['At most', 'r'], 'Why']} />
-          <tbody>
-            {[...gates.gates]
-              .sort((a, b) => place(a) - place(b))
-              .map((gate) => (
-                <GateRow key={gate.rule} gate={gate} />
-              ))}
-          </tbody>
-        </table>
-      </Scroll>
-    </Panel>
-  );
-}
-
-function ComparisonPanel({ measured }: { measured: NonNullable<Gates['comparison']> }) {
-  const { churn, value, refused, micros } = measured;
-  const rows: [string, string, ReactNode, ReactNode, ReactNode][] = [];
-  if (churn)
-    rows.push(
-      [
-        'P(churn), mean',
-        '',
-        percent(churn.mean.active),
-        percent(churn.mean.candidate),
-        `${signed(100 * (churn.mean.candidate - churn.mean.active), 2)} pp`,
-      ],
-      [
-        'P(churn), PSI',
-        'over the active version’s deciles',
-        '',
-        decimal(churn.psi, 4),
-        `chance alone passes ${decimal(churn.psi_floor, 4)} once in a hundred`,
-      ],
-      ['In another band', 'of churn risk', '', percent(churn.band_changed), ''],
-      ['Rank correlation', 'of P(churn)', '', decimal(churn.rank_correlation, 4), ''],
-    );
-  if (value)
-    rows.push(
-      [
-        'Lifetime value, mean',
-        '',
-        decimal(value.mean.active, 2),
-        decimal(value.mean.candidate, 2),
-        signed(value.mean.candidate - value.mean.active, 2),
-      ],
-      [
-        'Lifetime value, PSI',
-        '',
-        '',
-        decimal(value.psi, 4),
-        `chance alone passes ${decimal(value.psi_floor, 4)} once in a hundred`,
-      ],
-    );
-  rows.push(
-    ['Refused', 'customers', count(refused.active), count(refused.candidate), `${count(refused.more)} more`],
-    ['Time', 'µs a score', decimal(micros.active, 1), decimal(micros.candidate, 1), ''],
-  );
-  return (
-    <Panel
-      title="Live comparison"
-      unit={`${measured.id} beside ${measured.against}, ${count(measured.compared)} customers answered by both`}
-      className="snug"
-      foot={
-        <>
-          <span className="t3">
-            as of #{count(measured.as_of.seq)}, {day(measured.as_of.day)}
-          </span>
-          <span className="sp" />
-          <span className="t3">measured {time(measured.measured_at)}</span>
-        </>
-      }
-    >
-      <Scroll label="Live comparison">
-        <table className="c cards">
-          <Heads names={['What', ['Active', 'r'], ['This one', 'r'], ['Difference', 'r']]} />
-          <tbody>
-            {rows.map(([what, unit, active, candidate, difference]) => (
-              <tr key={what}>
-                <td className="whole">
-                  {what} <span className="t3">{unit}</span>
-                </td>
-                <td className="r" data-label="Active">
-                  {active}
-                </td>
-                <td className="r" data-label="This one">
-                  {candidate}
-                </td>
-                <td className="r t2 whole after">{difference}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </Scroll>
-    </Panel>
-  );
-}
 
 function History({ deployment }: { deployment: Deployment }) {
   const zone = useMe()?.workspace.zone ?? 'UTC';
