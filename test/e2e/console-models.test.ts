@@ -248,11 +248,24 @@ describe.skipIf(withoutBrowser !== '')(`models in the console${withoutBrowser}`,
     );
     await page.getByRole('img', { name: /^After 0 repeats/ }).waitFor();
     expect(await page.getByRole('img', { name: /where ten percent are ideal/ }).count()).toBe(2);
+    // Why it has no importance, and how its forecast moves instead.
+    await page.getByRole('link', { name: 'Explain' }).click();
+    await page.getByRole('heading', { name: 'It has no permutation importance' }).waitFor();
+    for (const { feature } of result.models[0].dependence.curves) {
+      const words = feature.replace(/_days$/, '').replaceAll('_', ' ');
+      await page.getByRole('img', { name: new RegExp(`^${words}: the mean prediction goes from`, 'i') }).waitFor();
+    }
   });
 
   test('narrow screens, both themes, every tab: nothing too wide, nothing without a name or below its contrast', async () => {
     const tabs = ['', '/performance', '/calibration', '/explain', '/deploy'].map((tab) => `/models/${CHURN}/2${tab}`);
-    const paths = ['/models', ...tabs, '/models/clv_model/1/clv', `/models/compare?versions=${CHURN}@1,${CHURN}@2`];
+    const paths = [
+      '/models',
+      ...tabs,
+      '/models/clv_model/1/clv',
+      '/models/clv_model/1/explain',
+      `/models/compare?versions=${CHURN}@1,${CHURN}@2`,
+    ];
     await sweep(paths, ['/models', `/models/${CHURN}/2/deploy`]);
   });
 

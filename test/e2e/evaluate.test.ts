@@ -257,7 +257,7 @@ describe('value models of the self-made shop', () => {
     expect(judged!.spend!.model.pinball.map(({ level }) => level)).toEqual([0.05, 0.5, 0.95]);
     expect(judged!.undefined.importance).toContain('cannot be dealt out apart');
     const { of, curves } = judged!.dependence;
-    expect([of, curves.map(({ feature }) => feature)]).toEqual(['spend', expect.arrayContaining(['idle_days'])]);
+    expect([of, curves.map(({ feature }) => feature)]).toEqual(['spend', expect.arrayContaining(['recency_days'])]);
   });
 
   test('parameters made outside say so; two versions are compared by error and pinball loss', async () => {

@@ -3,8 +3,11 @@
 import { ok, type Result } from '../../result.ts';
 import type { CustomerHistory } from '../clv-model.ts';
 
-/** What is set: repeat purchase days; days since the last purchase; days since the first, those since the last as they are; mean money of a purchase day. */
-export const HISTORY_FEATURES = ['frequency', 'idle_days', 'age_days', 'monetary_value'] as const;
+/**
+ * What is set, named as in the catalogue of features: repeat purchase days; days since the last purchase; days since the first, those since the last as they
+ * are; mean money of a purchase day.
+ */
+export const HISTORY_FEATURES = ['frequency', 'recency_days', 'age_days', 'spend_per_purchase'] as const;
 export type HistoryFeature = (typeof HISTORY_FEATURES)[number];
 
 export interface HistoryDependence {
@@ -41,7 +44,7 @@ export function historyDependence(
   const dependence: HistoryDependence[] = [];
   const repeaters = histories.filter(({ frequency }) => frequency > 0);
   for (const feature of HISTORY_FEATURES) {
-    if (feature === 'monetary_value' && !money) {
+    if (feature === 'spend_per_purchase' && !money) {
       missing[`dependence.${feature}`] = 'the model knows no money';
       continue;
     }
@@ -89,11 +92,11 @@ function readOf({ frequency, recency, T, monetaryValue }: History, feature: Hist
   switch (feature) {
     case 'frequency':
       return frequency;
-    case 'idle_days':
+    case 'recency_days':
       return T - recency;
     case 'age_days':
       return T;
-    case 'monetary_value':
+    case 'spend_per_purchase':
       return (monetaryValue ?? 0) > 0 ? monetaryValue! : Number.NaN;
   }
 }
@@ -106,11 +109,11 @@ function withValue(history: History, feature: HistoryFeature, value: number): Hi
       const carrying = moneyDays === undefined ? {} : { moneyDays: Math.round((moneyDays * value) / frequency) };
       return { ...history, frequency: value, ...carrying };
     }
-    case 'idle_days':
+    case 'recency_days':
       return { ...history, recency: T - value };
     case 'age_days':
       return { ...history, T: value, recency: value - (T - recency) };
-    case 'monetary_value':
+    case 'spend_per_purchase':
       return { ...history, monetaryValue: value };
   }
 }

@@ -42,9 +42,9 @@ const SET: Record<(typeof HISTORY_FEATURES)[number], (history: History, value: n
     frequency: value,
     ...(history.moneyDays !== undefined && { moneyDays: Math.round((value * history.moneyDays) / history.frequency) }),
   }),
-  idle_days: (history, value) => ({ ...history, recency: history.T - value }),
+  recency_days: (history, value) => ({ ...history, recency: history.T - value }),
   age_days: (history, value) => ({ ...history, T: value, recency: history.recency + value - history.T }),
-  monetary_value: (history, value) => ({ ...history, monetaryValue: value }),
+  spend_per_purchase: (history, value) => ({ ...history, monetaryValue: value }),
 };
 
 test('each curve is the mean over the customers who came back and could have every value of it', () => {
@@ -57,7 +57,7 @@ test('each curve is the mean over the customers who came back and could have eve
     const of = histories.filter(
       (history) =>
         history.frequency > 0 &&
-        (feature !== 'monetary_value' || history.monetaryValue !== undefined) &&
+        (feature !== 'spend_per_purchase' || history.monetaryValue !== undefined) &&
         grid.every((value) => {
           const { frequency, recency, T } = SET[feature](history, value);
           return recency >= frequency && recency <= T;
@@ -76,24 +76,24 @@ test('each curve is the mean over the customers who came back and could have eve
   }
   const curve = Object.fromEntries(dependence.map(({ feature, mean }) => [feature, mean]));
   // Who has been silent for longer is worth less, who spends more is worth more: so it is for each, so it is on the mean.
-  expect(curve.idle_days).toEqual([...curve.idle_days!].sort((a, b) => b - a));
-  expect(curve.monetary_value).toEqual([...curve.monetary_value!].sort((a, b) => a - b));
+  expect(curve.recency_days).toEqual([...curve.recency_days!].sort((a, b) => b - a));
+  expect(curve.spend_per_purchase).toEqual([...curve.spend_per_purchase!].sort((a, b) => a - b));
 });
 
 test('where a curve would say nothing there is none, and why', () => {
   const few = shop(24);
   expect(historyDependence(spend, few, true).undefined).toMatchObject({
-    'dependence.idle_days': expect.stringMatching(
+    'dependence.recency_days': expect.stringMatching(
       /^of 16 customers who came back \d+ could have any .* 20 are needed$/,
     ),
   });
   const alike = Array.from({ length: 50 }, (_, i) => ({ frequency: 2, recency: 40 + (i % 30), T: 200 }));
   const { dependence, undefined: missing } = historyDependence(spend, alike, false);
-  expect(dependence.map(({ feature }) => feature)).toEqual(['idle_days']);
+  expect(dependence.map(({ feature }) => feature)).toEqual(['recency_days']);
   expect(missing).toEqual({
     'dependence.frequency': 'it is the same for nearly all of the 50 customers who came back',
     'dependence.age_days': 'it is the same for nearly all of the 50 customers who came back',
-    'dependence.monetary_value': 'the model knows no money',
+    'dependence.spend_per_purchase': 'the model knows no money',
   });
   // A heavy tail: nobody without money has a finite mean.
   const refusing = (history: CustomerHistory) =>
