@@ -1,4 +1,5 @@
 // What a visitor without an account may see: aggregates of the demo, and nothing of anybody. A count of fewer than ten people is hidden.
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from '@hono/zod-openapi';
 import { type ClvModel, expectedOfNewCustomer } from '#domain/models/clv-model.ts';
 import { type Birth, expectedCumulative } from '#domain/models/tracking.ts';
@@ -16,6 +17,10 @@ import { jsonAnswer, Provenance } from '../schemas.ts';
 
 const SMALLEST_CELL = 10;
 const CACHE_MS = 5_000;
+/** An answer is kept for so many times what it took: who looks at Home has a twentieth of the thread at most. */
+const CACHE_TIMES = 20;
+/** After so long of reading rows, who waits is answered. */
+const TURN_MS = 2;
 
 const People = {
   buyers: z.number().nullable().describe('Of the customers who have bought; null: one to nine'),
@@ -46,45 +51,65 @@ const Home = z.object({
 const hidden = (people: number): number | null => (people > 0 && people < SMALLEST_CELL ? null : people);
 
 interface Counted {
-  until: number;
   seq: number;
   births: Birth[];
   people: { buyers: number | null; subscribers: number | null };
 }
 
+/** Asks once for all who ask meanwhile and for a while after. */
+function kept<T>(ask: () => Promise<T>, now: () => number): () => Promise<T> {
+  let last: { until: number; answer: Promise<T> } | null = null;
+  async function anew(): Promise<T> {
+    const begun = now();
+    try {
+      const answer = await ask();
+      last!.until = now() + Math.max(CACHE_MS, CACHE_TIMES * (now() - begun));
+      return answer;
+    } catch (error) {
+      last = null;
+      throw error;
+    }
+  }
+  return () => {
+    if (last === null || last.until <= now()) last = { until: Number.POSITIVE_INFINITY, answer: anew() };
+    return last.answer;
+  };
+}
+
 export function homeRoutes(deps: Deps, predictions: Predictions, live: LiveFeed) {
-  let cached: { until: number; answer: Promise<z.infer<typeof Home>> } | null = null;
-  let counted: Counted | null = null;
+  async function everyRow(visit: (at: number) => void): Promise<void> {
+    let turn = performance.now();
+    for (let at = 0; at < deps.columns.rows(); at++) {
+      visit(at);
+      if ((at & 255) !== 255 || performance.now() - turn < TURN_MS) continue;
+      await nextTurn();
+      turn = performance.now();
+    }
+  }
 
   /** Reads a row; true for a customer who has bought by `day`. */
   const buyer = (at: number, row: History, day: number): boolean =>
     deps.columns.read(at, row) && !isLinked(row) && !isErased(row) && hasBought(row) && row.firstDay <= day;
 
   /** By first day who has bought, and how many have or had a subscription. */
-  function countPeople({ seq, day }: Moment): Counted {
+  async function countPeople({ seq, day }: Moment): Promise<Counted> {
     const row = emptyHistory();
     const byDay = new Map<number, number>();
     let subscribers = 0;
-    for (let at = 0; at < deps.columns.rows(); at++) {
+    await everyRow((at) => {
       if (buyer(at, row, day)) byDay.set(row.firstDay, (byDay.get(row.firstDay) ?? 0) + 1);
       if ((row.flags & COLUMN_FLAG.subscriber) !== 0 && !isLinked(row) && !isErased(row)) subscribers++;
-    }
+    });
     const births = [...byDay].map(([start, customers]) => ({ start, customers })).sort((a, b) => a.start - b.start);
     const buyers = births.reduce((sum, { customers }) => sum + customers, 0);
-    counted = {
-      until: deps.now() + CACHE_MS,
-      seq,
-      births,
-      people: { buyers: hidden(buyers), subscribers: hidden(subscribers) },
-    };
-    return counted;
+    return { seq, births, people: { buyers: hidden(buyers), subscribers: hidden(subscribers) } };
   }
 
   const horizonDays = (): number =>
     deps.churnDefinitions().findLast(({ definition }) => definition.kind === 'non-contractual')?.definition
       .horizonDays ?? DEFAULT_HORIZON_DAYS;
 
-  function churnRate(days: number): number | null {
+  async function churnRate(days: number): Promise<number | null> {
     const { moment, serving } = {
       moment: predictions.now(),
       serving: orProblem(() => predictions.modelAt(predictions.now().seq)),
@@ -93,13 +118,13 @@ export function homeRoutes(deps: Deps, predictions: Predictions, live: LiveFeed)
     const row = emptyHistory();
     let sum = 0;
     let n = 0;
-    for (let at = 0; at < deps.columns.rows(); at++) {
-      if (!buyer(at, row, moment.day)) continue;
+    await everyRow((at) => {
+      if (!buyer(at, row, moment.day)) return;
       const p = predictions.churnOf(serving, row, moment.day, days);
-      if (p === null) continue;
+      if (p === null) return;
       sum += p;
       n++;
-    }
+    });
     return n >= SMALLEST_CELL ? sum / n : null;
   }
 
@@ -114,7 +139,7 @@ export function homeRoutes(deps: Deps, predictions: Predictions, live: LiveFeed)
     const serving = orProblem(() => predictions.modelAt(moment.seq));
     const model = serving instanceof Problem ? null : serving;
     const counters = await live.counters();
-    const { births, people } = countPeople(moment);
+    const { births, people } = await countPeople(moment);
     const first = births[0]?.start ?? moment.day;
     const repeats = births.length === 0 ? [] : await deps.tables.weeklyRepeats({ from: first, until: moment.day });
     // Whole weeks only: the last one is still going on.
@@ -137,7 +162,7 @@ export function homeRoutes(deps: Deps, predictions: Predictions, live: LiveFeed)
       orders: counters.orders,
       events: counters.events,
       events_per_second: counters.events_per_second,
-      churn_rate: churnRate(days),
+      churn_rate: await churnRate(days),
       horizon_days: days,
       models_in_force: [...(model ? [model.id] : []), ...churnModelsAt(moment.seq)],
       tracking: {
@@ -151,6 +176,9 @@ export function homeRoutes(deps: Deps, predictions: Predictions, live: LiveFeed)
     };
   }
 
+  const keptPeople = kept(() => countPeople(predictions.now()), deps.now);
+  const keptHome = kept(home, deps.now);
+
   return createRouter()
     .openapi(
       route({
@@ -161,8 +189,8 @@ export function homeRoutes(deps: Deps, predictions: Predictions, live: LiveFeed)
         summary: 'Whether there are buyers and subscribers: what can be learned here',
         responses: { 200: jsonAnswer('How many of each', z.object({ ...People, seq: z.number() })) },
       }),
-      (c) => {
-        const { people, seq } = counted && counted.until > deps.now() ? counted : countPeople(predictions.now());
+      async (c) => {
+        const { people, seq } = await keptPeople();
         return c.json({ ...people, seq }, 200);
       },
     )
@@ -176,15 +204,6 @@ export function homeRoutes(deps: Deps, predictions: Predictions, live: LiveFeed)
           'Aggregates: counters, churn rate, repeat purchases against the model (and, in the demo, against the truth)',
         responses: { 200: jsonAnswer('Aggregates', Home) },
       }),
-      async (c) => {
-        if (!cached || cached.until <= deps.now()) {
-          const answer = home();
-          cached = { until: deps.now() + CACHE_MS, answer };
-          answer.catch(() => {
-            cached = null;
-          });
-        }
-        return c.json(await cached.answer, 200);
-      },
+      async (c) => c.json(await keptHome(), 200),
     );
 }

@@ -23,7 +23,7 @@ export const isSimpler = ({ bgNbd }: { bgNbd?: BetaGeometricParams | undefined }
   bgNbd?.a === STAYS.a && bgNbd.b === STAYS.b;
 
 /**
- * The simpler member with the lower BIC.
+ * The simpler member with the lower AIC.
  *
  * @param summary histories in `unit`.
  * @returns null for fewer than 10 customers and where nobody bought again. Cost: as a fit of BG/NBD.
@@ -39,7 +39,7 @@ export function fitSimpler(summary: CompressedSummary, unit: TimeUnit): SimplerP
   if (n < MIN_CUSTOMERS || repeats === 0) return null;
   const one = oneRate(repeats, exposure, n, unit);
   const gamma = gammaRates(summary, { repeats, exposure, longest, n }, unit);
-  return gamma !== null && gamma.bic < one.bic
+  return gamma !== null && gamma.aic < one.aic
     ? { member: 'gamma-rates', fit: gamma }
     : { member: 'one-rate', fit: one };
 }

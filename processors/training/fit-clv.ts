@@ -104,8 +104,8 @@ function simplerOf(
   full: Pick<ClvTraining, 'fits' | 'rivals'> & { served: FittedPurchases; refused: Diagnostic },
 ): SimplerClv | null {
   const found = fitSimpler(summary, unit);
-  const best = Math.min(...full.rivals.candidates.map(({ bic }) => bic));
-  if (found === null || found.fit.bic > best) return null;
+  const best = Math.min(...full.rivals.candidates.map(({ aic }) => aic));
+  if (found === null || found.fit.aic > best) return null;
   const { member, fit } = found;
   const { checks, diagnostics } = checkFit(fit, summary, data.evidence);
   if (refusedFor(diagnostics) !== null) return null;
@@ -114,7 +114,7 @@ function simplerOf(
     member === 'one-rate'
       ? `all customers buy at one rate (${rate} a ${unit}) and nobody leaves`
       : `customers buy at rates that differ (${rate} a ${unit} on average) and nobody leaves`;
-  const reason = `the simplest member of the family is served: ${told}; the data do not speak against it (BIC ${fit.bic.toFixed(0)}, BG/NBD and its rivals ${best.toFixed(0)} or more) and do not determine more (${full.served.diagnostics.find(({ code }) => code === full.refused.code)?.message ?? full.refused.message})`;
+  const reason = `the simplest member of the family is served: ${told}; the data do not speak against it (AIC ${fit.aic.toFixed(0)}, BG/NBD and its rivals ${best.toFixed(0)} or more) and do not determine more (${full.served.diagnostics.find(({ code }) => code === full.refused.code)?.message ?? full.refused.message})`;
   const money = full.fits.gammaGamma;
   const shared =
     money.ok && money.covarianceLog === null && money.params.q >= SHARED_MEAN ? sharedMeanCovariance(data.spend) : null;

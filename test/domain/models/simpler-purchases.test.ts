@@ -138,7 +138,7 @@ test('what the data do not determine is told by the member they do; what they sp
   expect(simpler!.fits.bgNbd).not.toEqual(fits.bgNbd);
   expect(simpler!.diagnostics[0]).toMatchObject({
     code: 'simpler-member',
-    message: expect.stringMatching(/one rate \(0\.\d+ a week\) and nobody leaves.*BIC \d+.*these data cannot tell/s),
+    message: expect.stringMatching(/one rate \(0\.\d+ a week\) and nobody leaves.*AIC \d+.*these data cannot tell/s),
   });
   // Half came back once within a week and never again, half buy to this day: somebody leaves, whatever the shape of it.
   const n = 40;
