@@ -122,6 +122,15 @@ describe.skipIf(withoutBrowser !== '')(`models in the console${withoutBrowser}`,
     await page.getByRole('link', { name: 'Evaluate subscription_survival_model@1' }).click();
     await page.waitForURL('**/jobs/new?kind=evaluate**');
     expect(await page.getByLabel('Versions').inputValue()).toBe('subscription_survival_model@1');
+    const { result } = await done('evaluate', { models: ['subscription_survival_model@1'] });
+    await open('/models/subscription_survival_model/1/explain');
+    const { loss } = result.models[0].importance;
+    await page.getByText(`Integrated Brier with all features ${loss.toFixed(4)}`).waitFor();
+    // Attributes stand as they were told.
+    const told = ({ feature }: Any) => feature.startsWith('attribute:');
+    const { feature } = result.models[0].dependence.find(told);
+    const words = feature.slice('attribute:'.length);
+    await page.getByRole('img', { name: new RegExp(`^${words}: the mean prediction goes from`) }).waitFor();
   });
 
   test('two versions side by side: the sentence says what the paired bootstrap says', async () => {

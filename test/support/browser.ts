@@ -79,7 +79,9 @@ export async function openBrowser(
   page.on('console', (message) => {
     // A busy server may ask for patience; the browser writes it down, and the console asks again.
     if (message.text().includes('503 (Service Unavailable)')) return;
-    if (message.type() === 'error' || message.type() === 'warning') complain(message.text());
+    // What was not loaded is named by its address alone.
+    if (message.type() === 'error' || message.type() === 'warning')
+      complain(`${message.text()} ${message.location().url}`);
   });
   page.on('pageerror', (error) => complain(String(error)));
   page.on('request', (request) => {

@@ -15,6 +15,7 @@ export function ImportancePanel({ importance }: { importance: NonNullable<ChurnE
   const score = importance.measure === 'integrated-brier' ? 'integrated Brier score' : 'Brier score';
   const sorted = [...importance.importances].sort((a, b) => b.importance - a.importance);
   const shown = sorted.slice(0, SHOWN);
+  const least = shown.every(({ importance: lost }) => Math.abs(1000 * lost) < 4);
   return (
     <ChartPanel
       title="What it leans on"
@@ -39,7 +40,7 @@ export function ImportancePanel({ importance }: { importance: NonNullable<ChurnE
           width={width}
           reference={0}
           bars="plain"
-          label={(value) => String(Math.round(value))}
+          label={(value) => (least ? decimal(value, 1) : String(Math.round(value)))}
           figure={({ value }) => (value < 0 ? signed(value, 1) : decimal(value, 1))}
           words={`It leans most on ${shown
             .slice(0, 3)
@@ -52,7 +53,7 @@ export function ImportancePanel({ importance }: { importance: NonNullable<ChurnE
       foot={
         <>
           <span className="t3">
-            {score.replace('Brier score', 'Brier')} with all features {importance.loss.toFixed(4)}
+            {score === 'Brier score' ? 'Brier' : 'Integrated Brier'} with all features {importance.loss.toFixed(4)}
           </span>
           <span className="sp" />
           {importance.rows !== undefined && <span className="t3">n {count(importance.rows)}</span>}
