@@ -91,9 +91,12 @@ export const sure = (share: number): string =>
 export const isTie = ({ difference, lower, upper }: NonNullable<Pair['value']>): boolean =>
   difference === 0 && lower === 0 && upper === 0;
 
+/** Not the version itself was judged, but a fit of its kind. */
+const REFITS: readonly (string | undefined)[] = ['refitted', 'divided'];
+
 /** `B better than A: 93 %`, or that it cannot be told. @param bases by version: a refit is not the version itself. */
 export function verdictOf({ first, second, value, reason }: Pair, bases: Bases): string {
-  const [one, other] = [first, second].map((id) => (bases.get(id) === 'refitted' ? `a refit of ${id}’s kind` : id));
+  const [one, other] = [first, second].map((id) => (REFITS.includes(bases.get(id)) ? `a refit of ${id}’s kind` : id));
   if (value === null) return `${other} against ${one}: ${reason ?? 'not to be told'}`;
   if (isTie(value)) return `${other} and ${one}: a tie, the same in every draw`;
   const better = value.probabilitySecondBetter;

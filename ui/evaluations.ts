@@ -47,6 +47,8 @@ export const BASIS_WORDS: Record<string, string> = {
   realised: 'it had learned nothing from after the cut-off',
   'held-out': 'customers it never learned from',
   refitted: 'its kind, fitted to what was known at the cut-off: the version itself has seen what came',
+  divided:
+    'its kind, fitted to what is known today of four fifths and judged on the other: at the cut-off there was nothing to fit',
   'window-unknown': 'made outside: what it has seen is not known',
 };
 

@@ -20,7 +20,7 @@ const Evaluation = z.object({
   basis: z
     .string()
     .describe(
-      'realised: it had learned nothing after the cut-off; held-out: customers it never learned from; refitted: its kind, fitted at the cut-off; window-unknown: made outside',
+      'realised: it had learned nothing after the cut-off; held-out: customers it never learned from; refitted: its kind, fitted at the cut-off; divided: its kind, fitted on four fifths today and judged on the other; window-unknown: made outside',
     ),
   cutoff: z.string(),
   until: z.string(),

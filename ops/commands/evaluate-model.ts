@@ -13,7 +13,8 @@ export const evaluateModelHelp = `axiom47 evaluate --model ID [--model ID …] [
                  [--segment NAME] [--lateness DAYS] [--seed N] [--data-dir DIR] [--json]`;
 export const evaluateModelNote = `With --model the rows come from the log: what was known of each customer on the cut-off (--at; else the latest whose outcomes have settled), asked of
 each version, held against what came. A version that had learned nothing after the cut-off is judged by everybody (realised); a classifier that had, by
-customers it never learned from (held-out); other kinds by a fit to what was known then (refitted). Several versions are judged on the same rows.`;
+customers it never learned from (held-out); other kinds by a fit to what was known then (refitted) or, where that was nothing, of four fifths as they are
+known today, on the other (divided). Several versions are judged on the same rows.`;
 
 export const asksModel = (argv: readonly string[]): boolean =>
   argv.some((word) => word === '--model' || word.startsWith('--model='));
@@ -200,9 +201,12 @@ function ofValue({ models, rivals }: ValueEvaluation): string {
   ].join('\n');
 }
 
+/** Not the version itself was judged, but a fit of its kind. */
+const REFITS: readonly (string | undefined)[] = ['refitted', 'divided'];
+
 /** One line a metric: "B better than A: 93 %". @param basisOf of each version: a refit is not the version itself. */
 export function describePairs(pairs: ChurnEvaluation['pairs'], basisOf: ReadonlyMap<string, string>): string {
-  const named = (id: string): string => (basisOf.get(id) === 'refitted' ? `a refit of ${id}'s kind` : id);
+  const named = (id: string): string => (REFITS.includes(basisOf.get(id)) ? `a refit of ${id}'s kind` : id);
   return table(
     ['on the same rows', 'metric', 'difference', '95 %', 'sure'],
     pairs.map(({ first, second, metric, value, reason }) => {

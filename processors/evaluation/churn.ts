@@ -50,6 +50,7 @@ type Scorer = (sid: string) => Result<number, string>;
 /** A version, and the model that is judged in its name. */
 interface Asked {
   each: EvaluatedModel;
+  basis: Basis;
   model: EvaluatedModel['model'];
   score: Scorer;
 }
@@ -73,8 +74,8 @@ export function evaluateChurn(
     settled,
     seed,
   );
-  const asked = plan.models.map((each) => askedOf(each, plan, day, ledger, known));
-  const { rows, scores, leftOut } = scoredRowsOf(all, asked, day);
+  const asked = plan.models.map((each) => askedOf(each, plan, day, ledger, known, settled));
+  const { rows, scores, leftOut } = scoredRowsOf(all, asked, day, seed);
   const lost = rows.label.reduce((sum, y) => sum + y, 0);
   if (lost === 0 || lost === rows.label.length)
     return refusal(
@@ -101,7 +102,7 @@ export function evaluateChurn(
       return {
         id: each.id,
         kind: each.model.model,
-        basis: basisOf(each, day),
+        basis: asked[k]!.basis,
         metrics: scoreMetrics({ label, score }, offer),
         againstNaive: verdicts[k]!.againstNaive,
         segments: segmented.map(({ by, of }) => ({ by, segments: calibrationBySegment({ label, score }, of) })),
@@ -151,9 +152,11 @@ const said = (leftOut: Record<string, number>): string =>
     .map(([reason, n]) => `${n} ${reason}`)
     .join(', ');
 
-/** Customers every version may be judged on: of a classifier that has seen their time, only those it never learned from. */
-function scoredRowsOf(all: ChurnRows, asked: readonly Asked[], day: number) {
-  const strangersTo = asked.flatMap(({ each }) => (basisOf(each, day) === 'held-out' ? [each.seed] : []));
+/** Customers every version may be judged on: of one that has seen their time, only those it never learned from. */
+function scoredRowsOf(all: ChurnRows, asked: readonly Asked[], day: number, seed: number) {
+  const strangersTo = asked.flatMap(({ each, basis }) =>
+    basis === 'held-out' ? [each.seed] : basis === 'divided' ? [seed] : [],
+  );
   const rows = createRows();
   const scores = asked.map(() => [] as number[]);
   const leftOut: Record<string, number> = {};
@@ -182,20 +185,31 @@ function scoredRowsOf(all: ChurnRows, asked: readonly Asked[], day: number) {
   return { rows, scores: scores.map((each) => Float64Array.from(each)), leftOut };
 }
 
-/** The version itself, or its kind fitted on what was known at the cut-off; one that cannot be fitted scores nobody. */
-function askedOf(each: EvaluatedModel, plan: EvaluationPlan, day: number, ledger: Ledger, known: Ledgers): Asked {
-  const refit = basisOf(each, day) === 'refitted';
+/** The version itself, or its kind fitted anew as its basis says; one that cannot be fitted scores nobody. */
+function askedOf(
+  each: EvaluatedModel,
+  plan: EvaluationPlan,
+  day: number,
+  ledger: Ledger,
+  known: Ledgers,
+  settled: Ledgers,
+): Asked {
+  const basis = basisOf(each, day);
   const { model } = each;
   if (model.model === 'clv') {
-    const used = refit ? refittedClv(model, ledger, day) : ok(model);
+    const used = basis === 'refitted' ? refittedClv(model, ledger, day) : ok(model);
     return used.ok
-      ? { each, model: used.value, score: byPurchases(used.value, plan.horizonDays, day, known) }
-      : { each, model, score: () => used };
+      ? { each, basis, model: used.value, score: byPurchases(used.value, plan.horizonDays, day, known) }
+      : { each, basis, model, score: () => used };
   }
-  const used = refit ? refittedCox(plan.definition, day, known) : ok(model);
-  return used.ok
-    ? { each, model: used.value, score: byFeatures(used.value, day, known) }
-    : { each, model, score: () => used };
+  if (basis !== 'refitted') return { each, basis, model, score: byFeatures(model, day, known) };
+  const refitted = refittedCox(plan.definition, day, known);
+  const divided = refitted.ok ? null : dividedCox(plan, settled);
+  if (divided?.ok)
+    return { each, basis: 'divided', model: divided.value, score: byFeatures(divided.value, day, known) };
+  return refitted.ok
+    ? { each, basis, model: refitted.value, score: byFeatures(refitted.value, day, known) }
+    : { each, basis, model, score: () => refitted };
 }
 
 function byFeatures(model: ChurnModel, day: number, known: Ledgers): Scorer {
@@ -225,6 +239,22 @@ export function refittedClv(model: ClvModel, ledger: Ledger, day: number): Resul
 
 function refittedCox(definition: ChurnDefinition, day: number, known: Ledgers): Result<ChurnModel, string> {
   const trained = trainCox(definition, survivalRows(definition, day, known), day);
+  return trained.ok ? ok(trained.value.model) : { ok: false, reason: trained.reason.message };
+}
+
+/** Of what is known today, without the fifth that is judged. */
+function dividedCox({ definition, today, seed }: EvaluationPlan, settled: Ledgers): Result<ChurnModel, string> {
+  const rows = survivalRows(definition, today, settled);
+  const learned = rows.customer.flatMap((sid, i) => (partOf(sid, seed) === 'test' ? [] : [i]));
+  const pick = <T>(column: readonly T[]): T[] => learned.map((i) => column[i]!);
+  const of = {
+    features: pick(rows.features),
+    entry: pick(rows.entry),
+    duration: pick(rows.duration),
+    eventObserved: pick(rows.eventObserved),
+    customer: pick(rows.customer),
+  };
+  const trained = trainCox(definition, of, today);
   return trained.ok ? ok(trained.value.model) : { ok: false, reason: trained.reason.message };
 }
 

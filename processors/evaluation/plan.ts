@@ -27,10 +27,11 @@ export interface EvaluatedModel {
 
 /**
  * What makes a figure honest. realised: the version had learned nothing after the cut-off. held-out: customers it never learned from, of a time it
- * has seen. refitted: the same kind fitted on what was known at the cut-off, because the version itself has seen what came.
+ * has seen. refitted: the same kind fitted on what was known at the cut-off, because the version itself has seen what came. divided: where at the cut-off
+ * there was nothing to fit, as in a table of one day, the same kind fitted on what is known today of four fifths, judged on the other.
  * window-unknown: made outside, or divided otherwise, so nobody can tell.
  */
-export type Basis = 'realised' | 'held-out' | 'refitted' | 'window-unknown';
+export type Basis = 'realised' | 'held-out' | 'refitted' | 'divided' | 'window-unknown';
 
 export interface EvaluationPlan {
   question: Question;
