@@ -19,6 +19,7 @@ const FORMATS = {
   ndjson: 'application/x-ndjson; charset=utf-8',
   parquet: 'application/vnd.apache.parquet',
 } as const;
+const PATIENCE_MS = 15_000;
 type Row = readonly (string | null)[];
 type ExportDeps = Pick<Deps, 'exports' | 'tables' | 'columns' | 'keyring' | 'log'>;
 
@@ -69,7 +70,7 @@ export function exportRoutes(deps: ExportDeps, predictions: Predictions) {
       if (identified && !c.var.principal.permissions.has('customer:read-identified'))
         throw new Problem('forbidden', 'this role may export tables, but not with customer ids; leave identified out');
       const until = await untilOf(predictions, table, as_of);
-      await deps.tables.waitFor(predictions.now().seq);
+      await caughtUp(deps.tables, predictions.now().seq);
       const opened = await deps.exports.open(table, until);
       const shown = table.ofCustomers
         ? [{ name: identified ? 'customer_id' : 'ref', type: 'text' as const }, ...opened.columns.slice(1)]
@@ -105,6 +106,17 @@ export function exportRoutes(deps: ExportDeps, predictions: Predictions) {
       });
     },
   );
+}
+
+/** What was acknowledged before the export was asked for is in it. */
+async function caughtUp(tables: Pick<Deps['tables'], 'waitFor'>, seq: number): Promise<void> {
+  let patience: NodeJS.Timeout | undefined;
+  const behind = new Promise<never>((_, reject) => {
+    patience = setTimeout(() => {
+      reject(new Problem('tables-unavailable', `the tables do not hold the log up to ${seq} yet; ask again`));
+    }, PATIENCE_MS);
+  });
+  await Promise.race([tables.waitFor(seq), behind]).finally(() => clearTimeout(patience));
 }
 
 /** The local day up to which rows count; null: all. */
