@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import { Readable as Streams } from 'node:stream';
 import { createGunzip, createGzip, constants as zlib } from 'node:zlib';
 import type { Context } from 'hono';
-import { csvQuoted } from '#domain/csv.ts';
+import { csvText } from '#domain/csv.ts';
 import { COLUMN_FLAG, createCustomerColumns } from '#projections/memory/columns.ts';
 import { sidOfRef } from './customers.ts';
 import type { Deps } from './deps.ts';
@@ -26,6 +26,18 @@ export async function readJobFile(c: Context<Env>, file: JobFile, deps: JobFileD
       'not-found',
       `${file.name} is no longer in the folder exports; ask for it anew without its idempotency key`,
     );
+  const headers = {
+    'content-type': file.as?.type ?? TYPES[file.format],
+    'content-disposition': `attachment; filename="${file.name}"`,
+    'cache-control': 'no-store',
+    vary: 'accept-encoding',
+    ...(packed && { 'content-encoding': 'gzip' }),
+  };
+  // Nobody reads what answers a HEAD (which comes here as a GET would).
+  if (c.req.method === 'HEAD') {
+    stored.destroy();
+    return c.body(null, 200, headers);
+  }
   // A file that breaks off must not look whole: the connection breaks off too.
   const named = linesOf(stored, file, deps);
   const lines = Streams.from(file.as ? file.as.of(named) : named, { objectMode: false });
@@ -35,13 +47,7 @@ export async function readJobFile(c: Context<Env>, file: JobFile, deps: JobFileD
     deps.log.warn({ file: file.name, reason: error.message }, 'a file was not read to its end'),
   );
   body.on('close', () => stored.destroy());
-  return c.body(Streams.toWeb(body) as ReadableStream, 200, {
-    'content-type': file.as?.type ?? TYPES[file.format],
-    'content-disposition': `attachment; filename="${file.name}"`,
-    'cache-control': 'no-store',
-    vary: 'accept-encoding',
-    ...(packed && { 'content-encoding': 'gzip' }),
-  });
+  return c.body(Streams.toWeb(body) as ReadableStream, 200, headers);
 }
 
 /** @param stored gzip. */
@@ -90,7 +96,7 @@ async function namedLines(
     if (id === null) continue;
     text +=
       format === 'csv'
-        ? `${csvQuoted(id)}${line.slice(REF)}\n`
+        ? `${csvText(id)}${line.slice(REF)}\n`
         : `{"customer_id":${JSON.stringify(id)}${line.slice(at + REF + 1)}\n`;
   }
   return text;

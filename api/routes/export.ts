@@ -72,6 +72,21 @@ export function exportRoutes(deps: ExportDeps, predictions: Predictions) {
       const until = await untilOf(predictions, table, as_of);
       await caughtUp(deps.tables, predictions.now().seq);
       const opened = await deps.exports.open(table, until);
+      const packed = format !== 'parquet' && /\bgzip\b/.test(c.req.header('accept-encoding') ?? '');
+      const headers = {
+        'content-type': FORMATS[format],
+        'content-disposition': `attachment; filename="${table.name}.${format}"`,
+        'cache-control': 'no-store',
+        vary: 'accept-encoding',
+        'x-axiom47-rows': String(opened.rows),
+        'x-axiom47-seq': String(opened.seq),
+        ...(packed && { 'content-encoding': 'gzip' }),
+      };
+      // Nobody reads what answers a HEAD (which comes here as a GET would): neither its rows nor its place are kept.
+      if (c.req.method === 'HEAD') {
+        await opened[Symbol.asyncDispose]();
+        return c.body(null, 200, headers);
+      }
       const shown = table.ofCustomers
         ? [{ name: identified ? 'customer_id' : 'ref', type: 'text' as const }, ...opened.columns.slice(1)]
         : opened.columns;
@@ -81,7 +96,6 @@ export function exportRoutes(deps: ExportDeps, predictions: Predictions) {
         shown,
         table.ofCustomers ? namer(deps, identified) : null,
       );
-      const packed = format !== 'parquet' && /\bgzip\b/.test(c.req.header('accept-encoding') ?? '');
       const plain = Streams.from(format === 'parquet' ? deps.exports.parquet(table.name, shown, lines) : lines, {
         objectMode: false,
       });
@@ -95,15 +109,7 @@ export function exportRoutes(deps: ExportDeps, predictions: Predictions) {
         deps.log.warn({ table: table.name, reason: error.message }, 'an export was not read to its end'),
       );
       body.on('close', () => void opened[Symbol.asyncDispose]());
-      return c.body(Streams.toWeb(body) as ReadableStream, 200, {
-        'content-type': FORMATS[format],
-        'content-disposition': `attachment; filename="${table.name}.${format}"`,
-        'cache-control': 'no-store',
-        vary: 'accept-encoding',
-        'x-axiom47-rows': String(opened.rows),
-        'x-axiom47-seq': String(opened.seq),
-        ...(packed && { 'content-encoding': 'gzip' }),
-      });
+      return c.body(Streams.toWeb(body) as ReadableStream, 200, headers);
     },
   );
 }

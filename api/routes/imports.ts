@@ -93,8 +93,11 @@ export function importRoutes(deps: Deps, predictions: Predictions) {
     if (stats.conflictRows > 0) reasons.conflict = stats.conflictRows;
     if (stats.ignoredRows > 0) reasons.erased = (reasons.erased ?? 0) + stats.ignoredRows;
     const { source, file, startedAt: since } = run;
-    const settled = file === undefined ? 0 : await deps.quarantine.settle({ source, file, run: id, since });
     const quarantined = Object.values(reasons).reduce((sum, rows) => sum + rows, 0);
+    const rows = stats.acceptedRows + stats.duplicateRows + quarantined;
+    // A file is settled by having been read: a run without its rows would only empty the quarantine.
+    const whole = rows > 0 && rows === told.rows;
+    const settled = file !== undefined && whole ? await deps.quarantine.settle({ source, file, run: id, since }) : 0;
     const moment = predictions.now();
     const { clockDay, priorDay } = await fold.position();
     const gap = moment.clock === 'log' ? gapWarning(clockDay, priorDay) : null;
@@ -104,7 +107,7 @@ export function importRoutes(deps: Deps, predictions: Predictions) {
     const unrated = `no rate from ${foreign.join(', ')} into ${reportingCurrency}: the value of customers with such money is not predicted until \`axiom47 workspace rates\` gives one`;
     return {
       run: id,
-      rows: stats.acceptedRows + stats.duplicateRows + quarantined,
+      rows,
       events: stats.acceptedEvents + stats.duplicateEvents + stats.conflictEvents,
       accepted: stats.acceptedRows,
       duplicates: stats.duplicateRows,
@@ -138,7 +141,7 @@ export function importRoutes(deps: Deps, predictions: Predictions) {
               .regex(/^[0-9a-f]{64}$/, 'SHA-256, hex')
               .optional()
               .describe(
-                'Of what is read, whatever the mapping: the end of this run settles what earlier ones of it left refused',
+                'Of what is read, whatever the mapping: the end of this run, when it has rows and all are accounted for, settles what earlier ones of it left refused',
               ),
             backfill: z.boolean().default(true),
             amend: z.boolean().default(false),

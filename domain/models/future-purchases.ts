@@ -209,6 +209,7 @@ export function countPmf(state: Posterior, t: number, last: number, memory: Memo
   const pmf = memory(last + 1);
   if (!(t >= 0 && state.rate > 0)) return pmf.fill(Number.NaN);
   if (t === 0) {
+    pmf.fill(0);
     pmf[0] = 1;
     return pmf;
   }

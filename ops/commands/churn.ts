@@ -1,7 +1,7 @@
 // What churn means here, from the command line.
 import { CHURN_KINDS, type ChurnDefinition } from '#domain/churn-definition.ts';
 import type { TrainingCheck } from '#processors/training/training-check.ts';
-import { type Client, dataDirOf, withServer } from '../client.ts';
+import { ApiError, type Client, dataDirOf, withServer } from '../client.ts';
 import { type Command, UsageError } from './command.ts';
 import { parseCommand, print, table } from './options.ts';
 
@@ -59,7 +59,7 @@ Example: axiom47 churn define contractual --horizon 30d --grace 7d
           ? [await client.call<Definition>('PUT', `/api/churn-definitions/${kind}`, body)]
           : (await client.call<{ items: Definition[] }>('GET', '/api/churn-definitions')).items;
       if (verb === 'define' && items[0]!.grace_days > 0)
-        for (const lack of await lacksOf(client, items[0]!)) io.stderr(`warning: ${lack}\n`);
+        for (const lack of await lacksIfAnswered(client, items[0]!)) io.stderr(`warning: ${lack}\n`);
       print(io, values.json, verb === 'define' ? items[0] : items, () =>
         table(
           ['kind', 'horizon (days)', 'grace', 'active within'],
@@ -71,9 +71,19 @@ Example: axiom47 churn define contractual --horizon 30d --grace 7d
   },
 };
 
+/** The definition holds already: that its check is refused (a busy server, a role that may not train) is told, and no failure of the command. */
+export async function lacksIfAnswered(client: Pick<Client, 'call'>, definition: Definition): Promise<string[]> {
+  try {
+    return await lacksOf(client, definition);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    return [`whether the log is long enough for it could not be checked: ${error.message}`];
+  }
+}
+
 /** What a training by the definition would lack, by the same functions that would train: a break can be forgiven only where the log saw its end. */
 async function lacksOf(
-  client: Client,
+  client: Pick<Client, 'call'>,
   { kind, horizon_days: horizon, grace_days: grace }: Definition,
 ): Promise<string[]> {
   const body = { kind: 'churn-logistic', definition: kind, dry_run: true };

@@ -1,5 +1,6 @@
 // A read model as a file: every row of a table of the running installation, streamed.
 import { existsSync } from 'node:fs';
+import { parquetMetadata } from 'hyparquet';
 import { EXPORTED } from '#projections/exports.ts';
 import { ApiError, dataDirOf, withServer } from '../client.ts';
 import { fetchTo } from '../fetch-to.ts';
@@ -21,7 +22,8 @@ axiom47 export TABLE [--format csv|ndjson|parquet] [--out FILE] [--as-of DATE|TI
 Tables:
 ${EXPORTED.map(({ name, docs }) => `  ${name.padEnd(width)}  ${docs}`).join('\n')}
 
-All rows of one moment, in no order that is promised; how many there are is told before the first. Without --out they go to stdout.
+All rows of one moment, in no order that is promised. Without --out they go to stdout. How many were written is told at the end, and how many were left
+out: rows of who was erased while the file was written, or of whom the running server does not know yet.
 The end of FILE says the format (.ndjson, .parquet, else CSV) when --format does not; one ending in .gz is packed. Parquet needs --out.
 --identified: customer_id as you know your customers, for roles that may see ids; without it a customer is a ref (sid:…) of this workspace.
 --as-of: only rows of that day and before it, as they are known now: of ${DATED.join(' and ')}. The other tables hold what is so now;
@@ -61,9 +63,10 @@ Example: axiom47 export scores > scores.csv
         if (error instanceof ApiError && [400, 404, 422].includes(error.status)) throw new UsageError(error.message);
         throw error;
       });
-      const rows = Number(headers.get('x-axiom47-rows'));
+      const found = Number(headers.get('x-axiom47-rows'));
       const seq = Number(headers.get('x-axiom47-seq'));
-      const counted = counting(bytes, format, rows, table, io);
+      const written = rowCounter(format);
+      const counted = counting(bytes, written, found, format, table, io);
       if (out === undefined) {
         const decoder = new TextDecoder();
         for await (const piece of counted) io.stdout(decoder.decode(piece, { stream: true }));
@@ -72,9 +75,12 @@ Example: axiom47 export scores > scores.csv
       }
       const replaced = existsSync(out);
       await fetchTo(out, counted);
-      print(io, values.json, { table, rows, format, file: out, asOf: { seq, at: asOf ?? null } }, () =>
+      const rows = written.rows();
+      const leftOut = found - rows;
+      print(io, values.json, { table, rows, leftOut, format, file: out, asOf: { seq, at: asOf ?? null } }, () =>
         [
-          `${table}: ${rows.toLocaleString('en-US')} rows at log position ${seq} in ${out}`,
+          `${table}: ${countOf(rows)} at log position ${seq} in ${out}`,
+          ...(leftOut === 0 ? [] : [leftOutWords(leftOut)]),
           ...(replaced ? ['the file that was there was replaced'] : []),
         ].join('; '),
       );
@@ -83,19 +89,72 @@ Example: axiom47 export scores > scores.csv
   },
 };
 
-const NEWLINE = 10;
+const countOf = (rows: number): string => `${rows.toLocaleString('en-US')} rows`;
+const leftOutWords = (rows: number): string =>
+  `${countOf(rows)} of that moment left out (erased while the file was written, or not known to the server yet)`;
 
-/** Tells how far it is: by lines where the file has lines. */
-async function* counting(bytes: AsyncIterable<Uint8Array>, format: string, rows: number, table: string, io: Io) {
+interface RowCounter {
+  add(piece: Uint8Array): void;
+  /** So far; of Parquet, whose rows are told at its end, only there. */
+  rows(): number;
+}
+
+const [NEWLINE, QUOTE] = [10, 34];
+
+/** Of what was received: lines outside quotes less the head of a CSV, lines of NDJSON, what a Parquet file says of itself at its end. */
+function rowCounter(format: string): RowCounter {
+  if (format === 'parquet') return parquetCounter();
+  let lines = 0;
+  let quoted = false;
+  const isCsv = format === 'csv';
+  return {
+    add(piece) {
+      for (const byte of piece) {
+        if (isCsv && byte === QUOTE) quoted = !quoted;
+        else if (byte === NEWLINE && !quoted) lines++;
+      }
+    },
+    rows: () => Math.max(0, isCsv ? lines - 1 : lines),
+  };
+}
+
+/** Footers of the widest table are some KB a row group. */
+const TAIL = 1 << 22;
+
+function parquetCounter(): RowCounter {
+  let pieces: Uint8Array[] = [];
+  let size = 0;
+  return {
+    add(piece) {
+      pieces.push(piece);
+      size += piece.length;
+      if (size < 2 * TAIL) return;
+      const tail = Buffer.concat(pieces).subarray(-TAIL);
+      pieces = [tail];
+      size = tail.length;
+    },
+    rows: () => Number(parquetMetadata(Uint8Array.from(Buffer.concat(pieces))).num_rows),
+  };
+}
+
+/** Tells how far it is, and what came in the end. */
+async function* counting(
+  bytes: AsyncIterable<Uint8Array>,
+  written: RowCounter,
+  found: number,
+  format: string,
+  table: string,
+  io: Io,
+) {
   const progress = createProgress(`exporting ${table}`, io);
-  const total = `${rows.toLocaleString('en-US')} rows`;
-  let lines = format === 'csv' ? -1 : 0;
   let size = 0;
   for await (const piece of bytes) {
     size += piece.length;
-    for (let at = piece.indexOf(NEWLINE); format !== 'parquet' && at >= 0; at = piece.indexOf(NEWLINE, at + 1)) lines++;
-    progress.update(Math.max(0, Math.min(lines, rows)), rows, `of ${total}, ${Math.round(size / 1024)} KB`);
+    written.add(piece);
+    const rows = format === 'parquet' ? 0 : Math.min(written.rows(), found);
+    progress.update(rows, found, `of ${countOf(found)}, ${Math.round(size / 1024)} KB`);
     yield piece;
   }
-  progress.finish(total);
+  const left = found - written.rows();
+  progress.finish(`${countOf(written.rows())}${left === 0 ? '' : `; ${leftOutWords(left)}`}`);
 }

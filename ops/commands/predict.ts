@@ -86,10 +86,10 @@ Example:
         decimal: { type: 'string' },
         until: { type: 'string' },
         unit: { type: 'string' },
-        grain: { type: 'string', default: 'day' },
+        grain: { type: 'string' },
         horizon: { type: 'string' },
-        discount: { type: 'string', default: '0.01' },
-        discounting: { type: 'string', default: 'month-end' },
+        discount: { type: 'string' },
+        discounting: { type: 'string' },
         new: { type: 'boolean', default: false },
         svg: { type: 'string' },
         'as-of': { type: 'string' },
@@ -106,12 +106,18 @@ Example:
       if (ofFiles !== undefined)
         throw new UsageError(`predict ${wanted} ${customerId} asks the installation: leave --${ofFiles} out`);
       if (wanted === 'purchases') throw new UsageError('predict purchases reads files; ask predict churn or clv ID');
+      if (values.discounting !== undefined && values.discounting !== 'month-end')
+        throw new UsageError(
+          `predict clv ${customerId}: the installation discounts at month ends; leave --discounting ${values.discounting} out, or ask a file with --params`,
+        );
+      if (wanted === 'churn' && values.discount !== undefined)
+        throw new UsageError('predict churn knows no money: leave --discount out, or ask predict clv');
       return predictCustomer(
         {
           wanted,
           customerId,
           horizonDays: values.horizon === undefined ? null : parseHorizon(values.horizon),
-          discountMonthly: rateOf(values.discount),
+          discountMonthly: rateOf(values.discount ?? DISCOUNT),
           asOf: values['as-of'] ?? null,
           dataDir: values['data-dir'],
           json: values.json,
@@ -151,8 +157,8 @@ Example:
     if (values.svg !== undefined && !values.transactions)
       throw new UsageError('--svg draws the tracking plot: it needs --transactions, where the dates are');
     const horizonDays = parseHorizon(values.horizon ?? (wanted === 'clv' ? '12m' : '90d'));
-    const discountMonthly = rateOf(values.discount);
-    const { discounting } = values;
+    const discountMonthly = rateOf(values.discount ?? DISCOUNT);
+    const { discounting = 'month-end' } = values;
     if (discounting !== 'month-end' && discounting !== 'mid-month')
       throw new UsageError(`--discounting ${discounting}: one of month-end, mid-month`);
     const predictOne = (own: ClvModel, customer: CustomerHistory) => {
@@ -173,7 +179,24 @@ Example:
 };
 
 /** What only makes sense of a file. */
-const FILE_OPTIONS = ['params', 'model', 'data', 'transactions', 'new', 'svg', 'columns', 'unit'] as const;
+const FILE_OPTIONS = [
+  'params',
+  'model',
+  'data',
+  'transactions',
+  'new',
+  'svg',
+  'columns',
+  'unit',
+  'time',
+  'amount',
+  'date-order',
+  'decimal',
+  'until',
+  'grain',
+] as const;
+/** A month. */
+const DISCOUNT = '0.01';
 
 function rateOf(text: string): number {
   const rate = Number(text);
@@ -215,13 +238,13 @@ function readRows(
   values: Omit<Parameters<typeof readTransactions>[1], 'unit' | 'grain'> & {
     transactions: boolean;
     columns?: string | undefined;
-    grain: string;
+    grain?: string | undefined;
   },
   unit: TimeUnit,
   money: boolean,
 ): Histories {
   if (values.transactions) {
-    const grain = timeUnit('--grain', values.grain);
+    const grain = timeUnit('--grain', values.grain ?? 'day');
     return { ...readTransactions(path, { ...values, unit, grain }), names: {} };
   }
   const columns = ['frequency', 'recency', 'T'] as const;

@@ -45,6 +45,31 @@ test('whoever was erased while the rows were read is not in the file', async () 
   expect([text.split('\n').length, text.includes(erased)]).toEqual([1 + 2 + 1, false]);
 });
 
+test('HEAD is told what GET would be, and keeps nothing open', async () => {
+  const platform = await createPlatform();
+  buyers(platform);
+  const { open } = platform.deps.exports;
+  const held = new Set<object>();
+  platform.deps.exports.open = async (...asked) => {
+    const opened = await open(...asked);
+    held.add(opened);
+    const close = opened[Symbol.asyncDispose].bind(opened);
+    return Object.assign(opened, {
+      [Symbol.asyncDispose]: async () => {
+        held.delete(opened);
+        await close();
+      },
+    });
+  };
+  const answer = await platform.as('analyst', 'HEAD', '/api/export?table=customers&format=ndjson');
+  expect([answer.status, answer.headers.get('x-axiom47-rows'), answer.headers.get('content-type')]).toEqual([
+    200,
+    '3',
+    'application/x-ndjson; charset=utf-8',
+  ]);
+  expect([await answer.text(), held.size]).toEqual(['', 0]);
+});
+
 test('tables that stay behind the log are no answer', async () => {
   const platform = await createPlatform();
   platform.deps.tables.waitFor = () => new Promise(() => undefined);

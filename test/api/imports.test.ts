@@ -91,6 +91,30 @@ test('an import whose last day stands alone says so', async () => {
   expect(await finished.json()).toMatchObject({ warnings: [expect.stringMatching(/2026-01-01.*365 days/)] });
 });
 
+test('what earlier attempts at a file left refused is settled by a run that has read it whole, and by no other', async () => {
+  const platform = await createPlatform();
+  const file = 'cd'.repeat(32);
+  const settled: string[] = [];
+  platform.deps.quarantine.settle = async (attempt) => {
+    settled.push(`${attempt.source} ${attempt.file} ${attempt.run}`);
+    return 4;
+  };
+  const attempt = async (run: string, read: number, told: number) => {
+    const post = async (path: string, body: unknown) =>
+      (await platform.as('data-engineer', 'POST', path, body)).json() as Promise<Record<string, unknown>>;
+    await post('/api/imports', { ...start, run, file });
+    const row = { rowNumber: 2, reason: 'bad-amount', detail: 'is not a number', raw: 'x,y', rows: read };
+    if (read > 0) await post(`/api/imports/${run}/quarantine?batch=0`, { rows: [row] });
+    const summary = await post(`/api/imports/${run}/finish`, { rows: told, events: 0, quarantinedRows: read });
+    return summary.settled;
+  };
+  expect(await attempt('run-without-rows', 0, 0)).toBe(0);
+  expect(await attempt('run-that-only-says-so', 0, 5)).toBe(0);
+  expect(await attempt('run-of-some-rows', 3, 5)).toBe(0);
+  expect(await attempt('run-of-all-rows', 5, 5)).toBe(4);
+  expect(settled).toEqual([`shop ${file} run-of-all-rows`]);
+});
+
 test('a run nobody started, a run name that is no name, a batch that is no msgpack', async () => {
   const platform = await createPlatform();
   expect(

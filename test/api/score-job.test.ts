@@ -115,13 +115,16 @@ describe('the digits', () => {
     }
   });
 
-  test('CSV says the same; by ref where nobody asked for names', async () => {
+  test('CSV says the same; by ref where nobody asked for names, which are disarmed for spreadsheets where somebody did', async () => {
     const platform = await shop();
+    platform.orders([{ customer: '=1+1', day: dayOf(40), amount: 20 }]);
+    const spelled = await textOf(platform, (await done(platform, { identified: true })).id);
+    expect(spelled.split('\n').filter((line) => line.includes('=1+1'))).toEqual([expect.stringMatching(/^'=1\+1,/)]);
     const { id } = await done(platform);
     const [head, ...lines] = (await textOf(platform, id)).trimEnd().split('\n');
     const names = head!.split(',');
     expect(names.slice(0, 3)).toEqual(['ref', 'p_churn', 'p_alive']);
-    expect(lines).toHaveLength(120);
+    expect(lines).toHaveLength(121);
     const row = Object.fromEntries(lines[7]!.split(',').map((cell, i) => [names[i], cell]));
     const { body } = await ask(platform, 'GET', `/api/customers/${row.ref}`);
     const { body: churn } = await ask(platform, 'POST', '/api/predict/churn', { customer_id: body.customer_id });
@@ -132,6 +135,12 @@ describe('the digits', () => {
     expect(packed.headers.get('content-encoding')).toBe('gzip');
     expect(packed.headers.get('content-disposition')).toBe(`attachment; filename="scores-${id}.csv"`);
     await packed.body?.cancel();
+    const told = await platform.as('admin', 'HEAD', `/api/jobs/${id}/result`);
+    expect([told.status, told.headers.get('content-type'), await told.text()]).toEqual([
+      200,
+      'text/csv; charset=utf-8',
+      '',
+    ]);
     const file = join(platform.exportsFolder, `scores-${id}.csv.gz`);
     expect(statSync(file).mode & 0o777).toBe(0o600);
     rmSync(file);

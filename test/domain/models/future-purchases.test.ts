@@ -16,6 +16,7 @@ import {
 import { negativeBinomial } from '#domain/models/negative-binomial.ts';
 import * as paretoNbd from '#domain/models/pareto-nbd.ts';
 import { lnBeta } from '#domain/numerics/beta.ts';
+import { createScratch } from '#domain/numerics/scratch.ts';
 import { expectClose } from '../../support/close.ts';
 import { golden } from '../../support/histories.ts';
 
@@ -169,6 +170,9 @@ describe('counts', () => {
 
   test('edges: no time, no answer, nothing beyond what was asked', () => {
     expect([...countPmf(geometric, 0, 2)]).toEqual([1, 0, 0]);
+    const used = createScratch();
+    used(3).fill(7);
+    expect([...countPmf(geometric, 0, 2, used)]).toEqual([1, 0, 0]);
     expect([...countPmf(geometric, -1, 1)]).toEqual([Number.NaN, Number.NaN]);
     expect([...countPmf(geometric, Number.NaN, 0)]).toEqual([Number.NaN]);
     expect([...countPmf(nowhere, 3, 0)]).toEqual([Number.NaN]);

@@ -7,8 +7,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { serve } from '@hono/node-server';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { ApiError } from '#ops/client.ts';
+import { lacksIfAnswered } from '#ops/commands/churn.ts';
+import { exportCommand } from '#ops/commands/export.ts';
+import { predict } from '#ops/commands/predict.ts';
+import { EXPORTED } from '#projections/exports.ts';
 import { NOW } from '#test/api/support/memory-log.ts';
 import { createPlatform, type Platform } from '#test/api/support/platform.ts';
+import { run as inProcess, refusal } from '#test/support/commands.ts';
 import { type Ended, run } from '#test/support/program.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'axiom47-commands-'));
@@ -154,6 +160,45 @@ test('one customer of the installation: predict says what the API says, in both 
   );
   expect(await refused('predict', 'clv', 'c-asked', '--params', 'x.json')).toContain('leave --params out');
   expect(await refused('predict', 'clv')).toContain('predict clv c-1');
+  for (const [args, says] of [
+    [['clv', 'c-asked', '--decimal', 'comma', '--grain', 'week'], 'asks the installation: leave --decimal out'],
+    [['clv', 'c-asked', '--discounting', 'mid-month'], 'the installation discounts at month ends'],
+    [['churn', 'c-asked', '--discount', '.02'], 'predict churn knows no money: leave --discount out'],
+  ] as const)
+    expect(await refusal(predict, ...args, '--data-dir', dir)).toContain(says);
+  for (const option of ['time', 'amount', 'date-order', 'until', 'grain'])
+    expect(await refusal(predict, 'churn', 'c-asked', `--${option}`, 'x')).toContain(`leave --${option} out`);
+});
+
+test('an export tells how many rows were written, and how many of its moment were not', async () => {
+  platform.orders(['c-stays', 'c-goes', 'two\nlines'].map((customer) => ({ customer, day: '2026-03-01', amount: 20 })));
+  const { open } = platform.deps.exports;
+  const all = (await open(EXPORTED[0]!, null)).rows;
+  const written = async (...args: string[]) =>
+    (await inProcess(exportCommand, 'customers', '--identified', ...args, '--json', '--data-dir', dir)).json();
+  const paths = ['all.csv', 'all.ndjson', 'all.parquet'].map((name) => join(dir, name));
+  for (const path of paths) expect(await written('--out', path)).toMatchObject({ rows: all, leftOut: 0 });
+  platform.deps.exports.open = async (...asked) => {
+    const opened = await open(...asked);
+    await platform.as('admin', 'POST', '/api/erasures', { customer_id: 'c-goes' });
+    return { ...opened, rows: all };
+  };
+  for (const path of paths.slice(1)) {
+    const { stdout, stderr } = await inProcess(exportCommand, 'customers', '--out', path, '--data-dir', dir);
+    expect(stdout).toMatch(new RegExp(`^customers: ${all - 1} rows at log position \\d+ in .*; 1 rows of that moment`));
+    expect(stderr).toContain(`done ${all - 1} rows; 1 rows of that moment left out`);
+  }
+  platform.deps.exports.open = open;
+});
+
+test('a definition holds although nobody could check whether the log is long enough for it', async () => {
+  const definition = { kind: 'contractual' as const, horizon_days: 30, grace_days: 7, active_within_days: null };
+  const answering = (error: Error) => ({ call: () => Promise.reject(error) });
+  for (const status of [403, 429, 503])
+    expect(await lacksIfAnswered(answering(new ApiError(status, { detail: 'come back later' })), definition)).toEqual([
+      'whether the log is long enough for it could not be checked: come back later',
+    ]);
+  await expect(lacksIfAnswered(answering(new TypeError('a mistake')), definition)).rejects.toThrow('a mistake');
 });
 
 test('who is parked and what a late order has changed, in words', async () => {
