@@ -12,7 +12,7 @@ import { sampleOf } from '../backtest/leakage.ts';
 import type { ChurnRows } from '../training/churn-rows.ts';
 
 export interface Explained {
-  /** The loss is the Brier score of a classifier, of a Cox model the same of its foretold curve, over the days of the horizon. */
+  /** The loss is the Brier score of a classifier, of a Cox model the same of its foretold curve, over the days on which contracts ended. */
   importance: { measure: 'brier' | 'integrated-brier'; loss: number; rows: number; importances: Importance[] } | null;
   /** Of the features it leans on most: P(lost within the horizon). */
   dependence: Omit<Dependence, 'ice'>[];

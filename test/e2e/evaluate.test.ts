@@ -82,9 +82,8 @@ describe('a classifier of subscribers', () => {
     expect(cox!.metrics.auc).toBeGreaterThan(0.5);
     const { measure, loss, rows, importances } = cox!.importance!;
     expect([measure, rows]).toEqual(['integrated-brier', found.rows.n]);
-    // Fewer are lost by each earlier day, so the days before the horizon are foretold with less error than its end.
-    expect(loss).toBeGreaterThan(0);
-    expect(loss).toBeLessThan(cox!.metrics.brier!);
+    // All ends were told at once, by the second table: the one day on which the curve can be held against them is the horizon.
+    expect(loss).toBeCloseTo(cox!.metrics.brier!, 12);
     expect(importances).toEqual([...importances].sort((a, b) => b.importance - a.importance));
     expect(cox!.dependence[0]!.feature).toBe(importances[0]!.feature);
     for (const { mean } of cox!.dependence) expect(mean.every((p) => p > 0 && p < 1)).toBe(true);

@@ -15,20 +15,25 @@ export interface JudgedSubscribers {
   lostAfter: Float64Array;
 }
 
-/** Days of the horizon at which a foretold curve is held against what came: every one of a short horizon, so many of a long one. */
+/** Days at which a foretold curve is held against what came, at most. */
 const MOST_DAYS = 30;
 /** Exponentials a feature, about half a second. */
 const MOST_EXPONENTIALS = 10_000_000;
 
-/** Whole days in (0, horizon], evenly spread, the last of them the horizon. */
-export const judgedDays = (horizonDays: number): number[] => {
-  const count = Math.min(MOST_DAYS, horizonDays);
-  return Array.from({ length: count }, (_, k) => Math.round(((k + 1) * horizonDays) / count));
-};
+/**
+ * Days on which contracts ended, and the horizon, ascending; of many so many, evenly chosen. Between them nobody was seen to end: where a table or a bill
+ * told of all ends at once, a curve that rises before is not wrong.
+ */
+export function judgedDays(lostAfter: Float64Array, horizonDays: number): number[] {
+  const ends = new Set(lostAfter.filter((day) => day < horizonDays));
+  const days = [...Float64Array.from(ends).sort(), horizonDays];
+  const count = Math.min(MOST_DAYS, days.length);
+  return Array.from({ length: count }, (_, k) => days[Math.ceil(((k + 1) * days.length) / count) - 1]!);
+}
 
 /**
- * Exact permutation importance of each source column by the integrated Brier score: the mean over days t of the horizon of (1[lost by t] − P(lost by t))²
- * (Graf et al. 1999; nobody is censored within the horizon, so no row is weighed). As in `permutationImportance` the mean over all permutations is the
+ * Exact permutation importance of each source column by the integrated Brier score: the mean over the days t on which contracts ended, and the horizon, of
+ * (1[lost by t] − P(lost by t))² (Graf et al. 1999; nobody is censored within the horizon, so no row is weighed). As in `permutationImportance` the mean over all permutations is the
  * mean over all pairs; a covariate moves the log hazard ratio alone, so a pair costs one exponential a day.
  *
  * @returns in the order of the encoding, with the score as it stands; `exact` is false where effects were sampled in strata.
@@ -42,7 +47,7 @@ export function coxImportance(
   const n = age.length;
   if (n === 0) throw new RangeError('no subscriber to judge by');
   if (lostAfter.length !== n) throw new RangeError(`${lostAfter.length} outcomes for ${n} subscribers`);
-  const days = judgedDays(horizonDays);
+  const days = judgedDays(lostAfter, horizonDays);
   const effects = effectsOf({ cox, encoding }, table, n);
   const risk = riskOf(effects, n);
   const hazard = Float64Array.from({ length: n * days.length }, (_, at) => {

@@ -23,7 +23,7 @@ export function ImportancePanel({ importance }: { importance: NonNullable<ChurnE
       span="c6"
       height={intervalsHeight(shown.length)}
       file="importance.csv"
-      definition={`Permutation importance: the feature's values are dealt out among the customers, over all pairs of rows, so that it tells nothing any more; what the ${score}${score === 'Brier score' ? '' : ' (the mean over the days of the horizon, lost by then or not)'} loses by that. Features that say the same share what they say: each alone may look dispensable.`}
+      definition={`Permutation importance: the feature's values are dealt out among the customers, over all pairs of rows, so that it tells nothing any more; what the ${score}${score === 'Brier score' ? '' : ' (the mean over the days on which contracts ended, and the horizon: lost by then or not)'} loses by that. Features that say the same share what they say: each alone may look dispensable.`}
       table={{
         head: ['feature', 'importance', 'Brier without'],
         rows: sorted.map(({ feature, importance: lost, loss }) => [feature, lost, loss]),

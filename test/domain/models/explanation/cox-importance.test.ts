@@ -43,13 +43,15 @@ const pLost = ({ price, plan, age }: Subscriber, days: number): number => {
   const shown = Number.isNaN(price) ? 9 : price;
   return 1 - Math.exp(-(H(age + days) - H(age)) * Math.exp(0.15 * (shown - 10) + level));
 };
-/** Mean over subscribers and the days 1 … 12. */
-function integratedBrier(people: readonly Subscriber[]): number {
+/** Mean over subscribers and the days on which one was lost, and the twelfth. */
+function integratedBrier(people: readonly Subscriber[], days = daysOf(people)): number {
   let sum = 0;
-  for (const each of people)
-    for (let day = 1; day <= 12; day++) sum += ((each.lost <= day ? 1 : 0) - pLost(each, day)) ** 2;
-  return sum / (12 * people.length);
+  for (const each of people) for (const day of days) sum += ((each.lost <= day ? 1 : 0) - pLost(each, day)) ** 2;
+  return sum / (days.length * people.length);
 }
+const daysOf = (people: readonly Subscriber[]): number[] => [
+  ...new Set([...people.flatMap(({ lost }) => (lost <= 12 ? [lost] : [])), 12]),
+];
 
 function population(n: number, seed: number): Subscriber[] {
   const random = createRandom(seed);
@@ -141,12 +143,14 @@ test('partial dependence is the mean of the curve written out, at each value, wi
   }
 });
 
-test('the curve is held against what came on so many days, evenly spread, the last of them the horizon', () => {
-  expect(judgedDays(3)).toEqual([1, 2, 3]);
-  expect(judgedDays(30)).toEqual(Array.from({ length: 30 }, (_, k) => k + 1));
-  expect(judgedDays(90)).toEqual(Array.from({ length: 30 }, (_, k) => 3 * (k + 1)));
-  expect(judgedDays(365)).toHaveLength(30);
-  expect(judgedDays(365).at(-1)).toBe(365);
+test('the curve is held against what came on the days on which contracts ended, and at the horizon', () => {
+  const ends = (...days: number[]) => Float64Array.from(days);
+  const never = Number.POSITIVE_INFINITY;
+  expect(judgedDays(ends(7, 2, never, 7), 30)).toEqual([2, 7, 30]);
+  // A table that told of all ends at once says nothing of the days before.
+  expect(judgedDays(ends(30, never, 30), 30)).toEqual([30]);
+  const daily = Float64Array.from({ length: 500 }, (_, i) => (i % 90) + 1);
+  expect(judgedDays(daily, 90)).toEqual(Array.from({ length: 30 }, (_, k) => 3 * (k + 1)));
 });
 
 test('rows that are none, or not of one length, are refused', () => {
