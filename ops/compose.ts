@@ -6,7 +6,7 @@ import { createApp } from '#api/app.ts';
 import { createHttpServer } from '#api/hot.ts';
 import { apiDeps } from './compose/api.ts';
 import { openEngines } from './compose/engines.ts';
-import { type StartedJobs, startJobs } from './compose/jobs.ts';
+import { type RunnerHeld, startJobs } from './compose/jobs.ts';
 import { openModels } from './compose/models.ts';
 import { openProjections } from './compose/projections.ts';
 import { openSources } from './compose/sources.ts';
@@ -68,9 +68,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   progress('reading the log …');
   const projections = await openProjections(opening, { ...common, ...engines, zone });
   // Started after the models, whose gates ask for what evaluations found.
+  const held: RunnerHeld = { jobs: null };
   const evaluations = {
-    list: () => work.jobs.list(),
-    result: (id: string) => work.jobs.result(id),
+    list: () => held.jobs!.list(),
+    result: (id: string) => held.jobs!.result(id),
   };
   const models = await openModels(opening, { ...common, ...engines, ...projections, jobs: evaluations });
   const sources = await openSources({ ...common, ...engines, ...projections, ...models });
@@ -80,12 +81,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const seeding = demo ? seedDemo({ dir, gateway: gateway.calls, log }) : null;
   const watches = await startWatches(opening, { ...engines, ...projections, ...models, log });
   const signingKey = Buffer.from(dir.secret('instance.key'), 'base64');
-  const work: StartedJobs = await startJobs(opening, {
+  const work = await startJobs(opening, {
     ...common,
     ...engines,
     ...projections,
     ...models,
     seeding,
+    held,
     signingKey,
   });
 

@@ -3,6 +3,7 @@
 // is put there while that leaves it time to work, and taken back when it starves (ADR 0017).
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { STEPS_BACK } from './modest.ts';
 
 export type Policy = 'other' | 'idle';
 /** Of a thread, over an interval, or since it began. */
@@ -29,13 +30,7 @@ export function policyAfter(policy: Policy, { ranMs, waitedMs }: Time, sinceMs: 
   return sinceMs >= HOLD_MS && waitedMs < FREE * wanted ? 'idle' : 'other';
 }
 
-/** Whether a thread can be taken back: without the right, SCHED_IDLE is for good (sched(7), RLIMIT_NICE). @param limits /proc/PID/limits. */
-export function mayTakeBack(uid: number, limits: string, nice: number): boolean {
-  const soft = /^Max nice priority\s+(\S+)/m.exec(limits)?.[1];
-  return uid === 0 || soft === 'unlimited' || Number(soft) >= 20 - nice;
-}
-
-/** Time of a thread of this process since it began (/proc/PID/task/TID/schedstat: ns on a core, ns waiting for one); null: it has ended. */
+/** Of a thread of this process since it began (/proc/PID/task/TID/schedstat: ns on a core, ns waiting for one); null: it has ended. */
 export function timeOf(tid: number): Time | null {
   try {
     const [ran, waited] = readFileSync(`/proc/self/task/${tid}/schedstat`, 'latin1').split(' ');
@@ -46,48 +41,80 @@ export function timeOf(tid: number): Time | null {
   }
 }
 
+const succeeds = (command: string, ...words: string[]): Promise<boolean> =>
+  new Promise((resolve) => execFile(command, words, (error) => resolve(!error)));
+
 /** util-linux or busybox. Answers whether it could be done. */
 export const setPolicy = (tid: number, policy: Policy): Promise<boolean> =>
-  new Promise((resolve) => execFile('chrt', [`-${policy[0]}`, '-p', '0', String(tid)], (error) => resolve(!error)));
+  succeeds('chrt', `-${policy[0]}`, '-p', '0', String(tid));
+
+/**
+ * Whether a thread may go there and come back, by a process that does: without the right (CAP_SYS_NICE, or RLIMIT_NICE ≥ 20 − its nice value) SCHED_IDLE
+ * is for good, and being root is not the right in a container.
+ */
+export const mayComeBack = async (): Promise<boolean> =>
+  process.platform === 'linux' &&
+  (await succeeds('nice', '-n', String(STEPS_BACK), 'chrt', '-i', '0', 'chrt', '-o', '0', 'true'));
 
 interface Watched {
   policy: Policy;
   /** ms, of the monotonic clock. */
   since: number;
   time: Time;
+  changing: boolean;
 }
 
-/** Whether it can be done on this system, by this user. @param nice of the threads. */
-export const canUseIdleTime = (nice: number): boolean =>
-  process.platform === 'linux' && mayTakeBack(process.getuid!(), readFileSync('/proc/self/limits', 'latin1'), nice);
-
-/** Looks after the threads until disposed, or until it is seen that there is no `chrt`. */
+/** Looks after the threads until disposed; ends by itself at the first thread where the system does not let them come back. */
 export function idleTime(
   threads: Int32Array<SharedArrayBuffer>,
-  system = { timeOf, setPolicy, lookMs: LOOK_MS },
+  system = { timeOf, setPolicy, mayComeBack, lookMs: LOOK_MS },
 ): Disposable {
   const timer = setInterval(look, system.lookMs).unref();
   const watched = new Map<number, Watched>();
+  /** null: not asked yet. */
+  let able: boolean | null = null;
+  async function ask(): Promise<void> {
+    able = false;
+    able = await system.mayComeBack();
+    if (!able) clearInterval(timer);
+  }
   function look(): void {
     for (let i = 0; i < threads.length; i++) {
       const tid = Atomics.load(threads, i);
       if (tid === 0) continue;
-      const time = system.timeOf(tid);
-      if (time === null) {
-        watched.delete(tid);
-        Atomics.store(threads, i, 0);
-      } else void judge(tid, time);
+      if (able) lookAt(i, tid);
+      else if (able === null) void ask();
+    }
+  }
+  function lookAt(place: number, tid: number): void {
+    let time: Time | null;
+    try {
+      time = system.timeOf(tid);
+    } catch {
+      // Too many open files: nothing is known this time, and a thread in idle time is looked at again.
+      return;
+    }
+    if (time !== null) void judge(tid, time);
+    else {
+      watched.delete(tid);
+      Atomics.store(threads, place, 0);
     }
   }
   async function judge(tid: number, time: Time): Promise<void> {
     const now = performance.now();
-    const last = watched.get(tid) ?? { policy: 'other', since: now - HOLD_MS, time: { ranMs: 0, waitedMs: 0 } };
-    const lately = { ranMs: time.ranMs - last.time.ranMs, waitedMs: time.waitedMs - last.time.waitedMs };
-    const policy = policyAfter(last.policy, lately, now - last.since);
-    const changed = policy !== last.policy;
-    watched.set(tid, { policy, since: changed ? now : last.since, time });
-    // A thread that ended meanwhile is no failure; without `chrt` none will ever do.
-    if (changed && !(await system.setPolicy(tid, policy)) && system.timeOf(tid) !== null) clearInterval(timer);
+    const began: Watched = { policy: 'other', since: now - HOLD_MS, time: { ranMs: 0, waitedMs: 0 }, changing: false };
+    const thread = watched.get(tid) ?? began;
+    watched.set(tid, thread);
+    if (thread.changing) return;
+    const lately = { ranMs: time.ranMs - thread.time.ranMs, waitedMs: time.waitedMs - thread.time.waitedMs };
+    const policy = policyAfter(thread.policy, lately, now - thread.since);
+    thread.time = time;
+    if (policy === thread.policy) return;
+    thread.changing = true;
+    // What could not be done is tried again at a later look: the way back at the next, the way there after the hold.
+    if (await system.setPolicy(tid, policy)) thread.policy = policy;
+    thread.since = performance.now();
+    thread.changing = false;
   }
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }

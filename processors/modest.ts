@@ -1,9 +1,11 @@
 // Long work steps behind the threads that answer, where the machine is short of cores.
-import { readlinkSync } from 'node:fs';
+import { existsSync, readlinkSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
 import { workerData } from 'node:worker_threads';
 
 export const STEPS_BACK = 5;
+/** proc(5): of whoever reads it. */
+const SELF = '/proc/thread-self';
 let stepped = false;
 
 /** What a pool gives its threads: places for the ids of those that do jobs, 0 = free (idle-time.ts looks after them). */
@@ -20,7 +22,8 @@ export function stepBack(): void {
   stepped = true;
   setPriority(0, Math.min(19, getPriority(0) + STEPS_BACK));
   const places = (workerData as JobThreads | null)?.jobThreads;
-  // "PID/task/TID", proc(5).
-  const tid = Number(readlinkSync('/proc/thread-self').split('/')[2]);
-  for (let i = 0; places && i < places.length; i++) if (Atomics.compareExchange(places, i, 0, tid) === 0) return;
+  if (!places || !existsSync(SELF)) return;
+  // "PID/task/TID".
+  const tid = Number(readlinkSync(SELF).split('/')[2]);
+  for (let i = 0; i < places.length; i++) if (Atomics.compareExchange(places, i, 0, tid) === 0) return;
 }

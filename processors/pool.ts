@@ -1,6 +1,5 @@
 // The worker pool (piscina) for what costs more than its own dispatch: fits, scoring the base, quantiles of many customers.
 // A closed-form prediction costs under a microsecond and is computed inline instead (a round trip here is 23–56 µs).
-import { getPriority } from 'node:os';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { Comparison } from '#domain/deployment-comparison.ts';
@@ -13,8 +12,8 @@ import type { ComparisonRequest } from './deployment/compare-on.ts';
 import type { Evaluation } from './evaluation/evaluate.ts';
 import type { FeatureReport, FeatureReportPlan } from './evaluation/feature-report.ts';
 import type { EvaluationPlan } from './evaluation/plan.ts';
-import { canUseIdleTime, idleTime } from './idle-time.ts';
-import { type JobThreads, STEPS_BACK } from './modest.ts';
+import { idleTime } from './idle-time.ts';
+import type { JobThreads } from './modest.ts';
 import type { PackRows } from './parquet-rows.ts';
 import type { ChurnColumn, ChurnColumnsRequest } from './scoring/churn-columns.ts';
 import type { ScoreBase, ScoreProgress, ScoreTotals } from './scoring/score-base.ts';
@@ -93,7 +92,7 @@ export interface Pool extends AsyncDisposable {
 export function createPool(threads = 2, warm = 1): Pool {
   // A thread that was ended leaves its place for a moment.
   const jobThreads = new Int32Array(new SharedArrayBuffer(4 * 4 * threads));
-  const idle = canUseIdleTime(getPriority() + STEPS_BACK) ? idleTime(jobThreads) : null;
+  const idle = idleTime(jobThreads);
   const piscina = new Piscina({
     filename: new URL('./worker.ts', import.meta.url).href,
     minThreads: warm,
@@ -154,7 +153,7 @@ export function createPool(threads = 2, warm = 1): Pool {
       return piscina.queueSize;
     },
     async [Symbol.asyncDispose]() {
-      idle?.[Symbol.dispose]();
+      idle[Symbol.dispose]();
       await piscina.close({ force: true });
     },
   };

@@ -71,7 +71,8 @@ function kept<T>(ask: () => Promise<T>, now: () => number): () => Promise<T> {
     }
   }
   return () => {
-    if (last === null || last.until <= now()) last = { until: Number.POSITIVE_INFINITY, answer: anew() };
+    if (last === null || last.until <= now())
+      last = { until: Number.POSITIVE_INFINITY, answer: Promise.resolve().then(anew) };
     return last.answer;
   };
 }

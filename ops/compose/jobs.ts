@@ -18,6 +18,11 @@ import type { OpenedEngines } from './engines.ts';
 import type { OpenedModels } from './models.ts';
 import type { OpenedProjections } from './projections.ts';
 
+type Runner = Awaited<ReturnType<typeof startRunner>>;
+/** The runner, for what is made before it and asks for it when a job does. */
+export interface RunnerHeld {
+  jobs: Runner | null;
+}
 export type StartedJobs = Awaited<ReturnType<typeof startJobs>>;
 
 interface JobsDeps
@@ -29,6 +34,8 @@ interface JobsDeps
   /** What a fold begins with before the log has said whose it is. */
   currency: string;
   seeding: Seeding | null;
+  /** Told at once: the runner takes up jobs in its next turn. */
+  held: RunnerHeld;
   signingKey: Buffer;
   log: Logger;
 }
@@ -81,9 +88,8 @@ export async function startJobs(opening: AsyncDisposableStack, deps: JobsDeps) {
       snapshotDir: dir.folders.snapshots,
     },
   });
-  const jobs: Awaited<ReturnType<typeof startRunner>> = opening.use(
-    await startRunner({ store, kinds: jobKinds, artefacts, now: Date.now, log }),
-  );
+  const jobs: Runner = opening.use(await startRunner({ store, kinds: jobKinds, artefacts, now: Date.now, log }));
+  deps.held.jobs = jobs;
   opening.use(watchDeployments({ registry, deployments, position, now: Date.now, log }));
   const keyRevocations = await openKeyRevocations({ store, access, now: Date.now, log });
   const schedules = opening.use(

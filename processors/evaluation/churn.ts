@@ -134,7 +134,8 @@ function judgedBy(
   settled: Ledgers,
 ): Judged {
   const subscriber = (row: number) => ({
-    age: ageOf({ definition }, known.of(rows.customer[row]!)!, day),
+    // As the judged probability has it: a Cox model's own grace.
+    age: ageOf(model.model === 'churn-cox' ? model : { definition }, known.of(rows.customer[row]!)!, day),
     lostAfter: lostAfter(definition, settled.of(rows.customer[row]!)!, day) ?? Number.POSITIVE_INFINITY,
   });
   const judged = { rows, label, horizonDays: definition.horizonDays, subscriber };

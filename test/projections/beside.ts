@@ -3,7 +3,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll } from 'vitest';
+import type { StoredEvent } from '#domain/envelope.ts';
+import { createJetStreamStore } from '#streams/jetstream/store.ts';
+import { ensureTopology } from '#streams/jetstream/topology.ts';
 import { startTestEngines, type TestEngines } from '../support/engines.ts';
+import { createDatabase, event, packOf, sid } from './support.ts';
 
 export interface Beside {
   child: ChildProcess;
@@ -44,3 +48,30 @@ export function besideEngines() {
     },
   };
 }
+
+/** An empty log and database, and orders numbered from 0, a cent more each, of some thirty customers. */
+export async function openOrders(engines: TestEngines, label: string) {
+  const nc = await engines.nats.connect('test');
+  await ensureTopology(nc);
+  const store = createJetStreamStore(nc);
+  let orders = 0;
+  return {
+    store,
+    databaseUrl: await createDatabase(engines, label),
+    orders: (): number => orders,
+    async append(packs: number): Promise<void> {
+      for (let p = 0; p < packs; p++)
+        await store.append(
+          'evt.0.main',
+          packOf(
+            Array.from({ length: PACK }, (): StoredEvent => {
+              const id = orders++;
+              return event({ sid: sid(id % 30), id: `o${id}`, order: `o${id}`, minor: id });
+            }),
+          ),
+        );
+    },
+    [Symbol.asyncDispose]: () => nc.close(),
+  };
+}
+const PACK = 20;

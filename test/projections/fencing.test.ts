@@ -1,11 +1,8 @@
 // Two processes write one database: whichever took over last writes alone, also over one that stood still in the middle of a transaction.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import type { StoredEvent } from '#domain/envelope.ts';
-import { createJetStreamStore } from '#streams/jetstream/store.ts';
-import { ensureTopology } from '#streams/jetstream/topology.ts';
-import { besideEngines } from './beside.ts';
-import { createDatabase, event, packOf, rowsOf, sid, withClient } from './support.ts';
+import { besideEngines, openOrders } from './beside.ts';
+import { rowsOf, withClient } from './support.ts';
 
 const beside = besideEngines();
 
@@ -31,23 +28,8 @@ const until = async (condition: () => boolean | Promise<boolean>) => {
 };
 
 test('a writer stopped in its transaction, another takes over, the first goes on: it is fenced, and every event is there once', async () => {
-  const nc = await beside.engines().nats.connect('test');
-  await ensureTopology(nc);
-  const store = createJetStreamStore(nc);
-  const databaseUrl = await createDatabase(beside.engines(), 'fencing');
-  let n = 0;
-  const append = async (packs: number) => {
-    for (let p = 0; p < packs; p++)
-      await store.append(
-        'evt.0.main',
-        packOf(
-          Array.from({ length: 20 }, (): StoredEvent => {
-            const id = n++;
-            return event({ sid: sid(id % 30), id: `f${id}`, order: `f${id}`, minor: id });
-          }),
-        ),
-      );
-  };
+  await using place = await openOrders(beside.engines(), 'fencing');
+  const { store, databaseUrl, append } = place;
   await append(20);
   let writer = start(databaseUrl);
   await until(() => writer.events() > 0);
@@ -85,10 +67,9 @@ test('a writer stopped in its transaction, another takes over, the first goes on
   await until(() => writer.events() >= last);
   await withClient(databaseUrl, async (client) => {
     const rows = await rowsOf(client, 'transactions', 'minor', 'minor');
-    expect(rows.map(({ minor }) => Number(minor))).toEqual(Array.from({ length: n }, (_, i) => i));
+    expect(rows.map(({ minor }) => Number(minor))).toEqual(Array.from({ length: place.orders() }, (_, i) => i));
     const [checkpoint] = await rowsOf(client, 'checkpoints', `projection = 'events' desc`, 'epoch, seq');
     expect(checkpoint).toEqual({ epoch: '3', seq: String(last) });
   });
   expect([fenced, held > 0]).toEqual([2, true]);
-  await nc.close();
 }, 180_000);

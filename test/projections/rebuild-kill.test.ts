@@ -1,11 +1,8 @@
 // kill -9 at every step of a rebuild, while events go on: what is live is the old tables or the new ones, whole, and the next rebuild succeeds.
 import { expect, test } from 'vitest';
-import type { StoredEvent } from '#domain/envelope.ts';
 import { startProjector } from '#projections/projector.ts';
-import { createJetStreamStore } from '#streams/jetstream/store.ts';
-import { ensureTopology } from '#streams/jetstream/topology.ts';
-import { besideEngines } from './beside.ts';
-import { createDatabase, event, factBytes, keepLog, packOf, rowsOf, sid, withClient } from './support.ts';
+import { besideEngines, openOrders } from './beside.ts';
+import { factBytes, keepLog, rowsOf, sid, withClient } from './support.ts';
 
 const beside = besideEngines();
 
@@ -19,23 +16,8 @@ async function rebuild(databaseUrl: string, at: RegExp | null): Promise<string[]
 }
 
 test('killed while creating, filling, joining, before and in the switch: no event is lost or doubled, and the next one switches', async () => {
-  const nc = await beside.engines().nats.connect('test');
-  await ensureTopology(nc);
-  const store = createJetStreamStore(nc);
-  const databaseUrl = await createDatabase(beside.engines(), 'killed');
-  let n = 0;
-  const append = async (packs: number) => {
-    for (let p = 0; p < packs; p++)
-      await store.append(
-        'evt.0.main',
-        packOf(
-          Array.from({ length: 25 }, (): StoredEvent => {
-            const id = n++;
-            return event({ sid: sid(id % 40), id: `k${id}`, order: `k${id}`, minor: id });
-          }),
-        ),
-      );
-  };
+  await using place = await openOrders(beside.engines(), 'killed');
+  const { store, databaseUrl, append } = place;
   await append(20);
   await store.append('evt.all.main', factBytes({ type: 'customer.linked', anonymous: sid(1), known: sid(2) }));
   const { log } = keepLog();
@@ -54,11 +36,10 @@ test('killed while creating, filling, joining, before and in the switch: no even
     await append(2);
     await live.waitFor(await store.lastSequence('EVT'));
     expect(await held()).toEqual({
-      minors: Array.from({ length: n }, (_, i) => i),
+      minors: Array.from({ length: place.orders() }, (_, i) => i),
       keys: [{ n: '2' }],
-      counted: { events: String(n) },
+      counted: { events: String(place.orders()) },
     });
   }
   expect(live.status().failure).toBeNull();
-  await nc.close();
 }, 180_000);

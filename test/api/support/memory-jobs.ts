@@ -87,7 +87,9 @@ export async function createMemoryJobs({
       log: { warn: logged('warn') },
     }).deploy,
     present: () => ({ seq: messages.length, day: ledger.clockDay, offsets: UTC }),
-    definitions: () => ledger.workspace.facts.churn.map(({ definition }) => definition),
+    definitions: () => [
+      ...new Map(ledger.workspace.facts.churn.map(({ definition }) => [definition.kind, definition])).values(),
+    ],
     reportingCurrency: 'EUR',
     stuck: () => new Map(),
     snapshotDir: null,

@@ -353,7 +353,7 @@ describe('predict', () => {
   test('bad input: no money model, no parameters, a file that is no model', async () => {
     const bg = await params('bg-nbd');
     expect(await refusal(predict, 'clv', '--params', bg, '--data', orders)).toMatch(/clv needs a money model too/);
-    expect(await refusal(predict, 'churn', '--data', orders)).toMatch(/needs --params FILE/);
+    expect(await refusal(predict, 'churn', '--data', orders)).toMatch(/needs a customer .*--params FILE/);
     expect(await refusal(predict, 'churn', '--params', orders, '--data', orders)).toMatch(
       /--params .*clv_transactions\.csv: .*JSON/,
     );
