@@ -26,6 +26,8 @@ export async function readJobFile(c: Context<Env>, file: JobFile, deps: JobFileD
       'not-found',
       `${file.name} is no longer in the folder exports; ask for it anew without its idempotency key`,
     );
+  // It may be removed before its first byte is read, and its reader be gone by then: no reason for the process to end. linesOf tells whoever reads.
+  stored.on('error', () => undefined);
   const headers = {
     'content-type': file.as?.type ?? TYPES[file.format],
     'content-disposition': `attachment; filename="${file.name}"`,
@@ -52,6 +54,7 @@ export async function readJobFile(c: Context<Env>, file: JobFile, deps: JobFileD
 
 /** @param stored gzip. */
 async function* linesOf(stored: Readable, file: JobFile, deps: JobFileDeps): AsyncGenerator<string> {
+  if (stored.errored != null) throw stored.errored;
   const plain = createGunzip();
   stored.on('error', (error) => plain.destroy(error));
   let rest = '';

@@ -42,7 +42,7 @@ export function createTraining(deps: TrainingDeps) {
     const forService = request.asOf === null && request.deploy;
     const simpler = forService && mayBeSimpler(deps.inForce()) ? fitted.value.simpler : null;
     const { model, fits, rivals, checks, refused, customers, ...told } =
-      simpler === null ? fitted.value : { ...fitted.value, ...simpler, refused: null };
+      simpler === null ? fitted.value : { ...fitted.value, ...simpler };
     const diagnostics = [...told.diagnostics, ...notes];
     const answer = {
       ...model,

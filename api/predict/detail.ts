@@ -97,6 +97,9 @@ const refusedBy = (answer: unknown) =>
     ? { reason: String(answer.extra.applicable ?? answer.reason), detail: answer.message }
     : null;
 
+const caveatIn = (answer: object): string | null =>
+  'caveat' in answer && typeof answer.caveat === 'string' ? answer.caveat : null;
+
 export function customerDetail(
   predictions: Predictions,
   churnPredictions: ChurnPredictions,
@@ -190,6 +193,7 @@ export function customerDetail(
             expected_spend: clv.expected_spend,
             months: clv.months,
           },
+    caveat: caveatIn(churn) ?? caveatIn(clv),
     not_applicable: { churn: refusedBy(churn), clv: refusedBy(clv) },
   };
 

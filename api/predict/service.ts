@@ -9,6 +9,7 @@ import {
 } from '#domain/models/clv-model.ts';
 import { naiveValue } from '#domain/models/naive-value.ts';
 import { churnInterval, clvInterval, type Interval } from '#domain/models/parameter-uncertainty.ts';
+import { caveatOf } from '#domain/models/simpler-purchases.ts';
 import { COLUMN_FLAG } from '#projections/memory/columns.ts';
 import { type History, scaleOf, toCustomer } from '#projections/memory/history.ts';
 import { createScoreIds, type ScoreQuestion } from '#streams/keyring/score-id.ts';
@@ -108,6 +109,7 @@ export function createPredictions(deps: Deps) {
       lower: interval?.lower ?? null,
       upper: interval?.upper ?? null,
       ...without(interval),
+      caveat: caveatOf(at.serving.model),
       horizon_days: horizonDays,
       band,
       basis: subject.basis,
@@ -150,6 +152,7 @@ export function createPredictions(deps: Deps) {
       parameter_lower: interval?.lower ?? null,
       parameter_upper: interval?.upper ?? null,
       ...without(interval),
+      caveat: caveatOf(at.serving.model),
       p_zero_spend: value.pZeroSpend,
       expected_purchases: value.expectedPurchases,
       expected_spend: value.expectedSpend,

@@ -104,6 +104,12 @@ const Detail = z.object({
         .nullable(),
     })
     .nullable(),
+  caveat: z
+    .string()
+    .nullable()
+    .describe(
+      'What the model of purchases takes for granted, when few data determined it: nobody leaves, so P(alive) is 1',
+    ),
   subscription: Subscription,
   ahead: z
     .object({

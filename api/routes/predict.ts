@@ -122,6 +122,13 @@ const Contributions = z.array(z.object({ feature: z.string(), amount: z.number()
 const Explanation = z.object({ scale: z.string(), against: z.string(), reference: z.number(), score: z.number() });
 /** Largest first; the reference and their sum are the score. */
 const explainable = { contributions: Contributions.optional(), explanation: Explanation.optional() };
+const Caveat = z
+  .string()
+  .nullable()
+  .optional()
+  .describe(
+    'Of a model that few data determined: what it takes for granted (nobody leaves, so P(alive) is 1), and under which condition its interval holds',
+  );
 const Churn = z
   .object({
     ...shared,
@@ -133,6 +140,7 @@ const Churn = z
     upper: z.number().nullable(),
     interval_reason: z.string().nullable().describe('Why lower and upper are null'),
     interval_hint: z.string().nullable().optional().describe('What would change that'),
+    caveat: Caveat,
     band: z.enum(['low', 'moderate', 'high', 'severe']),
     features: Features.nullable(),
     definition: churnDefinitionSchema.optional().describe('What churn means for this customer'),
@@ -163,6 +171,7 @@ const Clv = z
     parameter_upper: z.number().nullable(),
     interval_reason: z.string().nullable().describe('Why parameter_lower and parameter_upper are null'),
     interval_hint: z.string().nullable().optional().describe('What would change that'),
+    caveat: Caveat,
     p_zero_spend: z.number(),
     expected_spend: z.number(),
     expected_spend_per_purchase: z.number(),

@@ -18,9 +18,19 @@ export interface SimplerPurchases {
 const STAYS = { a: 1e-6, b: 1e6 };
 const ONE_RATE = 1e6;
 
+/** Fewer customers cannot speak against it even where many have left (ops/adr/0018-few-data.md): it serves only where somebody says so. */
+export const SIMPLER_FROM = 40;
+
 /** Whether a model says that nobody leaves because nothing could be said. */
 export const isSimpler = ({ bgNbd }: { bgNbd?: BetaGeometricParams | undefined }): boolean =>
   bgNbd?.a === STAYS.a && bgNbd.b === STAYS.b;
+
+const NOBODY_LEAVES =
+  'P(alive) is 1 by assumption, not by the data: they are too few to tell whether anybody leaves, so the model takes it that nobody does. Its interval holds given that nobody leaves; where some have left, fewer purchases will come than it says';
+
+/** What goes with every answer of such a model; null for others. */
+export const caveatOf = (model: { bgNbd?: BetaGeometricParams | undefined }): string | null =>
+  isSimpler(model) ? NOBODY_LEAVES : null;
 
 /**
  * The simpler member with the lower AIC.

@@ -21,6 +21,7 @@ type Answer = Record<string, unknown> & {
   model: { id: string; version: number };
   as_of: { seq: number; at: string | null };
   interval_hint?: string | null;
+  caveat?: string | null;
 };
 
 /** In this order; what an answer does not say is left out. */
@@ -66,7 +67,7 @@ export function predictCustomer(question: CustomerQuestion, io: Io): ReturnType<
 }
 
 function inWords(answer: Answer, wanted: CustomerQuestion['wanted']): string {
-  const { customer_id, model, as_of, interval_hint: hint } = answer;
+  const { customer_id, model, as_of, interval_hint: hint, caveat } = answer;
   const rows = SHOWN[wanted].flatMap((name): [string, string][] => {
     const value = answer[name];
     return value === undefined || value === null ? [] : [[name, String(value)]];
@@ -75,5 +76,6 @@ function inWords(answer: Answer, wanted: CustomerQuestion['wanted']): string {
     `${customer_id} by ${model.id}, at log position ${as_of.seq}, ${as_of.at ?? 'before the first event'}`,
     table(['', ''], rows).trimStart(),
     ...(hint == null ? [] : [`no interval: ${hint}`]),
+    ...(caveat == null ? [] : [`caveat: ${caveat}`]),
   ].join('\n');
 }

@@ -21,6 +21,7 @@ import type { Discounting } from '#domain/models/lifetime-value.ts';
 import { naiveValue } from '#domain/models/naive-value.ts';
 import { nextPurchase } from '#domain/models/next-purchase.ts';
 import { churnInterval, clvInterval } from '#domain/models/parameter-uncertainty.ts';
+import { caveatOf } from '#domain/models/simpler-purchases.ts';
 import { dataDirOf, withServer } from '../client.ts';
 import { type Histories, readSummary, readTransactions } from '../summary-input.ts';
 import { readTable } from '../table.ts';
@@ -173,6 +174,8 @@ Example:
       ...(rows.ids ? { customer_id: rows.ids[i]! } : { row: i + 1 }),
       ...predictOne(modelOf(i), customer),
     }));
+    const caveat = caveatOf(model);
+    if (caveat !== null) io.stderr(`axiom47: caveat: ${caveat}\n`);
     if (values.svg !== undefined && rows.dated) drawTracking(values.svg, rows.dated, purchaseModel(model), io);
     return print(answers, values.json, io);
   },

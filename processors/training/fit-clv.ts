@@ -18,7 +18,7 @@ import {
 } from '#domain/models/misfit.ts';
 import * as paretoNbd from '#domain/models/pareto-nbd.ts';
 import { chooseRival, type RivalChoice, UNDETERMINED } from '#domain/models/rivals.ts';
-import { fitSimpler, sharedMeanCovariance } from '#domain/models/simpler-purchases.ts';
+import { fitSimpler, SIMPLER_FROM, sharedMeanCovariance } from '#domain/models/simpler-purchases.ts';
 import { type Result, refuse } from '#domain/result.ts';
 import { refusedFor } from './deployable.ts';
 
@@ -52,7 +52,7 @@ export interface ClvTraining {
 }
 
 /** In the place of the like-named parts of a training. */
-export type SimplerClv = Pick<ClvTraining, 'model' | 'fits' | 'rivals' | 'checks' | 'diagnostics'>;
+export type SimplerClv = Pick<ClvTraining, 'model' | 'fits' | 'rivals' | 'checks' | 'diagnostics' | 'refused'>;
 
 /** Gamma-Gamma's bound of q: all customers spend the same on average. */
 const SHARED_MEAN = 1e6 * (1 - 1e-9);
@@ -133,8 +133,14 @@ function simplerOf(
       ...(shared === null ? money.diagnostics : [SPENDS_THE_SAME]),
       ...(money.ok ? [] : [{ code: 'no-money-model', message: `${money.message}; churn is answered, value is not` }]),
     ],
+    refused: fit.n < SIMPLER_FROM ? tooFew(told, fit.n) : null,
   };
 }
+
+const tooFew = (told: string, customers: number): Diagnostic => ({
+  code: 'few-customers',
+  message: `the simplest member of the family says that ${told}, and ${customers} customers could not speak against that even if many had left (from ${SIMPLER_FROM} on it serves by itself); import a longer history or more customers`,
+});
 
 /** The model that serves these parts. */
 export function modelOf(

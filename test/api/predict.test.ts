@@ -5,7 +5,7 @@ import { COLUMNS_TYPE } from '#api/routes/batch.ts';
 import { predictChurn, predictClv } from '#domain/models/clv-model.ts';
 import { parseClvModel } from '#domain/models/clv-model-file.ts';
 import { createScoreIds } from '#streams/keyring/score-id.ts';
-import { CDNOW_COVARIANCE, CDNOW_MODEL } from './support/cdnow-model.ts';
+import { CDNOW_COVARIANCE, CDNOW_MODEL, NOBODY_LEAVES } from './support/cdnow-model.ts';
 import { dayNumber } from './support/memory-log.ts';
 import { createPlatform, type Platform } from './support/platform.ts';
 
@@ -97,6 +97,33 @@ describe('churn by id', () => {
       items: Array.from({ length: 12 }, () => ({ customer_id: 'c' })),
     });
     expect(((await many.json()) as { items: unknown[] }).items[3]).toEqual(clv);
+  });
+
+  test('a model that takes it that nobody leaves says so in every answer, and its interval with it; others say nothing', async () => {
+    const own = await createPlatform();
+    const orders = ['2025-01-01', '2025-04-01', '2025-12-01'].map((day) => ({ customer: 'c', day, amount: 10 }));
+    own.orders(orders);
+    const answers = async () => {
+      const post = async (path: string, body: object) =>
+        (await (await own.as('analyst', 'POST', path, body)).json()) as Record<string, unknown>;
+      const items = Array.from({ length: 12 }, () => ({ customer_id: 'c' }));
+      const many = (await post('/api/predict/clv', { items })) as { items: Record<string, unknown>[] };
+      const page = (await (await own.as('analyst', 'GET', `/api/customers/${own.refOf('c')}`)).json()) as object;
+      return [
+        await post('/api/predict/churn', { customer_id: 'c' }),
+        await post('/api/predict/clv', { customer_id: 'c' }),
+        many.items[5]!,
+        { ...createPredictions(own.deps).churnNow('c', 90, false)! },
+        { p_alive: 1, ...page } as Record<string, unknown>,
+      ];
+    };
+    await own.deployCdnow(CDNOW_COVARIANCE);
+    expect((await answers()).map(({ caveat }) => caveat ?? null)).toEqual([null, null, null, null, null]);
+    await own.deployModel(NOBODY_LEAVES);
+    for (const { p_alive, caveat } of await answers()) {
+      expect(p_alive).toBeCloseTo(1, 9);
+      expect(caveat).toMatch(/^P\(alive\) is 1 by assumption.*holds given that nobody leaves/);
+    }
   });
 
   test('Pareto/NBD is served like any other: the kernel’s digits by id, by summary and from the pool, with intervals', async () => {

@@ -23,6 +23,11 @@ function lastOrder(customer: Customer): string {
   return ago === 0 ? 'last order on this day' : `last order ${days(ago)} ago`;
 }
 
+function aliveInterval({ churn, caveat }: Customer): string {
+  if (churn?.p_alive === null) return 'a classifier does not say';
+  return caveat === null ? 'interval not estimated' : 'by assumption: nobody leaves';
+}
+
 export function CustomerFigures({ customer, past }: { customer: Customer; past: boolean }) {
   const { churn, clv, currency } = customer;
   const fades = !past;
@@ -42,7 +47,7 @@ export function CustomerFigures({ customer, past }: { customer: Customer; past: 
         name="P(alive)"
         value={churn && churn.p_alive !== null ? splitUnit(percent(churn.p_alive)) : none}
         title="The probability of still being a customer at all"
-        interval={!churn ? refused : churn.p_alive === null ? 'a classifier does not say' : 'interval not estimated'}
+        interval={churn ? aliveInterval(customer) : refused}
         fades={fades}
       />
       <Kpi

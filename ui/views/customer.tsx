@@ -81,6 +81,7 @@ function Content({
           customers did.
         </Note>
       )}
+      {customer.caveat !== null && <Note tone="warn">{customer.caveat}.</Note>}
       {!bought && !contract && (
         <Note>
           <b>No purchase {past ? 'by this moment' : 'yet'}.</b> There is nothing to predict from; the events stand

@@ -7,6 +7,13 @@ export const CDNOW_MODEL: ClvModel = {
   bgNbd: { r: 0.243, alpha: 4.414, a: 0.793, b: 2.426 },
   gammaGamma: { p: 6.25, q: 3.74, v: 15.44 },
 };
+/** One rate for all and nobody leaves, as few data bring it (domain/models/simpler-purchases.ts). */
+export const NOBODY_LEAVES: ClvModel = {
+  model: 'clv',
+  unit: 'week',
+  bgNbd: { r: 1e6, alpha: 1e7, a: 1e-6, b: 1e6 },
+  gammaGamma: { p: 6.25, q: 3.74, v: 15.44 },
+};
 /** Covariance of the ln-parameters of the same fits, rounded. */
 export const CDNOW_COVARIANCE: ClvCovariance = {
   purchases: [

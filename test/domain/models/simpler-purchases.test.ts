@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { predictChurn, predictClv } from '#domain/models/clv-model.ts';
 import { churnInterval, clvInterval } from '#domain/models/parameter-uncertainty.ts';
-import { fitSimpler, isSimpler, sharedMeanCovariance } from '#domain/models/simpler-purchases.ts';
+import { caveatOf, fitSimpler, isSimpler, sharedMeanCovariance } from '#domain/models/simpler-purchases.ts';
 import { lnGamma } from '#domain/numerics/gamma.ts';
 import { createRandom, type Random } from '#domain/numerics/random.ts';
 import { type ClvTrainingData, fitClv } from '#processors/training/fit-clv.ts';
@@ -90,7 +90,7 @@ test('gamma rates: ln L of the NBD has its top there, with its curvature as the 
   expectClose(fit.covarianceLog![0]![1]!, ra / determinant, 1e-4);
 });
 
-test('intervals of few customers hold what is true about as often as they say', () => {
+test('given that nobody leaves, intervals of few customers hold what is true about as often as they say', () => {
   const random = createRandom(17);
   const RUNS = 400;
   const asked = { frequency: 3, recency: 200, T: 364, monetaryValue: 20 };
@@ -133,6 +133,15 @@ test('what the data do not determine is told by the member they do; what they sp
   if (!fitted.ok) throw new Error(fitted.reason);
   const { refused, simpler, fits } = fitted.value;
   expect(refused).toMatchObject({ code: 'at-boundary' });
+  expect(simpler!.refused).toBeNull();
+  expect(caveatOf(simpler!.model)).toMatch(/^P\(alive\) is 1 by assumption.*holds given that nobody leaves/);
+  expect(caveatOf({ bgNbd: { ...simpler!.model.bgNbd!, a: 0.8 } })).toBeNull();
+  // Of fewer customers it is kept for whoever asks for it.
+  const few = fitClv(buyers(createRandom(2), 39, () => 0.1));
+  expect(few.ok && few.value.simpler!.refused).toMatchObject({
+    code: 'few-customers',
+    message: expect.stringMatching(/39 customers could not speak against that.*from 40 on/),
+  });
   expect(simpler!.model.bgNbd).toMatchObject({ r: 1e6, a: 1e-6, b: 1e6 });
   expect(simpler!.model.covariance!.purchases).toBeDefined();
   expect(simpler!.fits.bgNbd).not.toEqual(fits.bgNbd);

@@ -12,6 +12,7 @@ import { lacksIfAnswered } from '#ops/commands/churn.ts';
 import { exportCommand } from '#ops/commands/export.ts';
 import { predict } from '#ops/commands/predict.ts';
 import { EXPORTED } from '#projections/exports.ts';
+import { NOBODY_LEAVES } from '#test/api/support/cdnow-model.ts';
 import { NOW } from '#test/api/support/memory-log.ts';
 import { createPlatform, type Platform } from '#test/api/support/platform.ts';
 import { run as inProcess, refusal } from '#test/support/commands.ts';
@@ -160,6 +161,15 @@ test('one customer of the installation: predict says what the API says, in both 
   );
   expect(await refused('predict', 'clv', 'c-asked', '--params', 'x.json')).toContain('leave --params out');
   expect(await refused('predict', 'clv')).toContain('predict clv c-1');
+  expect(stdout).not.toContain('caveat');
+  await platform.deployModel(NOBODY_LEAVES);
+  const told = await inProcess(predict, 'churn', 'c-asked', '--data-dir', dir);
+  expect(told.stdout).toMatch(/\ncaveat: P\(alive\) is 1 by assumption.*given that nobody leaves/);
+  const path = join(dir, 'nobody-leaves.json');
+  writeFileSync(path, JSON.stringify(NOBODY_LEAVES));
+  const ofFile = await inProcess(predict, 'churn', '--params', path, '--new');
+  expect(ofFile.stderr).toMatch(/^axiom47: caveat: P\(alive\) is 1 by assumption/);
+  await platform.deployCdnow();
   for (const [args, says] of [
     [['clv', 'c-asked', '--decimal', 'comma', '--grain', 'week'], 'asks the installation: leave --decimal out'],
     [['clv', 'c-asked', '--discounting', 'mid-month'], 'the installation discounts at month ends'],
