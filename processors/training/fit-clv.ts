@@ -114,7 +114,7 @@ function simplerOf(
     member === 'one-rate'
       ? `all customers buy at one rate (${rate} a ${unit}) and nobody leaves`
       : `customers buy at rates that differ (${rate} a ${unit} on average) and nobody leaves`;
-  const reason = `the simplest member of the family is served: ${told}; the data do not speak against it (AIC ${fit.aic.toFixed(0)}, BG/NBD and its rivals ${best.toFixed(0)} or more) and do not determine more (${full.served.diagnostics.find(({ code }) => code === full.refused.code)?.message ?? full.refused.message})`;
+  const reason = `the simplest member of the family is taken: ${told}; the data do not speak against it (AIC ${fit.aic.toFixed(0)}, BG/NBD and its rivals ${best.toFixed(0)} or more) and do not determine more (${full.served.diagnostics.find(({ code }) => code === full.refused.code)?.message ?? full.refused.message})`;
   const money = full.fits.gammaGamma;
   const shared =
     money.ok && money.covarianceLog === null && money.params.q >= SHARED_MEAN ? sharedMeanCovariance(data.spend) : null;

@@ -10,6 +10,7 @@ import { largest, whyGeometry } from '#ui/charts/why.ts';
 import { WhyChart } from '#ui/charts/why-chart.tsx';
 import { definitionInWords, featureWords, valueWords } from '#ui/churn-words.ts';
 import { Refused } from '#ui/client.ts';
+import { aliveInterval } from '#ui/components/customer-figures.tsx';
 import { Kpi } from '#ui/components/panel.tsx';
 import { BANDS, Risk } from '#ui/components/risk.tsx';
 import { ErrorState } from '#ui/components/states.tsx';
@@ -53,6 +54,12 @@ test('P(alive) of a customer who leans on others is a hollow mark', () => {
     );
   expect(draw(true)).toContain('hollow');
   expect(draw(false)).not.toContain('hollow');
+});
+
+test('a P(alive) of 1 that only the model takes for granted says so under the figure', () => {
+  expect(aliveInterval(1, 'P(alive) is 1 by assumption')).toBe('by assumption: nobody leaves');
+  expect(aliveInterval(1, null)).toBe('interval not estimated');
+  expect(aliveInterval(null, null)).toBe('a classifier does not say');
 });
 
 test('an interval has its words for those who hear it', () => {

@@ -23,8 +23,8 @@ function lastOrder(customer: Customer): string {
   return ago === 0 ? 'last order on this day' : `last order ${days(ago)} ago`;
 }
 
-function aliveInterval({ churn, caveat }: Customer): string {
-  if (churn?.p_alive === null) return 'a classifier does not say';
+export function aliveInterval(alive: number | null, caveat: string | null): string {
+  if (alive === null) return 'a classifier does not say';
   return caveat === null ? 'interval not estimated' : 'by assumption: nobody leaves';
 }
 
@@ -47,7 +47,7 @@ export function CustomerFigures({ customer, past }: { customer: Customer; past: 
         name="P(alive)"
         value={churn && churn.p_alive !== null ? splitUnit(percent(churn.p_alive)) : none}
         title="The probability of still being a customer at all"
-        interval={churn ? aliveInterval(customer) : refused}
+        interval={churn ? aliveInterval(churn.p_alive, customer.caveat) : refused}
         fades={fades}
       />
       <Kpi
