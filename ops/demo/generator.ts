@@ -6,8 +6,8 @@ import { createRandom, type Random } from '#domain/numerics/random.ts';
 export const DEMO = {
   seed: 47,
   customers: 5_000,
-  /** Monday 2025-05-05, the first day of the shop. */
-  start: Date.UTC(2025, 4, 5),
+  /** Monday 2024-05-06, the first day of the shop: so early that what comes after the log's end has passed too, and can be lived through. */
+  start: Date.UTC(2024, 4, 6),
   weeks: 78,
   /** The last weeks come as they would through the live door; all before is brought as history. */
   liveWeeks: 4,

@@ -6,7 +6,7 @@ import type { GatewayHandlers } from '#streams/gateway/protocol.ts';
 import type { Remote } from '#streams/rpc.ts';
 import type { DataDir } from '../data-dir.ts';
 import { replaceFile } from '../engines/durable-file.ts';
-import { type DemoEvent, generateDemo } from './generator.ts';
+import { DEMO, type DemoEvent, generateDemo } from './generator.ts';
 
 /** Half a year in about two hours. */
 const EVERY_MS = 1_000;
@@ -22,11 +22,21 @@ export interface PlayDeps {
 export function playDemo({ dir, gateway, source, log }: PlayDeps): AsyncDisposable {
   const file = join(dir.path, 'demo-played.json');
   const { future } = generateDemo();
-  let next = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as { played: number }).played : 0;
+  const saved = existsSync(file)
+    ? (JSON.parse(readFileSync(file, 'utf8')) as { played: number; start?: number })
+    : null;
+  if (saved !== null && saved.start !== DEMO.start) {
+    log.warn(
+      { folder: dir.path },
+      'this demo was made by an earlier version: it stands still; remove its folder for a new one',
+    );
+    return { [Symbol.asyncDispose]: async () => undefined };
+  }
+  let next = saved?.played ?? 0;
   let sending: Promise<void> | null = null;
   let failing = false;
 
-  const save = () => replaceFile(file, `${JSON.stringify({ played: next })}\n`, 0o600);
+  const save = () => replaceFile(file, `${JSON.stringify({ played: next, start: DEMO.start })}\n`, 0o600);
   async function send(event: DemoEvent): Promise<void> {
     const body = new TextEncoder().encode(JSON.stringify(event));
     await gateway.ingest({ door: 'http', source, body, contentType: 'json', strict: false, traceId: null });
@@ -41,7 +51,8 @@ export function playDemo({ dir, gateway, source, log }: PlayDeps): AsyncDisposab
       log.info({ events: next }, 'the demo has played to its end');
       return;
     }
-    if (sending) return;
+    // An event of tomorrow would be refused: the shop lives no faster than time.
+    if (sending || Date.parse(event.at) > Date.now()) return;
     sending = send(event)
       .catch((error: unknown) => {
         // Tried again every second; said once.
