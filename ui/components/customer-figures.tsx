@@ -25,7 +25,7 @@ function lastOrder(customer: Customer): string {
 
 export function aliveInterval(alive: number | null, caveat: string | null): string {
   if (alive === null) return 'a classifier does not say';
-  return caveat === null ? 'interval not estimated' : 'by assumption: nobody leaves';
+  return caveat === null ? 'interval not estimated' : 'by assumption';
 }
 
 export function CustomerFigures({ customer, past }: { customer: Customer; past: boolean }) {
