@@ -35,7 +35,7 @@ export interface Pool extends AsyncDisposable {
   clvColumns(request: ClvColumnsRequest): Promise<ClvColumnsAnswer>;
   compareVersions(request: ComparisonRequest): Promise<Comparison>;
   /** What a training would find; nothing is written. */
-  checkTraining(nats: NatsOptions, plan: TrainingPlan): Promise<TrainingCheck>;
+  checkTraining(nats: NatsOptions, plan: TrainingPlan): Promise<Result<TrainingCheck, Refusal>>;
   /** Rows from the log, on a connection of its own, into the file. @param signal ends the thread at once, here and below. */
   trainingRows(
     nats: NatsOptions,

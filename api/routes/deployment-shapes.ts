@@ -15,7 +15,12 @@ import { isoOf } from '../predict/as-of.ts';
 import { Problem } from '../problem.ts';
 import { MeasuredShape, measuredOf } from './comparison-shape.ts';
 
-export const Reason = z.string().trim().min(1).max(500).describe('Kept in the log, in your words; name no customer');
+export const Reason = z
+  .string({ error: 'say why: a text of 1 to 500 characters' })
+  .trim()
+  .min(1, 'say why: a text of 1 to 500 characters')
+  .max(500, 'say why in at most 500 characters')
+  .describe('Kept in the log, in your words; name no customer');
 export const Because = z.strictObject({ reason: Reason });
 
 const Gate = z.object({

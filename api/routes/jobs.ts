@@ -49,10 +49,9 @@ const JobId = z.object({ id: z.string().regex(/^[0-9a-f]{32}$/, 'an id as POST /
 const Key = z.object({
   'idempotency-key': z
     .string()
-    .min(8)
-    .max(200)
+    .refine((key) => key.length >= 8 && key.length <= 200, 'an idempotency key has 8 to 200 characters')
     .optional()
-    .describe('The same key with the same body is the same job; with another body it is refused'),
+    .describe('8 to 200 characters. The same key with the same body is the same job; with another body it is refused'),
 });
 
 const time = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());

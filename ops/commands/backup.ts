@@ -9,6 +9,7 @@ import { readConfig } from '../config.ts';
 import { createLog } from '../log.ts';
 import { createProgress } from '../progress.ts';
 import { packageVersion } from '../project.ts';
+import { checkWritable } from '../writable.ts';
 import { type Command, type Io, UsageError } from './command.ts';
 import { parseCommand, print } from './options.ts';
 
@@ -44,6 +45,7 @@ Example: axiom47 backup --out axiom47-2026-11-20.backup --passphrase-file passph
         ? join(named, `axiom47-${createdAt.slice(0, 19).replaceAll(':', '')}Z.backup`)
         : named;
     if (existsSync(out)) throw new UsageError(`${out} is there already: name another file`);
+    checkWritable(out);
     const passphrase = passphraseOf(values['passphrase-file']);
     const config = readConfig();
     const log = createLog({ ...config, logLevel: process.env.AXIOM47_LOG_LEVEL ? config.logLevel : 'warn' });

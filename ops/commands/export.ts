@@ -5,6 +5,7 @@ import { EXPORTED } from '#projections/exports.ts';
 import { ApiError, dataDirOf, withServer } from '../client.ts';
 import { fetchTo } from '../fetch-to.ts';
 import { createProgress } from '../progress.ts';
+import { checkWritable } from '../writable.ts';
 import { type Command, type Io, UsageError } from './command.ts';
 import { parseCommand, print } from './options.ts';
 
@@ -54,6 +55,7 @@ Example: axiom47 export scores > scores.csv
       throw new UsageError('a Parquet file is no text: say --out FILE.parquet');
     if (values.json && out === undefined && format !== 'ndjson')
       throw new UsageError('--json without --out prints NDJSON; leave --format out, or say --out FILE');
+    if (out !== undefined) checkWritable(out);
     const query = new URLSearchParams({ table, format });
     if (values.identified) query.set('identified', 'true');
     if (asOf !== undefined) query.set('as_of', asOf);

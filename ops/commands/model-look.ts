@@ -1,13 +1,15 @@
 // What is known of models: several side by side, a card, the artefact as a file.
 import { createHash } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Comparison } from '#api/model-compare.ts';
 import type { ModelCard } from '#api/model-deps.ts';
 import type { ModelFacts } from '#api/model-facts.ts';
 import { type Client, dataDirOf, withServer } from '../client.ts';
 import { replaceFile } from '../engines/durable-file.ts';
+import { reasonOf } from '../engines/engine-error.ts';
 import { doJob } from '../jobs/watch.ts';
+import { checkWritable } from '../writable.ts';
 import { type Io, UsageError } from './command.ts';
 import { describePairs } from './evaluate-model.ts';
 import { parseCommand, print, table } from './options.ts';
@@ -118,7 +120,7 @@ async function showCard(client: Client, [id]: string[], { out, json }: Values, i
     print(io, json, card, () => card.markdown.trimEnd());
     return 0;
   }
-  mkdirSync(out, { recursive: true });
+  makeFolder(out);
   const files = [
     { name: 'card.md', text: card.markdown },
     ...card.figures.map(({ name, svg }) => ({ name, text: svg })),
@@ -129,7 +131,17 @@ async function showCard(client: Client, [id]: string[], { out, json }: Values, i
   return 0;
 }
 
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+    accessSync(path, constants.W_OK);
+  } catch (error) {
+    throw new UsageError(`--out ${path}: a folder to write to cannot be had there (${reasonOf(error)}); name another`);
+  }
+}
+
 async function exportIt(client: Client, [id]: string[], { out, json }: Values, io: Io): Promise<number> {
+  checkWritable(out!);
   const { digest } = await client.call<ModelFacts>('GET', pathOf(id!));
   const chunks: Uint8Array[] = [];
   for await (const chunk of await client.read(`${pathOf(id!)}/artefact`)) chunks.push(chunk);

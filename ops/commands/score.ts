@@ -6,6 +6,7 @@ import { dataDirOf, withServer } from '../client.ts';
 import { fetchTo } from '../fetch-to.ts';
 import type { ScoreDelta, ScoreResult } from '../jobs/score.ts';
 import { doJob } from '../jobs/watch.ts';
+import { checkWritable } from '../writable.ts';
 import { daysOf } from './churn.ts';
 import { type Command, UsageError } from './command.ts';
 import { parseCommand, print, table } from './options.ts';
@@ -41,6 +42,7 @@ Example: axiom47 score --out moved.csv --delta
     const { out, 'dry-run': dry } = values;
     if (out === undefined && !dry)
       throw new UsageError('score needs --out FILE, or --dry-run to see what it would cost');
+    if (out !== undefined && !dry) checkWritable(out);
     return withServer(dataDirOf(values['data-dir']), { io }, async (client) => {
       const ended = await doJob<ScoreResult>(client, 'score', body, io);
       if (ended.result === null) return ended.code;

@@ -82,6 +82,10 @@ const body = z
     path: ['definition'],
     message: 'a Cox model speaks of subscriptions: contractual',
   })
+  .refine(({ kind, without }) => kind !== 'clv' || without.length === 0, {
+    path: ['without'],
+    message: 'a value model reads purchases and money, no features: there is nothing to leave out',
+  })
   .refine(({ deploy, dry_run }) => !(deploy && dry_run), { path: ['deploy'], message: 'a dry run makes no model' });
 type Params = z.output<typeof body>;
 
@@ -124,7 +128,7 @@ export const trainJob = (deps: TrainDeps): JobOfKind => ({
     const params = body.parse(given);
     const plan = planOf(params, positionNow(deps), deps);
     if (!plan.ok) return plan;
-    return params.dry_run ? ok(await deps.checks.checkTraining(deps.nats, plan.value)) : null;
+    return params.dry_run ? await deps.checks.checkTraining(deps.nats, plan.value) : null;
   },
   async run(job) {
     const params = body.parse(job.params);
@@ -259,10 +263,15 @@ async function builtRows(
   return rows;
 }
 
+/** Reading the log is the longer part of the way. */
+const ROWS_SHARE = 0.7;
 const stepped =
-  ({ progress }: JobRun, step: string) =>
-  (done: number, total: number, note: string): void =>
-    progress(done, total, `${step}: ${note}`);
+  ({ progress }: JobRun, step: (typeof STEP)['rows' | 'train']) =>
+  (done: number, total: number, note: string): void => {
+    const share = total > 0 ? done / total : 0;
+    const reached = step === STEP.rows ? ROWS_SHARE * share : ROWS_SHARE + (1 - ROWS_SHARE) * share;
+    progress(reached, 1, `${step}: ${note}`);
+  };
 
 async function register(
   job: JobRun,

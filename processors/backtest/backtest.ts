@@ -144,7 +144,7 @@ function planOf(job: Backtest, ledger: Ledger): Result<BacktestPlan, string> {
   if (first === null)
     return refuse(
       contractual
-        ? 'there are no subscriptions; import them (--kind subscription)'
+        ? 'there are no subscriptions; import them (kind subscription)'
         : 'there are no purchases to learn from; import orders',
     );
   const late = job.latenessDays ?? latenessOf(ledger);

@@ -32,7 +32,9 @@ export async function evaluate(
   report: TrainingProgress,
 ): Promise<Result<Evaluation, Refusal>> {
   const { horizonDays, today, seq } = plan;
-  const settled = await settledAt(store, trainingPlanOf(plan), report);
+  // Two walks, half of the way each.
+  const first = (done: number, total: number, note: string) => report.progress(done, 2 * total, note);
+  const settled = await settledAt(store, trainingPlanOf(plan), { ...report, progress: first });
   const { firstDay, latenessDays } = settled;
   if (firstDay === null)
     return refusal(
@@ -56,7 +58,7 @@ export async function evaluate(
     (position) => {
       if (position < told + EVERY) return;
       told = position;
-      report.progress(position, seq, `reading the log as it was known on ${dateOf(day)}`);
+      report.progress(seq + position, 2 * seq, `reading the log as it was known on ${dateOf(day)}`);
     },
   );
   await forgetErased(store, seq, ledger!);

@@ -11,7 +11,7 @@ export interface JobRun {
   steps: ReadonlyMap<string, unknown>;
   /** Keeps a step's output (JSON) for good; resolves when the log knows of it. */
   finishStep(step: string, output: unknown): Promise<void>;
-  /** For whoever watches; not kept. */
+  /** For whoever watches; not kept. What is shown never falls within an attempt: steps should share the way between them. */
   progress(done: number, total: number, note: string): void;
   log(text: string): void;
   /** Aborted when somebody cancels, or the server stops. */

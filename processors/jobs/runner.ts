@@ -156,6 +156,8 @@ export async function startJobs({ store, kinds, artefacts, now, log }: JobRunner
   async function outcome(held: Held, started: JobView, signal: AbortSignal): Promise<JobCommand | null> {
     const { id, kind, params, by, attempt: number, steps: finished } = started;
     let toldAt = 0;
+    /** Of this attempt: a step that begins anew at 0 does not take back what was done. */
+    let furthest = { done: 0, total: 1 };
     const fail = (reason: 'refused' | 'error', why: JobRefusal): JobCommand => ({
       type: 'FailJob',
       attempt: number,
@@ -183,7 +185,8 @@ export async function startJobs({ store, kinds, artefacts, now, log }: JobRunner
         },
         progress(done, total, note) {
           const other = held.summary.progress?.note !== note;
-          held.summary.progress = { done, total, note };
+          if (total > 0 && done / total >= furthest.done / furthest.total) furthest = { done, total };
+          held.summary.progress = { ...furthest, note };
           if (!other && now() - toldAt < TELL_MS) return;
           toldAt = now();
           tell(id);

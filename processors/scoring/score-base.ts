@@ -94,16 +94,22 @@ const packed = (text: string): Uint8Array<ArrayBuffer> => new Uint8Array(gzipSyn
 
 export async function scoreBase(store: Store, work: ScoreBase, say: ScoreProgress): Promise<ScoreTotals> {
   const { now, before, parts } = work;
+  const phases = before ? 3 : 2;
+  let phase = 0;
+  /** Each walk of the log and the scoring have an equal part of the way. */
+  const told = (done: number, total: number, note: string) =>
+    say.progress(phase * Math.max(1, total) + done, phases * Math.max(1, total), note);
   const read = (seq: number, note: string): Promise<Ledger> =>
     everybodyLeft(store, seq, {
       ledger: work.ledger,
       snapshotDir: work.snapshotDir,
-      progress: (position, from) => say.progress(position - from, seq - from, note),
+      progress: (position, from) => told(position - from, seq - from, note),
     });
   const begun = performance.now();
   let beforeMs = 0;
   const scoredBefore = async (moment: BaseMoment) => {
     const then = await read(moment.seq, 'as it was scored before');
+    phase++;
     const from = performance.now();
     const found = beforeOf(then, work, moment);
     beforeMs = performance.now() - from;
@@ -111,6 +117,7 @@ export async function scoreBase(store: Store, work: ScoreBase, say: ScoreProgres
   };
   const earlier = before && (await scoredBefore(before));
   const ledger = await read(now.seq, 'reading the log');
+  phase++;
   const foldMs = performance.now() - begun - beforeMs;
   const people = createPeople(ledger);
   const members: number[][] = Array.from({ length: parts }, () => []);
@@ -138,7 +145,7 @@ export async function scoreBase(store: Store, work: ScoreBase, say: ScoreProgres
     if (done.has(part)) continue;
     say.part(scorePart(part, list));
     reached += list.length;
-    say.progress(reached, total, `scoring ${total.toLocaleString('en-US')} customers`);
+    told(reached, total, `scoring ${total.toLocaleString('en-US')} customers`);
   }
   return { customers, foldMs, scoreMs: beforeMs + performance.now() - scoring };
 

@@ -129,6 +129,9 @@ export interface CutoffRows {
   used: boolean;
 }
 
+/** Is told what a cut-off gave, with its rows, which are learned from where it is used. */
+export type Counted = (cutoff: CutoffRows, rows: ChurnRows) => void;
+
 /**
  * Rows of several cut-offs, latest first, to learn from. A cut-off at which everybody stayed, or nobody, is before the time the data speak of
  * (a table of one day has no earlier ends) and is left out; one at which nobody was there ends the list. Within a cut-off by sid, so that sums
@@ -141,7 +144,7 @@ export async function rowsOfCutoffs(
   days: readonly number[],
   knownOn: (day: number) => Ledgers | Promise<Ledgers>,
   settled: Ledgers,
-  { rowOf = featureRow, counted = () => undefined }: { rowOf?: RowOf; counted?: (cutoff: CutoffRows) => void } = {},
+  { rowOf = featureRow, counted = () => undefined }: { rowOf?: RowOf; counted?: Counted } = {},
 ): Promise<ChurnRows> {
   const rows = createRows();
   for (const day of days) {
@@ -152,16 +155,11 @@ export async function rowsOfCutoffs(
 }
 
 /** Adds the rows of the next earlier cut-off as `rowsOfCutoffs` does. @returns false where nobody was there. */
-export function joinCutoff(
-  into: ChurnRows,
-  added: ChurnRows,
-  day: number,
-  counted: (cutoff: CutoffRows) => void,
-): boolean {
+export function joinCutoff(into: ChurnRows, added: ChurnRows, day: number, counted: Counted): boolean {
   const eligible = added.label.length;
   const lost = added.label.reduce((sum, label) => sum + label, 0);
   const used = lost > 0 && lost < eligible;
-  counted({ day, eligible, lost, used });
+  counted({ day, eligible, lost, used }, added);
   if (used)
     for (const row of bySid(added.customer)) {
       into.features.push(added.features[row]!);

@@ -9,6 +9,7 @@ export type RefusalCode =
   | 'horizon-too-long'
   | 'unknown-definition'
   | 'unknown-feature-set'
+  | 'unknown-feature'
   | 'other-horizon';
 
 export interface Refusal {

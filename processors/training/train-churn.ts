@@ -257,9 +257,10 @@ export function trainCox(
   if (!fitted.ok) return refusal(fitted.reason === 'no-events' ? 'one-class' : 'no-convergence', fitted.message);
   if (!fitted.converged) {
     const said = fitted.diagnostics.map(({ message }) => message).join('; ');
+    const plain = names.reduce((text, name) => text.replaceAll(name, columnOf(name)), said);
     return refusal(
       'separation',
-      names.reduce((text, name) => text.replaceAll(name, columnOf(name)), said),
+      `${plain}: either it knows the outcome (leave it out: name it in without), or too few of its kind have ended: group its values, or wait for more data`,
     );
   }
   const { coefficients, means, baseline, concordance, diagnostics } = fitted;
@@ -326,7 +327,7 @@ function takeOut(
 }
 
 const sayPair = ([column, twin]: [string, string]): string =>
-  `${twin} and ${column} say exactly the same, so neither has an effect of its own; leave one out: --without ${column}`;
+  `${twin} and ${column} say exactly the same, so neither has an effect of its own; leave one out (without: ${column})`;
 
 /** An encoded column without its level: refusals are kept in the log, and a level may be somebody's. */
 const columnOf = (name: string): string => name.split('=')[0]!;
@@ -334,7 +335,7 @@ const columnOf = (name: string): string => name.split('=')[0]!;
 function saySeparated(coefficients: readonly { name: string; standardised: number }[]): string {
   const strongest = [...coefficients].sort((a, b) => Math.abs(b.standardised) - Math.abs(a.standardised)).slice(0, 3);
   const names = [...new Set(strongest.map(({ name }) => columnOf(name)))];
-  return `the features tell who was lost from who stayed without a single error, foremost ${names.join(', ')}: either one of them knows the outcome (leave it out: --without NAME), or there are more columns than the rows can bear`;
+  return `the features tell who was lost from who stayed without a single error, foremost ${names.join(', ')}: either one of them knows the outcome (leave it out: name it in without), or there are more columns than the rows can bear`;
 }
 
 const leftOut = (left: { column: string; why: string }[]): Diagnostic[] =>

@@ -11,9 +11,12 @@ import {
   type Reactivation,
   reactivation,
 } from '#domain/reactivation.ts';
+import { ok, type Result } from '#domain/result.ts';
 import { trainingStatistics } from '#projections/memory/training-statistics.ts';
 import { createRows } from './churn-rows.ts';
+import { checkWithout } from './left-out-names.ts';
 import type { TrainingPlan, TrainingProgress } from './plan.ts';
+import type { Refusal } from './refusal.ts';
 import { divide, LEAST, PARTS } from './train-churn.ts';
 import { type Learned, type Settled, settledAt, settledRows, type TrainingLog } from './training-rows.ts';
 
@@ -54,15 +57,18 @@ const KLAVIYO = { customers: 500, days: 180 };
 /** Segment Predictions asks for 100 customers on either side of what is predicted. */
 const SEGMENT = 100;
 
+/** Refuses what is asked wrongly; what the data lack is in the answer. */
 export async function checkTraining(
   store: TrainingLog,
   plan: TrainingPlan,
   report: TrainingProgress,
-): Promise<TrainingCheck> {
+): Promise<Result<TrainingCheck, Refusal>> {
   const { settled, learned } =
     plan.kind === 'churn-logistic'
       ? await settledRows(store, plan, report, () => ({}))
       : { settled: await settledAt(store, plan, report), learned: null };
+  const named = checkWithout(plan, settled.ledgers);
+  if (!named.ok) return named;
   const everybody = [...settled.ledgers.customers()];
   const history = settled.firstDay === null ? 0 : plan.today - settled.firstDay;
   const found =
@@ -74,7 +80,7 @@ export async function checkTraining(
   const silence = plan.kind === 'churn-logistic' && plan.definition.kind === 'non-contractual';
   const windows = silence ? silences(everybody, settled, plan.today, history) : [];
   const checklist = [...found.checklist, ...anchors(found, history, everybody)];
-  return {
+  return ok({
     kind: plan.kind,
     definition: plan.kind === 'clv' ? null : plan.definition,
     asOf: { seq: plan.seq, at: dateOf(plan.today) },
@@ -86,7 +92,7 @@ export async function checkTraining(
     ready: checklist.every(({ required, missing }) => !required || missing === 0),
     windows,
     proposed: proposeWindow(windows),
-  };
+  });
 }
 
 type Found = Pick<TrainingCheck, 'cutoffs' | 'excluded' | 'checklist'>;
@@ -146,19 +152,20 @@ function ofSubscriptions(
   };
 }
 
-const NOTHING: Learned = { rows: createRows(), cutoffs: [] };
+const NOTHING: Learned = { rows: createRows(), cutoffs: [], oneSided: null };
 
 function ofClassifier(
   { definition, today, seed }: TrainingPlan,
   settled: Settled,
-  { rows, cutoffs }: Learned,
+  { rows, cutoffs, oneSided }: Learned,
   everybody: readonly CustomerEntries[],
 ): Found {
   const { firstDay, latenessDays } = settled;
   // One day before the latest cut-off somebody must have been there.
   const asked = definition.horizonDays + definition.graceDays + latenessDays + 1;
   const history = item('history, against the horizon', 'days', asked, firstDay === null ? 0 : today - firstDay, AXIOM);
-  const { counts } = divide(rows, seed);
+  // Nothing is learned from customers of one end, yet they are there: missing are those of the other.
+  const { counts } = divide(oneSided ?? rows, seed);
   const last = cutoffs[0]?.day ?? today;
   const excluded = excludedOn(last, settled, definition, everybody, (each) => isEligible(definition, each, last));
   const counted = excluded.reduce((sum, { customers }) => sum + customers, cutoffs[0]?.eligible ?? 0);

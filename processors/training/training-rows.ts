@@ -26,6 +26,7 @@ import {
 import type { ClvTrainingData } from './fit-clv.ts';
 import { knownLedgers } from './known-ledgers.ts';
 import { ledgersOf } from './ledgers.ts';
+import { checkWithout } from './left-out-names.ts';
 import type { TrainingPlan, TrainingProgress } from './plan.ts';
 import { type Refusal, refusal } from './refusal.ts';
 import { sweep } from './swept-rows.ts';
@@ -63,7 +64,11 @@ export async function trainingRows(
 ): Promise<Result<TrainingRows, Refusal>> {
   if (plan.kind === 'churn-logistic') {
     const { settled, learned } = await settledRows(store, plan, report);
-    return learned.ok ? ok({ kind: 'churn-logistic', ...learned.value, events: settled.ledger.events }) : learned;
+    const named = checkWithout(plan, settled.ledgers);
+    if (!named.ok) return named;
+    if (!learned.ok) return learned;
+    const { rows, cutoffs } = learned.value;
+    return ok({ kind: 'churn-logistic', rows, cutoffs, events: settled.ledger.events });
   }
   const settled = await settledAt(store, plan, report);
   const { events } = settled.ledger;
@@ -71,6 +76,8 @@ export async function trainingRows(
     const { histories, spend, evidence, firstDay, excluded } = trainingStatistics(settled.ledger, plan.today);
     return ok({ kind: 'clv', data: { histories, spend, evidence }, firstDay, excluded, events });
   }
+  const named = checkWithout(plan, settled.ledgers);
+  if (!named.ok) return named;
   const days = cutoffDays(plan, settled);
   if (!days.ok) return days;
   return ok({ kind: 'churn-cox', rows: survivalRows(plan.definition, plan.today, settled.ledgers), events });
@@ -119,7 +126,7 @@ function cutoffDays(
     return refusal(
       'too-little-data',
       definition.kind === 'contractual'
-        ? 'there are no subscriptions; import them (--kind subscription)'
+        ? 'there are no subscriptions; import them (kind subscription)'
         : 'there are no purchases to learn from; import orders',
     );
   if (kind !== 'churn-logistic') return ok([]);
@@ -138,6 +145,8 @@ const daysBack = (last: number, cutoffs: number, { horizonDays }: ChurnDefinitio
 export interface Learned {
   rows: ChurnRows;
   cutoffs: CutoffRows[];
+  /** Where at every cut-off everybody stayed, or nobody: the rows of the latest at which anybody was there, to count by. */
+  oneSided: ChurnRows | null;
 }
 
 /**
@@ -191,11 +200,15 @@ async function foldedRows(
     return known.get(day)!;
   };
   const cutoffs: CutoffRows[] = [];
+  let oneSided: ChurnRows | null = null;
   const rows = await rowsOfCutoffs(plan.definition, days, knownOn, ledgers, {
     rowOf,
-    counted: (cutoff) => void cutoffs.push(cutoff),
+    counted: (cutoff, added) => {
+      cutoffs.push(cutoff);
+      if (!cutoff.used && cutoff.eligible > 0) oneSided ??= added;
+    },
   });
-  return { rows, cutoffs };
+  return { rows, cutoffs, oneSided: rows.label.length === 0 ? oneSided : null };
 }
 
 /** All of it by one fold; null where the log does not lie in the order in which it was known. */
@@ -219,8 +232,10 @@ async function sweptRows(
     plan.ledger,
     (instant, known) => {
       const day = days[instants.indexOf(instant)]!;
-      report.log(`rows of ${dateOf(day)}`);
-      asked.set(day, askedRows(definition, day, ledgersOf(known), rowOf));
+      const rows = askedRows(definition, day, ledgersOf(known), rowOf);
+      asked.set(day, rows);
+      // A long horizon reaches back before the data begin.
+      if (rows.customer.length > 0) report.log(`rows of ${dateOf(day)}`);
     },
     (position) => {
       if (position < told + EVERY) return;
@@ -235,6 +250,7 @@ async function sweptRows(
   if (!used.ok) return { settled, learned: used };
   const rows = createRows();
   const cutoffs: CutoffRows[] = [];
+  let oneSided: ChurnRows | null = null;
   const found = labelled(
     definition,
     used.value.map((day) => asked.get(day)!),
@@ -242,7 +258,8 @@ async function sweptRows(
   );
   for (const [i, day] of used.value.entries())
     if (!joinCutoff(rows, found[i]!, day, (cutoff) => void cutoffs.push(cutoff))) break;
-  return { settled, learned: ok({ rows, cutoffs }) };
+    else if (!cutoffs.at(-1)!.used) oneSided ??= found[i]!;
+  return { settled, learned: ok({ rows, cutoffs, oneSided: rows.label.length === 0 ? oneSided : null }) };
 }
 
 /** Days in which late events may still arrive: none where everything came from files. */

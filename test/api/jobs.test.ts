@@ -146,7 +146,11 @@ describe('any kind', () => {
     const other = await post({ horizon_days: 31 }, 'key-0001');
     expect(other.status).toBe(422);
     expect(await other.json()).toMatchObject({ reason: 'idempotency-key-reused' });
-    expect((await post({ horizon_days: 31 }, 'short')).status).toBe(400);
+    const short = await post({ horizon_days: 31 }, 'short');
+    expect([short.status, (await short.json()).detail]).toEqual([
+      400,
+      'idempotency-key: an idempotency key has 8 to 200 characters',
+    ]);
   });
 
   test('is cancelled, and asked for again', async () => {

@@ -70,7 +70,7 @@ test.each([
     () => subscribers(400, { attributes: (i) => ({ reason: i % 2 === 0 ? 'moved' : 'none' }) }),
     {},
     'separation',
-    /foremost attribute:reason, .*--without NAME/,
+    /foremost attribute:reason, .*name it in without/,
   ],
   [
     'two columns that say the same',
@@ -111,6 +111,53 @@ test.each([
   }
   const { models, rowsDir } = platform.trained;
   expect([await models.list(), readdirSync(rowsDir)]).toEqual([[], []]);
+});
+
+test('a name to leave out that names nothing is refused with the nearest, by a dry run at once and by a training before it begins', async () => {
+  const platform = await subscribers(60, {
+    attributes: (i) => ({ late_payments: i % 3, city: i % 2 === 0 ? 'A' : 'B' }),
+  });
+  const train = async (body: object) => {
+    const answer = await platform.as('ml-engineer', 'POST', '/api/jobs/train', { ...TRAIN, ...body });
+    return [answer.status, await answer.json()] as const;
+  };
+  const typo = { without: ['plan', 'attribute:late_paymets'] };
+  const said =
+    /without names attribute:late_paymets, which .* did you mean attribute:late_payments\? There are .*plan.*attribute:city, attribute:late_payments$/;
+  expect(await train({ ...typo, dry_run: true })).toEqual([
+    422,
+    expect.objectContaining({ code: 'unknown-feature', detail: expect.stringMatching(said) }),
+  ]);
+  for (const kind of ['churn-logistic', 'churn-cox']) {
+    const [, { id }] = await train({ ...typo, kind });
+    await (await platform.as('ml-engineer', 'GET', `/api/jobs/${id}/events`)).text();
+    const job = await (await platform.as('ml-engineer', 'GET', `/api/jobs/${id}`)).json();
+    expect(job.failure).toEqual({ reason: 'refused', code: 'unknown-feature', message: expect.stringMatching(said) });
+    expect(job.steps).toEqual(['position']);
+  }
+  const [, bare] = await train({ without: ['late_payments'], dry_run: true });
+  expect(bare.detail).toMatch(/did you mean attribute:late_payments\?/);
+  expect((await train({ without: ['plan', 'attribute:late_payments'], dry_run: true }))[0]).toBe(200);
+  expect(await train({ kind: 'clv', definition: undefined, cutoffs: undefined, without: ['plan'] })).toEqual([
+    400,
+    expect.objectContaining({ detail: expect.stringMatching(/^\/without: a value model reads/) }),
+  ]);
+});
+
+test('where nobody was lost a dry run counts who was kept: only the lost are missing', async () => {
+  const platform = await subscribers(400, { leave: () => false });
+  const asked = { ...TRAIN, dry_run: true };
+  const check = await (await platform.as('ml-engineer', 'POST', '/api/jobs/train', asked)).json();
+  const of = (end: string) =>
+    check.checklist.filter(({ item }: { item: string }) => item.endsWith(`rows: ${end}`)) as Record<string, number>[];
+  expect(check.ready).toBe(false);
+  expect(of('kept').map(({ missing }) => missing)).toEqual([0, 0, 0]);
+  expect(of('kept').reduce((sum, { found }) => sum + found!, 0)).toBe(check.cutoffs[0].kept);
+  expect(of('lost').map(({ found, missing }) => [found, missing])).toEqual([
+    [0, 25],
+    [0, 25],
+    [0, 25],
+  ]);
 });
 
 test('the same subscribers without what is wrong with them are learned from', async () => {

@@ -208,5 +208,6 @@ describe('a backup taken while events flow', () => {
     writeFileSync(join(used, 'notes.txt'), 'mine');
     expect(await refused('restore', plainFile, '--data-dir', used)).toMatch(/not empty/);
     expect(await refused('backup', '--out', plainFile, '--data-dir', dataDir)).toMatch(/is there already/);
+    expect(await refused('backup', '--out', '/not/there/x', '--data-dir', dataDir)).toMatch(/there is no folder/);
   });
 });

@@ -259,6 +259,37 @@ test('whoever listens hears of every change, and of progress while it runs', asy
   stop();
 });
 
+test('what is shown of a way never falls while one attempt runs, also when a step begins anew', async () => {
+  const talks: JobWork = {
+    name: 'talks',
+    async run(job) {
+      for (const [done, total, note] of [
+        [91, 100, 'reading'],
+        [0, 0, 'resting'],
+        [1, 10, 'fitting'],
+        [19, 20, 'writing'],
+      ] as const)
+        job.progress(done, total, note);
+      return ok(null);
+    },
+  };
+  await using jobs = await createPlace().start(talks);
+  const heard: unknown[] = [];
+  const stop = jobs.listen((id) => {
+    const { progress } = jobs.lately(id)!;
+    if (progress !== null) heard.push([progress.done / progress.total, progress.note]);
+  });
+  asked(await jobs.request('talks', {}, null, 'ann'));
+  await jobs.idle();
+  stop();
+  expect(heard).toEqual([
+    [0.91, 'reading'],
+    [0.91, 'resting'],
+    [0.91, 'fitting'],
+    [0.95, 'writing'],
+  ]);
+});
+
 test('of jobs that ended a while ago a summary is held; their steps and attempts are read from the log', async () => {
   const { start } = createPlace();
   const work: JobWork = {

@@ -27,7 +27,9 @@ const planOf = (log: LogInMemory, today: number, plan: Partial<TrainingPlan> = {
   ...plan,
 });
 const found = async (log: LogInMemory, plan: TrainingPlan) => {
-  const check = await checkTraining(log.store, plan, quiet);
+  const checked = await checkTraining(log.store, plan, quiet);
+  if (!checked.ok) throw new Error(checked.reason.message);
+  const check = checked.value;
   const of = (item: string) => {
     const each = check.checklist.find((one) => one.item === item)!;
     return [each.asked, each.found, each.missing];

@@ -55,6 +55,8 @@ test.each([
   [['key', 'list', '-x'], 'there is no option -x; `axiom47 key --help` shows what there is'],
   [['key', 'list', '--json=1'], '--json takes no value; '],
   [['key', 'create', '--role', '--json'], '--role needs a value '],
+  [['score', '--out', '/not/there/x.csv'], '--out /not/there/x.csv: there is no folder /not/there; make it'],
+  [['export', 'scores', '--out', tmpdir()], `--out ${tmpdir()}: that is a folder; name a file in it`],
   [['rfm', 'orders.csv'], "'orders.csv' is one argument too many; "],
 ])('%j: what is wrong, without the parser’s own hints', async (args, says) => {
   const { code, stderr } = await run(args);
