@@ -20,8 +20,8 @@ axiom47 score --out FILE [--format csv|ndjson|parquet] [--model NAME@VERSION] [-
 axiom47 score --dry-run […]
 
 Every customer is scored at ONE position of the log by the models in force there (or with --model in the place of its like): the digits
-are those of \`axiom47 predict\` for that position. A line: ref (or customer_id with --identified), p_churn with its interval, p_alive, expected
-purchases, clv_mean, p05, p50, p95, band, model, as_of and the score's id; who cannot be scored stands there with the reason. Who was erased does not.
+are those of \`axiom47 predict\` for that position. A line: ref (or customer_id with --identified), p_churn with its interval over horizon_days, p_alive, expected
+purchases and clv_mean, p05, p50, p95 over value_days, currency, band, model, as_of and the score's id; who cannot be scored stands there with the reason. Who was erased does not.
 In CSV an id that begins with =, +, - or @ has an apostrophe before it, so that no spreadsheet runs it; NDJSON and Parquet have every id as it is.
 The end of FILE says the format (.ndjson, .parquet, else CSV) when --format does not; one ending in .gz is packed. The job outlives this command; a server that ends meanwhile goes on with it where it was.
 The server keeps the files of the last 14 scorings of one asker (each schedule is one) for 30 days, the newest in any case (AXIOM47_SCORE_FILES,

@@ -129,7 +129,13 @@ export async function scoreBase(store: Store, work: ScoreBase, say: ScoreProgres
     if (!done.has(part) && (work.sample === null || customers <= work.sample)) members[part]!.push(row);
   }
   const total = members.reduce((sum, list) => sum + list.length, 0);
-  const lineOf = createLines(work.format, now, work.asked, createScoreIds(work.signingKey).sign);
+  const lineOf = createLines(
+    work.format,
+    now,
+    work.asked,
+    ledger.workspace.facts.reportingCurrency,
+    createScoreIds(work.signingKey).sign,
+  );
   const scoreNow = createBaseScorer(now.plan, work.asked);
   // What they did alone, by the models of before, today; a base without quantiles is enough for it.
   const scoreByBefore = before && createBaseScorer(before.plan, { ...work.asked, quantiles: false });

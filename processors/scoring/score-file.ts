@@ -1,5 +1,6 @@
 // Scores as lines of a file. Who somebody is never stands in it: `ref` does, and names are put in when it is read out (api/job-file.ts), so that an
 // erasure reaches files that were written before it.
+import { DAYS_PER_MONTH } from '#domain/models/duration.ts';
 import type { ScoreCoordinates } from '#streams/keyring/score-id.ts';
 import type { ParquetColumn, ParquetLayout } from '../parquet-rows.ts';
 import type { CustomerScore, ScoreAsked } from './score-customer.ts';
@@ -28,7 +29,9 @@ export const COLUMNS = [
   'clv_p50',
   'clv_p95',
   'expected_purchases',
+  'value_days',
   'basis',
+  'currency',
   'model',
   'clv_model',
   'as_of_seq',
@@ -43,6 +46,7 @@ export const COLUMNS = [
 const TEXTS: ReadonlySet<string> = new Set([
   'band',
   'basis',
+  'currency',
   'model',
   'clv_model',
   'not_scored',
@@ -66,6 +70,7 @@ export const scoreLayout = (identified: boolean): ParquetLayout => ({
 export const headOf = (format: ScoreFormat): string => (format === 'csv' ? `ref,${COLUMNS.join(',')}\n` : '');
 
 /**
+ * @param currency of money, ISO 4217.
  * @returns a function of one customer's sid and score: a line with its end. Numbers stand in the shortest form that reads back to the same
  * double; what is not known is empty in CSV and null in NDJSON.
  */
@@ -73,12 +78,14 @@ export function createLines(
   format: ScoreFormat,
   moment: ScoreMoment,
   asked: ScoreAsked,
+  currency: string,
   sign: (score: ScoreCoordinates) => string,
 ): (sid: Uint8Array, sidHex: string, score: CustomerScore) => string {
   const asOf = new Date(moment.at).toISOString();
   const { discountMonthly } = asked;
   const { horizonDays, months = 12 } = asked.value;
   const worth = horizonDays === undefined ? { months, discountMonthly } : { horizonDays, discountMonthly };
+  const valueDays = horizonDays ?? months * DAYS_PER_MONTH;
   const clvQuestion = { kind: 'clv', ...worth } as const;
   return (sid, sidHex, score) => {
     const { pChurn, churnModel, clvMean, clvModel } = score;
@@ -96,7 +103,9 @@ export function createLines(
       score.clvP50,
       score.clvP95,
       score.expectedPurchases,
+      score.expectedPurchases === null ? null : valueDays,
       'history',
+      score.clvMean === null ? null : currency,
       churnModel?.id ?? null,
       clvModel?.id ?? null,
       moment.seq,

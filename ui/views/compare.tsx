@@ -40,7 +40,7 @@ function Paired({ paired, bases }: { paired: NonNullable<Comparison['paired']>; 
       <ChartPanel
         key={metric}
         title={metricWord(metric)}
-        unit={`95 %, ${lower ? 'left' : 'right'} is better`}
+        unit={`95 %; ${lower ? 'left' : 'right'} of 0 the one named first is better`}
         span={metrics.length % 3 === 0 ? 'c4' : 'c6'}
         height={intervalsHeight(told.length)}
         file={`compare-${metric}.csv`}

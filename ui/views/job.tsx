@@ -40,6 +40,8 @@ function Progress({ job }: { job: Job }) {
         <Note tone="warn">
           <b>{FAILURES[job.failure.reason] ?? job.failure.reason}.</b> {job.failure.message}
           {job.failure.code && <span className="mono t3"> {job.failure.code}</span>}
+          {job.failure.reason === 'refused' &&
+            ' A retry asks this of the same moment of the log; for newer data, ask again.'}
         </Note>
       </div>
     );
