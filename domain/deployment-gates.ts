@@ -27,6 +27,7 @@ export interface VersionMetrics {
 }
 
 export interface Evidence {
+  id: string;
   /** 'churn-logistic', 'churn-cox' or a kind of value model. */
   kind: string;
   /** The finding of the fit that keeps it out; null: none. */
@@ -110,14 +111,16 @@ function find(rule: RuleName, evidence: Evidence, settings: RuleSettings): Found
       };
     case 'calibration-slope':
       return slope(evidence);
+    case 'brier-without-skill':
+      return skill(evidence);
     case 'brier-worse':
-      return worse(evidence, 'brier', 'Brier score', 1);
+      return worse(evidence, settings, 'brier-worse', 'brier', 'Brier score', 1);
     case 'calibration-error-worse':
-      return worse(evidence, 'ece', 'expected calibration error', 1);
+      return worse(evidence, settings, 'calibration-error-worse', 'ece', 'expected calibration error', 1);
     case 'discrimination-worse':
       return evidence.kind === 'churn-cox' && evidence.evaluation === null
-        ? worse(evidence, 'concordance', 'concordance', -1)
-        : worse(evidence, 'auc', 'AUC', -1);
+        ? worse(evidence, settings, rule, 'concordance', 'concordance', -1)
+        : worse(evidence, settings, rule, 'auc', 'AUC', -1);
     case 'profit-lower':
       return profit(evidence, settings);
     case 'shadow-minutes':
@@ -162,41 +165,100 @@ function slope(evidence: Evidence): Found {
   if (!hasLabels(evidence)) return noLabels(evidence);
   const { calibrationSlope, calibrationSlopeSe } = evidence.own;
   if (calibrationSlope === null) return unknown('the calibration slope', evidence);
-  const beyond = Math.max(0, Math.abs(calibrationSlope - 1) - SLOPE_ERRORS * (calibrationSlopeSe ?? 0));
+  const distance = Math.abs(calibrationSlope - 1);
+  const turned = calibrationSlope <= 0;
+  const error = `slope ${digits(calibrationSlope)}, standard error ${calibrationSlopeSe === null ? 'unknown' : digits(calibrationSlopeSe)}`;
   return {
-    value: beyond,
-    why: `slope ${digits(calibrationSlope)}, standard error ${calibrationSlopeSe === null ? 'unknown' : digits(calibrationSlopeSe)}`,
-    todo: `calibrate it on more customers, ${SETTLE}`,
+    // An uncertain slope is no excuse for scores that rise while fewer leave.
+    value: turned ? distance : Math.max(0, distance - SLOPE_ERRORS * (calibrationSlopeSe ?? 0)),
+    why: turned ? `${error}: who scores higher leaves no more often, on the customers it was judged on` : error,
+    todo: turned
+      ? 'train it on more customers who left, or with features that say something, or approve it with a reason'
+      : `calibrate it on more customers, ${SETTLE}`,
+  };
+}
+
+function skill(evidence: Evidence): Found {
+  if (!hasLabels(evidence)) return noLabels(evidence);
+  const { brier, prevalence } = evidence.own;
+  if (brier === null) return unknown('the Brier score', evidence);
+  if (prevalence === null) return none('not applicable: the rate of the judged customers is not known');
+  const naive = prevalence * (1 - prevalence);
+  if (naive <= 0) return none('not applicable: all customers it was judged on did the same');
+  return {
+    value: Math.min(brier / naive, Number.MAX_VALUE),
+    why: `Brier score ${digits(brier)}, of the rate ${digits(prevalence)} said of everybody ${digits(naive)}`,
+    todo: `train it on more customers, or with features that say something, ${SETTLE}`,
   };
 }
 
 /** @param sign 1: lower is better; −1: higher. */
-function worse(evidence: Evidence, name: 'brier' | 'ece' | 'auc' | 'concordance', said: string, sign: 1 | -1): Found {
+function worse(
+  evidence: Evidence,
+  settings: RuleSettings,
+  rule: RuleName,
+  name: 'brier' | 'ece' | 'auc' | 'concordance',
+  said: string,
+  sign: 1 | -1,
+): Found {
   if (!(hasLabels(evidence) || name === 'concordance')) return noLabels(evidence);
   const [own, other] = [evidence.own[name], evidence.active!.metrics[name]];
   if (own === null) return unknown(`the ${said}`, evidence);
   if (other === null) return none(`not applicable: nothing is known of the ${said} of ${evidence.active!.id}`);
   const chance = byChance(evidence, name, (metrics) => errorOf(metrics, name));
-  return {
-    value: Math.max(0, sign * (own - other) - chance),
-    why: `${said} ${digits(own)}, of ${evidence.active!.id} ${digits(other)}, ${judgedOn(evidence)}${allowed(chance)}`,
+  const why = `${said} ${digits(own)}, of ${evidence.active!.id} ${digits(other)}, ${judgedOn(evidence)}${allowed(chance)}`;
+  return counted(evidence, sign * (own - other), chance, rulesInForce(settings).rules[rule].limit ?? 0, {
+    why,
     todo: `train it on more, or newer, data, ${SETTLE}`,
-  };
+  });
 }
 
 /**
- * Two versions differ by chance: by two standard errors of the difference, which on the same customers a paired bootstrap tells; where it does not, or
- * they were judged on different ones, those of each alone together are at least as much (their errors on the same customers go together).
+ * What chance explains counts nothing, what it does not explain counts whole. Of two judged on the same customers whose difference has no paired error
+ * here, the errors of each alone are too wide to excuse one beyond the limit: that is not known.
+ */
+function counted(
+  { evaluation }: Evidence,
+  worse: number,
+  { most, paired }: Chance,
+  limit: number,
+  { why, todo }: { why: string; todo: string },
+): { value: number | null; why: string; todo: string } {
+  if (worse > most) return { value: worse, why, todo };
+  if (evaluation !== null && !paired && worse > limit)
+    return {
+      value: null,
+      why: `${why}; whether chance explains it is not known, as the evaluation has no paired error of it`,
+      todo: `evaluate both on more customers, ${SETTLE}`,
+    };
+  return { value: 0, why, todo };
+}
+
+/** What a difference may be by chance. */
+interface Chance {
+  most: number;
+  /** By the standard error of the difference itself. */
+  paired: boolean;
+  /** What to ask for where each was judged on its own customers; null: both were judged on the same. */
+  command: string | null;
+}
+
+/**
+ * By two standard errors of the difference, which on the same customers a paired bootstrap tells; where it does not, those of each alone together are at
+ * least as much (their errors on the same customers go together). Judged apart by three, as two divisions of the customers make two fits besides.
  */
 function byChance(
-  { own, active, evaluation }: Evidence,
+  { id, own, active, evaluation }: Evidence,
   name: string,
   error: (metrics: VersionMetrics) => number,
-): number {
+): Chance {
   const paired = evaluation && (name === 'auc' || name === 'brier') ? evaluation.errors[name] : null;
-  return 2 * (paired ?? Math.hypot(error(own), error(active!.metrics)));
+  const most = (evaluation === null ? 3 : 2) * (paired ?? Math.hypot(error(own), error(active!.metrics)));
+  const command = evaluation === null ? `axiom47 evaluate --model ${id} --model ${active!.id}` : null;
+  return { most, paired: paired !== null, command };
 }
-const allowed = (chance: number): string => (chance > 0 ? `, of which chance gives up to ${digits(chance)}` : '');
+const allowed = ({ most, command }: Chance): string =>
+  `${most > 0 ? `; a difference up to ${digits(most)} is taken for chance` : ''}${command === null ? '' : ` (told more exactly on the same customers: ${command})`}`;
 /**
  * Standard error; of the Brier score its upper bound √(B(1 − B)/n), as squared errors lie in [0, 1]; of the calibration error what chance alone gives.
  * 0 where it is not known.
@@ -225,7 +287,7 @@ export function profitOf({ roc, prevalence }: VersionMetrics, { cost, benefit }:
 
 function profit(evidence: Evidence, settings: RuleSettings): Found {
   if (!hasLabels(evidence)) return noLabels(evidence);
-  const { offer } = rulesInForce(settings);
+  const { offer, rules } = rulesInForce(settings);
   // At one prevalence: a base with more to lose is no merit of a model.
   const { prevalence } = evidence.own;
   const own = profitOf(evidence.own, offer);
@@ -235,12 +297,12 @@ function profit(evidence: Evidence, settings: RuleSettings): Found {
   // An event reached or missed is worth the benefit, and at most `prevalence` of the customers are one.
   const p = prevalence ?? 0;
   const chance = byChance(evidence, 'profit', ({ n }) => (n ? offer.benefit * Math.sqrt((p * (1 - p)) / n) : 0));
-  const lost = Math.max(0, other - own - chance);
-  return {
-    value: other > 0 ? lost / other : lost > 0 ? 1 : 0,
-    why: `${digits(own)} a customer, of ${evidence.active!.id} ${digits(other)}, at a cost of ${offer.cost} for a benefit of ${offer.benefit}, ${judgedOn(evidence)}${allowed(chance)}`,
-    todo: `say what an offer costs and brings (offer), train it on more data, ${SETTLE}`,
-  };
+  const why = `${digits(own)} a customer, of ${evidence.active!.id} ${digits(other)}, at a cost of ${offer.cost} for a benefit of ${offer.benefit}, ${judgedOn(evidence)}${allowed(chance)}`;
+  const todo = `say what an offer costs and brings (offer), train it on more data, ${SETTLE}`;
+  const limit = rules['profit-lower'].limit ?? 0;
+  const lost = counted(evidence, other - own, chance, limit * Math.max(0, other), { why, todo });
+  if (lost.value === null || lost.value === 0) return lost;
+  return { ...lost, value: other > 0 ? lost.value / other : 1 };
 }
 
 function missing(rule: 'shadow-minutes' | 'shadow-scores', { shadow }: Evidence, settings: RuleSettings): Found {

@@ -172,6 +172,7 @@ export function createDeployments(deps: DeploymentDeps): DeploymentService {
     const outside = own.window === null && other !== null;
     const [ownThere, otherThere] = evaluated?.metrics ?? [];
     return {
+      id: modelId(name, version),
       kind: own.kind,
       finding: findingOf(artefact),
       tripped: own.tripped,

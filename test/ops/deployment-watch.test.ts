@@ -39,6 +39,7 @@ const three = [registered(1), registered(2), registered(3), deployed(1)];
 
 const spread = evenly(100);
 const found = (candidate: readonly number[] | null): Evidence => ({
+  id: 'this',
   kind: 'clv',
   finding: null,
   outside: false,
