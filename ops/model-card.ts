@@ -72,7 +72,9 @@ const tableOf = (head: string[], rows: (string | number)[][]): string =>
     .map((row) => `| ${row.map((cell) => oneLine(String(cell))).join(' | ')} |`)
     .join('\n');
 
-function answers({ kind, definition, horizon_days: horizon }: ModelFacts): string {
+function answers({ kind, definition, horizon_days: horizon, parameters }: ModelFacts): string {
+  if (kind === 'clv' && !parameters.some(({ name }) => name.startsWith('gammaGamma.')))
+    return 'When each customer buys again (purchases, P(alive)), over any horizon up to ten years. It has no money part: of spend and of what a customer will be worth it says nothing.';
   if (kind === 'clv')
     return 'When each customer buys again and what it will be worth (purchases, spend with its distribution, P(alive)), over any horizon up to ten years.';
   const of = definition?.kind === 'contractual' ? 'a subscription ends' : 'a customer buys nothing';
@@ -117,9 +119,23 @@ function ofChurn({ result, naive, rivals }: Listed, facts: ModelFacts, figures: 
   if (svg !== undefined) figures.push({ name: 'calibration-and-roc.svg', svg });
   const others = (rivals as ChurnEvaluation['rivals']).flatMap((rival) =>
     rival.metrics
-      ? [[rival.name, number(rival.metrics.auc), number(rival.metrics.brier), number(rival.metrics.logLoss), '']]
+      ? [
+          [
+            rival.basis === 'divided' ? `${rival.name} (divided)` : rival.name,
+            number(rival.metrics.auc),
+            number(rival.metrics.brier),
+            number(rival.metrics.logLoss),
+            '',
+          ],
+        ]
       : [],
   );
+  const missing = [
+    ...(naive && naive.brier === null ? [`No naive Brier score: ${oneLine(naive.undefined.brier ?? '')}.`] : []),
+    ...(rivals as ChurnEvaluation['rivals']).flatMap(({ name, metrics: told, reason }) =>
+      told ? [] : [`Not beside it: ${name} (${oneLine(reason ?? '')}).`],
+    ),
+  ];
   const off = segments.flatMap(({ by, segments: each }) =>
     each.filter((segment) => segment.off).map((segment) => ({ by, segment })),
   );
@@ -138,11 +154,20 @@ function ofChurn({ result, naive, rivals }: Listed, facts: ModelFacts, figures: 
         ...(naive
           ? [
               [naive.rule, number(naive.auc), '–', '–', ''],
-              [`everybody at the rate of before`, '–', number(naive.brier), '–', ''],
+              [
+                naive.rateOf === 'learned-from'
+                  ? 'everybody at the rate of those learned from'
+                  : 'everybody at the rate of before',
+                '–',
+                number(naive.brier),
+                '–',
+                '',
+              ],
             ]
           : []),
       ],
     ),
+    ...missing,
     ...(svg === undefined
       ? []
       : ['![Reliability with 95 % intervals and counts, and the ROC curve](calibration-and-roc.svg)']),

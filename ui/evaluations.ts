@@ -34,6 +34,7 @@ export interface ValueEvaluation {
 }
 export interface Rival {
   name: string;
+  basis?: 'refitted' | 'divided';
   metrics?: Verdict | null;
   reason?: string;
 }

@@ -41,6 +41,22 @@ export const mape = (actual: Float64Array, forecast: Float64Array, weight?: Floa
     ? unmeasured('an actual value is 0: a relative error is not defined; use wape')
     : mean(sameLength(actual, forecast, weight), (i) => Math.abs((actual[i]! - forecast[i]!) / actual[i]!), weight);
 
+/** MAPE over the rows whose actual is not 0, and how many they are (by weight): what came of the others says nothing in it. */
+export function mapeWhereNonZero(
+  actual: Float64Array,
+  forecast: Float64Array,
+  weight?: Float64Array,
+): { error: Measured; n: number } {
+  const counts = actual.map((value, i) => (value === 0 ? 0 : weight ? weight[i]! : 1));
+  const error = mean(
+    sameLength(actual, forecast, weight),
+    (i) => Math.abs((actual[i]! - forecast[i]!) / actual[i]!),
+    counts,
+  );
+  const n = counts.reduce((sum, each) => sum + each, 0);
+  return { error: n > 0 ? error : unmeasured('all actual values are 0'), n };
+}
+
 /** Symmetric MAPE in percent, 0 to 200, as in the M4 competition: mean 200 |a − f| / (|a| + |f|); a row of two zeros counts 0. */
 export const smape = (actual: Float64Array, forecast: Float64Array, weight?: Float64Array): Measured =>
   mean(

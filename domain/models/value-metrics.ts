@@ -5,6 +5,7 @@ import { RowError } from './fit.ts';
 import {
   intervalScore,
   mape,
+  mapeWhereNonZero,
   meanAbsoluteError,
   meanError,
   pinballLoss,
@@ -102,6 +103,9 @@ export interface ForecastMetrics {
   rmse: number | null;
   wape: number | null;
   mape: number | null;
+  /** MAPE over the rows whose actual is not 0, and their number (by weight). */
+  mapeNonZero: number | null;
+  nonZero: number;
   smape: number | null;
   /** Mean absolute error over that of the naive forecast: below 1 is better. */
   maeOverNaive: number | null;
@@ -135,6 +139,7 @@ export function forecastMetrics(columns: ForecastColumns): ForecastMetrics {
   const untold = unmeasured('no interval was told');
   const coverage = take(['coverage', 'coverageLower', 'coverageUpper'], scored?.coverage ?? untold);
   const around = coverage === null ? null : wilson(coverage, n);
+  const relative = mapeWhereNonZero(actual, forecast, weight);
   return {
     n: actual.length,
     actualTotal,
@@ -148,6 +153,8 @@ export function forecastMetrics(columns: ForecastColumns): ForecastMetrics {
     rmse: take(['rmse'], rootMeanSquaredError(actual, forecast, weight)),
     wape: take(['wape'], wape(actual, forecast, weight)),
     mape: take(['mape'], mape(actual, forecast, weight)),
+    mapeNonZero: take(['mapeNonZero'], relative.error),
+    nonZero: relative.n,
     smape: take(['smape'], smape(actual, forecast, weight)),
     maeOverNaive: take(['maeOverNaive'], overNaive(mae, actual, naive, weight)),
     correlation: take(['correlation'], correlation(actual, forecast, counts)),

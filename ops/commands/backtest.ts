@@ -161,6 +161,7 @@ function ofValues(cutoffs: readonly Judged<ValueMetrics>[]): string {
       ]),
     ),
     '',
+    ...naiveCloser(cutoffs),
     ...(mae && 'difference' in mae
       ? [`MAE of ${served} − naive: ${fixed(mae.difference)} (${fixed(mae.lower)} to ${fixed(mae.upper)})`]
       : []),
@@ -173,6 +174,24 @@ function ofValues(cutoffs: readonly Judged<ValueMetrics>[]): string {
     `no purchase: AUC ${fixed(churn.model.auc)} (${fixed(churn.model.aucLower)}–${fixed(churn.model.aucUpper)}; ${churn.naive.rule} ${fixed(churn.naive.auc)}), Brier ${fixed(churn.model.brier)} (rate of before ${fixed(churn.naive.brier)}), slope ${fixed(churn.model.calibrationSlope, 2)}`,
     '',
   ].join('\n');
+}
+
+/** Where the simplest forecast is the closer one, customer by customer: the table alone is easily read over. */
+function naiveCloser(cutoffs: readonly Judged<ValueMetrics>[]): string[] {
+  const closer = cutoffs.filter(({ metrics: { purchases, served } }) => {
+    const [mae, naive] = [purchases.models[served]?.mae ?? null, purchases.models.naive?.mae ?? null];
+    return mae !== null && naive !== null && naive < mae;
+  });
+  if (closer.length === 0) return [];
+  const where =
+    closer.length === cutoffs.length
+      ? cutoffs.length === 1
+        ? 'the cut-off'
+        : `all ${cutoffs.length} cut-offs`
+      : closer.map(({ asOf }) => asOf.at).join(', ');
+  return [
+    `customer by customer, going on as before (naive) is closer than the model at ${where}: its MAE is the lower; it is for totals, order and chances that the model is asked`,
+  ];
 }
 
 function ofChurn(cutoffs: readonly Judged<ChurnMetrics>[]): string {

@@ -96,6 +96,9 @@ function described(result: EvaluationResult): string {
   ].join('\n');
 }
 
+const rateWords = (of: ChurnEvaluation['naive']['rateOf']): string =>
+  of === 'learned-from' ? 'the rate of those learned from' : 'the rate of before';
+
 function ofChurn({ models, rivals, naive }: ChurnEvaluation): string {
   const head = ['', 'basis', 'AUC', '95 %', 'AP', 'Brier', 'log loss', 'slope', 'intercept', 'lift 10 %'];
   const best = models.flatMap(({ id, metrics: { profit } }) =>
@@ -119,12 +122,12 @@ function ofChurn({ models, rivals, naive }: ChurnEvaluation): string {
         fixed(m.calibrationIntercept, 2),
         fixed(m.liftTopDecile, 2),
       ]),
-      ...rivals.map(({ name, metrics: m, reason }) =>
+      ...rivals.map(({ name, basis, metrics: m, reason }) =>
         m === null
           ? [name, `not asked: ${reason}`, '–', '', '–', '–', '–', '–', '–', '–']
           : [
               name,
-              'rival',
+              basis === 'divided' ? 'rival, divided' : 'rival',
               fixed(m.auc),
               '',
               fixed(m.averagePrecision),
@@ -136,8 +139,9 @@ function ofChurn({ models, rivals, naive }: ChurnEvaluation): string {
             ],
       ),
       [naive.rule, 'naive', fixed(naive.auc), '', '–', '–', '–', '–', '–', '–'],
-      ['the rate of before', 'naive', '–', '', '–', fixed(naive.brier), '–', '–', '–', '–'],
+      [rateWords(naive.rateOf), 'naive', '–', '', '–', fixed(naive.brier), '–', '–', '–', '–'],
     ]),
+    ...(naive.brier === null ? [`no naive Brier score: ${naive.undefined.brier}`] : []),
     ...best,
     ...models.flatMap(({ id, segments }) =>
       segments.flatMap(({ by, segments: each }) =>
@@ -161,6 +165,21 @@ function ofChurn({ models, rivals, naive }: ChurnEvaluation): string {
     ),
   ].join('\n');
 }
+
+type Forecast = ValueEvaluation['rivals'][number]['purchases'];
+const relative = (of: Forecast | undefined): (string | number)[] => [
+  fixed(of?.smape, 1),
+  percent(of?.mapeNonZero ?? null),
+  of ? count(of.nonZero) : '–',
+];
+
+/** A model that the simplest forecast beats has to say so: the table alone is easily read over. */
+const naiveCloser = (id: string, what: string, mae: number | null, naive: number | null): string[] =>
+  mae === null || naive === null || naive >= mae
+    ? []
+    : [
+        `customer by customer, going on as before is closer than ${id} in ${what}: MAE ${fixed(naive)} against ${fixed(mae)}; it is for totals, order and chances that the model is asked`,
+      ];
 
 function ofValue({ models, rivals }: ValueEvaluation): string {
   const naive = models[0]!;
@@ -193,6 +212,23 @@ function ofValue({ models, rivals }: ValueEvaluation): string {
         line('naive', 'naive', naive.purchases.models.naive!, naive.spend?.naive ?? null),
       ],
     ),
+    table(
+      ['relative error', 'purchases: sMAPE', 'MAPE of buyers', 'n', 'spend: sMAPE', 'MAPE of buyers', 'n'],
+      [
+        ...models.map(({ id, purchases, spend }) => [
+          id,
+          ...relative(purchases.models.served!),
+          ...relative(spend?.model),
+        ]),
+        ...rivals.map(({ name, purchases, spend }) => [name, ...relative(purchases), ...relative(spend)]),
+        ['naive', ...relative(naive.purchases.models.naive!), ...relative(naive.spend?.naive)],
+      ],
+    ),
+    'sMAPE: of 200, over everybody. MAPE: over those who bought, for it divides by what came.',
+    ...models.flatMap(({ id, purchases, spend }) => [
+      ...naiveCloser(id, 'purchases', purchases.models.served!.mae, purchases.models.naive!.mae),
+      ...(spend ? naiveCloser(id, 'spend', spend.model.mae, spend.naive.mae) : []),
+    ]),
     ...models.map(
       ({ id, purchases, spend, tracking }) =>
         `${id}: PIT of purchases p = ${fixed(purchases.pit.p)}${spend ? `, of spend p = ${fixed(spend.pit.p)}; ${percent(spend.model.coverage)} within p05–p95` : ''}; MASE of weekly purchases ${fixed(tracking.mase, 2)}`,

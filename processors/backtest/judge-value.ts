@@ -248,11 +248,14 @@ export function judgeSpend({ actual, forecast, naive, quantiles, pit }: SpendCol
 
 /** Everything of a score but its curves. */
 export type ScoreVerdict = Omit<ScoreMetrics, 'roc' | 'precisionRecall' | 'gain' | 'profit'>;
+export type RateOf = 'before' | 'learned-from';
 export interface ChurnVerdict {
   model: ScoreVerdict;
   naive: {
-    /** Everybody gets this rate, as it was before the cut-off; the Brier score of that. */
+    /** Everybody gets this rate; the Brier score of that. */
     rate: number | null;
+    /** Whose rate: of the horizon before the cut-off, or of the customers that were learned from, who are others than those judged. */
+    rateOf: RateOf;
     brier: number | null;
     /** Ranking by one plain feature. */
     rule: string;
@@ -271,7 +274,7 @@ export interface ChurnVerdict {
 export function judgeChurn(
   label: Float64Array,
   score: Float64Array,
-  naive: { rate: number | null; rule: string; rank: Float64Array },
+  naive: { rate: number | null; rateOf?: RateOf; rule: string; rank: Float64Array },
   seed: number,
 ): ChurnVerdict {
   const { roc: _, precisionRecall: __, gain: ___, profit: ____, ...model } = scoreMetrics({ label, score });
@@ -284,11 +287,15 @@ export function judgeChurn(
   const statistics: Record<string, PairedStatistic> = { auc: scoreStatistics(came, pick(naive.rank), said).auc! };
   if (everybody) statistics.brier = scoreStatistics(came, everybody, said).brier!;
   const differences = pairedBootstrap(new Float64Array(sample.length).fill(1), statistics, { seed, draws: DRAWS });
-  const unknown = 'nobody was seen to be lost over the horizon before the cut-off';
+  const unknown =
+    naive.rateOf === 'learned-from'
+      ? 'nobody of those who were learned from was lost'
+      : 'nobody was seen to be lost over the horizon before the cut-off';
   return {
     model,
     naive: {
       rate,
+      rateOf: naive.rateOf ?? 'before',
       brier: rate === null ? null : label.reduce((sum, y) => sum + (y - rate) ** 2, 0) / label.length,
       rule: naive.rule,
       auc: ranking.value,

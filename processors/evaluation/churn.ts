@@ -42,7 +42,8 @@ export interface ChurnEvaluation {
   leakage: Leakage;
   models: ChurnModelEvaluation[];
   naive: ChurnVerdict['naive'];
-  rivals: { name: string; metrics: ScoreVerdict | null; reason?: string }[];
+  /** `basis` of Cox: fitted at the cut-off, or, where that was nothing to fit, of those who are not judged. */
+  rivals: { name: string; basis?: 'refitted' | 'divided'; metrics: ScoreVerdict | null; reason?: string }[];
   pairs: Pair[];
 }
 
@@ -75,7 +76,8 @@ export function evaluateChurn(
     seed,
   );
   const asked = plan.models.map((each) => askedOf(each, plan, day, ledger, known, settled));
-  const { rows, scores, leftOut } = scoredRowsOf(all, asked, day, seed);
+  const strangersTo = strangers(asked, seed);
+  const { rows, scores, leftOut } = scoredRowsOf(all, asked, day, strangersTo);
   const lost = rows.label.reduce((sum, y) => sum + y, 0);
   if (lost === 0 || lost === rows.label.length)
     return refusal(
@@ -85,7 +87,13 @@ export function evaluateChurn(
         : `of ${rows.label.length} customers ${lost === 0 ? 'nobody' : 'everybody'} was lost after the cut-off: there is nothing to tell apart; judge at another day`,
     );
   const label = Float64Array.from(rows.label);
-  const naive = naiveOf(definition, rows, day, known);
+  const naive = naiveOf(
+    definition,
+    rows,
+    day,
+    known,
+    strangersTo.length === 0 ? null : rateOfLearners(all, strangersTo[0]!),
+  );
   const verdicts = plan.models.map((_, k) => judgeChurn(label, scores[k]!, naive, seed));
   const segmented = [...new Set(plan.segment === null ? USUAL : [plan.segment])].flatMap((by) => {
     const of = segmentsBy(by, rows.features);
@@ -114,7 +122,7 @@ export function evaluateChurn(
       };
     }),
     naive: verdicts[0]!.naive,
-    rivals: rivalsOf(plan, day, ledger, known, rows, label, naive),
+    rivals: rivalsOf(plan, day, ledger, known, strangersTo.length === 0 ? null : settled, rows, label, naive),
     pairs: churnPairs(
       label,
       plan.models.map(({ id }, k) => [id, scores[k]!] as const),
@@ -153,11 +161,19 @@ const said = (leftOut: Record<string, number>): string =>
     .map(([reason, n]) => `${n} ${reason}`)
     .join(', ');
 
+/** By which divisions the judged must be strangers; none: everybody is judged. */
+const strangers = (asked: readonly Asked[], seed: number): number[] =>
+  asked.flatMap(({ each, basis }) => (basis === 'held-out' ? [each.seed] : basis === 'divided' ? [seed] : []));
+
+/** The share lost of those a classifier of this seed learns from; null: nobody was. */
+function rateOfLearners({ customer, label }: ChurnRows, seed: number): number | null {
+  const learned = label.filter((_, i) => partOf(customer[i]!, seed) === 'train');
+  const lost = learned.reduce((sum, y) => sum + y, 0);
+  return lost === 0 ? null : lost / learned.length;
+}
+
 /** Customers every version may be judged on: of one that has seen their time, only those it never learned from. */
-function scoredRowsOf(all: ChurnRows, asked: readonly Asked[], day: number, seed: number) {
-  const strangersTo = asked.flatMap(({ each, basis }) =>
-    basis === 'held-out' ? [each.seed] : basis === 'divided' ? [seed] : [],
-  );
+function scoredRowsOf(all: ChurnRows, asked: readonly Asked[], day: number, strangersTo: readonly number[]) {
   const rows = createRows();
   const scores = asked.map(() => [] as number[]);
   const leftOut: Record<string, number> = {};
@@ -259,12 +275,18 @@ function dividedCox({ definition, today, seed }: EvaluationPlan, settled: Ledger
   return trained.ok ? ok(trained.value.model) : { ok: false, reason: trained.reason.message };
 }
 
-/** The share lost over the horizon before the cut-off, as it was known at it, and a feature that ranks. */
+/**
+ * The share lost over the horizon before the cut-off, as it was known at it, and a feature that ranks. In a table as it stood on one day nobody was
+ * seen to leave before it: there the rate is that of the learners, who are others than the judged.
+ *
+ * @param learners their rate; null: none is known, or everybody is judged.
+ */
 function naiveOf(
   definition: ChurnDefinition,
   rows: ChurnRows,
   day: number,
   known: Ledgers,
+  learners: number | null,
 ): Parameters<typeof judgeChurn>[2] {
   const before = day - definition.horizonDays - definition.graceDays;
   let [asked, lost] = [0, 0];
@@ -275,8 +297,8 @@ function naiveOf(
   }
   const contractual = definition.kind === 'contractual';
   return {
-    // Of a table as it stood on one day nobody was seen to leave before it: no rate of theirs is known.
-    rate: lost === 0 ? null : lost / asked,
+    rate: lost === 0 ? learners : lost / asked,
+    rateOf: lost === 0 && learners !== null ? 'learned-from' : 'before',
     rule: contractual ? 'the younger subscription leaves first' : 'days since the last purchase',
     rank: Float64Array.from(rows.features, ({ recency_days, subscription_tenure_days }) =>
       contractual ? -Number(subscription_tenure_days ?? 0) : Number(recency_days ?? 0),
@@ -284,20 +306,27 @@ function naiveOf(
   };
 }
 
-/** Other ways to answer, fitted on what was known at the cut-off: the purchase models, or Cox for contracts. */
+/**
+ * Other ways to answer, fitted on what was known at the cut-off: the purchase models, or Cox for contracts.
+ *
+ * @param settled of Cox, where there was nothing to fit then: those who are not judged are learned from as they are known today; null: everybody is judged.
+ */
 function rivalsOf(
   plan: EvaluationPlan,
   day: number,
   ledger: Ledger,
   known: Ledgers,
+  settled: Ledgers | null,
   rows: ChurnRows,
   label: Float64Array,
   naive: Parameters<typeof judgeChurn>[2],
 ): ChurnEvaluation['rivals'] {
-  const rivals: [string, Result<Scorer, string>][] = [];
+  const rivals: [string, Result<Scorer, string>, ('refitted' | 'divided')?][] = [];
   if (plan.definition.kind === 'contractual') {
-    const cox = refittedCox(plan.definition, day, known);
-    rivals.push(['churn-cox', cox.ok ? ok(byFeatures(cox.value, day, known)) : cox]);
+    const refitted = refittedCox(plan.definition, day, known);
+    const cox = refitted.ok || settled === null ? refitted : dividedCox(plan, settled);
+    const basis = refitted.ok ? 'refitted' : 'divided';
+    rivals.push(['churn-cox', cox.ok ? ok(byFeatures(cox.value, day, known)) : cox, basis]);
   } else {
     const fitted = fitClv(trainingStatistics(ledger, day), 'week');
     if (!fitted.ok) return [{ name: 'bg-nbd', metrics: null, reason: fitted.reason }];
@@ -310,13 +339,13 @@ function rivalsOf(
           : { ok: false, reason: fit.message },
       ]);
   }
-  return rivals.map(([name, scorer]) => {
+  return rivals.map(([name, scorer, basis]) => {
     if (!scorer.ok) return { name, metrics: null, reason: scorer.reason };
     const answers = rows.customer.map(scorer.value);
     const refused = answers.find((answer) => !answer.ok);
     if (refused && !refused.ok)
       return { name, metrics: null, reason: `says nothing of some of them: ${refused.reason}` };
     const score = Float64Array.from(answers, (answer) => (answer.ok ? answer.value : 0));
-    return { name, metrics: judgeChurn(label, score, naive, plan.seed).model };
+    return { name, ...(basis && { basis }), metrics: judgeChurn(label, score, naive, plan.seed).model };
   });
 }

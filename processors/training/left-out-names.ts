@@ -27,7 +27,7 @@ export function checkWithout(
   const rest = names.length > LISTED ? `, and ${names.length - LISTED} more` : '';
   return refusal(
     'unknown-feature',
-    `without names ${unknown}, which is no feature of ${FEATURE_SET.name}@${version} and no attribute in the data, so nothing would be left out${nearest === null ? '' : `; did you mean ${nearest}?`} There are ${listed}${rest}`,
+    `without names ${unknown}, which is no feature of ${FEATURE_SET.name}@${version} and no attribute in the data, so nothing would be left out${nearest === null ? '.' : `; did you mean ${nearest}?`} There are ${listed}${rest}`,
   );
 }
 

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import {
   intervalScore,
   mape,
+  mapeWhereNonZero,
   mase,
   meanAbsoluteError,
   meanError,
@@ -69,6 +70,18 @@ test('point, quantile and interval scores are their definitions, rows counted by
         mape(a, f, w).value,
         list.some((row) => row.a === 0) ? null : by(list, (row) => miss(row) / Math.abs(row.a)),
         'mape',
+      );
+      const told = list.filter((row) => row.a !== 0);
+      const { error, n } = mapeWhereNonZero(a, f, w);
+      near(
+        error.value,
+        by(told, (row) => miss(row) / Math.abs(row.a)),
+        'mape of what is not 0',
+      );
+      near(
+        n,
+        told.reduce((sum, row) => sum + row.w, 0),
+        'rows of it',
       );
       const size = by(list, (row) => Math.abs(row.a));
       near(wape(a, f, w).value, size === null || size === 0 ? null : by(list, miss)! / size, 'wape');

@@ -17,6 +17,9 @@ const around = (value: number | null, se: number | null, digits: number): string
 export interface NaiveScore {
   rate: number | null;
   brier: number | null;
+  /** Absent where it was judged before it was told: of the horizon before. */
+  rateOf?: 'before' | 'learned-from';
+  undefined?: Record<string, string>;
 }
 
 /** Why a figure is missing stands where the figure would. */

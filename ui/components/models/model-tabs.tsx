@@ -4,7 +4,7 @@ import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { useMe } from '../../account.ts';
 import { definitionInWords, featureWords, spoken } from '../../churn-words.ts';
-import { lossOf, type Rival, worthOf } from '../../evaluations.ts';
+import { BASIS_WORDS, lossOf, type Rival, worthOf } from '../../evaluations.ts';
 import { ABSENT, count, day, decimal, signed } from '../../format.ts';
 import type { Verdict } from '../../job-results.ts';
 import { modelKindWord } from '../../job-words.ts';
@@ -19,7 +19,7 @@ import { DependencePanel, ForecastDependence, ImportancePanel } from './explain-
 import { Diagnostics, RowsPanel } from './model-evidence.tsx';
 import { ParametersPanel, RivalsPanel } from './parameters-panel.tsx';
 import { SegmentsPanel } from './segments-panel.tsx';
-import { SpendErrors } from './spend-errors.tsx';
+import { mapeWords, SpendErrors } from './spend-errors.tsx';
 import { FrequencyPanel, PitPanel, TrackingPanel } from './value-charts.tsx';
 
 export interface Shown {
@@ -141,12 +141,21 @@ function RivalScores({ evaluation }: { evaluation: Evaluation }) {
               <tr>
                 <td className="wrap">naive{naive.rule ? `: ${naive.rule}` : ''}</td>
                 <td className="r">{decimal(naive.auc ?? null, 3)}</td>
-                <td className="r">{decimal(naive.brier, 4)}</td>
+                {naive.brier === null ? (
+                  <td className="t2 wrap">{naive.undefined?.brier ?? ABSENT}</td>
+                ) : (
+                  <td
+                    className="r"
+                    title={`everybody at the rate of ${naive.rateOf === 'learned-from' ? 'those it was learned from' : 'before'}`}
+                  >
+                    {decimal(naive.brier, 4)}
+                  </td>
+                )}
               </tr>
             )}
-            {rivals.map(({ name, metrics, reason }) => (
+            {rivals.map(({ name, basis, metrics, reason }) => (
               <tr key={name}>
-                <td>{modelKindWord(name)}</td>
+                <td title={basis && BASIS_WORDS[basis]}>{modelKindWord(name)}</td>
                 {metrics ? (
                   <>
                     <td className="r">{decimal(metrics.auc, 3)}</td>
@@ -244,7 +253,15 @@ export function ClvTab({ facts, artefact, evaluation }: Shown) {
         <Scroll label="Purchases foretold">
           <table className="c">
             <Heads
-              names={['Model', ['MAE', 'r'], ['RMSE', 'r hide'], ['Total', 'r'], ['Gini', 'r'], ['sMAPE', 'r hide']]}
+              names={[
+                'Model',
+                ['MAE', 'r'],
+                ['RMSE', 'r hide'],
+                ['Total', 'r'],
+                ['Gini', 'r'],
+                ['sMAPE', 'r hide'],
+                ['MAPE of buyers', 'r hide'],
+              ]}
             />
             <tbody>
               {order.map(([name, told]) => (
@@ -257,6 +274,9 @@ export function ClvTab({ facts, artefact, evaluation }: Shown) {
                   </td>
                   <td className="r">{decimal(told.concentration?.normalised ?? null, 3)}</td>
                   <td className="r hide">{decimal(told.smape, 1)}</td>
+                  <td className="r hide" title="over those who bought: it divides by what came">
+                    {mapeWords(told)}
+                  </td>
                 </tr>
               ))}
             </tbody>
