@@ -13,7 +13,7 @@ export interface Time {
   waitedMs: number;
 }
 
-const LOOK_MS = 500;
+const LOOK_MS = 250;
 /** Less work than this says nothing. */
 const LEAST_MS = 50;
 /** A thread that waits for less than this share of its time would hardly lose by waiting for everybody. */
@@ -52,9 +52,15 @@ export const setPolicy = (tid: number, policy: Policy): Promise<boolean> =>
  * Whether a thread may go there and come back, by a process that does: without the right (CAP_SYS_NICE, or RLIMIT_NICE ≥ 20 − its nice value) SCHED_IDLE
  * is for good, and being root is not the right in a container.
  */
-export const mayComeBack = async (): Promise<boolean> =>
-  process.platform === 'linux' &&
-  (await succeeds('nice', '-n', String(STEPS_BACK), 'chrt', '-i', '0', 'chrt', '-o', '0', 'true'));
+export function mayComeBack(): Promise<boolean> {
+  tried ??=
+    process.platform === 'linux'
+      ? succeeds('nice', '-n', String(STEPS_BACK), ...THERE_AND_BACK)
+      : Promise.resolve(false);
+  return tried;
+}
+const THERE_AND_BACK = ['chrt', '-i', '0', 'chrt', '-o', '0', 'true'];
+let tried: Promise<boolean> | null = null;
 
 interface Watched {
   policy: Policy;
@@ -64,26 +70,23 @@ interface Watched {
   changing: boolean;
 }
 
-/** Looks after the threads until disposed; ends by itself at the first thread where the system does not let them come back. */
+/** Looks after the threads until disposed; ends by itself where the system does not let them come back. */
 export function idleTime(
   threads: Int32Array<SharedArrayBuffer>,
   system = { timeOf, setPolicy, mayComeBack, lookMs: LOOK_MS },
 ): Disposable {
   const timer = setInterval(look, system.lookMs).unref();
   const watched = new Map<number, Watched>();
-  /** null: not asked yet. */
-  let able: boolean | null = null;
-  async function ask(): Promise<void> {
-    able = false;
-    able = await system.mayComeBack();
-    if (!able) clearInterval(timer);
-  }
+  let able = false;
+  void system.mayComeBack().then((may) => {
+    able = may;
+    if (!may) clearInterval(timer);
+  });
   function look(): void {
+    if (!able) return;
     for (let i = 0; i < threads.length; i++) {
       const tid = Atomics.load(threads, i);
-      if (tid === 0) continue;
-      if (able) lookAt(i, tid);
-      else if (able === null) void ask();
+      if (tid !== 0) lookAt(i, tid);
     }
   }
   function lookAt(place: number, tid: number): void {
