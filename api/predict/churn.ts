@@ -186,6 +186,17 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
         'no model of subscriptions is in force: `axiom47 train churn-logistic --definition contractual --deploy`, or `axiom47 train churn-cox --deploy`',
       );
     }
+    // Models of customers have no prior: whom nothing is known of, none of them answers.
+    if (
+      subject.basis === 'prior' &&
+      predictions.answeringAt(moment.seq) === null &&
+      deps.deployedChurnModels().some(({ deployedSeq }) => deployedSeq <= moment.seq)
+    )
+      throw new Problem(
+        'unknown-customer',
+        'no customer with this id is known at that moment, and the models in force say nothing of a new one: is the id mistyped?',
+        { fields: [{ pointer: '/customer_id', detail: 'unknown' }] },
+      );
     return byBgNbd(moment, subject, definition, asked);
   }
 
@@ -229,9 +240,14 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
     /** One answer, or what stands in its place, for each subject. @param known their ledgers, where they are at hand. */
     async answer(moment: Moment, subjects: readonly (Subject | Problem)[], asked: ChurnAsked, known?: Views) {
       const views = known ?? (await viewsOf(moment, subjects));
-      return subjects.map((subject, i) =>
+      const answers = subjects.map((subject, i) =>
         subject instanceof Problem ? subject : orProblem(() => one(moment, subject, views.get(i) ?? null, asked)),
       );
+      // The registry is asked once for all that have no answer.
+      const unanswered = answers.find(predictions.lacksPurchaseModel);
+      if (unanswered === undefined) return answers;
+      const told = await predictions.sayWhatWaits(unanswered);
+      return answers.map((each) => (predictions.lacksPurchaseModel(each) ? told : each));
     },
     /** What the model that answered read of the customer, beside each contribution. */
     valuesOf(moment: Moment, view: LedgerView, modelId: string, contributions: readonly Contribution[]) {

@@ -1,11 +1,13 @@
 // Where a question is asked: the moment, and who answers there: the model in force, the canary beside it, the definitions of churn.
 import { type ChurnDefinition, DEFAULT_CHURN } from '#domain/churn-definition.ts';
+import { MIN_CUSTOMERS } from '#domain/models/fit.ts';
 import type { Deps } from '../deps.ts';
-import type { ServingModel } from '../model-deps.ts';
+import type { ModelSummary, ServingModel } from '../model-deps.ts';
 import { Problem } from '../problem.ts';
 import type { ClockInfo } from '../read-deps.ts';
 import type { AsOfInput } from '../schemas.ts';
 import { type Answering, answererOf, answeringOf, type Moment, present, resolveAsOf } from './as-of.ts';
+import { orProblem } from './subjects.ts';
 
 export const DEFAULT_HORIZON_DAYS = DEFAULT_CHURN.horizonDays;
 
@@ -28,6 +30,21 @@ export const firstOf = <Serving extends Pick<ServingModel, 'id' | 'deployedSeq'>
   models: readonly Serving[],
 ): Serving | null =>
   models.reduce<Serving | null>((best, each) => (best && best.deployedSeq <= each.deployedSeq ? best : each), null);
+
+/** No model of purchases answers; which one was fitted and waits is told by `sayWhatWaits`. */
+class NoPurchaseModel extends Problem {}
+
+const IMPORT_MODEL = '`axiom47 model import FILE`';
+const WAITING =
+  'one that was fitted but not put in force is in `axiom47 model list`, `axiom47 model deploy ID --yes` puts it there';
+
+/** What is missing for a model of purchases. @param customers known by an event, whether they have bought or not. */
+const whatIsMissing = ({ orders, customers }: { orders: number; customers: number }): string =>
+  orders === 0
+    ? `purchases are needed: import orders (a model is fitted from ten customers on), or ${IMPORT_MODEL}; ${WAITING}`
+    : customers < MIN_CUSTOMERS
+      ? `a model is fitted from ${MIN_CUSTOMERS} customers on, and there are ${customers} of ${MIN_CUSTOMERS} customers; until then ${IMPORT_MODEL}`
+      : `there are orders, but no model of them is in force: \`axiom47 train clv --deploy\` fits one, or ${IMPORT_MODEL}; ${WAITING}`;
 
 /** Asked about a position of the log at which no model was in force yet. */
 export const tooEarly = (
@@ -75,10 +92,22 @@ export function createCoordinates(deps: Deps) {
     if (found) return found.active;
     const first = firstOf(deps.deployedModels());
     if (first && first.deployedSeq > seq) throw tooEarly('purchases', first, seq);
-    throw new Problem(
-      'no-model',
-      'purchases are needed: import orders (a model is fitted from ten customers on), or `axiom47 model import FILE`; one that was fitted but not put in force is in `axiom47 model list`, `axiom47 model deploy ID --yes` puts it there',
-    );
+    throw new NoPurchaseModel('no-model', whatIsMissing(columns.state()));
+  }
+
+  /** The same refusal, with the version that was fitted last and waits named first. */
+  async function sayWhatWaits(problem: Problem): Promise<Problem> {
+    if (!(problem instanceof NoPurchaseModel)) return problem;
+    const waiting = (await deps.models.list())
+      .filter(({ kind, inForce }) => kind === 'clv' && !inForce)
+      .reduce<ModelSummary | null>((last, each) => (last && last.createdAt > each.createdAt ? last : each), null);
+    return waiting === null
+      ? problem
+      : new Problem(
+          'no-model',
+          `${waiting.id} was fitted but is not in force: \`axiom47 model gates ${waiting.id}\` says why, \`axiom47 model deploy ${waiting.id} --yes\` puts it in force all the same`,
+          { extra: { waiting: waiting.id } },
+        );
   }
 
   /** Definitions of churn in force at a position; without any, everybody is asked for 90 days without a purchase. */
@@ -114,7 +143,12 @@ export function createCoordinates(deps: Deps) {
     serving: modelAt(moment.seq),
     canary: answeringAt(moment.seq)?.canary ?? null,
   });
-  const coordinate = async (asOf: AsOfInput | undefined): Promise<Coordinate> => at(await momentOf(asOf));
+  async function coordinate(asOf: AsOfInput | undefined): Promise<Coordinate> {
+    const moment = await momentOf(asOf);
+    const found = orProblem(() => at(moment));
+    if (found instanceof Problem) throw await sayWhatWaits(found);
+    return found;
+  }
 
   function personOf({ sid, person }: Person): Uint8Array | null {
     if (sid === null) return null;
@@ -140,6 +174,8 @@ export function createCoordinates(deps: Deps) {
     answeringAt,
     inlinePlan,
     modelAt,
+    sayWhatWaits,
+    lacksPurchaseModel: (answer: unknown): answer is Problem => answer instanceof NoPurchaseModel,
     definitionsAt,
     momentOf,
     at,

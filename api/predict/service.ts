@@ -46,6 +46,13 @@ const without = (interval: Interval | null) => ({
   interval_hint: interval ? null : HOW_TO_COVARIANCE,
 });
 
+const NEW_CUSTOMER = 'no customer with this id is known: what is known of a new customer';
+const caveatFor = (model: ServingModel['model'], { basis }: Subject): string | null => {
+  const assumed = caveatOf(model);
+  if (basis !== 'prior') return assumed;
+  return assumed === null ? NEW_CUSTOMER : `${NEW_CUSTOMER}. ${assumed}`;
+};
+
 export interface ClvAsked {
   months?: number | undefined;
   horizonDays?: number | undefined;
@@ -109,7 +116,7 @@ export function createPredictions(deps: Deps) {
       lower: interval?.lower ?? null,
       upper: interval?.upper ?? null,
       ...without(interval),
-      caveat: caveatOf(at.serving.model),
+      caveat: caveatFor(at.serving.model, subject),
       horizon_days: horizonDays,
       band,
       basis: subject.basis,
@@ -152,7 +159,7 @@ export function createPredictions(deps: Deps) {
       parameter_lower: interval?.lower ?? null,
       parameter_upper: interval?.upper ?? null,
       ...without(interval),
-      caveat: caveatOf(at.serving.model),
+      caveat: caveatFor(at.serving.model, subject),
       p_zero_spend: value.pZeroSpend,
       expected_purchases: value.expectedPurchases,
       expected_spend: value.expectedSpend,

@@ -127,7 +127,7 @@ const Caveat = z
   .nullable()
   .optional()
   .describe(
-    'Of a model that few data determined: what it takes for granted (nobody leaves, so P(alive) is 1), and under which condition its interval holds',
+    'Of an id that nobody here has (what is known of a new customer; `strict` refuses it), and of a model that few data determined: what it takes for granted (nobody leaves, so P(alive) is 1), and under which condition its interval holds',
   );
 const Churn = z
   .object({

@@ -96,7 +96,10 @@ export function applicable(
   if (wanted === 'churn') return { ok: true };
   if (!model.gammaGamma) return no('no-money-model', 'the model has no Gamma-Gamma part; fit or import one');
   if (customer.withoutRate)
-    return no('without-rate', 'some of the money has no rate into the reporting currency, or exceeds 2⁵³ minor units');
+    return no(
+      'without-rate',
+      'some of the money has no rate into the reporting currency (`axiom47 workspace rates DATE CODE=RATE` gives one), or exceeds 2⁵³ minor units',
+    );
   const money = customer.monetaryValue ?? 0;
   const days = customer.moneyDays ?? customer.frequency;
   if (!(money >= 0 && money < Number.POSITIVE_INFINITY))

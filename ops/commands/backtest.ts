@@ -110,7 +110,7 @@ function described(result: BacktestResult): string {
   const values = cutoffs.filter(isValue);
   const parts = [
     values.length > 0 ? ofValues(values) : ofChurn(cutoffs.filter(isChurn)),
-    ...cutoffs.flatMap(({ asOf, reason }) => (reason === undefined ? [] : [`${asOf.at}: not judged: ${reason}`])),
+    ...notJudged(cutoffs),
     `${horizonDays} days ahead; the log at position ${result.asOf.seq} says what came until ${result.asOf.at}`,
     `leakage: ${leakage.checked} rows computed again without the future, ${leakage.differing} differ`,
     ...(beyondDays > 0
@@ -119,6 +119,12 @@ function described(result: BacktestResult): string {
   ];
   return parts.join('\n');
 }
+
+/** One line for each reason, with the days it holds for. */
+const notJudged = (cutoffs: readonly BacktestCutoff[]): string[] =>
+  [...Map.groupBy(cutoffs, ({ reason }) => reason)].flatMap(([reason, of]) =>
+    reason === undefined ? [] : [`${of.map(({ asOf }) => asOf.at).join(', ')}: not judged: ${reason}`],
+  );
 
 const naiveLast = ([a]: [string, unknown], [b]: [string, unknown]): number =>
   Number(a === 'naive') - Number(b === 'naive');

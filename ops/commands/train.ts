@@ -103,7 +103,7 @@ export async function trainOf(client: Client, body: object, io: Io): ReturnType<
   const { id, refused, diagnostics } = ended.result;
   if (refused)
     io.stderr(
-      `model ${id} was trained but NOT put in force (${refused.code}): ${refused.message}; what was in force before stays. To use it all the same: axiom47 model deploy ${id} --yes\n`,
+      `model ${id} was trained but NOT put in force (${refused.code}): ${refused.message}; what was in force before, if anything, stays. To use it all the same: axiom47 model deploy ${id} --yes\n`,
     );
   for (const { message } of diagnostics as ChurnFindings['diagnostics'])
     if (!refused?.message.startsWith(message)) io.stderr(`  note: ${message}\n`);

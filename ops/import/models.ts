@@ -23,7 +23,7 @@ async function fitAndDeploy(client: Client, io: Io): Promise<void> {
   if (answer.deployed) io.stderr(`model ${answer.id} is in force\n`);
   else if (answer.refused)
     io.stderr(
-      `model ${answer.id} was fitted but NOT put in force (${answer.refused.code}): ${answer.refused.message}; what was in force before stays. To use it all the same: axiom47 model deploy ${answer.id} --yes\n`,
+      `model ${answer.id} was fitted but NOT put in force (${answer.refused.code}): ${answer.refused.message}; what was in force before, if anything, stays. To use it all the same: axiom47 model deploy ${answer.id} --yes\n`,
     );
   else io.stderr(`no model was fitted: ${answer.message}\n`);
   for (const { message } of answer.diagnostics ?? [])

@@ -2,13 +2,15 @@
 import type { ReasonCode } from '#domain/events.ts';
 import type { ImportSummary } from './run-import.ts';
 
-/** Rows there were, and not one of them is in the workspace now. */
-export const cameToNothing = ({ accepted, duplicates, quarantined }: ImportSummary): boolean =>
-  accepted + duplicates === 0 && quarantined > 0;
+/** Not one row is in the workspace now, be it that there was none. */
+export const cameToNothing = ({ rows, accepted, duplicates, quarantined }: ImportSummary): boolean =>
+  accepted + duplicates === 0 && (quarantined > 0 || rows === 0);
 
 /** One sentence: how many rows, the most frequent reason, and what to do about it. */
 export const nothingCameIn = (summary: ImportSummary): string =>
-  `nothing came in: all ${count(summary.quarantined)} rows are in the quarantine${whatToDo(summary)}`;
+  summary.rows === 0
+    ? 'nothing came in: no rows below the header'
+    : `nothing came in: all ${count(summary.quarantined)} rows are in the quarantine${whatToDo(summary)}`;
 
 /** The same when some came in; null when none was refused. */
 export const partlyRefused = (summary: ImportSummary): string | null =>

@@ -57,7 +57,12 @@ export async function churnCutoff(
   const known = knownOn(day);
   const rows = rowsAt(definition, day, known, settled, rowOf);
   const lost = rows.label.reduce((sum, label) => sum + label, 0);
-  if (rows.label.length === 0) return refuse('no customer was eligible by then');
+  if (rows.label.length === 0)
+    return refuse(
+      definition.kind === 'contractual'
+        ? 'nobody was known to be under contract by then: the history of a table as it stood on one day begins that day, and cut-offs must lie after it'
+        : 'no customer was eligible by then',
+    );
   const used = { sid: rows.customer, row: (i: number) => rows.features[i] };
   const leakage = probeLeakage(rowOf, used, day, known, settled, seed);
   const learned = await rowsOfCutoffs(definition, days.slice(1), knownOn, known);

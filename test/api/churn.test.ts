@@ -217,6 +217,7 @@ describe('subscribers without any model of purchases', () => {
       not_applicable: { churn: { reason: 'not-eligible' } },
     });
 
+    expect(await ask({ customer_id: 'nobody' })).toMatchObject({ status: 404, reason: 'unknown-customer' });
     const customer_ids = ['left', 'monthly', 'nobody'];
     const table = await ask({ customer_ids }, '/api/predict/batch');
     expect(table).toMatchObject({
@@ -227,7 +228,7 @@ describe('subscribers without any model of purchases', () => {
     });
     expect(table.refused).toEqual([
       { row: 0, reason: 'not-eligible' },
-      { row: 2, reason: 'no-model' },
+      { row: 2, reason: 'unknown-customer' },
     ]);
     expect(await ask({ customer_ids, kind: 'clv' }, '/api/predict/batch')).toMatchObject({ reason: 'no-model' });
     await hotIsHono(platform, [

@@ -238,6 +238,7 @@ describe('churn by id', () => {
       p_churn: prior.ok && prior.value.pChurn,
       score_id: null,
       features_as_of: null,
+      caveat: expect.stringContaining('no customer with this id'),
     });
     expect(await ask('/api/predict/churn', { customer_id: 'nobody', strict: true })).toMatchObject({
       status: 404,
@@ -493,6 +494,28 @@ test('without a model every prediction says what to do', async () => {
       /import orders .*ten customers.*`axiom47 model import FILE`.*not put in force.*`axiom47 model deploy ID --yes`/,
     ),
   });
+  const why = async (kind: 'churn' | 'clv') =>
+    (await (await fresh.as('analyst', 'POST', `/api/predict/${kind}`, { customer_id: 'x' })).json()) as object;
+  const event = {
+    type: 'order.placed',
+    customer_id: 'x',
+    at: '2025-02-01',
+    data: { order_id: 'x-1', amount: '10', currency: 'EUR' },
+  };
+  expect((await fresh.as('admin', 'POST', '/api/events', event)).status).toBe(202);
+  for (const kind of ['churn', 'clv'] as const) {
+    const { detail } = (await why(kind)) as { detail: string };
+    expect(detail).toContain('1 of 10 customers');
+    expect(detail).not.toContain('import orders');
+  }
+  const { id } = await fresh.deps.models.importModel(CDNOW_MODEL, { ...CDNOW_MODEL }, 'test');
+  for (const kind of ['churn', 'clv'] as const)
+    expect(await why(kind)).toMatchObject({
+      reason: 'no-model',
+      detail: expect.stringMatching(
+        new RegExp(`^${id} was fitted but is not in force: .*model gates ${id}.*model deploy ${id} --yes`),
+      ),
+    });
 });
 
 test('who is under contract is no business of a model of purchases, on whatever route (facts §9: one guard)', async () => {

@@ -26,11 +26,11 @@ const commands: Record<Option, () => { text: string; note: string }> = {
   }),
   event: () => ({
     text: curlPost('/api/events', {
-      id: 'e-1',
+      id: 'live-event-1',
       type: 'order.placed',
       customer_id: 'c-1',
       at: new Date().toISOString().replace(/\.\d+Z$/, 'Z'),
-      data: { order_id: 'o-1', amount: '42.00', currency: 'EUR' },
+      data: { order_id: 'live-1', amount: '42.00', currency: 'EUR' },
     }),
     note: 'Sent twice it counts once; the customer’s answer changes within a second.',
   }),
@@ -40,14 +40,22 @@ const commands: Record<Option, () => { text: string; note: string }> = {
   }),
 };
 
-export function TryOut() {
+/** Subscribers are asked about by id: no summary of purchases says anything of a contract. */
+const bySubscriber = () => ({
+  text: curlPost('/api/predict/churn', { customer_id: 'ID', explain: true }),
+  note: 'Put the id of one of your subscribers in place of ID; an id that nobody has is refused.',
+});
+
+/** @param subscribersOnly nobody has bought: value and summaries of purchases have no model here. */
+export function TryOut({ subscribersOnly }: { subscribersOnly: boolean }) {
   const [option, setOption] = useState<Option>('churn');
-  const { text, note } = commands[option]();
+  const { text, note } = subscribersOnly && option === 'churn' ? bySubscriber() : commands[option]();
+  const options = subscribersOnly ? OPTIONS.filter(([name]) => name !== 'clv') : OPTIONS;
   return (
     <Panel
       title="Try the API"
       span="c4"
-      tools={<Choice label="Request" options={OPTIONS} value={option} onChange={setOption} />}
+      tools={<Choice label="Request" options={options} value={option} onChange={setOption} />}
       foot={
         <>
           <span className="t3">A key</span>

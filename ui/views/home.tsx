@@ -46,7 +46,7 @@ function Figures({ home, counters }: { home: Home; counters: Counters | null }) 
               ? home.model
                 ? 'fewer than ten customers'
                 : home.buyers === 0 && home.subscribers !== 0
-                  ? 'nobody here has bought'
+                  ? 'of purchases; subscribers have theirs in Customers'
                   : 'no model of purchases yet'
               : `n ${count(home.buyers)} · interval not estimated`
           }
@@ -190,7 +190,7 @@ function Content() {
           <TrackingPanel home={data} />
         )}
         <div className="c4 stack">
-          <TryOut />
+          <TryOut subscribersOnly={data.model === null && data.buyers === 0 && data.subscribers !== 0} />
           <Status home={data} />
         </div>
       </div>

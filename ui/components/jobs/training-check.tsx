@@ -32,7 +32,7 @@ function Checklist({ check }: { check: TrainingCheck }) {
               <span className="num">
                 {count(found)}{' '}
                 <span className="t3">
-                  of {count(asked)} {unit}
+                  {unit} ({count(asked)} needed)
                 </span>
               </span>
               <span className="num lacks">{lacks > 0 ? `${count(lacks)} missing` : ''}</span>
