@@ -243,7 +243,9 @@ function silences(
 function anchors({ cutoffs }: Found, history: number, everybody: readonly CustomerEntries[]): CheckItem[] {
   const hint = (...args: [string, CheckItem['unit'], number, number, string]) => item(...args, false);
   const buyers = everybody.filter(({ orders, subscriptions }) => orders.length + subscriptions.length > 0).length;
-  const matured = cutoffs.filter(({ used }) => used);
+  const used = cutoffs.filter((each) => each.used);
+  // Of customers of one end, as the required counts have it: the latest moment at which anybody was there.
+  const matured = used.length > 0 ? used : cutoffs.filter(({ eligible }) => eligible > 0).slice(0, 1);
   const total = (of: 'lost' | 'kept') => matured.reduce((sum, each) => sum + each[of], 0);
   return [
     hint('customers with orders or subscriptions', 'customers', KLAVIYO.customers, buyers, 'Klaviyo'),

@@ -153,6 +153,8 @@ test('where nobody was lost a dry run counts who was kept: only the lost are mis
   expect(check.ready).toBe(false);
   expect(of('kept').map(({ missing }) => missing)).toEqual([0, 0, 0]);
   expect(of('kept').reduce((sum, { found }) => sum + found!, 0)).toBe(check.cutoffs[0].kept);
+  const hint = check.checklist.find(({ item }: { item: string }) => item === 'kept, over all cut-offs');
+  expect(hint).toMatchObject({ found: check.cutoffs[0].kept, missing: 0 });
   expect(of('lost').map(({ found, missing }) => [found, missing])).toEqual([
     [0, 25],
     [0, 25],
