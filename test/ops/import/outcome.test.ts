@@ -38,6 +38,11 @@ describe('what an import came to', () => {
     expect(cameToNothing(summary({ duplicates: 1 }))).toBe(false);
     expect(cameToNothing(summary({ accepted: 1 }))).toBe(false);
     expect(cameToNothing(summary({ quarantined: 0 }))).toBe(false);
+    const headerOnly = summary({ quarantined: 0, rows: 0 });
+    expect([cameToNothing(headerOnly), nothingCameIn(headerOnly)]).toEqual([
+      true,
+      'nothing came in: no rows below the header',
+    ]);
   });
 
   test('the summary says where the refused rows are, when there are any', () => {
