@@ -129,6 +129,8 @@ export interface DeploymentState {
   watched: { id: string; against: string; until: number } | null;
   /** Of the versions in shadow and canary, and of one that is watched. */
   comparisons: readonly (MeasuredComparison & { stage: Stage; minutes: number; scores: number })[];
+  /** Of the same versions: those which could not be scored when last looked at. */
+  unscored: readonly { id: string; against: string; why: string }[];
 }
 
 export interface DeploymentEvent {

@@ -1,5 +1,5 @@
 // Judges a version by the rules before it answers anybody, and again while it is watched. Pure: everything that was measured comes in.
-import type { Comparison } from './deployment-comparison.ts';
+import type { Comparison, Shift } from './deployment-comparison.ts';
 import {
   type GateResult,
   RULE_NAMES,
@@ -255,6 +255,21 @@ function missing(rule: 'shadow-minutes' | 'shadow-scores', { shadow }: Evidence,
   };
 }
 
+/**
+ * |ln(candidate / active)|: too little counts as much as too much. A share of the active mean cannot say that: who is worth nothing any more differs by 1
+ * at most. Nothing of both is no difference; nothing of one of them is as large as can be.
+ */
+function levelOf({ active, candidate }: Shift['mean']): number {
+  if (active === candidate) return 0;
+  return active > 0 && candidate > 0
+    ? Math.min(Math.abs(Math.log(candidate) - Math.log(active)), Number.MAX_VALUE)
+    : Number.MAX_VALUE;
+}
+const timesOf = ({ active, candidate }: Shift['mean']): string =>
+  active > 0 && Number.isFinite(candidate / active)
+    ? `in total ${digits(candidate / active)} times as much`
+    : 'in total as different as can be';
+
 function compared(rule: RuleName, { comparison, unmeasured, active }: Evidence): Found {
   if (comparison === null)
     return { value: null, why: unmeasured, todo: 'ask again; if it stays so, the log of the server says why' };
@@ -279,6 +294,7 @@ function compared(rule: RuleName, { comparison, unmeasured, active }: Evidence):
     case 'score-difference':
     case 'score-shift':
     case 'value-difference':
+    case 'value-level':
     case 'value-shift': {
       const ofValue = rule.startsWith('value');
       if (ofValue && value === null) return none('not applicable: one of the versions says no lifetime value');
@@ -288,6 +304,9 @@ function compared(rule: RuleName, { comparison, unmeasured, active }: Evidence):
       // Of values as a share of their mean; where that is 0 any difference is as large as can be.
       const apart = ofValue ? meanAbsoluteDifference / Math.max(mean.active, Number.MIN_VALUE) : meanAbsoluteDifference;
       const means = `mean ${digits(mean.active)} → ${digits(mean.candidate)}, on ${n} customers`;
+      if (rule === 'value-level') {
+        return { value: levelOf(mean), why: `${timesOf(mean)}; ${means}`, todo };
+      }
       if (rule.endsWith('difference'))
         return { value: Math.min(apart, Number.MAX_VALUE), why: `${digits(apart)} apart; ${means}`, todo };
       // Scores of customers who did the same are equal: a whole decile steps over its edge with the smallest change.

@@ -66,6 +66,12 @@ export const RULES = {
     watch: 2,
     needsActive: true,
   },
+  'value-level': {
+    says: '|ln| of the total lifetime value over that by the active version, on the same customers: 0.69 is twice as much or half, 1.1 thrice or a third',
+    limit: Math.LN2,
+    watch: Math.log(3),
+    needsActive: true,
+  },
   'value-shift': {
     says: 'PSI of lifetime value against the active version, beyond what chance gives; 0 while values differ by less than a tenth on average',
     limit: 0.5,
@@ -81,7 +87,7 @@ export const RULES = {
   'band-changes': {
     says: 'share of customers in another churn band than by the active version',
     limit: 0.5,
-    watch: null,
+    watch: 0.8,
     needsActive: true,
   },
   'shadow-minutes': {

@@ -76,6 +76,8 @@ export function createDeployments(deps: DeploymentDeps): DeploymentService {
   const measuring = new Map<string, Promise<MeasuredComparison>>();
   /** Scores made beside the active version since it went there, by the candidate's digest. */
   const scored = new Map<string, { since: number; scores: number }>();
+  /** Why a pair that is watched could not be scored the last time. */
+  const unscored = new Map<string, string>();
   const counted = new WeakSet<MeasuredComparison>();
   const watching: DeploymentService['watching'] = new Map();
 
@@ -191,6 +193,19 @@ export function createDeployments(deps: DeploymentDeps): DeploymentService {
     };
   }
 
+  async function watched(name: string, known: Known, version: number, against: number | null): Promise<Evidence> {
+    const pair = pairOf(known, version, against ?? version);
+    try {
+      const found = await gather(name, known, version, against, true);
+      if (found.comparison === null) unscored.set(pair, found.unmeasured);
+      else unscored.delete(pair);
+      return found;
+    } catch (error) {
+      unscored.set(pair, error instanceof Error ? error.message : String(error));
+      throw error;
+    }
+  }
+
   async function judged(
     name: string,
     known: Known,
@@ -224,6 +239,12 @@ export function createDeployments(deps: DeploymentDeps): DeploymentService {
     if (!found.ok) return found;
     const { name, version, known, id } = found.value;
     const stage = stageOf(known.state, version);
+    // Whatever looks or leads forward opens it: what was changed on disk is refused here, not found out when it is scored.
+    if (action.type === 'shadow' || action.type === 'canary' || action.type === 'challenger') {
+      const { digest } = known.state.versions[version - 1]!;
+      await deps.artefacts.bring([digest]);
+      deps.artefacts.get(digest);
+    }
     const forward =
       action.type === 'canary' && stage !== 'active' && !((known.state.canary?.percent ?? 0) >= action.percent);
     const gates = forward || action.type === 'approve' ? await judged(name, known, version) : [];
@@ -304,7 +325,7 @@ export function createDeployments(deps: DeploymentDeps): DeploymentService {
 
   return {
     watching,
-    evidence: (name, known, version, against) => gather(name, known, version, against, true),
+    evidence: watched,
     measured: (_name, known, version, against) => measurements.get(pairOf(known, version, against)) ?? null,
     act,
     async deploy(reference, by, { reason = null, automatic = false } = {}) {
@@ -341,7 +362,6 @@ export function createDeployments(deps: DeploymentDeps): DeploymentService {
     async list() {
       return [...(await registry.models())].map(([name, known]) => {
         const { state } = known;
-        const watched = watching.get(name) ?? null;
         const pairs: [number, number][] = [];
         for (const version of [state.canary?.version ?? null, state.shadow])
           if (version !== null && state.deployed !== null) pairs.push([version, state.deployed]);
@@ -351,7 +371,18 @@ export function createDeployments(deps: DeploymentDeps): DeploymentService {
           const last = measurements.get(pairOf(known, version, against));
           return last ? [{ ...last, stage: stageOf(state, version), ...soFar(known, version) }] : [];
         });
-        return { name, model: state, versions: registry.summaries(name, known), watched, comparisons };
+        const failing = pairs.flatMap(([version, against]) => {
+          const why = unscored.get(pairOf(known, version, against));
+          return why === undefined ? [] : [{ id: modelId(name, version), against: modelId(name, against), why }];
+        });
+        return {
+          name,
+          model: state,
+          versions: registry.summaries(name, known),
+          watched: watching.get(name) ?? null,
+          comparisons,
+          unscored: failing,
+        };
       });
     },
     async history(name) {

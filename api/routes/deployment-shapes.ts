@@ -139,6 +139,9 @@ export const Deployment = z.object({
     .nullable()
     .describe('Taken back by the program itself when it passes what `watch` of a rule allows'),
   comparisons: z.array(MeasuredShape.extend({ stage: z.enum(STAGES), minutes: z.number(), scores: z.number() })),
+  unscored: z
+    .array(z.object({ id: z.string(), against: z.string(), why: z.string() }))
+    .describe('Of those in shadow, canary and watched: which could not be scored when last looked at, and why'),
 });
 export function deploymentOf({
   name,
@@ -146,6 +149,7 @@ export function deploymentOf({
   versions,
   watched,
   comparisons,
+  unscored,
 }: DeploymentState): z.infer<typeof Deployment> {
   const idOf = (version: number | null) => (version === null ? null : `${name}@${version}`);
   const aliases = aliasesOf(model);
@@ -175,6 +179,7 @@ export function deploymentOf({
       minutes,
       scores,
     })),
+    unscored: unscored.map((each) => ({ ...each })),
   };
 }
 

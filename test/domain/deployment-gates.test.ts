@@ -213,6 +213,30 @@ describe('watched', () => {
       ['rank-disagreement', expect.closeTo(2, 12)],
     ]);
   });
+  test('a value that collapses trips it as one that explodes does; nothing against nothing is no difference', () => {
+    const level = (factor: number) =>
+      evidence({
+        comparison: compareVersions(
+          scoresOf(spread, spread),
+          scoresOf(
+            spread,
+            spread.map((v) => v * factor),
+          ),
+        ),
+      });
+    const trips = (given: Evidence) => tripped(given, {}).map(({ rule }) => rule);
+    for (const factor of [0.001, 0.3, 3.1, 1_000]) expect(trips(level(factor))).toContain('value-level');
+    for (const factor of [0.4, 1, 2.5]) expect(trips(level(factor))).toEqual([]);
+    expect(of('value-level', level(0.25))).toMatchObject({
+      value: expect.closeTo(Math.log(4), 12),
+      passed: false,
+      why: expect.stringMatching(/in total 0.25 times as much/),
+    });
+    expect(of('value-level', level(0)).value).toBe(Number.MAX_VALUE);
+    const nothing = spread.map(() => 0);
+    const empty = evidence({ comparison: compareVersions(scoresOf(spread, nothing), scoresOf(spread, nothing)) });
+    expect(of('value-level', empty)).toMatchObject({ value: 0, passed: true });
+  });
   test('a rule that is not watched does not, nor what is unknown', () => {
     const unwatched = { 'rank-disagreement': { watch: null }, 'score-difference': { watch: null } };
     expect(tripped(evidence({ comparison: turned }), { rules: unwatched })).toEqual([]);

@@ -1,5 +1,6 @@
 // Deployments by the program as a user has it: gates that stop a bad challenger, a canary that answers the same customers through restarts, answers
 // that come back bit for bit, and a version the program takes back by itself.
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { placeOf } from '#domain/canary.ts';
@@ -386,6 +387,56 @@ describe('a bad challenger', () => {
       60_000,
     );
     expect(after.history[0]).toMatchObject({ event: 'model.rolled-back', by: 'system', automatic: true });
+    expect(await answers()).toEqual(before);
+  });
+});
+
+describe('a challenger by which nobody comes again', () => {
+  /** Worth next to nothing: the difference is less than the whole, however wrong it is. */
+  const collapsed = {
+    model: 'clv',
+    unit: 'week',
+    bgNbd: { r: 0.62, alpha: 50_000, a: 3, b: 0.9 },
+    gammaGamma: { p: 5.1, q: 3.6, v: 0.5 },
+  };
+  let id: string;
+  beforeAll(async () => {
+    ({ id } = await program.call<{ id: string }>('POST', '/api/models', collapsed));
+  });
+
+  test('whose artefact was changed by a byte is let into no stage', async () => {
+    const { digest } = await program.call<{ digest: string }>('GET', `/api/models/${id}`);
+    const file = join(dataDir, 'artefacts', `${digest}.json`);
+    const whole = await readFile(file, 'utf8');
+    await writeFile(file, whole.replace('50000', '50001'));
+    for (const [verb, body] of [
+      ['shadow', {}],
+      ['challenger', {}],
+      ['canary', { percent: 10 }],
+      ['promote', {}],
+    ] as const)
+      expect([verb, await refusal(id, verb, body)]).toEqual([
+        verb,
+        expect.objectContaining({ status: 409, reason: 'artefact-damaged' }),
+      ]);
+    expect(await state()).toMatchObject({ shadow: null, canary: null, active: `${MODEL}@1` });
+    await writeFile(file, whole);
+  });
+
+  test('approved and promoted all the same, it is taken back by what everybody is worth', async () => {
+    const before = await answers();
+    await step(id, 'approve');
+    await step(id, 'promote');
+    const after = await until(
+      'it was rolled back',
+      async () => {
+        const now = await state();
+        return now.active === `${MODEL}@1` && now.history[0]!.seq !== null && now;
+      },
+      60_000,
+    );
+    expect(after.history[0]).toMatchObject({ event: 'model.rolled-back', by: 'system', automatic: true });
+    expect(after.history[0]!.reason).toMatch(/value-level: in total .* while watched/);
     expect(await answers()).toEqual(before);
   });
 });
