@@ -204,7 +204,10 @@ function suite(prepare: () => Table) {
     const gone = rows.find(table.ended)![table.customer]!;
     const refused = async (body: object) => (await program.request('POST', '/api/predict/churn', { body })).body;
     expect(await refused({ customer_id: gone })).toMatchObject({ status: 422, applicable: 'not-eligible' });
-    expect(await refused({ customer_id: gone, as_of: '2010-01-01' })).toMatchObject({ status: 422 });
+    expect(await refused({ customer_id: gone, as_of: '2010-01-01' })).toMatchObject({
+      status: 404,
+      reason: 'unknown-customer',
+    });
     expect(await refused({ customer_id: 'nobody' })).toMatchObject({ status: 404, reason: 'unknown-customer' });
     expect(await refused({ features: { subscription_tenure_days: 100 } })).toMatchObject({
       basis: 'features',
