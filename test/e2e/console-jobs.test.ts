@@ -141,7 +141,7 @@ describe.skipIf(withoutBrowser !== '')(`jobs in the console${withoutBrowser}`, S
     await page.getByText('What is below was asked with other parameters.').waitFor();
     await page.getByRole('button', { name: 'Check again' }).click();
     await page.getByRole('img', { name: /^After 14 days .* came back/ }).waitFor();
-    expect(decodeURIComponent(page.url())).toContain('"definition":"non-contractual"');
+    await expect.poll(() => decodeURIComponent(page.url())).toContain('"definition":"non-contractual"');
   });
 
   test('a running job shows how far it is, is cancelled after a question, and goes on by a retry', async () => {
