@@ -67,6 +67,19 @@ const places = new Map<string, number>();
 let program: Program;
 
 const state = () => program.call<Deployment>('GET', `/api/deployments/${MODEL}`);
+/** Waits until the first version is active again, by no hand; answers how that is told. */
+async function rolledBack() {
+  const { history } = await until(
+    'it was rolled back',
+    async () => {
+      const now = await state();
+      return now.active === `${MODEL}@1` && now.history[0]!.seq !== null && now;
+    },
+    60_000,
+  );
+  expect(history[0]).toMatchObject({ event: 'model.rolled-back', by: 'system', automatic: true });
+  return history[0]!;
+}
 const step = (id: string, verb: string, body: object = {}) =>
   program.call<Step>('POST', `/api/models/${encodeURIComponent(id)}/${verb}`, { reason, ...body });
 const refusal = async (id: string, verb: string, body: object = {}) => {
@@ -378,15 +391,7 @@ describe('a bad challenger', () => {
     });
     await step(bad, 'approve');
     await step(bad, 'promote');
-    const after = await until(
-      'it was rolled back',
-      async () => {
-        const now = await state();
-        return now.active === `${MODEL}@1` && now.history[0]!.seq !== null && now;
-      },
-      60_000,
-    );
-    expect(after.history[0]).toMatchObject({ event: 'model.rolled-back', by: 'system', automatic: true });
+    await rolledBack();
     expect(await answers()).toEqual(before);
   });
 });
@@ -427,16 +432,8 @@ describe('a challenger by which nobody comes again', () => {
     const before = await answers();
     await step(id, 'approve');
     await step(id, 'promote');
-    const after = await until(
-      'it was rolled back',
-      async () => {
-        const now = await state();
-        return now.active === `${MODEL}@1` && now.history[0]!.seq !== null && now;
-      },
-      60_000,
-    );
-    expect(after.history[0]).toMatchObject({ event: 'model.rolled-back', by: 'system', automatic: true });
-    expect(after.history[0]!.reason).toMatch(/value-level: in total .* while watched/);
+    const last = await rolledBack();
+    expect(last.reason).toMatch(/value-level: in total .* while watched/);
     expect(await answers()).toEqual(before);
   });
 });
