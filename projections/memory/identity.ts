@@ -25,8 +25,14 @@ export function linkRows(store: EntryStore, anonymous: number, known: number, ho
   const { rows } = store;
   if (anonymous === known) return;
   const marks = (row: number) => rows.get(row, WORD.marks);
-  rows.set(anonymous, WORD.marks, marks(anonymous) | MARK.anonymous);
-  rows.set(known, WORD.marks, marks(known) | MARK.known);
+  const add = (row: number, mark: number) => {
+    if ((marks(row) & mark) !== 0) return;
+    rows.set(row, WORD.marks, marks(row) | mark);
+    // Also when nobody is joined by this link: the columns say who is anonymous.
+    hooks.changed(row);
+  };
+  add(anonymous, MARK.anonymous);
+  add(known, MARK.known);
   const roots = [...new Set([rows.canonical(anonymous), rows.canonical(known)])];
   const candidates = [known, ...roots.filter((root) => (marks(root) & MARK.known) !== 0)];
   const canonical = candidates.reduce((a, b) => (smaller(rows.sid(a), rows.sid(b)) ? a : b));

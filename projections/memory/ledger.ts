@@ -307,7 +307,9 @@ export class Ledger {
 
   #markAnonymous(row: number): void {
     const marks = this.rows.get(row, WORD.marks);
-    if ((marks & MARK.anonymous) === 0) this.rows.set(row, WORD.marks, marks | MARK.anonymous);
+    if ((marks & MARK.anonymous) !== 0) return;
+    this.rows.set(row, WORD.marks, marks | MARK.anonymous);
+    this.columns.mark(row, this.#rules.seq);
   }
 
   #applyPack(seq: number, pack: PackView): void {

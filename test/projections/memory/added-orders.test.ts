@@ -4,9 +4,9 @@ import { expect, test } from 'vitest';
 import type { Fact, StoredEvent } from '#domain/envelope.ts';
 import { createLedger, type Ledger } from '#projections/memory/ledger.ts';
 import { DOCUMENT } from '#projections/memory/record-layout.ts';
-import { WORD } from '#projections/memory/row-layout.ts';
+import { COLUMN_FLAG, WORD } from '#projections/memory/row-layout.ts';
 import { decodeMessage } from '#streams/pack.ts';
-import { activity, apply, createWriter, event, order, refund, sidOf } from './scenario.ts';
+import { activity, apply, createWriter, event, hex, order, refund, sidOf } from './scenario.ts';
 
 const customers = ['ann', 'bob', 'cy', 'x1', 'x2'];
 const step = fc.record({
@@ -150,6 +150,25 @@ test('so have those of customers with many documents, on any day, with refunds o
   );
   const drawn = fc.array(fc.tuple(many, kinds), { minLength: 120, maxLength: 260, size: 'max' });
   fc.assert(fc.property(drawn, sizes, flushes, compare), { numRuns: 60, endOnFailure: true });
+});
+
+test('who is anonymous is in the columns also when a link joins nobody, and when an event adds nothing but that', () => {
+  const ledger = createLedger({ maxCustomers: 64 });
+  const writer = createWriter();
+  const [first, middle, last] = ['ann', 'bob', 'cy'].sort((a, b) => (hex(sidOf(a)) < hex(sidOf(b)) ? -1 : 1));
+  const link = (anonymous: string, known: string) =>
+    writer.fact({ type: 'customer.linked', anonymous: sidOf(anonymous), known: sidOf(known) });
+  const flags = (name: string) => ledger.rows.get(ledger.rows.findSid(sidOf(name)), WORD.currencyAndFlags) >>> 24;
+  apply(ledger, [link(middle!, first!), link(last!, first!)]);
+  expect(flags(last!)).toBe(COLUMN_FLAG.linked | COLUMN_FLAG.anonymous);
+  // They are one customer already, and go by the first one's id.
+  apply(ledger, [link(middle!, last!)]);
+  expect(flags(last!)).toBe(COLUMN_FLAG.linked);
+
+  apply(ledger, [writer.pack([order('x1', '1', 10, 100)])]);
+  expect(flags('x1')).toBe(0);
+  apply(ledger, [writer.pack([order('x1', '1', 10, 100, { anonymous: true })])]);
+  expect(flags('x1')).toBe(COLUMN_FLAG.anonymous);
 });
 
 test('a later order is added to the columns without reading the earlier ones; an earlier one has all of them read', () => {
