@@ -1,22 +1,22 @@
-// Threads of jobs in idle time. A nice value divides time but lets a thread finish its slice, a millisecond or more, before whoever wakes: so a request
-// beside a job waits. Under SCHED_IDLE (sched(7)) whoever wakes goes first at once, but on a busy machine such a thread hardly runs at all. So a thread
-// is put there while that leaves it time to work, and taken back when it starves (ADR 0017).
+// A process of jobs in idle time. A nice value divides time but lets a thread finish its slice, a millisecond or more, before whoever wakes: so a request
+// beside a job waits. Under SCHED_IDLE (sched(7)) whoever wakes goes first at once, but on a busy machine such a process hardly runs at all. So it begins
+// there, and is taken back when it starves (ADR 0017).
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { STEPS_BACK } from './modest.ts';
+import { readdirSync, readFileSync } from 'node:fs';
 
 export type Policy = 'other' | 'idle';
-/** Of a thread, over an interval, or since it began. */
+/** Of a process, over an interval: of all its threads. */
 export interface Time {
   ranMs: number;
   /** Could have run, had a core been free. */
   waitedMs: number;
 }
 
+const STEPS_BACK = 5;
 const LOOK_MS = 250;
 /** Less work than this says nothing. */
 const LEAST_MS = 50;
-/** A thread that waits for less than this share of its time would hardly lose by waiting for everybody. */
+/** A process that waits for less than this share of its time would hardly lose by waiting for everybody. */
 const FREE = 0.5;
 /** One that waits for more than this starves, and is left as it was before for a while. */
 const STARVING = 0.9;
@@ -30,27 +30,33 @@ export function policyAfter(policy: Policy, { ranMs, waitedMs }: Time, sinceMs: 
   return sinceMs >= HOLD_MS && waitedMs < FREE * wanted ? 'idle' : 'other';
 }
 
-/** Of a thread of this process since it began (/proc/PID/task/TID/schedstat: ns on a core, ns waiting for one); null: it has ended. */
-export function timeOf(tid: number): Time | null {
-  try {
-    const [ran, waited] = readFileSync(`/proc/self/task/${tid}/schedstat`, 'latin1').split(' ');
-    return { ranMs: Number(ran) / 1e6, waitedMs: Number(waited) / 1e6 };
-  } catch (error) {
-    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return null;
-    throw error;
-  }
+/** Threads of a process there is. */
+export const threadsOf = (pid: number): number[] => readdirSync(`/proc/${pid}/task`).map(Number);
+
+/** Of a process's threads since they began (/proc/PID/task/TID/schedstat: ns on a core, ns waiting for one), by thread. */
+export function timesOf(pid: number): Map<number, Time> {
+  const times = new Map<number, Time>();
+  for (const tid of threadsOf(pid))
+    try {
+      const [ran, waited] = readFileSync(`/proc/${pid}/task/${tid}/schedstat`, 'latin1').split(' ');
+      times.set(tid, { ranMs: Number(ran) / 1e6, waitedMs: Number(waited) / 1e6 });
+    } catch (error) {
+      if (!hasGone(error)) throw error; // a thread that ended since
+    }
+  return times;
 }
+const hasGone = (error: unknown): boolean => ['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '');
 
 const succeeds = (command: string, ...words: string[]): Promise<boolean> =>
   new Promise((resolve) => execFile(command, words, (error) => resolve(!error)));
 
-/** util-linux or busybox. Answers whether it could be done. */
+/** Of a thread, by util-linux or busybox; a new one has that of the thread that made it. Answers whether it could be done. */
 export const setPolicy = (tid: number, policy: Policy): Promise<boolean> =>
   succeeds('chrt', `-${policy[0]}`, '-p', '0', String(tid));
 
 /**
- * Whether a thread may go there and come back, by a process that does: without the right (CAP_SYS_NICE, or RLIMIT_NICE ≥ 20 − its nice value) SCHED_IDLE
- * is for good, and being root is not the right in a container.
+ * Whether a process may go there and come back, by one that does: without the right (CAP_SYS_NICE, or RLIMIT_NICE ≥ 20 − its nice value) SCHED_IDLE is
+ * for good, and being root is not the right in a container.
  */
 export function mayComeBack(): Promise<boolean> {
   tried ??=
@@ -62,62 +68,59 @@ export function mayComeBack(): Promise<boolean> {
 const THERE_AND_BACK = ['chrt', '-i', '0', 'chrt', '-o', '0', 'true'];
 let tried: Promise<boolean> | null = null;
 
-interface Watched {
-  policy: Policy;
-  /** ms, of the monotonic clock. */
-  since: number;
-  time: Time;
-  changing: boolean;
+/** What a command begins with to step behind the others. */
+export async function modestly(): Promise<string[]> {
+  if (process.platform === 'win32') return [];
+  const nice = ['nice', '-n', String(STEPS_BACK)];
+  return (await mayComeBack()) ? [...nice, 'chrt', '-i', '0'] : nice;
 }
 
-/** Looks after the threads until disposed; ends by itself where the system does not let them come back. */
+/** Looks after a process that began `modestly`, until disposed or the process has ended; ends by itself where the system does not let it come back. */
 export function idleTime(
-  threads: Int32Array<SharedArrayBuffer>,
-  system = { timeOf, setPolicy, mayComeBack, lookMs: LOOK_MS },
+  pid: number,
+  system = { timesOf, threadsOf, setPolicy, mayComeBack, lookMs: LOOK_MS },
 ): Disposable {
-  const timer = setInterval(look, system.lookMs).unref();
-  const watched = new Map<number, Watched>();
   let able = false;
+  let policy: Policy = 'idle';
+  let since = performance.now();
+  let times: ReadonlyMap<number, Time> = new Map();
+  let changing = false;
+  const timer = setInterval(look, system.lookMs).unref();
   void system.mayComeBack().then((may) => {
     able = may;
     if (!may) clearInterval(timer);
   });
   function look(): void {
-    if (!able) return;
-    for (let i = 0; i < threads.length; i++) {
-      const tid = Atomics.load(threads, i);
-      if (tid !== 0) lookAt(i, tid);
-    }
-  }
-  function lookAt(place: number, tid: number): void {
-    let time: Time | null;
+    if (!able || changing) return;
+    let now: Map<number, Time>;
     try {
-      time = system.timeOf(tid);
-    } catch {
-      // Too many open files: nothing is known this time, and a thread in idle time is looked at again.
+      now = system.timesOf(pid);
+    } catch (error) {
+      // Too many open files, say: nothing is known this time.
+      if (hasGone(error)) clearInterval(timer);
       return;
     }
-    if (time !== null) void judge(tid, time);
-    else {
-      watched.delete(tid);
-      Atomics.store(threads, place, 0);
-    }
+    const wanted = policyAfter(policy, between(times, now), performance.now() - since);
+    times = now;
+    if (wanted !== policy) void change(wanted);
   }
-  async function judge(tid: number, time: Time): Promise<void> {
-    const now = performance.now();
-    const began: Watched = { policy: 'other', since: now - HOLD_MS, time: { ranMs: 0, waitedMs: 0 }, changing: false };
-    const thread = watched.get(tid) ?? began;
-    watched.set(tid, thread);
-    if (thread.changing) return;
-    const lately = { ranMs: time.ranMs - thread.time.ranMs, waitedMs: time.waitedMs - thread.time.waitedMs };
-    const policy = policyAfter(thread.policy, lately, now - thread.since);
-    thread.time = time;
-    if (policy === thread.policy) return;
-    thread.changing = true;
+  async function change(wanted: Policy): Promise<void> {
+    changing = true;
     // What could not be done is tried again at a later look: the way back at the next, the way there after the hold.
-    if (await system.setPolicy(tid, policy)) thread.policy = policy;
-    thread.since = performance.now();
-    thread.changing = false;
+    const done = await Promise.all(system.threadsOf(pid).map((tid) => system.setPolicy(tid, wanted)));
+    if (done.some(Boolean)) policy = wanted;
+    since = performance.now();
+    changing = false;
   }
   return { [Symbol.dispose]: () => clearInterval(timer) };
+}
+
+function between(before: ReadonlyMap<number, Time>, now: ReadonlyMap<number, Time>): Time {
+  const lately = { ranMs: 0, waitedMs: 0 };
+  for (const [tid, { ranMs, waitedMs }] of now) {
+    const then = before.get(tid);
+    lately.ranMs += ranMs - (then?.ranMs ?? 0);
+    lately.waitedMs += waitedMs - (then?.waitedMs ?? 0);
+  }
+  return lately;
 }

@@ -113,7 +113,8 @@ export async function loadAll<State, Command, Event extends { type: string; data
 
 /**
  * Carries a command out. When somebody else writes in between, it is decided anew on what they wrote.
- * @param known what the caller has read of it before; a long stream is then not read again.
+ * @param known what the caller has read of it before. Nothing is read when the store finds it still so; a command that would change nothing is decided on
+ * what is read then.
  */
 export async function handle<State, Command, Event extends { type: string; data: unknown }, Reason extends string>(
   store: EventStore,
@@ -124,12 +125,16 @@ export async function handle<State, Command, Event extends { type: string; data:
   known?: Loaded<State>,
 ): Promise<Result<Handled<State, Event>, Reason>> {
   const subject = controlSubject(decider.aggregate, id, meta.tenant);
-  let loaded = known;
+  const read = (before?: Loaded<State>) => load(store, decider, id, meta.tenant, before);
+  let loaded = known ?? (await read());
+  let decided = decider.decide(command, loaded.state);
+  if (known !== undefined && (!decided.ok || decided.value.length === 0)) {
+    loaded = await read(known);
+    decided = decider.decide(command, loaded.state);
+  }
   for (let attempt = 1; ; attempt++) {
-    loaded = await load(store, decider, id, meta.tenant, loaded);
-    const { state, seq } = loaded;
-    const decided = decider.decide(command, state);
     if (!decided.ok) return decided;
+    const { state, seq } = loaded;
     const events = decided.value;
     if (events.length === 0) return { ok: true, value: { state, events, seq } };
     try {
@@ -137,6 +142,8 @@ export async function handle<State, Command, Event extends { type: string; data:
       return { ok: true, value: { state: events.reduce(decider.evolve, state), events, seq: stored } };
     } catch (error) {
       if (!(error instanceof VersionConflict) || attempt === ATTEMPTS) throw error;
+      loaded = await read(loaded);
+      decided = decider.decide(command, loaded.state);
     }
   }
 }

@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { present, resolveAsOf } from '#api/predict/as-of.ts';
+import { createJobProcess } from '#processors/job-process.ts';
 import { startJobs as startRunner } from '#processors/jobs/runner.ts';
-import { createPool } from '#processors/pool.ts';
 import { startScheduler } from '#processors/schedules/scheduler.ts';
 import type { Config } from '../config.ts';
 import type { DataDir } from '../data-dir.ts';
@@ -44,12 +44,12 @@ export async function startJobs(opening: AsyncDisposableStack, deps: JobsDeps) {
   const { config, dir, currency, engines, store, access, letters, fold, reportingCurrency, log } = deps;
   const { pool, objects, artefacts, registry, serving, deployments, position, seeding, signingKey } = deps;
   const { columns } = fold;
-  // A thread of its own, and only while there is work: those that serve are not waited for, and cancelling may end it at once.
-  const jobPool = opening.use(createPool(1, 0));
+  // Only while there is work.
+  const jobProcess = opening.use(createJobProcess());
   const jobKinds = createJobKinds({
     nats: engines.nats.options,
-    pool: jobPool,
-    checks: opening.use(createPool(1, 0)),
+    pool: jobProcess,
+    checks: opening.use(createJobProcess()),
     registry,
     deploy: deployments.deploy,
     present: serving.present,
@@ -63,7 +63,7 @@ export async function startJobs(opening: AsyncDisposableStack, deps: JobsDeps) {
     now: Date.now,
     scoring: {
       nats: engines.nats.options,
-      pool: jobPool,
+      pool: jobProcess,
       packRows: pool.packRows,
       async moment(asOf) {
         columns.refresh();
@@ -78,7 +78,7 @@ export async function startJobs(opening: AsyncDisposableStack, deps: JobsDeps) {
       registry,
       customers: () => columns.rows(),
       signingKey,
-      exports: openExports(dir.folders.exports, objects),
+      exports: openExports(dir.folders.exports, objects, jobProcess.joinParts),
       artefacts,
       retention: config.scoreFiles,
       now: Date.now,

@@ -17,11 +17,11 @@ export function replaceFile(path: string, text: string, mode: number): void {
 }
 
 /** The same beside the event loop: a disk may take most of a second to sync, and requests are answered meanwhile. */
-export async function replaceFileBeside(path: string, text: string, mode: number): Promise<void> {
+export async function replaceFileBeside(path: string, content: string | Uint8Array, mode: number): Promise<void> {
   const draft = draftOf(path);
   try {
     await using file = await open(draft, 'w', mode);
-    await file.writeFile(text);
+    await file.writeFile(content);
     await file.sync();
   } catch (error) {
     await rm(draft, { force: true });
@@ -31,7 +31,7 @@ export async function replaceFileBeside(path: string, text: string, mode: number
 }
 
 /** Moves a file that was synced into place. */
-export async function moveBeside(draft: string, path: string): Promise<void> {
+async function moveBeside(draft: string, path: string): Promise<void> {
   try {
     await rename(draft, path);
   } catch (error) {

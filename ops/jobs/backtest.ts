@@ -8,7 +8,7 @@ import { ok, type Result, refuse } from '#domain/result.ts';
 import { DAY_MS } from '#domain/time.ts';
 import type { Backtest, BacktestPlan, CutoffAnswer } from '#processors/backtest/backtest.ts';
 import { VALUE_MODELS } from '#processors/backtest/value-cutoff.ts';
-import type { Pool } from '#processors/pool.ts';
+import type { JobProcess } from '#processors/job-process.ts';
 import type { JobOfKind } from './catalogue.ts';
 import {
   expectNoLeakage,
@@ -21,7 +21,7 @@ import {
 } from './log-job.ts';
 
 export interface BacktestDeps extends LogDeps {
-  pool: Pick<Pool, 'backtest'>;
+  pool: Pick<JobProcess, 'backtest'>;
 }
 
 const MOST_CUTOFFS = 24;

@@ -5,12 +5,12 @@ import { FEATURE_SET, FEATURE_SETS, featureSet } from '#domain/churn-features.ts
 import { dateOf } from '#domain/models/cutoffs.ts';
 import { ok, refuse } from '#domain/result.ts';
 import { DAY_MS, dayOf } from '#domain/time.ts';
-import type { Pool } from '#processors/pool.ts';
+import type { JobProcess } from '#processors/job-process.ts';
 import type { JobOfKind } from './catalogue.ts';
 import { firstPosition, foldedBy, type LogDeps, seedInput } from './log-job.ts';
 
 export interface CheckFeaturesDeps extends Omit<LogDeps, 'definitions'> {
-  pool: Pick<Pool, 'featureReport'>;
+  pool: Pick<JobProcess, 'featureReport'>;
   now: () => number;
 }
 

@@ -10,13 +10,13 @@ import { ok, type Result } from '#domain/result.ts';
 import { DAY_MS } from '#domain/time.ts';
 import type { Evaluation } from '#processors/evaluation/evaluate.ts';
 import { type EvaluatedModel, type EvaluationPlan, QUESTIONS, type Question } from '#processors/evaluation/plan.ts';
-import type { Pool } from '#processors/pool.ts';
+import type { JobProcess } from '#processors/job-process.ts';
 import type { Registry } from '../registry.ts';
 import type { JobOfKind } from './catalogue.ts';
 import { expectNoLeakage, firstPosition, foldedBy, type LogDeps, positionNow, seedInput } from './log-job.ts';
 
 export interface EvaluateDeps extends LogDeps {
-  pool: Pick<Pool, 'evaluate'>;
+  pool: Pick<JobProcess, 'evaluate'>;
   registry: Pick<Registry, 'show' | 'list'>;
 }
 

@@ -8,7 +8,7 @@ import type { LedgerOptions } from '#projections/memory/ledger.ts';
 import type { NatsOptions } from '#streams/jetstream/connection.ts';
 
 export interface LogDeps {
-  /** Travels to a thread of the pool; may hold a secret. */
+  /** Travels to the process of jobs; may hold a secret. */
   nats: NatsOptions;
   present: () => { seq: number; day: number; offsets: Offsets };
   definitions: () => ChurnDefinition[];

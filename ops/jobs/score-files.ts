@@ -1,19 +1,14 @@
 // Files that jobs put out: written in parts beside, each whole or absent, put together when all are there, and kept in the object store too when one is
 // configured. Nothing in their names says whom they are about.
-import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
-import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { type PartsToJoin, partPath, type Written } from '#processors/scoring/score-parts.ts';
 import { sha256 } from '../artefacts.ts';
-import { moveBeside } from '../engines/durable-file.ts';
+import { replaceFileBeside } from '../engines/durable-file.ts';
 import type { Objects } from '../objects.ts';
 
-export interface Written {
-  bytes: number;
-  /** Hex. */
-  sha256: string;
-}
 export interface ExportedFile extends Written {
   name: string;
 }
@@ -21,7 +16,8 @@ export interface ExportedFile extends Written {
 export interface Exports {
   /** Removes parts that other jobs have left: a job that goes on makes its own again. */
   sweep(job: string): Promise<void>;
-  putPart(job: string, part: number, bytes: Uint8Array): Promise<Written>;
+  /** Where the job's parts are to be written. */
+  partsFolder(job: string): Promise<string>;
   hasPart(job: string, part: number, written: Written): Promise<boolean>;
   /** Head and parts, one after the other, under the name; kept in the object store when it resolves. */
   join(job: string, name: string, head: Uint8Array, parts: number): Promise<ExportedFile>;
@@ -38,30 +34,29 @@ const keyOf = (name: string): string => `exports/${name}`;
 export const fileNameOf = (job: string, format: unknown): string =>
   `scores-${job}.${format === 'ndjson' || format === 'parquet' ? 'ndjson' : 'csv'}.gz`;
 
-/** @param folder for this process alone. */
-export function openExports(folder: string, objects: Objects | null): Exports {
+/** @param folder for this process alone. @param joinParts where it holds nobody up. */
+export function openExports(
+  folder: string,
+  objects: Objects | null,
+  joinParts: (parts: PartsToJoin) => Promise<Written>,
+): Exports {
   const partsOf = (job: string) => join(folder, `${job}${PARTS}`);
-  const partOf = (job: string, part: number) => join(partsOf(job), `${String(part).padStart(6, '0')}.gz`);
   return {
     async sweep(job) {
       for (const name of await readdir(folder))
         if (name.endsWith('.draft') || (name.endsWith(PARTS) && name !== `${job}${PARTS}`))
           await rm(join(folder, name), { recursive: true, force: true });
     },
-    async putPart(job, part, bytes) {
+    async partsFolder(job) {
       await mkdir(partsOf(job), { recursive: true, mode: 0o700 });
-      return await writeWhole(partOf(job, part), [bytes]);
+      return partsOf(job);
     },
     async hasPart(job, part, written) {
-      if (!existsSync(partOf(job, part))) return false;
-      return sha256(await readFile(partOf(job, part))) === written.sha256;
+      const path = partPath(partsOf(job), part);
+      return existsSync(path) && sha256(await readFile(path)) === written.sha256;
     },
     async join(job, name, head, parts) {
-      async function* pieces() {
-        yield head;
-        for (let part = 0; part < parts; part++) yield await readFile(partOf(job, part));
-      }
-      const written = await writeWhole(join(folder, name), pieces());
+      const written = await joinParts({ folder: partsOf(job), parts, head, into: join(folder, name) });
       if (objects !== null)
         await objects.put(keyOf(name), new Uint8Array(await readFile(join(folder, name))), 'application/gzip');
       return { name, ...written };
@@ -82,30 +77,9 @@ export function openExports(folder: string, objects: Objects | null): Exports {
         if (bytes === null) return null;
         if (sha256(bytes) !== wanted)
           throw new Error(`the file ${name} in the object store was changed: its SHA-256 is another one`);
-        await writeWhole(path, [bytes]);
+        await replaceFileBeside(path, bytes, 0o600);
       }
       return createReadStream(path);
     },
   };
-}
-
-/** Off the event loop, fsynced before it gets its name: a part may have megabytes, and requests are answered meanwhile. */
-async function writeWhole(path: string, pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<Written> {
-  const draft = `${path}.draft`;
-  const hash = createHash('sha256');
-  let bytes = 0;
-  try {
-    await using file = await open(draft, 'w', 0o600);
-    for await (const piece of pieces) {
-      hash.update(piece);
-      bytes += piece.length;
-      await file.writeFile(piece);
-    }
-    await file.sync();
-  } catch (error) {
-    await rm(draft, { force: true });
-    throw error;
-  }
-  await moveBeside(draft, path);
-  return { bytes, sha256: hash.digest('hex') };
 }

@@ -6,24 +6,26 @@ import { isoOf } from '#api/predict/as-of.ts';
 import { AsOfInput } from '#api/schemas.ts';
 import { LONGEST_HORIZON_DAYS } from '#domain/models/clv-model.ts';
 import { ok, type Result, refuse } from '#domain/result.ts';
+import type { JobProcess } from '#processors/job-process.ts';
 import type { JobRun } from '#processors/jobs/kind.ts';
 import { parquetOf } from '#processors/parquet-rows.ts';
 import type { Pool } from '#processors/pool.ts';
 import { MOVE_ORDER, type Moves, mergeMoves } from '#processors/scoring/moves.ts';
-import { headMember, type PartReport, type ScoreBase, type ScoredPart } from '#processors/scoring/score-base.ts';
+import { headMember, type PartReport, type ScoreBase } from '#processors/scoring/score-base.ts';
 import type { ScoreAsked } from '#processors/scoring/score-customer.ts';
 import { SCORE_FORMATS, type ScoreFormat, scoreLayout } from '#processors/scoring/score-file.ts';
+import type { KeptPart } from '#processors/scoring/score-parts.ts';
 import type { LedgerOptions } from '#projections/memory/ledger.ts';
 import type { NatsOptions } from '#streams/jetstream/connection.ts';
 import type { JobOfKind } from './catalogue.ts';
-import { type ExportedFile, type Exports, fileNameOf, type Written } from './score-files.ts';
+import { type ExportedFile, type Exports, fileNameOf } from './score-files.ts';
 import { familyOf, type Position, planOf, positionOf, type QuestionDeps } from './score-question.ts';
 import { createRetention, type RetentionDeps } from './score-retention.ts';
 
 export interface ScoreDeps extends QuestionDeps, Omit<RetentionDeps, 'jobs' | 'exports'> {
-  /** Travels to a thread of the pool; may hold a secret. */
+  /** Travels to the process of jobs; may hold a secret. */
   nats: NatsOptions;
-  pool: Pick<Pool, 'scoreBase'>;
+  pool: Pick<JobProcess, 'scoreBase'>;
   /** Of a pool that waits for no job. */
   packRows: Pool['packRows'];
   /** About how many customers there are. */
@@ -121,11 +123,6 @@ interface Question {
   position: Position;
   against: { job: string; position: Position } | null;
   parts: number;
-}
-/** What a step of a part keeps. */
-interface PartStep {
-  report: PartReport;
-  written: Written;
 }
 const stepOf = (part: number): string => `part ${part + 1}`;
 
@@ -258,29 +255,28 @@ async function earlier(
   );
 }
 
-async function scoreParts(deps: ScoreDeps, job: JobRun, work: ScoreBase): Promise<PartStep[]> {
+async function scoreParts(deps: ScoreDeps, job: JobRun, work: ScoreBase): Promise<KeptPart[]> {
   const { exports } = deps;
   await exports.sweep(job.id);
-  const steps = new Map<number, PartStep>();
+  const steps = new Map<number, KeptPart>();
   // Once the file is there, its parts are gone.
   const whole = job.steps.has('file');
   for (let part = 0; part < work.parts; part++) {
-    const known = job.steps.get(stepOf(part)) as PartStep | undefined;
+    const known = job.steps.get(stepOf(part)) as KeptPart | undefined;
     if (known && (whole || (await exports.hasPart(job.id, part, known.written)))) steps.set(part, known);
   }
   if (steps.size < work.parts) {
     if (steps.size > 0) job.log(`goes on with ${work.parts - steps.size} of ${work.parts} parts`);
-    // Parts are written and told to the log one after the other, while the next is on its way.
+    // The log is told of one part after the other, while the next is on its way.
     let kept: Promise<void> = Promise.resolve();
-    const keep = async ({ report, bytes }: ScoredPart): Promise<void> => {
-      job.signal.throwIfAborted();
-      const step = { report, written: await exports.putPart(job.id, report.part, bytes) };
-      await job.finishStep(stepOf(report.part), step);
-      steps.set(report.part, step);
+    const keep = async (part: KeptPart): Promise<void> => {
+      await job.finishStep(stepOf(part.report.part), part);
+      steps.set(part.report.part, part);
     };
     const scored = deps.pool.scoreBase(
       deps.nats,
       { ...work, done: [...steps.keys()] },
+      await exports.partsFolder(job.id),
       {
         progress: job.progress,
         part(part) {
@@ -316,10 +312,11 @@ async function estimateOf(deps: ScoreDeps, job: JobRun, work: ScoreBase): Promis
   const { customers, foldMs, scoreMs } = await deps.pool.scoreBase(
     deps.nats,
     { ...work, sample: SAMPLE },
+    null,
     {
       progress: job.progress,
       part(part) {
-        bytes += part.bytes.length;
+        bytes += part.written.bytes;
       },
     },
     job.signal,

@@ -10,8 +10,8 @@ import { FEATURE_SET, FEATURE_SETS, featureSet } from '#domain/churn-features.ts
 import { dateOf } from '#domain/models/cutoffs.ts';
 import type { Diagnostic } from '#domain/models/fit.ts';
 import { ok, type Result } from '#domain/result.ts';
+import type { JobProcess } from '#processors/job-process.ts';
 import type { JobRun } from '#processors/jobs/kind.ts';
-import type { Pool } from '#processors/pool.ts';
 import { TRAINED_KINDS, type TrainingPlan } from '#processors/training/plan.ts';
 import { type Refusal, refusal } from '#processors/training/refusal.ts';
 import type { TrainedModel } from '#processors/training/train-model.ts';
@@ -20,9 +20,9 @@ import type { JobOfKind } from './catalogue.ts';
 import { firstPosition, foldedBy, type LogDeps, type LogPosition, positionNow } from './log-job.ts';
 
 export interface TrainDeps extends LogDeps {
-  pool: Pick<Pool, 'trainingRows' | 'trainModel'>;
+  pool: Pick<JobProcess, 'trainingRows' | 'trainModel'>;
   /** Dry runs wait for no job. */
-  checks: Pick<Pool, 'checkTraining'>;
+  checks: Pick<JobProcess, 'checkTraining'>;
   registry: Pick<Registry, 'register'>;
   deploy: Deployments['deploy'];
   /** Where rows wait between two steps. */

@@ -42,6 +42,8 @@ interface Held {
   summary: JobSummary;
   /** Null of a job that ended a while ago: the log has it. */
   whole: Job | null;
+  /** Position in the log of what is in it. */
+  seq: number;
   lines: { at: number; text: string }[];
 }
 
@@ -78,10 +80,12 @@ export async function startJobs({ store, kinds, artefacts, now, log }: JobRunner
     lines,
   });
 
-  function hold(id: string, whole: Job): Held {
-    const held = jobs.get(id) ?? { summary: summaryOf(id, whole, null), whole, lines: [] };
+  function hold(id: string, whole: Job, seq: number): Held {
+    const held = jobs.get(id) ?? { summary: summaryOf(id, whole, null), whole, seq, lines: [] };
+    // Of two commands at once the later answer may be told first.
+    if (held.seq > seq) return held;
     held.summary = summaryOf(id, whole, held.summary.progress);
-    held.whole = whole;
+    Object.assign(held, { whole, seq } satisfies Partial<Held>);
     jobs.set(id, held);
     endedLately.delete(id);
     if (hasEnded(whole)) endedLately.add(id);
@@ -94,10 +98,12 @@ export async function startJobs({ store, kinds, artefacts, now, log }: JobRunner
   }
 
   async function command(id: string, asked: JobCommand, actor: string): Promise<Result<JobView, JobReason>> {
-    const answer = await handle(store, decider, id, asked, { actor, now: now() });
+    const before = jobs.get(id);
+    const known = before?.whole ? { state: before.whole, seq: before.seq } : undefined;
+    const answer = await handle(store, decider, id, asked, { actor, now: now() }, known);
     if (!answer.ok) return answer;
     const whole = answer.value.state!;
-    const held = hold(id, whole);
+    const held = hold(id, whole, answer.value.seq);
     if (answer.value.events.length > 0) tell(id);
     return ok(viewOf(held, whole));
   }
@@ -207,11 +213,11 @@ export async function startJobs({ store, kinds, artefacts, now, log }: JobRunner
   }
 
   const left: string[] = [];
-  const told = [...(await loadAll(store, decider))].flatMap(([id, { state }]) =>
-    state === null ? [] : [{ id, state }],
+  const told = [...(await loadAll(store, decider))].flatMap(([id, { state, seq }]) =>
+    state === null ? [] : [{ id, state, seq }],
   );
-  for (const { id, state } of told.sort((a, b) => a.state.requestedAt - b.state.requestedAt)) {
-    hold(id, state);
+  for (const { id, state, seq } of told.sort((a, b) => a.state.requestedAt - b.state.requestedAt)) {
+    hold(id, state, seq);
     if (state.status === 'running' && state.tries >= MOST_TRIES)
       await say(id, {
         type: 'FailJob',

@@ -1,9 +1,19 @@
-// Threads of jobs in idle time: when, and that a real thread goes there and comes back.
+// A process of jobs in idle time: when, and that a real process goes there and comes back with all its threads.
+import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
 import { expect, test } from 'vitest';
-import { idleTime, mayComeBack, type Policy, policyAfter, setPolicy, timeOf } from '#processors/idle-time.ts';
+import {
+  idleTime,
+  mayComeBack,
+  modestly,
+  type Policy,
+  policyAfter,
+  setPolicy,
+  type Time,
+  threadsOf,
+  timesOf,
+} from '#processors/idle-time.ts';
 
 test.each<[Policy, number, number, number, Policy, string]>([
   ['other', 400, 50, 60_000, 'idle', 'a core is free: whoever wakes may go first'],
@@ -18,89 +28,127 @@ test.each<[Policy, number, number, number, Policy, string]>([
   expect(policyAfter(was, { ranMs, waitedMs }, since)).toBe(will);
 });
 
-test('a thread is moved to idle time, taken back when it starves, tried again where that fails, and forgotten when it ends', async () => {
-  const threads = new Int32Array(new SharedArrayBuffer(8));
-  threads[1] = 77;
+test('a process that starves is taken back with all its threads, once; one that has time is left where it is', async () => {
   let time = { ranMs: 0, waitedMs: 0 };
   let step = { ranMs: 100, waitedMs: 0 };
-  let ended = false;
+  let looks = 0;
   const changes: [number, Policy][] = [];
-  using _ = idleTime(threads, {
-    timeOf: () => {
+  using _ = idleTime(5, {
+    timesOf(pid) {
+      expect(pid).toBe(5);
+      looks++;
       time = { ranMs: time.ranMs + step.ranMs, waitedMs: time.waitedMs + step.waitedMs };
-      return ended ? null : time;
+      // The other thread is a new one at every look: what it did before counts then.
+      return new Map([
+        [77, time],
+        [100 + looks, { ranMs: 1, waitedMs: 0 }],
+      ]);
     },
-    setPolicy: async (tid, policy) => changes.push([tid, policy]) !== 2, // the first way back fails
+    threadsOf: () => [77, 78],
+    setPolicy: async (tid, policy) => changes.push([tid, policy]) > 0,
     mayComeBack: async () => true,
     lookMs: 1,
   });
-  await expect.poll(() => changes).toEqual([[77, 'idle']]);
+  await expect.poll(() => looks).toBeGreaterThan(5);
+  expect(changes).toEqual([]);
   step = { ranMs: 1, waitedMs: 99 };
-  await expect
-    .poll(() => changes)
-    .toEqual([
-      [77, 'idle'],
-      [77, 'other'],
-      [77, 'other'],
-    ]);
-  ended = true;
-  await expect.poll(() => threads[1]).toBe(0);
+  await expect.poll(() => changes.length).toBe(2);
+  const then = looks;
+  await expect.poll(() => looks).toBeGreaterThan(then + 5);
+  expect(changes).toEqual([
+    [77, 'other'],
+    [78, 'other'],
+  ]);
 });
 
-test('where threads cannot come back none is moved, and none is looked at again', async () => {
-  const threads = new Int32Array(new SharedArrayBuffer(4));
-  threads[0] = 78;
+test('a way back that fails is tried again', async () => {
+  let waitedMs = 0;
+  let tries = 0;
+  using _ = idleTime(5, {
+    timesOf() {
+      waitedMs += 100;
+      return new Map([[77, { ranMs: 0, waitedMs }]]);
+    },
+    threadsOf: () => [77],
+    setPolicy: async () => ++tries > 2,
+    mayComeBack: async () => true,
+    lookMs: 1,
+  });
+  await expect.poll(() => tries).toBe(3);
+  await sleep(30);
+  expect(tries).toBe(3);
+});
+
+test('where processes cannot come back none is looked at again, nor one that has ended', async () => {
   const calls: string[] = [];
-  using _ = idleTime(threads, {
-    timeOf: () => ({ ranMs: 100 * calls.push('time'), waitedMs: 0 }),
+  const system = {
+    timesOf(): Map<number, Time> {
+      calls.push('time');
+      throw Object.assign(new Error('ENOENT'), { code: 'ENOENT' });
+    },
+    threadsOf: () => [],
     setPolicy: async () => calls.push('policy') > 0,
     mayComeBack: async () => calls.push('asked') < 0,
     lookMs: 1,
-  });
+  };
+  using _ = idleTime(5, system);
   await expect.poll(() => calls).toEqual(['asked']);
   await sleep(30);
   expect(calls).toEqual(['asked']);
+  using __ = idleTime(5, { ...system, mayComeBack: async () => true });
+  await expect.poll(() => calls).toEqual(['asked', 'time']);
+  await sleep(30);
+  expect(calls).toEqual(['asked', 'time']);
 });
 
 test('a look that cannot read is left out', async () => {
-  const threads = new Int32Array(new SharedArrayBuffer(4));
-  threads[0] = 79;
   let looks = 0;
   const changes: Policy[] = [];
-  using _ = idleTime(threads, {
-    timeOf() {
+  using _ = idleTime(5, {
+    timesOf() {
       if (++looks % 2 === 1) throw Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' });
-      return { ranMs: 100 * looks, waitedMs: 0 };
+      return new Map([[77, { ranMs: 0, waitedMs: 100 * looks }]]);
     },
+    threadsOf: () => [77],
     setPolicy: async (_tid, policy) => changes.push(policy) > 0,
     mayComeBack: async () => true,
     lookMs: 1,
   });
-  await expect.poll(() => changes).toEqual(['idle']);
+  await expect.poll(() => changes).toEqual(['other']);
 });
 
 const able = await mayComeBack();
 const why = able ? '' : ' [skipped: needs Linux, chrt and the right to come back]';
-test.skipIf(!able)(`a real thread goes there and comes back, and its time is told${why}`, async () => {
-  const spin = `
-    const { parentPort } = require('node:worker_threads');
-    parentPort.postMessage(Number(require('node:fs').readlinkSync('/proc/thread-self').split('/')[2]));
-    setInterval(() => { for (let n = 0; n < 1e6; n++); }, 1);`;
-  const worker = new Worker(spin, { eval: true });
-  try {
-    const tid = await new Promise<number>((resolve) => worker.once('message', resolve));
-    /** Field 41 of /proc/PID/stat: 0 = SCHED_OTHER, 5 = SCHED_IDLE. */
-    const policy = () => Number(readFileSync(`/proc/self/task/${tid}/stat`, 'latin1').split(') ')[1]!.split(' ')[38]);
-    expect(policy()).toBe(0);
-    expect(await setPolicy(tid, 'idle')).toBe(true);
-    expect(policy()).toBe(5);
-    expect(await setPolicy(tid, 'other')).toBe(true);
-    expect(policy()).toBe(0);
-    await expect.poll(() => timeOf(tid)!.ranMs, { timeout: 10_000 }).toBeGreaterThan(0);
-    await worker.terminate();
-    await expect.poll(() => timeOf(tid)).toBeNull();
-    expect(await setPolicy(tid, 'idle')).toBe(false);
-  } finally {
-    await worker.terminate();
-  }
-});
+test.skipIf(!able)(
+  `a real process begins there with a lower priority, comes back, and its time is told${why}`,
+  async () => {
+    const [command, ...words] = await modestly();
+    const child = spawn(command!, [
+      ...words,
+      process.execPath,
+      '-e',
+      'setInterval(() => { for (let n = 0; n < 1e6; n++); }, 1)',
+    ]);
+    try {
+      const pid = child.pid!;
+      /** Fields of proc(5) /proc/PID/stat: 19 = nice value, 41 = policy (0 = SCHED_OTHER, 5 = SCHED_IDLE). */
+      const field = (tid: number, n: number) =>
+        Number(readFileSync(`/proc/${pid}/task/${tid}/stat`, 'latin1').split(') ')[1]!.split(' ')[n - 3]);
+      // nice and chrt become node: it has several threads then.
+      await expect.poll(() => threadsOf(pid).length, { timeout: 30_000 }).toBeGreaterThan(1);
+      await expect
+        .poll(() => [...timesOf(pid).values()].some(({ ranMs }) => ranMs > 0), { timeout: 30_000 })
+        .toBe(true);
+      const ours = Number(readFileSync('/proc/self/stat', 'latin1').split(') ')[1]!.split(' ')[16]);
+      expect(threadsOf(pid).map((tid) => [field(tid, 19), field(tid, 41)])).toEqual(
+        threadsOf(pid).map(() => [Math.min(19, ours + 5), 5]),
+      );
+      expect(await setPolicy(pid, 'other')).toBe(true);
+      expect(field(pid, 41)).toBe(0);
+      child.kill('SIGKILL');
+      await expect.poll(() => setPolicy(pid, 'idle')).toBe(false);
+    } finally {
+      child.kill('SIGKILL');
+    }
+  },
+);

@@ -109,6 +109,33 @@ describe.each(cases)('control stream: %s', (_name, create) => {
     expect(await handle(store, sum(), 'met', -1, meta)).toEqual({ ok: false, reason: 'negative' });
   });
 
+  test('what the caller knows is not read again; where it is old, or would change nothing, what is stored decides', async () => {
+    let reads = 0;
+    const counted: EventStore = Object.create(store, {
+      read: {
+        value(...args: Parameters<EventStore['read']>) {
+          reads++;
+          return store.read(...args);
+        },
+      },
+    });
+    const first = await handle(counted, sum(), 'known', 1, meta);
+    if (!first.ok) throw new Error(first.reason);
+    reads = 0;
+    expect(await handle(counted, sum(), 'known', 2, meta, first.value)).toMatchObject({ value: { state: 3 } });
+    expect(reads).toBe(0);
+    // Known is 1, stored is 3.
+    expect(await handle(counted, sum(), 'known', 4, meta, first.value)).toMatchObject({ value: { state: 7 } });
+    expect((await load(store, sum(), 'known')).state).toBe(7);
+    const shop = await handle(store, source, 'known', addShop, meta);
+    if (!shop.ok) throw new Error(shop.reason);
+    await handle(store, source, 'known', { type: 'SetZone', zone: 'Asia/Tokyo' }, meta);
+    reads = 0;
+    const same = await handle(counted, source, 'known', { type: 'SetZone', zone: 'UTC' }, meta, shop.value);
+    expect(same).toMatchObject({ value: { state: { zone: 'UTC' }, events: [{ type: 'source.zone-set' }] } });
+    expect(reads).toBe(1);
+  });
+
   test('an answer that got lost is asked for again, and the decision stands once', async () => {
     let lost = 0;
     const forgetful: EventStore = Object.create(store, {

@@ -2,7 +2,7 @@
 import { ok } from '#domain/result.ts';
 import { evaluate } from '#processors/evaluation/evaluate.ts';
 import { featureReport } from '#processors/evaluation/feature-report.ts';
-import type { Pool } from '#processors/pool.ts';
+import type { JobProcess } from '#processors/job-process.ts';
 import { readRows, writeRows } from '#processors/training/rows-file.ts';
 import { trainModel } from '#processors/training/train-model.ts';
 import { checkTraining } from '#processors/training/training-check.ts';
@@ -12,7 +12,7 @@ const quiet = { progress: () => undefined, log: () => undefined };
 
 export const trainingOn = (
   store: TrainingLog,
-): Pick<Pool, 'trainingRows' | 'trainModel' | 'checkTraining' | 'evaluate' | 'featureReport'> => ({
+): Pick<JobProcess, 'trainingRows' | 'trainModel' | 'checkTraining' | 'evaluate' | 'featureReport'> => ({
   async trainingRows(_nats, plan, file, report) {
     const rows = await trainingRows(store, plan, report);
     return rows.ok ? ok({ digest: writeRows(file, rows.value), events: rows.value.events }) : rows;

@@ -19,6 +19,7 @@ import { startJobs } from '#processors/jobs/runner.ts';
 import { packRows } from '#processors/parquet-rows.ts';
 import { startScheduler } from '#processors/schedules/scheduler.ts';
 import { scoreBase } from '#processors/scoring/score-base.ts';
+import { joinParts, keepParts } from '#processors/scoring/score-parts.ts';
 import { createMemoryStore } from '#streams/memory/store.ts';
 import { compareNobody } from '#test/support/compare-nobody.ts';
 import { createMemoryArtefacts } from '#test/support/memory-artefacts.ts';
@@ -100,7 +101,10 @@ export async function createMemoryJobs({
     scoring: {
       nats: { servers: [] },
       packRows: async (text, layout) => packRows(text, layout),
-      pool: { scoreBase: (_nats, work, say) => (options.scoring?.(scoreBase) ?? scoreBase)(evt, work, say) },
+      pool: {
+        scoreBase: (_nats, work, folder, say) =>
+          (options.scoring?.(scoreBase) ?? scoreBase)(evt, work, keepParts(folder, say)),
+      },
       async moment(asOf) {
         const here = present(platform().columns.state(), clockInfo, clock.now);
         const clockAtSeq = (seq: number) => platform().ledgers.clockAt(seq);
@@ -118,7 +122,7 @@ export async function createMemoryJobs({
       retention: options.retention ?? { files: 14, days: 30 },
       now: () => clock.now,
       log: { warn: logged('warn') },
-      exports: openExports(exportsFolder, options.objects ?? null),
+      exports: openExports(exportsFolder, options.objects ?? null, async (parts) => joinParts(parts)),
       jobs: () => jobs,
       ledger: () => ({ reportingCurrency: 'EUR', maxCustomers: 1 << 13 }),
       snapshotDir: null,
