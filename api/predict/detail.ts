@@ -21,6 +21,8 @@ interface TimelineEntry {
   amount: string | null;
   currency: string | null;
   name: string | null;
+  /** Of an order. */
+  channel: string | null;
   count: number;
 }
 
@@ -35,6 +37,7 @@ export function timelineOf(entries: CustomerEntries, day: number): TimelineEntry
       amount: money(e.minor, e.currency),
       currency: e.currency,
       name: null,
+      channel: e.channel,
       count: 1,
     })),
     ...entries.refunds.map((e) => ({
@@ -43,6 +46,7 @@ export function timelineOf(entries: CustomerEntries, day: number): TimelineEntry
       amount: e.minor === null ? null : money(-e.minor, e.currency),
       currency: e.currency,
       name: null,
+      channel: null,
       count: 1,
     })),
     ...entries.activities.map((e) => ({
@@ -51,6 +55,7 @@ export function timelineOf(entries: CustomerEntries, day: number): TimelineEntry
       amount: null,
       currency: null,
       name: e.kind,
+      channel: null,
       count: e.count,
     })),
     ...entries.subscriptions.map((e) => ({
@@ -59,6 +64,7 @@ export function timelineOf(entries: CustomerEntries, day: number): TimelineEntry
       amount: money(e.minor, e.currency),
       currency: e.currency,
       name: e.plan === null ? e.step : `${e.step} ${e.plan}`,
+      channel: null,
       count: 1,
     })),
   ];
