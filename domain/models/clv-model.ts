@@ -123,7 +123,9 @@ export function unvalued({ gammaGamma }: Pick<ClvModel, 'gammaGamma'>): string |
   if (!gammaGamma) return 'it has no Gamma-Gamma part: churn is answered, value is not';
   const { p, q } = gammaGamma;
   if (q > 1) return null;
-  const most = Math.floor((1 - q) / p);
+  const below = Math.floor((1 - q) / p);
+  // The guard adds and does not divide: at the edge the two round differently.
+  const most = p * (below + 1) + q > 1 ? below : below + 1;
   const who = most === 0 ? 'without a repeat day with money' : `with at most ${most} repeat days with money`;
   return `q = ${Number(q.toPrecision(3))} ≤ 1: the mean amount of a purchase is infinite for customers ${who}: for them churn is answered, value is not`;
 }
