@@ -1,5 +1,5 @@
 // What is kept of scorings when they are asked for night after night: the newest files, and all that was found.
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { JobSummary, JobView } from '#api/job-deps.ts';
@@ -19,6 +19,7 @@ const job = (fields: Partial<JobView>): JobView => ({
   stepsFinished: fields.steps?.length ?? 0,
   attempts: [],
   steps: [],
+  retryFrom: [],
   result: null,
   failure: null,
   requestedAt: NOW,
@@ -85,6 +86,7 @@ test('the third file of two goes, here and in the object store; what it found st
     retention: { files: 2, days: 30 },
     objects: {
       put: async (key, bytes) => void stored.set(key, bytes),
+      putFile: async (key, path) => void stored.set(key, readFileSync(path)),
       get: async (key) => stored.get(key) ?? null,
       remove: async (key) => void stored.delete(key),
     },
