@@ -91,8 +91,8 @@ export function openExports(folder: string, objects: Objects | null): Exports {
         await rm(join(folder, name), { force: true });
       }
       const left = [...here].filter((name) => name.endsWith(GONE)).map((name) => name.slice(0, -GONE.length));
-      for (const name of objects === null ? [] : new Set([...left, ...old])) {
-        await objects.remove(keyOf(name));
+      for (const name of new Set(objects === null ? [] : [...left, ...old])) {
+        await objects?.remove(keyOf(name));
         await rm(join(folder, `${name}${GONE}`), { force: true });
       }
       return old.length;
