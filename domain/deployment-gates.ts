@@ -43,6 +43,8 @@ export interface Evidence {
   kind: string;
   /** The finding of the fit that keeps it out; null: none. */
   finding: { code: string; message: string } | null;
+  /** Whom it gives no value, though that keeps nobody's churn from being answered; null: nobody. */
+  unvalued: string | null;
   /** Made elsewhere, beside an active version: what its own figures were judged on cannot be known here, so it has none. */
   outside: boolean;
   /** Times the program took it back. */
@@ -107,10 +109,11 @@ function find(rule: RuleName, evidence: Evidence, settings: RuleSettings): Found
     return none('not applicable: no other version is active to compare with');
   switch (rule) {
     case 'fit-findings': {
-      const { finding } = evidence;
+      const { finding, unvalued } = evidence;
+      const besides = unvalued === null ? '' : `; but ${unvalued}`;
       return {
         value: finding ? 1 : 0,
-        why: finding ? `${finding.code}: ${finding.message}` : 'nothing was found that speaks against it',
+        why: `${finding ? `${finding.code}: ${finding.message}` : 'nothing was found that speaks against it'}${besides}`,
         todo: 'mend what was found (it says how), or approve it with a reason',
       };
     }

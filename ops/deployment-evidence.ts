@@ -2,6 +2,7 @@
 import type { Jobs } from '#api/job-deps.ts';
 import { judges, type Pair } from '#api/model-compare.ts';
 import type { Evidence, PairedErrors, VersionMetrics } from '#domain/deployment-gates.ts';
+import { type ClvModel, unvalued } from '#domain/models/clv-model.ts';
 import { Z95 } from '#domain/models/ranking-metrics.ts';
 import type { Basis } from '#processors/evaluation/plan.ts';
 
@@ -25,6 +26,10 @@ export function metricsOf(artefact: Record<string, unknown>): VersionMetrics {
     roc: Array.isArray(found.roc) ? (found.roc as VersionMetrics['roc']) : null,
   };
 }
+
+/** Of a model of purchases; any other promises no value. */
+export const unvaluedOf = (kind: string, artefact: Record<string, unknown>): string | null =>
+  kind === 'clv' ? unvalued(artefact as Pick<ClvModel, 'gammaGamma'>) : null;
 
 export function findingOf({ refused }: Record<string, unknown>): Evidence['finding'] {
   const { code, message } = (refused ?? {}) as { code?: unknown; message?: unknown };

@@ -11,6 +11,7 @@ import type { Coordinate } from './coordinates.ts';
 import type { Predictions } from './service.ts';
 import { orProblem, type Subject } from './subjects.ts';
 import { subscriptionOf } from './subscription.ts';
+import { namingCurrencies } from './unrated.ts';
 
 const MAX_POINTS = 200;
 const VALUE = { discountMonthly: 0.01 };
@@ -203,6 +204,9 @@ export function customerDetail(
       return new Problem('not-applicable', 'lifetime value speaks of purchases; this customer has a contract', {
         extra: { applicable: 'contractual' },
       });
-    return orProblem(() => predictions.clv(predictions.at(moment), subject, VALUE));
+    const answer = orProblem(() => predictions.clv(predictions.at(moment), subject, VALUE));
+    return answer instanceof Problem && answer.extra.applicable === 'without-rate'
+      ? namingCurrencies(answer, view, moment.day)
+      : answer;
   }
 }

@@ -116,6 +116,11 @@ const Detail = z.object({
       model: z.string(),
       points: z.array(z.object({ days: z.number(), p_stays: z.number() })),
       reason: z.string().nullable(),
+      watched_days: z
+        .number()
+        .nullable()
+        .describe('Longest time one subscription was under observation; null: the model does not say'),
+      caveat: z.string().nullable().describe('Where the curve goes beyond that: what it rests on'),
     })
     .nullable()
     .describe('Of subscribers, where a Cox model is in force: P(still under contract after so many days)'),

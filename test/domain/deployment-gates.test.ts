@@ -37,6 +37,7 @@ const evidence = (changes: Partial<Evidence> = {}): Evidence => ({
   id: 'churn_model@2',
   kind: 'churn-logistic',
   finding: null,
+  unvalued: null,
   outside: false,
   tripped: 0,
   own: good,
@@ -105,6 +106,16 @@ describe('one rule fails, for its own reason', () => {
     const slow = compareVersions(scoresOf(spread), { ...scoresOf(spread), ms: 2_000 });
     expect(of('scoring-time', evidence({ comparison: slow }))).toMatchObject({ value: 2_000, passed: false });
   });
+});
+
+test('whom a model gives no value is told at the gate, and keeps nobody’s churn from being answered', () => {
+  const unvalued = 'q = 0.8 ≤ 1: no value for some';
+  expect(of('fit-findings', evidence({ unvalued }))).toMatchObject({
+    passed: true,
+    why: expect.stringContaining(unvalued),
+  });
+  const both = evidence({ unvalued, finding: { code: 'at-boundary', message: 'r stands at the upper bound' } });
+  expect(of('fit-findings', both)).toMatchObject({ passed: false, why: expect.stringMatching(/r stands.*no value/) });
 });
 
 test('customers who did the same step over an edge together: a shift that means nothing is none', () => {
