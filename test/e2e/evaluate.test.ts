@@ -105,6 +105,11 @@ describe('a classifier of subscribers', () => {
     // It knows less of everybody, so it is worse; how sure that is depends on who falls into the judged fifth.
     expect(brier.value!.difference).toBeGreaterThan(0);
     expect(brier.value!.probabilitySecondBetter).toBeLessThan(0.5);
+    const decisions = found.paired!.pairs.filter(({ metric }) => ['eceBeyondChance', 'profit'].includes(metric));
+    expect(decisions).toHaveLength(2);
+    for (const { value } of decisions) expect(value!.lower).toBeLessThanOrEqual(value!.upper);
+    expect(decisions[0]!.value!.standardError).toBeGreaterThan(0);
+    expect(decisions[1]!.offer).toEqual({ cost: 1, benefit: 10 });
     expect(found.features.find(({ name }) => name === 'plan')).toMatchObject({
       differs: true,
     });
