@@ -22,6 +22,8 @@ interface TimelineEntry {
   amount: string | null;
   currency: string | null;
   name: string | null;
+  /** Of an order. */
+  channel: string | null;
   count: number;
 }
 
@@ -36,6 +38,7 @@ export function timelineOf(entries: CustomerEntries, day: number): TimelineEntry
       amount: money(e.minor, e.currency),
       currency: e.currency,
       name: null,
+      channel: e.channel,
       count: 1,
     })),
     ...entries.refunds.map((e) => ({
@@ -44,6 +47,7 @@ export function timelineOf(entries: CustomerEntries, day: number): TimelineEntry
       amount: e.minor === null ? null : money(-e.minor, e.currency),
       currency: e.currency,
       name: null,
+      channel: null,
       count: 1,
     })),
     ...entries.activities.map((e) => ({
@@ -52,6 +56,7 @@ export function timelineOf(entries: CustomerEntries, day: number): TimelineEntry
       amount: null,
       currency: null,
       name: e.kind,
+      channel: null,
       count: e.count,
     })),
     ...entries.subscriptions.map((e) => ({
@@ -60,6 +65,7 @@ export function timelineOf(entries: CustomerEntries, day: number): TimelineEntry
       amount: money(e.minor, e.currency),
       currency: e.currency,
       name: e.plan === null ? e.step : `${e.step} ${e.plan}`,
+      channel: null,
       count: 1,
     })),
   ];

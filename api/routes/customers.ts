@@ -59,6 +59,7 @@ const Entry = z.object({
   amount: z.string().nullable(),
   currency: z.string().nullable(),
   name: z.string().nullable(),
+  channel: z.string().nullable().describe('By which an order came'),
   count: z.number(),
 });
 const Refused = z.object({ reason: z.string(), detail: z.string() });
