@@ -37,7 +37,7 @@ clv: purchases and money of buyers; BG/NBD unless a rival is clearly better.
 60, 90 … days came back. Nothing is written; exit code 2 when something required is missing.
 --lateness: days in which late events may still arrive before a label counts (7 with live input, else 0). --seed: who learns and who
 calibrates (who judges is always the same fifth). --without: features the model must not know (attributes as attribute:NAME).
---features: version of the set of features (axiom47 features); 1 unless told, 2 and 3 know more of each customer, which is not always better.
+--features: version of the set of features (axiom47 features); 1 unless told, 2 to 4 know more of each customer (4: channels), which is not always better.
 The same log and seed trained again are the same version. --deploy puts it in force; without it: axiom47 model deploy ID.
 The job outlives this command; a server that ends meanwhile goes on with it.
 
