@@ -62,7 +62,7 @@ const body = z
       .min(1)
       .optional()
       .describe(
-        'Churn models: version of the set of features (GET /api/features); 1 unless told, 2 and 3 know more of each customer',
+        'Churn models: version of the set of features (GET /api/features); 1 unless told, 2 to 4 know more of each customer (4: channels)',
       ),
     deploy: z.boolean().default(false),
     dry_run: z
