@@ -75,7 +75,7 @@ export interface SourceSummary {
 
 export interface Sources {
   list(): Promise<SourceSummary[]>;
-  /** Registers the source and makes NATS credentials limited to `in.<name>`; the same name again answers the same source. */
+  /** Registers the source and makes NATS credentials limited to `in.<name>` and `ask.<name>`; the same name again answers the same source. */
   add(request: {
     name: string;
     ordersAs: string | null;

@@ -45,6 +45,8 @@ export interface JobSummary extends Omit<Job, 'steps' | 'attempts'> {
   progress: { done: number; total: number; note: string } | null;
 }
 export interface JobView extends JobSummary, Pick<Job, 'steps' | 'attempts'> {
+  /** Steps a retry may begin at; none where a kind has no fixed ones. */
+  retryFrom: readonly string[];
   lines: readonly { at: number; text: string }[];
 }
 
@@ -93,6 +95,7 @@ export interface Jobs {
   /** Null until it has succeeded. */
   result(id: string): Promise<unknown>;
   cancel(id: string, by: string): Promise<Result<JobView, JobReason>>;
-  retry(id: string, by: string): Promise<Result<JobView, JobReason>>;
+  /** @param step to begin at; null: after the last finished one. */
+  retry(id: string, by: string, step?: string | null): Promise<Result<JobView, JobReason>>;
   listen(listener: (id: string) => void): () => void;
 }

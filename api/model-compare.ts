@@ -15,6 +15,7 @@ const Pair = z.object({
       first: z.number(),
       second: z.number(),
       difference: z.number().describe('second − first'),
+      standardError: z.number().optional().describe('Of the difference; absent in evaluations of an earlier program'),
       lower: z.number().describe('95 % of the difference'),
       upper: z.number(),
       p: z.number(),
@@ -23,6 +24,10 @@ const Pair = z.object({
     })
     .nullable(),
   reason: z.string().optional(),
+  offer: z
+    .object({ cost: z.number(), benefit: z.number() })
+    .optional()
+    .describe('Of profit a customer: made to everybody whose probability is at least cost / benefit'),
 });
 export type Pair = z.infer<typeof Pair>;
 
@@ -138,6 +143,7 @@ const shown = ({
   first,
   second,
   difference,
+  standardError,
   lower,
   upper,
   p,
@@ -147,6 +153,7 @@ const shown = ({
   first,
   second,
   difference,
+  ...(standardError !== undefined && { standardError }),
   lower,
   upper,
   p,

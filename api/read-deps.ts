@@ -87,6 +87,8 @@ export interface Tables {
   }): Promise<{ sids: Uint8Array[]; next: string | null }>;
   /** Repeat purchase days of everybody, by week from day `from`: [first day of the week, purchases]. */
   weeklyRepeats(range: { from: number; until: number }): Promise<[number, number][]>;
+  /** Mean of the last P(churn) by this model, over whom it answers for. */
+  meanChurn(modelId: string): Promise<{ mean: number | null; customers: number }>;
   /** Resolves when every table holds everything up to `seq`. */
   waitFor(seq: number): Promise<void>;
 }

@@ -91,7 +91,9 @@ const cacheOf = (c: Context<Env>) =>
   c.req.bodyCache as unknown as { text?: Promise<string>; arrayBuffer?: Promise<ArrayBuffer> };
 
 /** A JSON body is JSON whatever the client called it (curl -d says form): what protects a browser session is the Origin check. */
-async function takeJson(c: Context<Env>, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+async function takeJson(c: Context<Env>, bytes: Uint8Array<ArrayBuffer>, required: boolean): Promise<void> {
+  // Nobody validates a body that is not there and need not be.
+  if (bytes.length === 0 && !required) return void c.req.raw.headers.delete('content-type');
   if (!isUtf8(bytes)) throw new Problem('not-json', 'the body is not UTF-8; send JSON as UTF-8');
   const text = Buffer.from(bytes.buffer).toString('utf8');
   refuseDeep(text);
@@ -100,12 +102,12 @@ async function takeJson(c: Context<Env>, bytes: Uint8Array<ArrayBuffer>): Promis
   if (c.req.header('content-type') !== 'application/json') c.req.raw.headers.set('content-type', 'application/json');
 }
 
-function guard(access: Access, bodyLimit: number, json: boolean): MiddlewareHandler<Env> {
+function guard(access: Access, bodyLimit: number, json: boolean, required: boolean): MiddlewareHandler<Env> {
   const handler: MiddlewareHandler<Env> = async (c, next) => {
     await c.var.identify(c, access);
     if (c.req.method !== 'GET' && c.req.method !== 'HEAD') {
       const bytes = await readBody(c.req.raw, bodyLimit);
-      if (json) await takeJson(c, bytes);
+      if (json) await takeJson(c, bytes, required);
       else cacheOf(c).arrayBuffer = Promise.resolve(bytes.buffer);
     }
     await next();
@@ -133,7 +135,14 @@ export function route<
   };
   const made = createRoute(described as unknown as R);
   return Object.assign(made, {
-    middleware: [guard(permission, bodyLimit ?? DEFAULT_BODY, wantsJson(rest as RouteConfig))],
+    middleware: [
+      guard(
+        permission,
+        bodyLimit ?? DEFAULT_BODY,
+        wantsJson(rest as RouteConfig),
+        (rest as RouteConfig).request?.body?.required !== false,
+      ),
+    ],
   });
 }
 

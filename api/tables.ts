@@ -3,6 +3,7 @@ import type { Tables as ReadModels } from '#projections/catalogue.ts';
 import { type CustomerCursor, customerPage, decodeCursor, encodeCursor } from '#projections/customer-profile.ts';
 import type { Columns } from '#projections/memory/columns.ts';
 import { type ColumnSort, orderedRows } from '#projections/memory/ordered-rows.ts';
+import { meanChurn } from '#projections/scores.ts';
 import { weeklyRepeatPurchases } from '#projections/stats.ts';
 import { Problem } from './problem.ts';
 import type { Tables } from './read-deps.ts';
@@ -45,6 +46,7 @@ export function createTables(db: ReadModels, columns: Columns, waitFor: (seq: nu
       const weeks = await weeklyRepeatPurchases(db, { from, to: until, until }).catch(unavailable);
       return weeks.map(({ day, repeatPurchases }) => [day, repeatPurchases]);
     },
+    meanChurn: (modelId) => meanChurn(db, modelId).catch(unavailable),
     async waitFor(seq) {
       await waitFor(seq);
     },

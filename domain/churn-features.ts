@@ -3,6 +3,7 @@
 import { FIRST_FEATURES } from './feature-catalogue-1.ts';
 import { SECOND_FEATURES } from './feature-catalogue-2.ts';
 import { THIRD_FEATURES } from './feature-catalogue-3.ts';
+import { FOURTH_FEATURES } from './feature-catalogue-4.ts';
 import { type FeatureDefinition, type FeatureRow, type FeatureValue, knownOf } from './feature-definition.ts';
 import type { FeatureContext } from './features.ts';
 import type { CustomerLedger } from './ledger-columns.ts';
@@ -11,7 +12,12 @@ import { type Result, refuse } from './result.ts';
 export type { FeatureRow, FeatureValue } from './feature-definition.ts';
 
 /** Every definition there is or was. */
-export const CATALOGUE: readonly FeatureDefinition[] = [...FIRST_FEATURES, ...SECOND_FEATURES, ...THIRD_FEATURES];
+export const CATALOGUE: readonly FeatureDefinition[] = [
+  ...FIRST_FEATURES,
+  ...SECOND_FEATURES,
+  ...THIRD_FEATURES,
+  ...FOURTH_FEATURES,
+];
 
 export interface FeatureSet {
   name: 'customer';
@@ -31,10 +37,12 @@ const and = (before: readonly FeatureDefinition[], added: readonly FeatureDefini
   ...added,
 ];
 const SECOND = and(FIRST_FEATURES, SECOND_FEATURES);
+const THIRD = and(SECOND, THIRD_FEATURES);
 export const FEATURE_SETS: readonly FeatureSet[] = [
   customer(1, FIRST_FEATURES),
   customer(2, SECOND),
-  customer(3, and(SECOND, THIRD_FEATURES)),
+  customer(3, THIRD),
+  customer(4, and(THIRD, FOURTH_FEATURES)),
 ];
 /**
  * What a training reads unless told otherwise: the few. On the self-made shop of the tests, where buying is BG/NBD, the second set is worse at both

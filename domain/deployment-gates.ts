@@ -6,6 +6,7 @@ import {
   RULES,
   type RuleName,
   type RuleSettings,
+  type RulesInForce,
   rulesInForce,
 } from './deployment-rules.ts';
 
@@ -26,12 +27,24 @@ export interface VersionMetrics {
   roc: readonly { threshold: number | null; falsePositiveRate: number; truePositiveRate: number }[] | null;
 }
 
+/** Standard errors of differences on the same customers, by paired bootstrap; null where it told none. */
+export interface PairedErrors {
+  auc: number | null;
+  brier: number | null;
+  /** Of the calibration error beyond chance (models/decision-statistics.ts). */
+  ece: number | null;
+  /** Of the profit a customer by this offer. */
+  profit: { cost: number; benefit: number; error: number } | null;
+}
+
 export interface Evidence {
   id: string;
   /** 'churn-logistic', 'churn-cox' or a kind of value model. */
   kind: string;
   /** The finding of the fit that keeps it out; null: none. */
   finding: { code: string; message: string } | null;
+  /** Whom it gives no value, though that keeps nobody's churn from being answered; null: nobody. */
+  unvalued: string | null;
   /** Made elsewhere, beside an active version: what its own figures were judged on cannot be known here, so it has none. */
   outside: boolean;
   /** Times the program took it back. */
@@ -43,7 +56,7 @@ export interface Evidence {
    * Both were judged on the same customers, by this evaluation, with the standard errors of their differences there; null: each on customers that it
    * had not learned from.
    */
-  evaluation: { job: string; errors: { auc: number | null; brier: number | null } } | null;
+  evaluation: { job: string; errors: PairedErrors } | null;
   /** Against the active version; null: it could not be made, `unmeasured` says why. */
   comparison: Comparison | null;
   unmeasured: string;
@@ -96,10 +109,11 @@ function find(rule: RuleName, evidence: Evidence, settings: RuleSettings): Found
     return none('not applicable: no other version is active to compare with');
   switch (rule) {
     case 'fit-findings': {
-      const { finding } = evidence;
+      const { finding, unvalued } = evidence;
+      const besides = unvalued === null ? '' : `; but ${unvalued}`;
       return {
         value: finding ? 1 : 0,
-        why: finding ? `${finding.code}: ${finding.message}` : 'nothing was found that speaks against it',
+        why: `${finding ? `${finding.code}: ${finding.message}` : 'nothing was found that speaks against it'}${besides}`,
         todo: 'mend what was found (it says how), or approve it with a reason',
       };
     }
@@ -205,9 +219,16 @@ function worse(
   const [own, other] = [evidence.own[name], evidence.active!.metrics[name]];
   if (own === null) return unknown(`the ${said}`, evidence);
   if (other === null) return none(`not applicable: nothing is known of the ${said} of ${evidence.active!.id}`);
-  const chance = byChance(evidence, name, (metrics) => errorOf(metrics, name));
-  const why = `${said} ${digits(own)}, of ${evidence.active!.id} ${digits(other)}, ${judgedOn(evidence)}${allowed(chance)}`;
-  return counted(evidence, sign * (own - other), chance, rulesInForce(settings).rules[rule].limit ?? 0, {
+  const error = name === 'concordance' ? null : (evidence.evaluation?.errors[name] ?? null);
+  const chance = byChance(evidence, error, (metrics) => errorOf(metrics, name));
+  // On the same customers chance alone gives two scores other calibration errors, the sharper one the larger: what is beyond it is compared.
+  const bias = name === 'ece' && chance.paired ? biasOf(evidence.own) - biasOf(evidence.active!.metrics) : 0;
+  const beyond =
+    bias === 0
+      ? ''
+      : `, of which chance gives ${digits(biasOf(evidence.own))} and ${digits(biasOf(evidence.active!.metrics))}`;
+  const why = `${said} ${digits(own)}, of ${evidence.active!.id} ${digits(other)}${beyond}, ${judgedOn(evidence)}${allowed(chance)}`;
+  return counted(evidence, sign * (own - other - bias), chance, rulesInForce(settings).rules[rule].limit ?? 0, {
     why,
     todo: `train it on more, or newer, data, ${SETTLE}`,
   });
@@ -222,16 +243,23 @@ function counted(
   worse: number,
   { most, paired }: Chance,
   limit: number,
-  { why, todo }: { why: string; todo: string },
+  { why, todo, again }: { why: string; todo: string; again?: string },
 ): { value: number | null; why: string; todo: string } {
   if (worse > most) return { value: worse, why, todo };
   if (evaluation !== null && !paired && worse > limit)
     return {
       value: null,
       why: `${why}; whether chance explains it is not known, as the evaluation has no paired error of it`,
-      todo: `evaluate both on more customers, ${SETTLE}`,
+      todo: again ?? `evaluate both anew, on more customers where there are, ${SETTLE}`,
     };
   return { value: 0, why, todo };
+}
+
+/** Only the ratio of cost and benefit says who is reached. Null: it was told of another. */
+function profitError({ evaluation }: Evidence, { cost, benefit }: RulesInForce['offer']): number | null {
+  const told = evaluation?.errors.profit ?? null;
+  if (told === null || Math.abs(told.cost * benefit - cost * told.benefit) > 1e-9 * cost * told.benefit) return null;
+  return (told.error * benefit) / told.benefit;
 }
 
 /** What a difference may be by chance. */
@@ -249,14 +277,14 @@ interface Chance {
  */
 function byChance(
   { id, own, active, evaluation }: Evidence,
-  name: string,
+  paired: number | null,
   error: (metrics: VersionMetrics) => number,
 ): Chance {
-  const paired = evaluation && (name === 'auc' || name === 'brier') ? evaluation.errors[name] : null;
   const most = (evaluation === null ? 3 : 2) * (paired ?? Math.hypot(error(own), error(active!.metrics)));
   const command = evaluation === null ? `axiom47 evaluate --model ${id} --model ${active!.id}` : null;
   return { most, paired: paired !== null, command };
 }
+const biasOf = ({ eceByChance }: VersionMetrics): number => eceByChance ?? 0;
 const allowed = ({ most, command }: Chance): string =>
   `${most > 0 ? `; a difference up to ${digits(most)} is taken for chance` : ''}${command === null ? '' : ` (told more exactly on the same customers: ${command})`}`;
 /**
@@ -296,11 +324,14 @@ function profit(evidence: Evidence, settings: RuleSettings): Found {
   if (other === null) return none(`not applicable: nothing is known of the profit of ${evidence.active!.id}`);
   // An event reached or missed is worth the benefit, and at most `prevalence` of the customers are one.
   const p = prevalence ?? 0;
-  const chance = byChance(evidence, 'profit', ({ n }) => (n ? offer.benefit * Math.sqrt((p * (1 - p)) / n) : 0));
+  const chance = byChance(evidence, profitError(evidence, offer), ({ n }) =>
+    n ? offer.benefit * Math.sqrt((p * (1 - p)) / n) : 0,
+  );
   const why = `${digits(own)} a customer, of ${evidence.active!.id} ${digits(other)}, at a cost of ${offer.cost} for a benefit of ${offer.benefit}, ${judgedOn(evidence)}${allowed(chance)}`;
   const todo = `say what an offer costs and brings (offer), train it on more data, ${SETTLE}`;
   const limit = rules['profit-lower'].limit ?? 0;
-  const lost = counted(evidence, other - own, chance, limit * Math.max(0, other), { why, todo });
+  const again = `evaluate both by this offer (axiom47 evaluate --model ${evidence.id} --model ${evidence.active!.id} --offer-cost ${offer.cost} --offer-benefit ${offer.benefit}), ${SETTLE}`;
+  const lost = counted(evidence, other - own, chance, limit * Math.max(0, other), { why, todo, again });
   if (lost.value === null || lost.value === 0) return lost;
   return { ...lost, value: other > 0 ? lost.value / other : 1 };
 }

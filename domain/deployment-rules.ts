@@ -29,7 +29,7 @@ export const RULES = {
     needsActive: true,
   },
   'calibration-error-worse': {
-    says: 'expected calibration error above that of the active version, whole where chance does not explain it, else 0',
+    says: 'expected calibration error above that of the active version (on the same customers: of both beyond what chance gives), whole where chance does not explain it, else 0',
     limit: 0.03,
     watch: null,
     needsActive: true,

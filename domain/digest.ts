@@ -5,7 +5,10 @@ import { type CustomerEntries, compareMinor, compareText } from './ledger.ts';
 /** SHA-256 of a UTF-8 text, as 64 hex digits. */
 export type Sha256Hex = (text: string) => string;
 
-/** One customer within one log: by sid, order keys and revisions included. The row of an erased customer is [sid, "erased"]. */
+/**
+ * One customer within one log: by sid, order keys and revisions included. The row of an erased customer is [sid, "erased"]. Channels are not in it: it is
+ * compared with what earlier versions wrote down, which did not know them (backups, the golden log; ADR 0019).
+ */
 export function stateRow(c: CustomerEntries): string {
   if (c.erased) return JSON.stringify([c.sid, 'erased']);
   return JSON.stringify([

@@ -15,6 +15,8 @@ export interface Documents {
   minor: Float64Array;
   /** Position in `Money.currencies`; 0 = none. */
   currency: Uint8Array;
+  /** Orders: position in the ledger's list of channels; 0 = none. */
+  channel: Uint16Array;
   /** Refunds: 1 = names an order, by these halves. */
   named: Uint8Array;
   orderHigh: Uint32Array;
@@ -39,6 +41,7 @@ export function createDocuments(capacity = 16): Documents {
     orderHigh,
     orderLow,
     currency,
+    channel: new Uint16Array(n),
     named,
   };
 }
@@ -46,7 +49,18 @@ export function createDocuments(capacity = 16): Documents {
 /** Doubles the columns, keeping what is in them. */
 export function growDocuments(documents: Documents): void {
   const wider = createDocuments(documents.day.length * 2);
-  for (const name of ['day', 'minor', 'keyHigh', 'keyLow', 'orderHigh', 'orderLow', 'currency', 'named'] as const) {
+  const columns = [
+    'day',
+    'minor',
+    'keyHigh',
+    'keyLow',
+    'orderHigh',
+    'orderLow',
+    'currency',
+    'channel',
+    'named',
+  ] as const;
+  for (const name of columns) {
     wider[name].set(documents[name]);
     Object.assign(documents, { [name]: wider[name] });
   }

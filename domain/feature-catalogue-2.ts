@@ -1,5 +1,5 @@
 // Features that came with the second set: lags, decayed trends, seasons, money of late, mixes of activity, support and billing signals, and what
-// becomes of subscriptions. All of it is in the ledger; a channel of purchase is not (facts §5), so there is no mix of channels.
+// becomes of subscriptions. The mix of channels came with the fourth.
 import {
   BEFORE_FIRST,
   BEFORE_SECOND,

@@ -14,6 +14,7 @@ export const FEATURE_GROUPS = [
   'trend',
   'season',
   'money',
+  'channel',
   'activity',
   'support',
   'billing',
@@ -47,6 +48,8 @@ export interface Known {
   gaps: readonly number[];
   /** Net money by purchase day, as it stood on `day`, minor units of the reporting currency; null when some has no rate. */
   money(): ReadonlyMap<number, number> | null;
+  /** The orders up to `day` that name a channel, in any order. */
+  channels(): readonly { day: number; channel: string }[];
   /** Major units of the reporting currency in one minor unit. */
   scale: number;
 }
@@ -56,6 +59,7 @@ export function knownOf(customer: CustomerLedger, day: number, context: FeatureC
   const purchaseDays = purchaseDaysOf(ledger, day);
   let money: ReadonlyMap<number, number> | null | undefined;
   let gaps: number[] | undefined;
+  let channels: { day: number; channel: string }[] | undefined;
   return {
     ledger,
     day,
@@ -69,8 +73,21 @@ export function knownOf(customer: CustomerLedger, day: number, context: FeatureC
       if (money === undefined) money = moneyByDay(ledger, day, context);
       return money;
     },
+    channels() {
+      channels ??= channelsUpTo(ledger, day);
+      return channels;
+    },
     scale: 10 ** -(exponentOf(context.rates.reportingCurrency) ?? 2),
   };
+}
+
+function channelsUpTo({ orders, channels }: CustomerColumns, until: number): { day: number; channel: string }[] {
+  const found: { day: number; channel: string }[] = [];
+  for (let i = 0; i < orders.count; i++) {
+    const [day, code] = [orders.day[i]!, orders.channel[i]!];
+    if (code !== 0 && day <= until) found.push({ day, channel: channels[code]! });
+  }
+  return found;
 }
 
 type Told = Partial<Pick<FeatureDefinition, 'version' | 'unit' | 'range' | 'nulls' | 'dtype'>>;

@@ -40,8 +40,11 @@ export const events = {
   'job.cancelled': { version: 1, data: z.object({ at }) },
   /** Its process was stopped in good order and leaves it to the next one: that attempt is no sign that the job kills it. */
   'job.released': { version: 1, data: z.object({ attempt, at }) },
-  /** To be done once more, after that attempt; finished steps stay. */
-  'job.retried': { version: 1, data: z.object({ after: z.int().min(0), at }) },
+  /** To be done once more, after that attempt; finished steps stay, but for those to be done again: from the one it was asked to begin at. */
+  'job.retried': {
+    version: 1,
+    data: z.object({ after: z.int().min(0), at, again: z.array(z.string().min(1)).min(1).optional() }),
+  },
 } as const;
 export type JobEvent = EventOf<typeof events>;
 
@@ -64,7 +67,7 @@ export interface Job {
   /** How often it was taken up since it was asked for, or asked for again, and not released. */
   tries: number;
   attempts: readonly JobAttempt[];
-  /** In the order they were finished in; `at` is then. */
+  /** In the order they were finished in, without those that are to be done again; `at` is then. */
   steps: readonly { step: string; output: string; attempt: number; at: number }[];
   result: string | null;
   failure: z.infer<typeof failure> | null;
@@ -81,13 +84,29 @@ export type JobCommand =
   | ({ type: 'FailJob'; attempt: number; at: number } & z.infer<typeof failure>)
   | { type: 'CancelJob'; at: number }
   | { type: 'ReleaseJob'; attempt: number; at: number }
-  | { type: 'RetryJob'; after: number; at: number };
-export type JobReason = 'idempotency-key-reused' | 'job-unknown' | 'job-ended' | 'job-not-ended' | 'other-attempt';
+  /** `from`: not from the last finished step but from this one of the kind's `steps` on. */
+  | { type: 'RetryJob'; after: number; from?: { step: string; steps: readonly string[] }; at: number };
+export type JobReason =
+  | 'idempotency-key-reused'
+  | 'job-unknown'
+  | 'job-ended'
+  | 'job-not-ended'
+  | 'other-attempt'
+  | 'step-unknown'
+  | 'step-not-reached';
 
 /** A job under which the process died this often is not taken up by itself again: it may be what kills it. */
 export const MOST_TRIES = 3;
 
 export const hasEnded = ({ status }: Pick<Job, 'status'>): boolean => status !== 'queued' && status !== 'running';
+
+/** Of a kind's steps, in their order, those a retry may begin at: each whose predecessors are all finished. None of one that runs or has succeeded. */
+export function mayRetryFrom({ status, steps }: Pick<Job, 'status' | 'steps'>, all: readonly string[]): string[] {
+  if (status === 'running' || status === 'succeeded') return [];
+  const finished = new Set(steps.map(({ step }) => step));
+  const next = all.findIndex((name) => !finished.has(name));
+  return next < 0 ? [...all] : all.slice(0, next + 1);
+}
 
 /** With its last attempt, if that has begun and not ended. */
 function ended({ attempts, startedAt }: Job, endedAt: number): Pick<Job, 'endedAt' | 'attempts'> {
@@ -143,8 +162,11 @@ function evolve(state: Job | null, event: JobEvent): Job | null {
         startedAt: null,
         endedAt: null,
       };
-    case 'job.retried':
-      return { ...state, status: 'queued', tries: 0, failure: null, startedAt: null, endedAt: null };
+    case 'job.retried': {
+      const { again = [] } = event.data;
+      const steps = state.steps.filter(({ step }) => !again.includes(step));
+      return { ...state, steps, status: 'queued', tries: 0, failure: null, startedAt: null, endedAt: null };
+    }
   }
 }
 
@@ -168,13 +190,8 @@ function decide(command: JobCommand, state: Job | null): Result<JobEvent[], JobR
     case 'CancelJob':
       if (state.status === 'cancelled') return ok([]);
       return hasEnded(state) ? refuse('job-ended') : ok([{ type: 'job.cancelled', data: { at: command.at } }]);
-    case 'RetryJob': {
-      const { after, at } = command;
-      if (state.attempt !== after) return refuse('other-attempt');
-      if (state.status === 'queued') return ok([]);
-      if (state.status === 'running') return refuse('job-not-ended');
-      return state.status === 'succeeded' ? refuse('job-ended') : ok([{ type: 'job.retried', data: { after, at } }]);
-    }
+    case 'RetryJob':
+      return retry(command, state);
     case 'ReleaseJob': {
       const { attempt, at } = command;
       if (hasEnded(state)) return refuse('job-ended');
@@ -186,6 +203,22 @@ function decide(command: JobCommand, state: Job | null): Result<JobEvent[], JobR
     case 'FailJob':
       return report(command, state);
   }
+}
+
+function retry(
+  { after, from, at }: Extract<JobCommand, { type: 'RetryJob' }>,
+  state: Job,
+): Result<JobEvent[], JobReason> {
+  if (state.attempt !== after) return refuse('other-attempt');
+  if (state.status === 'running') return refuse('job-not-ended');
+  if (state.status === 'succeeded') return refuse('job-ended');
+  if (from === undefined) return ok(state.status === 'queued' ? [] : [{ type: 'job.retried', data: { after, at } }]);
+  if (!from.steps.includes(from.step)) return refuse('step-unknown');
+  if (!mayRetryFrom(state, from.steps).includes(from.step)) return refuse('step-not-reached');
+  const again = from.steps.slice(from.steps.indexOf(from.step));
+  // Asked for again while it waits: it may begin earlier than it was to.
+  if (state.status === 'queued' && !state.steps.some(({ step }) => again.includes(step))) return ok([]);
+  return ok([{ type: 'job.retried', data: { after, at, again } }]);
 }
 
 /** What whoever does the job says of it; only the attempt that is running is heard. */

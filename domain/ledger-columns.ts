@@ -19,6 +19,8 @@ export interface CustomerColumns {
   refunds: Documents;
   /** Code → currency; position 0 stands for none. */
   currencies: readonly string[];
+  /** Code → channel of an order; position 0 stands for none. */
+  channels: readonly string[];
   /** These in their canonical order. */
   activities: readonly ActivityEntry[];
   subscriptions: readonly SubscriptionEntry[];
@@ -31,10 +33,11 @@ const isReadable = (ledger: CustomerLedger): ledger is CustomerEntries => Array.
 export function columnsOf(ledger: CustomerLedger): CustomerColumns {
   if (!isReadable(ledger)) return ledger;
   const currencies = [''];
+  const channels = [''];
   const { sid, erased, anonymous, activities, subscriptions, attributes } = ledger;
-  const orders = documentsOf(ledger.orders, currencies);
-  const refunds = documentsOf(ledger.refunds, currencies);
-  return { sid, erased, anonymous, orders, refunds, currencies, activities, subscriptions, attributes };
+  const orders = documentsOf(ledger.orders, currencies, channels);
+  const refunds = documentsOf(ledger.refunds, currencies, channels);
+  return { sid, erased, anonymous, orders, refunds, currencies, channels, activities, subscriptions, attributes };
 }
 
 /** Is there a purchase on a day from ≤ day ≤ to? */
@@ -61,24 +64,29 @@ export function purchaseDaysOf({ orders: { count, day } }: CustomerColumns, unti
   return days.sort((a, b) => a - b).filter((each, i) => i === 0 || each !== days[i - 1]);
 }
 
-function documentsOf(entries: readonly (OrderEntry | RefundEntry)[], currencies: string[]): Documents {
+type Entry = OrderEntry | RefundEntry;
+function documentsOf(entries: readonly Entry[], currencies: string[], channels: string[]): Documents {
   const documents = createDocuments(Math.max(1, entries.length));
-  for (const entry of entries) addDocument(documents, entry, currencies);
+  for (const entry of entries) addDocument(documents, entry, currencies, channels);
   return documents;
 }
 
-/** Appends one entry; new currencies get the next code. */
-function addDocument(documents: Documents, entry: OrderEntry | RefundEntry, currencies: string[]): void {
+/** A new name gets the next code. */
+function codeIn(list: string[], name: string | null): number {
+  const code = list.indexOf(name ?? '');
+  return code < 0 ? list.push(name ?? '') - 1 : code;
+}
+
+/** Appends one entry. */
+function addDocument(documents: Documents, entry: Entry, currencies: string[], channels: string[]): void {
   if (documents.count === documents.day.length) growDocuments(documents);
   const at = documents.count++;
-  const currency = entry.currency ?? '';
-  let code = currencies.indexOf(currency);
-  if (code < 0) code = currencies.push(currency) - 1;
   documents.day[at] = entry.day;
   documents.minor[at] = entry.minor ?? Number.NaN;
   documents.keyHigh[at] = Number.parseInt(entry.key.slice(0, 8), 16);
   documents.keyLow[at] = Number.parseInt(entry.key.slice(8), 16);
-  documents.currency[at] = code;
+  documents.currency[at] = codeIn(currencies, entry.currency);
+  documents.channel[at] = 'channel' in entry ? codeIn(channels, entry.channel) : 0;
   const orderKey = 'orderKey' in entry ? entry.orderKey : null;
   documents.named[at] = orderKey === null ? 0 : 1;
   documents.orderHigh[at] = orderKey === null ? 0 : Number.parseInt(orderKey.slice(0, 8), 16);

@@ -1,8 +1,9 @@
 // What a customer's ledger is: a set of entries joined so that the order of arrival cannot matter (facts §2, §5).
-// For one key the entry with the greatest (revision, day, minor, currency) stays: a join-semilattice, hence the same state
-// for any permutation, delay or repetition of the messages. Pure functions; projections/memory holds the compact form.
+// For one key the entry with the greatest (revision, day, minor, currency) stays, of an order then the greatest channel: a join-semilattice, hence
+// the same state for any permutation, delay or repetition of the messages. Pure functions; projections/memory holds the compact form.
 
-export interface OrderEntry {
+/** What orders and refunds have in common. */
+export interface DocumentEntry {
   /** 64-bit order key, 16 hex digits. */
   key: string;
   /** Days since 1970-01-01 in the workspace's zone. */
@@ -13,7 +14,12 @@ export interface OrderEntry {
   revision: number;
 }
 
-export interface RefundEntry extends OrderEntry {
+export interface OrderEntry extends DocumentEntry {
+  /** By which it came, a name its source keeps in the clear; null = it names none. */
+  channel: string | null;
+}
+
+export interface RefundEntry extends DocumentEntry {
   /** Key of the order this refund names, or null. */
   orderKey: string | null;
 }
@@ -91,6 +97,17 @@ export const compareText = (a: string, b: string): number => (a < b ? -1 : a > b
 export const compareMinor = (a: number | null, b: number | null): number =>
   a === b ? 0 : a === null ? -1 : b === null ? 1 : a < b ? -1 : 1;
 
+/**
+ * No channel is less than any; names by their code points, as PostgreSQL's "C" collation has them, because the tables decide by the same rule (UTF-16
+ * would put an emoji below a full-width letter).
+ */
+export function compareChannel(a: string | null, b: string | null): number {
+  const [x, y] = [a ?? '', b ?? ''];
+  let i = 0;
+  while (i < x.length && x[i] === y[i]) i++;
+  return (x.codePointAt(i) ?? -1) - (y.codePointAt(i) ?? -1);
+}
+
 export interface Content {
   revision: number;
   day: number;
@@ -98,19 +115,27 @@ export interface Content {
   currency: string | null;
   /** Of a refund: the order it names. */
   orderKey?: string | null;
+  /** Of an order. */
+  channel?: string | null;
 }
 
-/** Order of the contents of one key at one revision: day, minor, currency (then the order a refund names). */
+/** Order of the contents of one key at one revision: day, minor, currency (then the order a refund names). Two that differ in it are a conflict. */
 export const compareContent = (a: Content, b: Content): number =>
   a.day - b.day ||
   compareMinor(a.minor, b.minor) ||
   compareText(a.currency ?? '', b.currency ?? '') ||
   compareText(a.orderKey ?? '', b.orderKey ?? '');
 
-/** What an incoming entry is beside the known one of the same key, and whether it takes its place. */
+/**
+ * What an incoming entry is beside the known one of the same key, and whether it takes its place. The channel is the least of an order's content: where
+ * nothing else differs it is a duplicate, and of one revision the greater channel's name stands.
+ */
 export function judge(known: Content, incoming: Content): { verdict: Verdict; replaces: boolean } {
   const difference = compareContent(incoming, known);
-  if (difference === 0) return { verdict: 'duplicate', replaces: incoming.revision > known.revision };
+  if (difference === 0) {
+    const later = incoming.revision - known.revision || compareChannel(incoming.channel ?? null, known.channel ?? null);
+    return { verdict: 'duplicate', replaces: later > 0 };
+  }
   if (incoming.revision > known.revision) return { verdict: 'amended', replaces: true };
   if (incoming.revision < known.revision) return { verdict: 'superseded', replaces: false };
   return { verdict: 'conflict', replaces: difference > 0 };

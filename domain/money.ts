@@ -1,7 +1,7 @@
 // Money: from whatever a publisher writes to a safe integer of minor units at the currency's ISO 4217 exponent, and back to text.
 import { type Decimal, decimalOfNumber, parseDecimal, roundHalfEven } from './decimal.ts';
 import { ok, type Result, refuse } from './result.ts';
-import { shapeOf } from './text.ts';
+import { outlineOf } from './text.ts';
 
 /** Digits after the point, ISO 4217 list one (active codes), and codes retired since 2013 that histories still hold. */
 const EXPONENT: ReadonlyMap<string, number> = new Map([
@@ -91,5 +91,5 @@ export function oddAmount(text: string): string {
   if (/^[+-]?\d{1,3}(?:[,'\u00a0\u202f ]\d{3})+(?:\.\d+)?$/.test(text))
     return 'has thousands separators; write 1234.50 instead of 1,234.50';
   if (/^[+-]?[\d.]+,\d+$/.test(text)) return 'has a decimal comma; write 1234.50 instead of 1234,50';
-  return `is not a plain decimal number (it looks like ${shapeOf(text)})`;
+  return `is not a plain decimal number (${outlineOf(text)})`;
 }

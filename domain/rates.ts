@@ -2,6 +2,7 @@
 // Rates come from `fx.rates.set` facts, "valid from that day on" (facts §6).
 import { add, type Decimal, multiply, parseDecimal, roundHalfEven, ZERO } from './decimal.ts';
 import { exponentOf } from './money.ts';
+import { DAY_MS } from './time.ts';
 
 /** Sum of one currency, in its minor units. */
 export interface CurrencySum {
@@ -59,6 +60,26 @@ export function createRates(reportingCurrency: string): Rates {
     list: () => [...facts].sort(([a], [b]) => a - b),
   };
 }
+
+/** What `Rates` was made of: the reporting currency, and `list()`. */
+interface RatesFacts {
+  reportingCurrency: string;
+  rates: readonly (readonly [number, Readonly<Record<string, string>>])[];
+}
+
+/** Of money in several currencies, what has no rate on its first day. */
+export const withoutRate = <Money extends { currency: string; firstDay: number }>(
+  money: readonly Money[],
+  { reportingCurrency, rates }: RatesFacts,
+): Money[] =>
+  money.filter(
+    ({ currency, firstDay }) =>
+      currency !== reportingCurrency && !rates.some(([day, of]) => day <= firstDay && of[currency] !== undefined),
+  );
+
+/** The command that gives the rate. @param from local day from which it is needed; null where that is not known. */
+export const rateCommand = (currency: string, from: number | null): string =>
+  `\`axiom47 workspace rates ${from === null ? 'DATE' : new Date(from * DAY_MS).toISOString().slice(0, 10)} ${currency}=RATE\``;
 
 /** Rates as they cross a thread: the reporting currency, and `list()`. */
 export function ratesOf(

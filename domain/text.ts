@@ -28,6 +28,16 @@ export function shapeOf(value: string): string {
   return `'${head}'${value.length > 24 ? ` and ${value.length - 24} more` : ''}`;
 }
 
+/** The same in a sentence: without the key an outline of a date reads as a date that nobody wrote. */
+export function outlineOf(value: string): string {
+  const shape = shapeOf(value);
+  const key = [
+    ...(/\p{N}/u.test(value.slice(0, 24)) ? ['9 for any digit'] : []),
+    ...(/\p{L}/u.test(value.slice(0, 24)) ? ['a for any letter'] : []),
+  ];
+  return `it looks like ${shape}${key.length === 0 ? '' : `, with ${key.join(' and ')}`}`;
+}
+
 const EMAIL = /[^\s@]+@[^\s@]+\.[^\s@]+/;
 const CARD = /(?<!\d)(?:\d[ -]?){12,18}\d(?!\d)/;
 

@@ -1,7 +1,7 @@
 // Instants, local days and zones: how a publisher's text becomes `at`, and `at` becomes a day (facts §3).
 // Zones are plain offset tables: only `offsetsOf` asks the zone database, when a `zone.set` fact is written; folds never do.
 import { ok, type Result, refuse } from './result.ts';
-import { shapeOf } from './text.ts';
+import { outlineOf } from './text.ts';
 
 /** [instant ms from which it holds, minutes east of UTC], ascending; the first entry holds for all earlier time. */
 export type Offsets = [number, number][];
@@ -20,29 +20,31 @@ export const EARLIEST = Date.UTC(1900, 0, 1);
 
 /**
  * ISO 8601 ('2026-11-20', '2026-11-20T10:00:00.5+01:00', '2026-11-20 10:00', '20261120') or an epoch integer
- * (10⁸ … 10¹¹ seconds, 10¹¹ … 10¹⁴ ms). Fractions beyond a millisecond are cut off. The reason shows the value's shape only.
+ * (10⁸ … 10¹¹ seconds, 10¹¹ … 10¹⁴ ms). Fractions beyond a millisecond are cut off.
+ *
+ * @param tell how the reason speaks of the value: its outline only, unless the value is nobody's.
  */
-export function parseTime(value: unknown): Result<WrittenTime> {
-  if (typeof value === 'string') return parseTimeText(value);
+export function parseTime(value: unknown, tell = outlineOf): Result<WrittenTime> {
+  if (typeof value === 'string') return parseTimeText(value, tell);
   if (value instanceof Date) return parseTime(value.getTime());
   if (typeof value === 'number') return epoch(value) ?? refuse('is not an epoch in seconds or milliseconds');
   return refuse(`is ${value === null ? 'null' : typeof value}, not a time`);
 }
 
-export function parseTimeText(text: string): Result<WrittenTime> {
+export function parseTimeText(text: string, tell = outlineOf): Result<WrittenTime> {
   const n = text.length;
   if (n >= 10 && n <= 40) {
     const year = digits(text, 0, 4);
     const month = digits(text, 5, 2);
     const day = digits(text, 8, 2);
     if (year >= 0 && text.charCodeAt(4) === DASH && text.charCodeAt(7) === DASH) {
-      if (!isDate(year, month, day)) return refuse(`is not a day of the calendar (${shapeOf(text)})`);
+      if (!isDate(year, month, day)) return refuse(`is not a day of the calendar (${tell(text)})`);
       const midnight = daysFromCivil(year, month, day) * DAY_MS;
       const read = n === 10 ? { kind: 'date' as const, wall: midnight } : clockTime(text, midnight);
       if (read !== null) return read.wall < EARLIEST ? refuse('is before 1900') : ok(read);
     }
   }
-  return plainDigits(text) ?? refuse(oddTime(text));
+  return plainDigits(text) ?? refuse(oddTime(text, tell(text)));
 }
 
 /** The instant of a written time: dates at 00:00 UTC, local times by the source's zone. */
@@ -231,9 +233,8 @@ function epoch(value: number): { ok: true; value: WrittenTime } | null {
   return null;
 }
 
-function oddTime(text: string): string {
-  const shape = `it looks like ${shapeOf(text)}`;
+function oddTime(text: string, told: string): string {
   if (/^\d{1,2}[/.-]\d{1,2}[/.-]\d{4}/.test(text))
-    return `does not say which is the day and which the month (${shape}); write 2026-11-20`;
-  return `is not a time (${shape}); write 2026-11-20 or 2026-11-20T10:00:00Z`;
+    return `does not say which is the day and which the month (${told}); write 2026-11-20`;
+  return `is not a time (${told}); write 2026-11-20 or 2026-11-20T10:00:00Z`;
 }

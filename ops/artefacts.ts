@@ -20,7 +20,7 @@ export interface Artefacts {
 }
 
 /** Missing, or other bytes than those that were stored. */
-class ArtefactDamaged extends Error {
+export class ArtefactDamaged extends Error {
   readonly code = 'artefact-damaged';
 }
 
@@ -47,7 +47,7 @@ export function openArtefacts(folder: string, objects: Objects | null = null): A
         const bytes = await objects!.get(keyOf(digest));
         if (bytes === null) continue;
         if (sha256(bytes) !== digest)
-          throw new Error(
+          throw new ArtefactDamaged(
             `artefact ${digest.slice(0, 12)}… in the object store was changed: its SHA-256 is another one`,
           );
         await replaceFileBeside(fileOf(digest), Buffer.from(bytes).toString('utf8'), 0o600);

@@ -60,13 +60,30 @@ export class ApiError extends Error {
   readonly problem: Record<string, unknown>;
   constructor(status: number, problem: Record<string, unknown>) {
     const detail = problem.detail ?? problem.title ?? `HTTP ${status}`;
-    super(String(detail));
+    super(inOptions(String(detail)));
     this.name = 'ApiError';
     this.status = status;
     this.reason = typeof problem.type === 'string' ? problem.type : undefined;
     this.problem = problem;
   }
 }
+
+/** Fields of a body whose value came from an option of another spelling. */
+const OPTIONS: Readonly<Record<string, string>> = {
+  as_of: '--as-of',
+  horizon_days: '--horizon',
+  lateness_days: '--lateness',
+  discount_monthly: '--discount',
+  feature_set: '--features',
+  months: '--months',
+  at: '--at',
+};
+
+/** A refusal begins with the field as a JSON pointer; who typed an option looks for the option. */
+const inOptions = (detail: string): string =>
+  detail.replace(/^\/?([a-z_]+)(?:\/(?:at|seq))?(?=:? )/, (pointer, field: string) =>
+    pointer.startsWith('/') ? (OPTIONS[field] ?? pointer) : pointer,
+  );
 
 export function createClient(url: string, token: string): Client {
   const ask = async (

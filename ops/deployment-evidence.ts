@@ -1,7 +1,8 @@
 // What the gates read of a version besides the comparison: figures and findings of its artefact, and the evaluations that judged it beside another.
 import type { Jobs } from '#api/job-deps.ts';
 import { judges, type Pair } from '#api/model-compare.ts';
-import type { Evidence, VersionMetrics } from '#domain/deployment-gates.ts';
+import type { Evidence, PairedErrors, VersionMetrics } from '#domain/deployment-gates.ts';
+import { type ClvModel, unvalued } from '#domain/models/clv-model.ts';
 import { Z95 } from '#domain/models/ranking-metrics.ts';
 import type { Basis } from '#processors/evaluation/plan.ts';
 
@@ -26,6 +27,10 @@ export function metricsOf(artefact: Record<string, unknown>): VersionMetrics {
   };
 }
 
+/** Of a model of purchases; any other promises no value. */
+export const unvaluedOf = (kind: string, artefact: Record<string, unknown>): string | null =>
+  kind === 'clv' ? unvalued(artefact as Pick<ClvModel, 'gammaGamma'>) : null;
+
 export function findingOf({ refused }: Record<string, unknown>): Evidence['finding'] {
   const { code, message } = (refused ?? {}) as { code?: unknown; message?: unknown };
   return typeof code === 'string' ? { code, message: String(message ?? '') } : null;
@@ -39,8 +44,7 @@ export interface EvaluatedTogether {
   job: string;
   /** In the order asked for. */
   metrics: readonly VersionMetrics[];
-  /** Standard errors of their differences on the same rows, by paired bootstrap; null where it told none. */
-  errors: { auc: number | null; brier: number | null };
+  errors: PairedErrors;
 }
 
 interface Told {
@@ -85,11 +89,7 @@ export function createEvaluatedTogether(
         const metrics = found.flatMap((each) => (each?.metrics ? [each.metrics] : []));
         const honest = OF_THE_VERSION.includes(basis) && found.every((each) => each?.basis === basis);
         if (question === 'churn' && honest && metrics.length === ids.length)
-          return {
-            job: job.id,
-            metrics,
-            errors: { auc: errorOf(pairs, ids, 'auc'), brier: errorOf(pairs, ids, 'brier') },
-          };
+          return { job: job.id, metrics, errors: errorsOf(pairs, ids) };
       } catch (error) {
         log.warn({ job: job.id, error: String(error) }, 'the result of an evaluation cannot be read');
       }
@@ -98,8 +98,20 @@ export function createEvaluatedTogether(
   };
 }
 
+function errorsOf(all: readonly Pair[], ids: readonly string[]): PairedErrors {
+  const pairs = all.filter(({ first, second }) => ids.includes(first) && ids.includes(second));
+  const offer = pairs.find(({ metric }) => metric === 'profit')?.offer;
+  const profit = errorOf(pairs, 'profit');
+  return {
+    auc: errorOf(pairs, 'auc'),
+    brier: errorOf(pairs, 'brier'),
+    ece: errorOf(pairs, 'eceBeyondChance'),
+    profit: offer && profit !== null ? { ...offer, error: profit } : null,
+  };
+}
+
 /** Half the width of the interval of the difference, in standard errors of a normal. */
-function errorOf(pairs: readonly Pair[], ids: readonly string[], metric: string): number | null {
-  const found = pairs.find((pair) => pair.metric === metric && ids.includes(pair.first) && ids.includes(pair.second));
-  return found?.value ? (found.value.upper - found.value.lower) / (2 * Z95) : null;
+function errorOf(pairs: readonly Pair[], wanted: string): number | null {
+  const value = pairs.find(({ metric }) => metric === wanted)?.value;
+  return value ? (value.upper - value.lower) / (2 * Z95) : null;
 }

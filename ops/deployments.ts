@@ -24,7 +24,7 @@ import { aliasesOf, type Named, resolveReference } from '#domain/model-reference
 import { ok, type Result, refuse } from '#domain/result.ts';
 import type { Artefacts } from './artefacts.ts';
 import type { Compare, Version } from './deployment-comparisons.ts';
-import { type EvaluatedTogether, findingOf, metricsOf } from './deployment-evidence.ts';
+import { type EvaluatedTogether, findingOf, metricsOf, unvaluedOf } from './deployment-evidence.ts';
 import { type Known, modelId, type Registry } from './registry.ts';
 
 export interface DeploymentDeps {
@@ -175,6 +175,7 @@ export function createDeployments(deps: DeploymentDeps): DeploymentService {
       id: modelId(name, version),
       kind: own.kind,
       finding: findingOf(artefact),
+      unvalued: unvaluedOf(own.kind, artefact),
       tripped: own.tripped,
       outside,
       own: ownThere

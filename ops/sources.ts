@@ -1,4 +1,4 @@
-// Sources of events: registered in the control stream, handed to the gateway, with a write key and credentials limited to `in.<source>`.
+// Sources of events: registered in the control stream, handed to the gateway, with a write key and credentials limited to `in.<source>` and `ask.<source>`.
 import { hash } from 'node:crypto';
 import type { SourceSummary, Sources } from '#api/deps.ts';
 import type { Coverage } from '#domain/coverage.ts';

@@ -15,7 +15,7 @@ export interface Projection {
 export const projections = [
   {
     name: 'events',
-    version: 2,
+    version: 3,
     from: 'log',
     tables: [
       'transactions',

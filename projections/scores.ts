@@ -117,6 +117,16 @@ export async function scoresLeft(
   };
 }
 
+/** Mean of P(churn) over whom the model has a score for; null without any. */
+export async function meanChurn(db: Tables, modelId: string): Promise<{ mean: number | null; customers: number }> {
+  const row = await db
+    .selectFrom('rm.scores')
+    .where('model_id', '=', modelId)
+    .select([sql<number | null>`avg(p_churn)`.as('mean'), sql<string>`count(p_churn)`.as('customers')])
+    .executeTakeFirstOrThrow();
+  return { mean: row.mean, customers: Number(row.customers) };
+}
+
 export type StoredScore = Pick<
   Database['rm.scores'],
   | 'model_id'

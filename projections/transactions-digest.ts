@@ -2,16 +2,22 @@
 import { hash } from 'node:crypto';
 import type { ClientBase } from 'pg';
 import { addTerms, digestHex, digestTerm } from '#domain/digest.ts';
-import { type CustomerEntries, compareText, type OrderEntry, type RefundEntry } from '#domain/ledger.ts';
+import {
+  type CustomerEntries,
+  compareText,
+  type DocumentEntry,
+  type OrderEntry,
+  type RefundEntry,
+} from '#domain/ledger.ts';
 import { ORDER } from './catalogue.ts';
 
 const sha256 = (text: string): string => hash('sha256', text, 'hex');
 
-/** As `stateRow` writes orders and refunds, the customer by the first 8 bytes of the sid (the tables' key), 16 hex digits. */
+/** As `stateRow` writes orders and refunds, with the channel; the customer by the first 8 bytes of the sid (the tables' key), 16 hex digits. */
 const rowOf = (customer: string, orders: readonly OrderEntry[], refunds: readonly RefundEntry[]): string =>
   JSON.stringify([
     customer,
-    orders.map((o) => [o.day, o.key, o.minor, o.currency, o.revision]),
+    orders.map((o) => [o.day, o.key, o.minor, o.currency, o.revision, o.channel]),
     refunds.map((r) => [r.day, r.key, r.orderKey ?? 0, r.minor, r.currency, r.revision]),
   ]);
 
@@ -29,9 +35,9 @@ export function digestOfLedgers(customers: Iterable<CustomerEntries>): string {
 }
 
 const hex64 = (int8: string): string => BigInt.asUintN(64, BigInt(int8)).toString(16).padStart(16, '0');
-const byDayAndKey = (a: OrderEntry, b: OrderEntry): number => a.day - b.day || compareText(a.key, b.key);
+const byDayAndKey = (a: DocumentEntry, b: DocumentEntry): number => a.day - b.day || compareText(a.key, b.key);
 
-const SELECT = `select sid_key, kind, day, order_key, refunded_order_key, minor, currency, revision from rm.transactions`;
+const SELECT = `select sid_key, kind, day, order_key, refunded_order_key, minor, currency, revision, channel from rm.transactions`;
 type Row = [
   sidKey: string,
   kind: number,
@@ -41,6 +47,7 @@ type Row = [
   minor: string | null,
   currency: string | null,
   revision: string,
+  channel: string | null,
 ];
 
 /** Takes rows in the order of the customer's key and hands on each customer's text. */
@@ -54,19 +61,19 @@ function grouped(each: (sidKey: string, text: string) => void) {
     refunds = [];
   };
   return {
-    take([sidKey, kind, day, key, order, minor, currency, revision]: Row) {
+    take([sidKey, kind, day, key, order, minor, currency, revision, channel]: Row) {
       if (sidKey !== customer) {
         close();
         customer = sidKey;
       }
-      const entry: OrderEntry = {
+      const entry: DocumentEntry = {
         key: hex64(key),
         day,
         minor: minor === null ? null : Number(minor),
         currency,
         revision: Number(revision),
       };
-      if (kind === ORDER) orders.push(entry);
+      if (kind === ORDER) orders.push({ ...entry, channel });
       else refunds.push({ ...entry, orderKey: order === null ? null : hex64(order) });
     },
     close,

@@ -56,12 +56,17 @@ const LOWEST = `'-9223372036854775808'::bigint`;
  * `compareContent` of domain/ledger.ts in SQL, revision first: no money is lower than any, then the order a refund names
  * (its 64 bits compared unsigned, so the sign bit is turned).
  */
-const rankOf = (row: string): string[] => [
+const contentOf = (row: string): string[] => [
   `${row}.revision`,
   `${row}.day`,
   `coalesce(${row}.minor, ${LOWEST})`,
   `coalesce(${row}.currency, '')`,
   `coalesce(${row}.refunded_order_key # ${LOWEST}, ${LOWEST})`,
+];
+/** And then the channel of an order, as `judge` does; a refund's decides nothing. */
+const rankOf = (row: string): string[] => [
+  ...contentOf(row),
+  `(case when ${row}.kind = ${ORDER} then coalesce(${row}.channel, '') else '' end) collate "C"`,
 ];
 const rank = (row: string) => rankOf(row).join(', ');
 const rest = COLUMNS.split(', ').filter((column) => !['sid_key', 'order_key', 'kind'].includes(column));
@@ -102,12 +107,12 @@ const ERASED_COLUMNS = 'order_key, kind, revision, day, minor, currency, refunde
 const mergeErased = (rows: string): string => `
 insert into rm.erased_documents as t (${ERASED_COLUMNS})
 select distinct on (order_key, kind) ${ERASED_COLUMNS} from (${rows}) s
-order by order_key, kind, ${rankOf('s')
+order by order_key, kind, ${contentOf('s')
   .map((value) => `${value} desc`)
   .join(', ')}
 on conflict (order_key, kind) do update set revision = excluded.revision, day = excluded.day, minor = excluded.minor,
   currency = excluded.currency, refunded_order_key = excluded.refunded_order_key
-where (${rank('excluded')}) > (${rank('t')})`;
+where (${contentOf('excluded').join(', ')}) > (${contentOf('t').join(', ')})`;
 
 const MERGE = mergeTransactions(canonicalStage(STAGE, COLUMNS));
 const MERGE_ERASED = mergeErased(`

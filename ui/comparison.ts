@@ -11,6 +11,8 @@ const METRIC_WORDS: Record<string, string> = {
   brier: 'Brier',
   logLoss: 'Log loss',
   auc: 'AUC',
+  eceBeyondChance: 'Calibration error beyond chance',
+  profit: 'Profit a customer',
   mae: 'Purchases, MAE',
   maeSpend: 'Spend, MAE',
   pinball05: 'Spend, pinball p05',

@@ -23,6 +23,8 @@ export interface Field {
   step?: number;
   /** Whoever may not sees it locked. */
   needs?: Permission;
+  /** Says nothing where there are none of these. */
+  of?: People;
   /** Asked only then. */
   when?: (values: Values) => boolean;
   /** Behind “More”. */
@@ -142,7 +144,15 @@ export const JOB_FORMS: readonly JobForm[] = [
     fields: [
       { name: 'model', label: 'Model', kind: 'select', options: 'models' },
       { name: 'as_of', label: 'As of the day', kind: 'date', hint: 'Blank: now' },
-      { name: 'months', label: 'Lifetime value over, months', kind: 'number', initial: '12', least: 1, most: 120 },
+      {
+        name: 'months',
+        label: 'Lifetime value over, months',
+        kind: 'number',
+        initial: '12',
+        least: 1,
+        most: 120,
+        of: 'buyers',
+      },
       {
         name: 'delta_against',
         label: 'Who',
@@ -163,7 +173,13 @@ export const JOB_FORMS: readonly JobForm[] = [
           ['parquet', 'Parquet'],
         ],
       },
-      { name: 'quantiles', label: 'With exact p05, p50 and p95 of spend', kind: 'check', initial: true },
+      {
+        name: 'quantiles',
+        label: 'With exact p05, p50 and p95 of spend',
+        kind: 'check',
+        initial: true,
+        of: 'buyers',
+      },
       {
         name: 'identified',
         label: 'Name customers by customer_id, not by ref',
@@ -180,6 +196,7 @@ export const JOB_FORMS: readonly JobForm[] = [
         most: 1,
         step: 0.001,
         more: true,
+        of: 'buyers',
       },
       {
         name: 'horizon_days',

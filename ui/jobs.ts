@@ -52,7 +52,9 @@ export async function startJob(
 }
 export const cancelJob = async (id: string) =>
   takeIn(await answer(api.api.jobs[':id'].cancel.$post({ param: { id } })));
-export const retryJob = async (id: string) => takeIn(await answer(api.api.jobs[':id'].retry.$post({ param: { id } })));
+/** @param from the step to begin at; without one after the last finished. */
+export const retryJob = async (id: string, from?: string) =>
+  takeIn(await answer(api.api.jobs[':id'].retry.$post({ param: { id }, json: from === undefined ? {} : { from } })));
 
 /** The log of a job that is looked at is read again this often at most. */
 const LOG_EVERY_MS = 700;

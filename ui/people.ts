@@ -40,11 +40,12 @@ export function useKnown(): Known | null | undefined {
   return data ? knownOf(data) : isError ? null : undefined;
 }
 
-/** The form where only these people are known: what needs others cannot be chosen, and it begins with what there is most of. */
+/** The form where only these people are known: what needs others cannot be chosen or is not asked, and it begins with what there is most of. */
 export function suited(form: JobForm, known: Known | null): JobForm {
   // Of an empty log nothing can be said; what a training would find says it all.
   if (known === null || known.buyers + known.subscribers === 0) return form;
-  return { ...form, fields: form.fields.map((field) => suitedField(field, known)) };
+  const fields = form.fields.filter(({ of }) => of === undefined || known[of] > 0);
+  return { ...form, fields: fields.map((field) => suitedField(field, known)) };
 }
 
 function suitedField(field: Field, known: Known): Field {

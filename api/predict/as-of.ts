@@ -66,9 +66,18 @@ interface Asked {
   day: number | null;
 }
 
-/** `at` of a request as an instant and a local day; a date alone is that day, never shifted. */
-export function parseInstant(value: string | number, offsets: Offsets, pointer: string): { at: number; day: number } {
-  const time = parseTime(value);
+/**
+ * `at` of a request as an instant and a local day; a date alone is that day, never shifted.
+ *
+ * @param tell how a refusal speaks of it; a customer's date by its outline only.
+ */
+export function parseInstant(
+  value: string | number,
+  offsets: Offsets,
+  pointer: string,
+  tell?: (text: string) => string,
+): { at: number; day: number } {
+  const time = parseTime(value, tell);
   if (!time.ok) {
     const detail = time.reason;
     throw new Problem('bad-field', `${pointer} ${detail}`, { fields: [{ pointer, detail }] });
@@ -80,13 +89,16 @@ export function parseInstant(value: string | number, offsets: Offsets, pointer: 
   return { at, day: dayOf(at, offsets) };
 }
 
+/** The moment asked about is nobody's personal data: a refusal repeats it. */
+const asTyped = (text: string): string => `'${text}'`;
+
 export function parseAsOf(input: AsOfInput, offsets: Offsets, pointer = '/as_of'): Asked {
   if (typeof input === 'number') return { seq: input, at: null, day: null };
-  if (typeof input === 'string') return { seq: null, ...parseInstant(input, offsets, pointer) };
+  if (typeof input === 'string') return { seq: null, ...parseInstant(input, offsets, pointer, asTyped) };
   const seq = input.seq ?? null;
   return input.at === undefined
     ? { seq, at: null, day: null }
-    : { seq, ...parseInstant(input.at, offsets, `${pointer}/at`) };
+    : { seq, ...parseInstant(input.at, offsets, `${pointer}/at`, asTyped) };
 }
 
 /**

@@ -3,6 +3,7 @@
 import { type ChurnDefinition, DEFAULT_CHURN, definitionOf } from '#domain/churn-definition.ts';
 import { CATALOGUE, type FeatureValue, featureRow } from '#domain/churn-features.ts';
 import {
+  beyondWatched,
   type ChurnAnswer,
   type ChurnContext,
   type ChurnRefusal,
@@ -21,7 +22,7 @@ import type { LedgerView } from '../read-deps.ts';
 import { answererOf, answeringOf, inForceOf, type Moment } from './as-of.ts';
 import { firstOf, tooEarly } from './coordinates.ts';
 import type { Predictions } from './service.ts';
-import { orProblem, type Subject } from './subjects.ts';
+import { orProblem, type Subject, unknownCustomer } from './subjects.ts';
 
 export interface ChurnAsked {
   /** null = the model's own. */
@@ -168,11 +169,17 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
       const { contributions, ...bare } = answer;
       return {
         ...bare,
+        caveat: caveatsOf(serving, classifier, answer.horizon_days),
         ...(asked.explain ? explained(contributions) : {}),
         ...(asked.curve ? curveBy(moment, subject, view, answer.horizon_days) : {}),
       };
     }
-    if (clv) return byBgNbd(moment, subject, definition, asked);
+    if (clv) {
+      const answer = byBgNbd(moment, subject, definition, asked);
+      return classifier && view
+        ? { ...answer, caveat: joined(answer.caveat, otherThan(clv, classifier, answer.horizon_days)) }
+        : answer;
+    }
     if (classifier && view)
       throw refusal({
         reason: 'horizon-not-served',
@@ -192,10 +199,10 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
       predictions.answeringAt(moment.seq) === null &&
       deps.deployedChurnModels().some(({ deployedSeq }) => deployedSeq <= moment.seq)
     )
-      throw new Problem(
-        'unknown-customer',
-        'no customer with this id is known at that moment, and the models in force say nothing of a new one: is the id mistyped?',
-        { fields: [{ pointer: '/customer_id', detail: 'unknown' }] },
+      throw unknownCustomer(
+        subject.late ??
+          'no customer with this id is known at that moment, and the models in force say nothing of a new one: is the id mistyped?',
+        subject.late,
       );
     return byBgNbd(moment, subject, definition, asked);
   }
@@ -274,9 +281,10 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
       const { cox } = modelsAt(moment.seq, definition, Buffer.from(view.entries.sid, 'hex'));
       if (cox?.model.model !== 'churn-cox' || definition.kind !== 'contractual') return null;
       const curve = stayCurve(cox.model, view.entries, moment.day, contextOf(view, moment), AHEAD_DAYS);
-      if (!curve.ok) return { model: cox.id, points: [], reason: curve.reason.reason };
+      const of = { model: cox.id, watched_days: cox.model.watchedDays ?? null };
+      if (!curve.ok) return { ...of, points: [], reason: curve.reason.reason, caveat: null };
       const points = curve.value.map(({ days, pStays }) => ({ days, p_stays: pStays }));
-      return { model: cox.id, points, reason: null };
+      return { ...of, points, reason: null, caveat: beyondWatched(cox.model, points.at(-1)?.days ?? 0) };
     },
     /** The classifier's answer for features the caller has put together. @param kind whose, where classifiers of both kinds are in force. */
     fromFeatures(
@@ -323,6 +331,20 @@ export function createChurnPredictions(deps: Deps, predictions: Predictions) {
     },
   };
 }
+
+/** Of two models that answer different horizons a longer one may say a lower risk: neither knows of the other. */
+const otherThan = (
+  serving: { id: string },
+  classifier: ServingChurnModel | null,
+  horizonDays: number,
+): string | null =>
+  classifier === null || classifier.id === serving.id
+    ? null
+    : `${horizonDays} days are answered by ${serving.id}; the ${classifier.model.definition.horizonDays} days of the definition by ${classifier.id}, another model that knows other things: between the two the risk may fall as the horizon grows`;
+const joined = (...caveats: (string | null)[]): string | null =>
+  caveats.filter((each) => each !== null).join('. ') || null;
+const caveatsOf = (serving: ServingChurnModel, classifier: ServingChurnModel | null, horizonDays: number) =>
+  joined(otherThan(serving, classifier, horizonDays), beyondWatched(serving.model, horizonDays));
 
 /** The two ways to stay silent, which add up to p_churn: gone already, or alive and not buying within the horizon. */
 const splitOf = (pChurn: number, pAlive: number): ChurnAnswer['contributions'] => ({

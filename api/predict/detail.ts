@@ -11,6 +11,7 @@ import type { Coordinate } from './coordinates.ts';
 import type { Predictions } from './service.ts';
 import { orProblem, type Subject } from './subjects.ts';
 import { subscriptionOf } from './subscription.ts';
+import { namingCurrencies } from './unrated.ts';
 
 const MAX_POINTS = 200;
 const VALUE = { discountMonthly: 0.01 };
@@ -21,6 +22,8 @@ interface TimelineEntry {
   amount: string | null;
   currency: string | null;
   name: string | null;
+  /** Of an order. */
+  channel: string | null;
   count: number;
 }
 
@@ -35,6 +38,7 @@ export function timelineOf(entries: CustomerEntries, day: number): TimelineEntry
       amount: money(e.minor, e.currency),
       currency: e.currency,
       name: null,
+      channel: e.channel,
       count: 1,
     })),
     ...entries.refunds.map((e) => ({
@@ -43,6 +47,7 @@ export function timelineOf(entries: CustomerEntries, day: number): TimelineEntry
       amount: e.minor === null ? null : money(-e.minor, e.currency),
       currency: e.currency,
       name: null,
+      channel: null,
       count: 1,
     })),
     ...entries.activities.map((e) => ({
@@ -51,6 +56,7 @@ export function timelineOf(entries: CustomerEntries, day: number): TimelineEntry
       amount: null,
       currency: null,
       name: e.kind,
+      channel: null,
       count: e.count,
     })),
     ...entries.subscriptions.map((e) => ({
@@ -59,6 +65,7 @@ export function timelineOf(entries: CustomerEntries, day: number): TimelineEntry
       amount: money(e.minor, e.currency),
       currency: e.currency,
       name: e.plan === null ? e.step : `${e.step} ${e.plan}`,
+      channel: null,
       count: 1,
     })),
   ];
@@ -203,6 +210,9 @@ export function customerDetail(
       return new Problem('not-applicable', 'lifetime value speaks of purchases; this customer has a contract', {
         extra: { applicable: 'contractual' },
       });
-    return orProblem(() => predictions.clv(predictions.at(moment), subject, VALUE));
+    const answer = orProblem(() => predictions.clv(predictions.at(moment), subject, VALUE));
+    return answer instanceof Problem && answer.extra.applicable === 'without-rate'
+      ? namingCurrencies(answer, view, moment.day)
+      : answer;
   }
 }

@@ -47,10 +47,11 @@ const without = (interval: Interval | null) => ({
 });
 
 const NEW_CUSTOMER = 'no customer with this id is known: what is known of a new customer';
-const caveatFor = (model: ServingModel['model'], { basis }: Subject): string | null => {
+const caveatFor = (model: ServingModel['model'], { basis, late }: Subject): string | null => {
   const assumed = caveatOf(model);
   if (basis !== 'prior') return assumed;
-  return assumed === null ? NEW_CUSTOMER : `${NEW_CUSTOMER}. ${assumed}`;
+  const who = late === undefined ? NEW_CUSTOMER : `${late}. Answered is what is known of a new customer`;
+  return assumed === null ? who : `${who}. ${assumed}`;
 };
 
 export interface ClvAsked {

@@ -29,6 +29,8 @@ export interface Subject extends Person {
   basis: Basis;
   /** Position and day of the customer's last known change; null when there is none. */
   knownAt: { seq: number; day: string } | null;
+  /** The id is somebody's, of whom nothing had been heard yet at that moment: in a sentence. */
+  late?: string;
   /** An event of theirs is parked, and what came behind it waits: what is known is what was before. */
   parked?: true;
 }
@@ -52,12 +54,16 @@ export function createSubjects(deps: Deps, { contractsAt }: Coordinates) {
   const scale = scaleOf(currency);
   const row = emptyHistory();
 
-  const unseen = (customerId: string, strict: boolean): Subject => {
-    if (strict)
-      throw new Problem('unknown-customer', 'nothing is known of this customer at that moment', {
-        fields: [{ pointer: '/customer_id', detail: 'unknown' }],
-      });
-    return { customerId, sid: null, customer: UNSEEN, basis: 'prior', knownAt: null };
+  const unseen = (customerId: string, strict: boolean, late: string | null = null): Subject => {
+    if (strict) throw unknownCustomer(late ?? 'nothing is known of this customer at that moment', late);
+    return {
+      customerId,
+      sid: null,
+      customer: UNSEEN,
+      basis: 'prior',
+      knownAt: null,
+      ...(late !== null && { late }),
+    };
   };
   const known = (customerId: string, sid: Uint8Array, history: History, moment: Moment, strict: boolean): Subject => {
     const { day } = moment;
@@ -116,7 +122,7 @@ export function createSubjects(deps: Deps, { contractsAt }: Coordinates) {
     // Nothing known by that day: unseen then, whatever came later.
     return view && heardOf(view.entries, day)
       ? personal(known(id, sid, view.at(day), moment, strict), view)
-      : unseen(id, strict);
+      : unseen(id, strict, lateOf(view, moment));
   };
   const personal = (subject: Subject, { entries }: LedgerView): Subject =>
     subject.sid === null ? subject : { ...subject, person: Buffer.from(entries.sid, 'hex') };
@@ -186,6 +192,26 @@ export function createSubjects(deps: Deps, { contractsAt }: Coordinates) {
     /** What the columns said of the subject found inline last. */
     lastRead: (): History => row,
   };
+}
+
+/** @param late why nothing is known yet of an id that is somebody's. */
+export const unknownCustomer = (detail: string, late: string | null = null): Problem =>
+  new Problem('unknown-customer', detail, {
+    fields: [{ pointer: '/customer_id', detail: late === null ? 'unknown' : 'not known yet at that moment' }],
+    ...(late !== null && { extra: { late } }),
+  });
+
+function lateOf(view: LedgerView | null, { day, seq, past }: Moment): string | null {
+  if (view === null)
+    return past ? `this customer is not known at log position ${seq} yet: their first event came later` : null;
+  const { orders, refunds, activities, subscriptions } = view.entries;
+  const first = [orders, refunds, activities, subscriptions].reduce(
+    (least, entries) => entries.reduce((of, entry) => Math.min(of, entry.day), least),
+    Number.POSITIVE_INFINITY,
+  );
+  return first === Number.POSITIVE_INFINITY
+    ? null
+    : `this customer is known only from ${dayText(first)} on: nothing had happened by ${dayText(day)}`;
 }
 
 const heardOf = ({ orders, refunds, activities, subscriptions }: CustomerEntries, day: number): boolean =>

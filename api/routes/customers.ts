@@ -59,6 +59,7 @@ const Entry = z.object({
   amount: z.string().nullable(),
   currency: z.string().nullable(),
   name: z.string().nullable(),
+  channel: z.string().nullable().describe('By which an order came'),
   count: z.number(),
 });
 const Refused = z.object({ reason: z.string(), detail: z.string() });
@@ -116,6 +117,11 @@ const Detail = z.object({
       model: z.string(),
       points: z.array(z.object({ days: z.number(), p_stays: z.number() })),
       reason: z.string().nullable(),
+      watched_days: z
+        .number()
+        .nullable()
+        .describe('Longest time one subscription was under observation; null: the model does not say'),
+      caveat: z.string().nullable().describe('Where the curve goes beyond that: what it rests on'),
     })
     .nullable()
     .describe('Of subscribers, where a Cox model is in force: P(still under contract after so many days)'),

@@ -3,6 +3,8 @@
 import { isUtf8 } from 'node:buffer';
 import { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
+import { rateCommand, withoutRate } from '#domain/rates.ts';
+import type { MoneyTaken } from '#streams/gateway/money-taken.ts';
 import type { Deps } from '../deps.ts';
 import { EVENTS, examplesOf, SEGMENT } from '../examples.ts';
 import { Problem, parseJson } from '../problem.ts';
@@ -27,6 +29,9 @@ const Ingested = z.object({
     }),
   ),
   seq: z.number().describe('Log sequence from which these events are visible'),
+  warnings: z
+    .array(z.string())
+    .describe('Of what was taken, and will be missed in answers: money in a currency that has no rate yet'),
 });
 const Options = z.object({
   strict: z.enum(['0', '1', 'true', 'false']).optional(),
@@ -64,7 +69,18 @@ function jsonOf(bytes: Uint8Array): unknown {
 }
 
 export function eventRoutes(deps: Deps) {
-  const { gateway } = deps;
+  const { gateway, fold, workspace } = deps;
+
+  /** Taken all the same: a rate may come later. The fold is asked only about foreign money. */
+  async function missingRates(money: readonly MoneyTaken[]): Promise<string[]> {
+    const foreign = money.filter(({ currency }) => currency !== workspace.reportingCurrency);
+    if (foreign.length === 0) return [];
+    const facts = await fold.facts();
+    return withoutRate(foreign, facts).map(
+      ({ currency, events, firstDay }) =>
+        `${events} of these events ${events === 1 ? 'is' : 'are'} in ${currency}, which has no rate into ${facts.reportingCurrency}: taken, but the value of such customers is not predicted until ${rateCommand(currency, firstDay)} gives one`,
+    );
+  }
 
   async function ingest(
     c: Context<Env>,
@@ -81,8 +97,8 @@ export function eventRoutes(deps: Deps) {
       throw new Problem('strict-rejected', 'nothing was stored; mend the events named here and send all again', {
         extra: { rejected: answer.rejected },
       });
-    const { accepted, duplicates, rejected, lastSeq } = answer;
-    return { accepted, duplicates, rejected, seq: lastSeq };
+    const { accepted, duplicates, rejected, lastSeq, money } = answer;
+    return { accepted, duplicates, rejected, seq: lastSeq, warnings: await missingRates(money) };
   }
 
   const segmentCalls = ['track', 'batch', 'identify', 'page', 'screen', 'group', 'alias'] as const;
@@ -95,6 +111,8 @@ export function eventRoutes(deps: Deps) {
       bodyLimit: MAX_EVENTS_BODY,
       tags: ['events'],
       summary: 'One event or an array (≤ 2,500, ≤ 512 KB), native or reference-stack JSON, or msgpack',
+      description:
+        'An order id is one order of one customer within its source (or the sources that share ids): sent again it is a duplicate whatever its event id, and the same order id of another customer is another order.',
       request: {
         query: Options,
         body: {

@@ -8,6 +8,7 @@ import { emptyHistory, type History, hasBought, isErased, isLinked } from '#proj
 import type { Deps } from '../deps.ts';
 import type { LiveFeed } from '../live.ts';
 import { dayText, inForceOf, type Moment } from '../predict/as-of.ts';
+import { createChurnPredictions } from '../predict/churn.ts';
 import { DEFAULT_HORIZON_DAYS } from '../predict/coordinates.ts';
 import type { Predictions } from '../predict/service.ts';
 import { orProblem } from '../predict/subjects.ts';
@@ -36,6 +37,12 @@ const Home = z.object({
   events_per_second: z.number(),
   churn_rate: z.number().nullable().describe('Mean P(no purchase in the next `horizon_days`) over all who have bought'),
   horizon_days: z.number().describe('Of the definition of churn in force'),
+  subscribers_churn: z
+    .object({ rate: z.number(), horizon_days: z.number(), customers: z.number(), model: z.string() })
+    .nullable()
+    .describe(
+      'Mean of P(lost within `horizon_days`) over all who are under contract; null: no model, or fewer than ten',
+    ),
   models_in_force: z.array(z.string()).describe('Of purchases first, then the churn models that are asked before it'),
   tracking: z.object({
     unit: z.literal('week'),
@@ -78,6 +85,7 @@ function kept<T>(ask: () => Promise<T>, now: () => number): () => Promise<T> {
 }
 
 export function homeRoutes(deps: Deps, predictions: Predictions, live: LiveFeed) {
+  const churn = createChurnPredictions(deps, predictions);
   async function everyRow(visit: (at: number) => void): Promise<void> {
     let turn = performance.now();
     for (let at = 0; at < deps.columns.rows(); at++) {
@@ -129,6 +137,15 @@ export function homeRoutes(deps: Deps, predictions: Predictions, live: LiveFeed)
     return n >= SMALLEST_CELL ? sum / n : null;
   }
 
+  /** From the scores that are kept current: each costs a ledger, of which everybody's is too much for a look at Home. */
+  async function subscribersChurn(seq: number): Promise<z.infer<typeof Home>['subscribers_churn']> {
+    const found = churn.inForce(seq).find(({ kind }) => kind === 'contractual')?.serving;
+    if (found === undefined) return null;
+    const { mean, customers } = await deps.tables.meanChurn(found.id);
+    if (mean === null || customers < SMALLEST_CELL) return null;
+    return { rate: mean, horizon_days: found.model.definition.horizonDays, customers, model: found.id };
+  }
+
   /** One of each way of answering and kind of definition. */
   function churnModelsAt(seq: number): string[] {
     const likes = Map.groupBy(deps.deployedChurnModels(), ({ model }) => `${model.model} ${model.definition.kind}`);
@@ -165,6 +182,7 @@ export function homeRoutes(deps: Deps, predictions: Predictions, live: LiveFeed)
       events_per_second: counters.events_per_second,
       churn_rate: await churnRate(days),
       horizon_days: days,
+      subscribers_churn: await subscribersChurn(moment.seq),
       models_in_force: [...(model ? [model.id] : []), ...churnModelsAt(moment.seq)],
       tracking: {
         unit: 'week',

@@ -4,6 +4,7 @@ import { z } from '@hono/zod-openapi';
 import { gapWarning } from '#domain/clock.ts';
 import { REASON_CODES } from '#domain/events.ts';
 import { formatMinor } from '#domain/money.ts';
+import { rateCommand, withoutRate } from '#domain/rates.ts';
 import { DAY_MS } from '#domain/time.ts';
 import type { RunStats } from '#projections/memory/runs.ts';
 import type { Deps } from '../deps.ts';
@@ -102,9 +103,12 @@ export function importRoutes(deps: Deps, predictions: Predictions) {
     const { clockDay, priorDay } = await fold.position();
     const gap = moment.clock === 'log' ? gapWarning(clockDay, priorDay) : null;
     const { reportingCurrency, rates } = await fold.facts();
-    const rated = new Set([reportingCurrency, ...rates.flatMap(([, ofDay]) => Object.keys(ofDay))]);
-    const foreign = Object.keys(stats.gross).filter((code) => !rated.has(code));
-    const unrated = `no rate from ${foreign.join(', ')} into ${reportingCurrency}: the value of customers with such money is not predicted until \`axiom47 workspace rates\` gives one`;
+    // When each order was made the run does not say: a rate of any day counts as one here.
+    const foreign = Object.keys(stats.gross).map((code) => ({ currency: code, firstDay: Number.POSITIVE_INFINITY }));
+    const unrated = withoutRate(foreign, { reportingCurrency, rates }).map(
+      ({ currency }) =>
+        `no rate from ${currency} into ${reportingCurrency}: the value of customers with such money is not predicted until ${rateCommand(currency, null)} gives one`,
+    );
     return {
       run: id,
       rows,
@@ -117,7 +121,7 @@ export function importRoutes(deps: Deps, predictions: Predictions) {
       refunds: decimals(stats.refunds),
       reasons,
       settled,
-      warnings: [...(gap === null ? [] : [gap]), ...(foreign.length === 0 ? [] : [unrated])],
+      warnings: [...(gap === null ? [] : [gap]), ...unrated],
       seconds: Math.round(deps.now() - run.startedAt) / 1000,
       asOf: { seq: moment.seq, at: moment.atText },
     };

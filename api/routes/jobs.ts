@@ -1,12 +1,12 @@
 // Long work in the background: asked for by kind, watched, cancelled, asked for again. A kind brings its own body, examples and permission.
 import { z } from '@hono/zod-openapi';
-import { hasEnded, JOB_FAILURES, JOB_STATUSES } from '#domain/job.ts';
+import { hasEnded, JOB_FAILURES, JOB_STATUSES, type JobReason } from '#domain/job.ts';
 import type { Deps } from '../deps.ts';
 import type { JobKind, JobSummary, JobView } from '../job-deps.ts';
 import { type JobFileDeps, readJobFile } from '../job-file.ts';
 import { Problem } from '../problem.ts';
 import { createRouter, route } from '../route.ts';
-import { jsonAnswer, jsonBody } from '../schemas.ts';
+import { jsonAnswer, jsonBody, optionalBody } from '../schemas.ts';
 import type { EventStreams, SseMessage } from '../sse.ts';
 
 const Time = z.string().nullable();
@@ -38,10 +38,15 @@ export const JobAnswer = JobRow.extend({
         attempt: z.number(),
         started_at: z.string(),
         ended_at: Time.describe('null while it runs, or when its process died'),
-        steps: z.array(z.object({ step: z.string(), ended_at: z.string() })).describe('Finished in this attempt'),
+        steps: z
+          .array(z.object({ step: z.string(), ended_at: z.string() }))
+          .describe('Finished in this attempt, and not asked to be done again since'),
       }),
     )
     .describe('Each time it was taken up'),
+  retry_from: z
+    .array(z.string())
+    .describe('Steps a retry may begin at, in their order; empty where there is nothing to choose'),
   result: z.unknown().optional().describe('Once it has succeeded'),
   log: z.array(z.object({ at: z.string(), text: z.string() })).optional(),
 });
@@ -52,6 +57,17 @@ const Key = z.object({
     .refine((key) => key.length >= 8 && key.length <= 200, 'an idempotency key has 8 to 200 characters')
     .optional()
     .describe('8 to 200 characters. The same key with the same body is the same job; with another body it is refused'),
+});
+
+const Retry = z.strictObject({
+  from: z
+    .string()
+    .min(1)
+    .max(100)
+    .optional()
+    .describe(
+      'This step and all later ones are done again, those before it are kept; retry_from of the job names them',
+    ),
 });
 
 const time = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
@@ -78,6 +94,7 @@ export const shown = (job: JobView): z.infer<typeof JobAnswer> => ({
     ended_at: time(endedAt),
     steps: job.steps.filter((each) => each.attempt === attempt).map(({ step, at }) => ({ step, ended_at: time(at)! })),
   })),
+  retry_from: [...job.retryFrom],
 });
 
 export function jobRoutes(
@@ -231,24 +248,53 @@ export function jobRoutes(
         path: '/api/jobs/{id}/retry',
         permission: 'score:read',
         tags: ['jobs'],
-        summary: 'Once more what failed or was cancelled, from its last finished step',
-        request: { params: JobId },
+        summary: 'Once more what failed or was cancelled, after its last finished step or from the step named on',
+        request: {
+          params: JobId,
+          ...optionalBody(Retry, {
+            'after its last finished step': {},
+            'features of the same moment and everything after, anew': { from: 'build_user_features' },
+          }),
+        },
         responses: { 202: jsonAnswer('Waiting again', JobAnswer) },
       }),
       async (c) => {
         const { id } = c.req.valid('param');
         mayAsk(jobOf(id), c.var.principal.permissions);
-        const again = await jobs.retry(id, c.var.principal.id);
-        if (!again.ok)
-          throw again.reason === 'job-ended'
-            ? new Problem('job-ended', `job ${id} has succeeded; ask for a new one without its idempotency key`)
-            : new Problem('job-not-ended', `job ${id} runs still; cancel it first`);
+        const { from = null } = c.req.valid('json');
+        const again = await jobs.retry(id, c.var.principal.id, from);
+        if (!again.ok) throw notRetried(await wholeOf(id), from, again.reason);
         c.header('location', `/api/jobs/${id}`);
         return c.json(shown(again.value), 202);
       },
     );
   for (const kind of jobKinds) addKind(router, kind, jobs);
   return router;
+}
+
+function notRetried({ id, kind, retryFrom, steps }: JobView, from: string | null, reason: JobReason): Problem {
+  const names = retryFrom.join(', ');
+  const extra = { extra: { retry_from: retryFrom } };
+  switch (reason) {
+    case 'job-ended':
+      return new Problem('job-ended', `job ${id} has succeeded; ask for a new one without its idempotency key`);
+    case 'step-unknown':
+      return new Problem(
+        'unknown-step',
+        retryFrom.length === 0
+          ? `a job of kind ${kind} has no steps to name: it goes on after its last finished one; leave from out`
+          : `a job of kind ${kind} has no step ${from}; this one may be retried from ${names}`,
+        extra,
+      );
+    case 'step-not-reached':
+      return new Problem(
+        'unknown-step',
+        `job ${id} has not come as far as ${from} (finished: ${steps.map(({ step }) => step).join(', ') || 'nothing'}); it may be retried from ${names}`,
+        extra,
+      );
+    default:
+      return new Problem('job-not-ended', `job ${id} runs still; cancel it first`);
+  }
 }
 
 const AtOnce = jsonAnswer('What was asked for without a job; nothing is kept', z.record(z.string(), z.unknown()));

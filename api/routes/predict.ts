@@ -16,6 +16,7 @@ import { createChurnPredictions } from '../predict/churn.ts';
 import { clvEach } from '../predict/many.ts';
 import type { Predictions } from '../predict/service.ts';
 import { orProblem, type Question, type Subject } from '../predict/subjects.ts';
+import { nameCurrencies } from '../predict/unrated.ts';
 import { Problem } from '../problem.ts';
 import { createRouter, route } from '../route.ts';
 import { AsOfInput, CustomerId, Instant, jsonAnswer, jsonBody, Provenance } from '../schemas.ts';
@@ -127,7 +128,7 @@ const Caveat = z
   .nullable()
   .optional()
   .describe(
-    'Of an id that nobody here has (what is known of a new customer; `strict` refuses it), and of a model that few data determined: what it takes for granted (nobody leaves, so P(alive) is 1), and under which condition its interval holds',
+    'Of an id that nobody here has (what is known of a new customer; `strict` refuses it), and of a model that few data determined: what it takes for granted (nobody leaves, so P(alive) is 1), and under which condition its interval holds; of a horizon beyond the longest time anybody was watched; and of one that another model answers than that of the definition, by name',
   );
 const Churn = z
   .object({
@@ -302,7 +303,8 @@ export function predictRoutes(deps: Deps, predictions: Predictions) {
           subjects.length > INLINE_CLV
             ? await clvEach(deps.pool, predictions, at, subjects, asked)
             : subjects.map((s) => (s instanceof Problem ? s : orProblem(() => predictions.clv(at, s, asked))));
-        const answers = predicted.map((answer, i) =>
+        const told = await nameCurrencies(deps.ledgers, at.moment, subjects, predicted);
+        const answers = told.map((answer, i) =>
           answer instanceof Problem || !body.explain
             ? answer
             : {

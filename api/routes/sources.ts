@@ -79,7 +79,7 @@ export function sourceRoutes(deps: Deps) {
         permission: 'source:write',
         tags: ['sources'],
         summary:
-          'Register a source: its write key and NATS credentials limited to in.<name>, both shown once; `rotate` for new ones',
+          'Register a source: its write key and NATS credentials limited to in.<name> and ask.<name>, both shown once; `rotate` for new ones',
         request: jsonBody(
           z.strictObject({
             name: Name,

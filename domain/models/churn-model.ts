@@ -40,6 +40,8 @@ const coxFile = z.object({
   }),
   /** Nobody was observed longer than this, days. */
   followUpDays: finite.nonnegative(),
+  /** Longest time that one subscription was under observation, days; not said by models from before it was asked. */
+  watchedDays: finite.nonnegative().optional(),
 });
 const logisticFile = z.object({ model: z.literal('churn-logistic'), ...common, logistic: z.looseObject({}) });
 
@@ -171,6 +173,16 @@ export function predictFromFeatures(model: ChurnLogistic, row: FeatureRow): Resu
     blank,
     unknown,
   });
+}
+
+/**
+ * What a horizon beyond the longest time anybody was watched rests on; null: it is within that, or the model is no Cox model, or does not say.
+ * A table of one day with those who left in the 30 days after it shows every age for 30 days, and nobody for longer.
+ */
+export function beyondWatched(model: ChurnModel, horizonDays: number): string | null {
+  if (model.model !== 'churn-cox' || model.watchedDays === undefined || horizonDays <= model.watchedDays) return null;
+  const seen = `${model.watchedDays} day${model.watchedDays === 1 ? '' : 's'}`;
+  return `extrapolated beyond ${seen} seen: no subscription was watched for longer, so ${horizonDays} days ahead are put together from subscribers of different ages, and hold if each age keeps the risk that was seen`;
 }
 
 /** At most so many points of a curve. */

@@ -118,6 +118,18 @@ export function applicable(
 export const moneyDays = (customer: CustomerHistory) =>
   (customer.monetaryValue ?? 0) > 0 ? (customer.moneyDays ?? customer.frequency) : 0;
 
+/** Whom `applicable` refuses a value for want of a finite mean amount, before anybody asks; null: nobody. */
+export function unvalued({ gammaGamma }: Pick<ClvModel, 'gammaGamma'>): string | null {
+  if (!gammaGamma) return 'it has no Gamma-Gamma part: churn is answered, value is not';
+  const { p, q } = gammaGamma;
+  if (q > 1) return null;
+  const below = Math.floor((1 - q) / p);
+  // The guard adds and does not divide: at the edge the two round differently.
+  const most = p * (below + 1) + q > 1 ? below : below + 1;
+  const who = most === 0 ? 'without a repeat day with money' : `with at most ${most} repeat days with money`;
+  return `q = ${Number(q.toPrecision(3))} ≤ 1: the mean amount of a purchase is infinite for customers ${who}: for them churn is answered, value is not`;
+}
+
 export const DAYS_PER_UNIT = { week: 7, day: 1 } as const;
 
 /** The customer's posterior in the model's unit. Callers have passed `applicable`. */

@@ -15,6 +15,7 @@ import { exportCommand } from './export.ts';
 import { features } from './features.ts';
 import { fit } from './fit.ts';
 import { importCommand } from './import.ts';
+import { jobs } from './jobs.ts';
 import { key } from './key.ts';
 import { late } from './late.ts';
 import { model } from './model.ts';
@@ -50,6 +51,7 @@ export const catalogue: readonly Command[] = [
   train,
   backtest,
   score,
+  jobs,
   schedule,
   exportCommand,
   churn,

@@ -133,7 +133,7 @@ async function fitFromLog(
       .call<Answer>('POST', '/api/fit', { kind: model, ...(asOf === undefined ? {} : { as_of: asOf }) })
       .catch((error: unknown) => {
         throw error instanceof ApiError && error.status < 500 && asked !== undefined
-          ? new UsageError(`--as-of ${asked}: ${error.message}`)
+          ? new UsageError(error.message.startsWith('--as-of') ? error.message : `--as-of ${asked}: ${error.message}`)
           : error;
       }),
   );

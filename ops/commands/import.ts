@@ -10,7 +10,7 @@ import { createPolicyState, DEFAULT_POLICY } from '#domain/policy.ts';
 import { type Client, dataDirOf, withServer } from '../client.ts';
 import { workspaceNameOf } from '../data-dir.ts';
 import { bringModels, hasModel } from '../import/models.ts';
-import { cameToNothing, describe, nothingCameIn, partlyRefused } from '../import/outcome.ts';
+import { cameToNothing, describe, NO_ROWS, nothingCameIn, partlyRefused } from '../import/outcome.ts';
 import { importDigests, openTable } from '../import/read-file.ts';
 import { FileProblem } from '../import/rows.ts';
 import { type ImportSummary, runImport } from '../import/run-import.ts';
@@ -126,6 +126,11 @@ Example: axiom47 import telco.csv --kind subscription --snapshot 2024-01-01 --am
     if (values['dry-run']) {
       if (values.json) io.stdout(`${JSON.stringify(prepared.map(({ mapping }) => mapping))}\n`);
       return 0;
+    }
+    // Nothing to bring in: no workspace is made for it.
+    if (prepared.every(({ table }) => table.empty)) {
+      for (const { table } of prepared) io.stderr(`axiom47: ${table.path}: ${NO_ROWS}\n`);
+      return 2;
     }
     const dataDir = dataDirOf(values['data-dir'], join(projectRoot, 'data', 'main'));
     const currency = prepared[0]!.mapping.currency;

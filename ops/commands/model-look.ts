@@ -1,7 +1,7 @@
 // What is known of models: several side by side, a card, the artefact as a file.
 import { createHash } from 'node:crypto';
-import { accessSync, constants, mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { accessSync, constants, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import type { Comparison } from '#api/model-compare.ts';
 import type { ModelCard } from '#api/model-deps.ts';
 import type { ModelFacts } from '#api/model-facts.ts';
@@ -34,6 +34,8 @@ export async function look(argv: string[], io: Io): Promise<number> {
       verb === 'compare' ? 'model compare needs at least two versions' : `model ${verb} needs one version`,
     );
   if (verb === 'export' && values.out === undefined) throw new UsageError('model export needs --out FILE');
+  if (verb === 'card' && values.out !== undefined) makeFolder(values.out);
+  if (verb === 'export') checkWritable(values.out!);
   return withServer(dataDirOf(values['data-dir']), { io }, async (client) => {
     const versions = await Promise.all(ids.map((id) => versionOf(client, id)));
     return await VERBS[verb](client, versions, values, io);
@@ -120,7 +122,6 @@ async function showCard(client: Client, [id]: string[], { out, json }: Values, i
     print(io, json, card, () => card.markdown.trimEnd());
     return 0;
   }
-  makeFolder(out);
   const files = [
     { name: 'card.md', text: card.markdown },
     ...card.figures.map(({ name, svg }) => ({ name, text: svg })),
@@ -131,9 +132,13 @@ async function showCard(client: Client, [id]: string[], { out, json }: Values, i
   return 0;
 }
 
+/** Level by level: where a file system answers that the parent is missing whatever is made (/proc), Node's recursive mkdir tries for ever. */
 function makeFolder(path: string): void {
+  const missing: string[] = [];
+  for (let at = resolve(path); !existsSync(at); at = dirname(at)) missing.unshift(at);
   try {
-    mkdirSync(path, { recursive: true });
+    for (const folder of missing) mkdirSync(folder);
+    if (!statSync(path).isDirectory()) throw new Error('it is a file');
     accessSync(path, constants.W_OK);
   } catch (error) {
     throw new UsageError(`--out ${path}: a folder to write to cannot be had there (${reasonOf(error)}); name another`);
@@ -141,7 +146,6 @@ function makeFolder(path: string): void {
 }
 
 async function exportIt(client: Client, [id]: string[], { out, json }: Values, io: Io): Promise<number> {
-  checkWritable(out!);
   const { digest } = await client.call<ModelFacts>('GET', pathOf(id!));
   const chunks: Uint8Array[] = [];
   for await (const chunk of await client.read(`${pathOf(id!)}/artefact`)) chunks.push(chunk);

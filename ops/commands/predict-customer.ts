@@ -56,7 +56,11 @@ export function predictCustomer(question: CustomerQuestion, io: Io): ReturnType<
   return withServer(dataDirOf(question.dataDir), { io }, async (client) => {
     const answer = await client.call<Answer>('POST', `/api/predict/${wanted}`, body).catch((error: unknown) => {
       if (error instanceof ApiError && error.status === 404)
-        throw new UsageError('no customer of this installation has that id (--data-dir chooses another one)');
+        throw new UsageError(
+          typeof error.problem.late === 'string'
+            ? error.problem.late
+            : 'no customer of this installation has that id (--data-dir chooses another one)',
+        );
       // Bad input, or nobody who could answer: in the API's own words.
       if (error instanceof ApiError && [400, 410, 422].includes(error.status)) throw new UsageError(error.message);
       throw error;

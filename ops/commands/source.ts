@@ -42,7 +42,8 @@ axiom47 source set NAME [--coverage complete|YYYY-MM-DD] [--burn-in DAYS] [--kee
 axiom47 source list [--json]
 axiom47 source revoke NAME [--json]
 
-\`add\` answers the write key (user name of HTTP Basic on /v1/track) and NATS credentials that may publish to in.NAME and nothing else.
+\`add\` answers the write key (user name of HTTP Basic on /v1/track) and NATS credentials that may publish to in.NAME (kept until
+it is taken; what is refused then is in the quarantine) and ask.NAME (a request, answered with what was stored and what refused), nothing else.
 --orders-as shares the order ids of another source, so that one order sent by both is one order.
 
 --coverage YYYY-MM-DD says that the source knows nothing of purchases before that day; complete (the default) that it knows them all.

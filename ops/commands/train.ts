@@ -37,7 +37,7 @@ clv: purchases and money of buyers; BG/NBD unless a rival is clearly better.
 60, 90 … days came back. Nothing is written; exit code 2 when something required is missing.
 --lateness: days in which late events may still arrive before a label counts (7 with live input, else 0). --seed: who learns and who
 calibrates (who judges is always the same fifth). --without: features the model must not know (attributes as attribute:NAME).
---features: version of the set of features (axiom47 features); 1 unless told, 2 and 3 know more of each customer, which is not always better.
+--features: version of the set of features (axiom47 features); 1 unless told, 2 to 4 know more of each customer (4: channels), which is not always better.
 The same log and seed trained again are the same version. --deploy puts it in force; without it: axiom47 model deploy ID.
 The job outlives this command; a server that ends meanwhile goes on with it.
 
@@ -100,14 +100,23 @@ export function readTrain(argv: string[]) {
 export async function trainOf(client: Client, body: object, io: Io): ReturnType<typeof doJob<TrainResult>> {
   const ended = await doJob<TrainResult>(client, 'train', body, io);
   if (ended.result === null) return ended;
-  const { id, refused, diagnostics } = ended.result;
+  const { id, refused, diagnostics, rivals } = ended.result;
   if (refused)
     io.stderr(
       `model ${id} was trained but NOT put in force (${refused.code}): ${refused.message}; what was in force before, if anything, stays. To use it all the same: axiom47 model deploy ${id} --yes\n`,
     );
-  for (const { message } of diagnostics as ChurnFindings['diagnostics'])
-    if (!refused?.message.startsWith(message)) io.stderr(`  note: ${message}\n`);
+  const reason = (rivals as { reason?: string } | undefined)?.reason ?? '';
+  for (const note of notesBeside(diagnostics as ChurnFindings['diagnostics'], [refused?.message ?? '', reason]))
+    io.stderr(`  note: ${note}\n`);
   return ended;
+}
+
+/** What was found, without what is said beside it anyway: the refusal, and why this model answers. */
+export function notesBeside(diagnostics: ChurnFindings['diagnostics'], said: readonly string[]): string[] {
+  const told = diagnostics.map(({ message }) =>
+    said.reduce((text, each) => (each === '' ? text : text.replace(`; ${each}`, '')), message),
+  );
+  return [...new Set(told)].filter((text) => !said.some((each) => each.includes(text)));
 }
 
 function whole(option: string, name: string, text: string | undefined, least: number, most: number) {
@@ -124,9 +133,11 @@ const shown = (value: number | null | undefined) =>
 
 /** @param answers the version is in force, perhaps since before: the same log trained again is the same version. */
 export function describeTraining(result: TrainResult, answers = result.deployed): string {
-  const { id, digest, deployed, kind } = result;
+  const { id, digest, deployed, kind, refused } = result;
+  // Of one that was refused the refusal has said how it is used all the same.
+  const next = refused ? '  is not in force' : `  (axiom47 model deploy ${id})`;
   const lines = [
-    `${id}  ${digest.slice(0, 12)}${deployed ? ' is in force' : answers ? ' is the version that is in force already' : `  (axiom47 model deploy ${id})`}`,
+    `${id}  ${digest.slice(0, 12)}${deployed ? ' is in force' : answers ? ' is the version that is in force already' : next}`,
   ];
   if (kind === 'clv') {
     const { served, reason } = result.rivals as { served: string; reason: string };

@@ -52,7 +52,7 @@ export async function openExternalNats(
       new EngineError(
         'nats-server',
         'unsupported',
-        `users of the NATS server at ${server} are its operator's: add one there that may publish "in.<source>" and subscribe "_INBOX.>"`,
+        `users of the NATS server at ${server} are its operator's: add one there that may publish "in.<source>" and "ask.<source>", and subscribe "_INBOX.>"`,
       ),
     );
   return {

@@ -1,4 +1,4 @@
-// Who may speak to the embedded server: our own identity, and one user per source that can do nothing but publish its own subject.
+// Who may speak to the embedded server: our own identity, and one user per source that can do nothing but publish its own two subjects.
 import { readFileSync } from 'node:fs';
 import { createUser } from '@nats-io/nkeys';
 import { z } from 'zod';
@@ -46,7 +46,7 @@ export function deleteSourceUser(file: string, source: string): boolean {
 export function renderUsers(systemPublicKey: string, sources: SourceUsers): string {
   const users = Object.entries(sources).map(
     ([source, publicKey]) =>
-      `    { nkey: ${publicKey}, permissions: { publish: { allow: ["in.${source}"] }, subscribe: { allow: ["_INBOX.>"] } } }`,
+      `    { nkey: ${publicKey}, permissions: { publish: { allow: ["in.${source}", "ask.${source}"] }, subscribe: { allow: ["_INBOX.>"] } } }`,
   );
   return ['authorization {', '  users: [', `    { nkey: ${systemPublicKey} }`, ...users, '  ]', '}', ''].join('\n');
 }

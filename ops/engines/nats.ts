@@ -36,7 +36,7 @@ export type NatsEngine = {
   readonly options: NatsOptions;
   pid(): number | undefined;
   connect(name?: string): Promise<NatsConnection>;
-  /** A new identity that may publish `in.<source>` and nothing else. Calling it again replaces the source's key. */
+  /** A new identity that may publish `in.<source>` and `ask.<source>`, and nothing else. Calling it again replaces the source's key. */
   addSourceUser(source: string): Promise<{ seed: string; url: string }>;
   removeSourceUser(source: string): Promise<void>;
   /** Ends the embedded server, which is then started again at the same address; nothing is done to one of somebody else's. */

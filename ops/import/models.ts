@@ -3,7 +3,7 @@ import { DEFAULT_CONTRACTUAL } from '#domain/churn-definition.ts';
 import type { ImportMapping } from '#domain/import-mapping.ts';
 import type { Client } from '../client.ts';
 import type { Io } from '../commands/command.ts';
-import { describeTraining, trainOf } from '../commands/train.ts';
+import { describeTraining, notesBeside, trainOf } from '../commands/train.ts';
 
 interface FitAnswer {
   ok: boolean;
@@ -26,8 +26,8 @@ async function fitAndDeploy(client: Client, io: Io): Promise<void> {
       `model ${answer.id} was fitted but NOT put in force (${answer.refused.code}): ${answer.refused.message}; what was in force before, if anything, stays. To use it all the same: axiom47 model deploy ${answer.id} --yes\n`,
     );
   else io.stderr(`no model was fitted: ${answer.message}\n`);
-  for (const { message } of answer.diagnostics ?? [])
-    if (!answer.refused?.message.startsWith(message)) io.stderr(`  note: ${message}\n`);
+  for (const note of notesBeside(answer.diagnostics ?? [], [answer.refused?.message ?? '']))
+    io.stderr(`  note: ${note}\n`);
 }
 
 /** By what the files hold: orders are fitted, subscriptions are trained. */

@@ -6,10 +6,12 @@ import type { ImportSummary } from './run-import.ts';
 export const cameToNothing = ({ rows, accepted, duplicates, quarantined }: ImportSummary): boolean =>
   accepted + duplicates === 0 && (quarantined > 0 || rows === 0);
 
+export const NO_ROWS = 'nothing came in: no rows below the header';
+
 /** One sentence: how many rows, the most frequent reason, and what to do about it. */
 export const nothingCameIn = (summary: ImportSummary): string =>
   summary.rows === 0
-    ? 'nothing came in: no rows below the header'
+    ? NO_ROWS
     : `nothing came in: all ${count(summary.quarantined)} rows are in the quarantine${whatToDo(summary)}`;
 
 /** The same when some came in; null when none was refused. */

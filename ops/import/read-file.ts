@@ -16,6 +16,8 @@ export interface Table {
   header: string[];
   /** The first rows, for the guess. */
   sample: string[][];
+  /** Not one row below the header, broken ones included. */
+  empty: boolean;
   /** What is odd about the file as a whole, and what to do; null = nothing. */
   warning: string | null;
   /** Bytes on disk: what `onBytes` counts up to. */
@@ -79,6 +81,7 @@ export async function openTable(path: string, sampleRows = SAMPLE_ROWS): Promise
     delimiter,
     header,
     sample,
+    empty: sampled.numbers.length === 0 && sampled.refused.length === 0,
     warning: odd === 0 ? null : `${odd} of ${sample.length} sampled rows: the text ${NOT_UTF8}`,
     bytes: size,
     async *batches(onBytes) {

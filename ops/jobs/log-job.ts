@@ -32,12 +32,14 @@ export const positionNow = ({ present, definitions }: Pick<LogDeps, 'present' | 
   return { seq, today: day, offsets, definitions: definitions() };
 };
 
+export const POSITION = 'position';
+
 /** What the job's first step kept; when this is the first time, that of now. */
 export async function firstPosition<Position>(job: JobRun, now: () => Position): Promise<Position> {
-  const known = job.steps.get('position');
+  const known = job.steps.get(POSITION);
   if (known !== undefined) return known as Position;
   const position = now();
-  await job.finishStep('position', position);
+  await job.finishStep(POSITION, position);
   return position;
 }
 

@@ -17,7 +17,7 @@ import { type Refusal, refusal } from '#processors/training/refusal.ts';
 import type { TrainedModel } from '#processors/training/train-model.ts';
 import type { Registry } from '../registry.ts';
 import type { JobOfKind } from './catalogue.ts';
-import { firstPosition, foldedBy, type LogDeps, type LogPosition, positionNow } from './log-job.ts';
+import { firstPosition, foldedBy, type LogDeps, type LogPosition, POSITION, positionNow } from './log-job.ts';
 
 export interface TrainDeps extends LogDeps {
   pool: Pick<JobProcess, 'trainingRows' | 'trainModel'>;
@@ -62,7 +62,7 @@ const body = z
       .min(1)
       .optional()
       .describe(
-        'Churn models: version of the set of features (GET /api/features); 1 unless told, 2 and 3 know more of each customer',
+        'Churn models: version of the set of features (GET /api/features); 1 unless told, 2 to 4 know more of each customer (4: channels)',
       ),
     deploy: z.boolean().default(false),
     dry_run: z
@@ -115,6 +115,7 @@ export const trainJob = (deps: TrainDeps): JobOfKind => ({
   summary:
     'Train a model from the log on what was known at past moments; the same position and seed give the same bytes',
   permission: 'model:write',
+  steps: [...(deps.generated ? [STEP.generate] : []), POSITION, STEP.rows, STEP.train],
   body,
   examples: {
     'a classifier of purchases': { kind: 'churn-logistic' },

@@ -15,14 +15,16 @@ interface Watched<Result> {
   result?: Result;
 }
 
+type Ended<Result> = { id: string; result: Result } | { result: null; code: 1 | 2 };
+
 /** @returns the result; else null and the exit code: 2 for what these data cannot answer, 1 for what went wrong. */
-export async function doJob<Result>(
-  client: Client,
-  kind: string,
-  body: object,
-  io: Io,
-): Promise<{ id: string; result: Result } | { result: null; code: 1 | 2 }> {
+export async function doJob<Result>(client: Client, kind: string, body: object, io: Io): Promise<Ended<Result>> {
   const { id } = await client.call<Watched<Result>>('POST', `/api/jobs/${kind}`, body);
+  return await watchJob(client, id, kind, io);
+}
+
+/** The same of one that was asked for already. */
+export async function watchJob<Result>(client: Client, id: string, kind: string, io: Io): Promise<Ended<Result>> {
   const bar = createProgress(kind, io);
   for (;;) {
     const job = await client.call<Watched<Result>>('GET', `/api/jobs/${id}`);

@@ -88,11 +88,11 @@ function joined(past: CustomerEntries, future: Dated): CustomerEntries {
 function invented(entries: CustomerEntries, cutoff: number): Dated {
   const day = cutoff + 1;
   const last: OrderEntry | undefined = entries.orders.at(-1);
-  const order = { day, minor: 123_456, currency: last?.currency ?? null, revision: 0 };
+  const order = { day, minor: 123_456, currency: last?.currency ?? null, revision: 0, channel: 'of the future' };
   const refund = { day, minor: last?.minor ?? null, currency: last?.currency ?? null, revision: 0 };
   return {
     orders: [
-      { ...order, key: 'fffffffffffffffe', minor: last?.minor ?? null },
+      { ...order, key: 'fffffffffffffffe', minor: last?.minor ?? null, channel: last?.channel ?? null },
       { ...order, key: 'ffffffffffffffff' },
     ],
     refunds: last

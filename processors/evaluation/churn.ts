@@ -126,6 +126,7 @@ export function evaluateChurn(
     pairs: churnPairs(
       label,
       plan.models.map(({ id }, k) => [id, scores[k]!] as const),
+      plan.offer,
       seed,
     ),
   });

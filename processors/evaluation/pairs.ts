@@ -1,7 +1,10 @@
 // Every two versions on the same rows: by how much they differ, and how sure that is (paired bootstrap).
+import { rulesInForce } from '#domain/deployment-rules.ts';
 import { forecastStatistics, scoreStatistics } from '#domain/models/compare-scores.ts';
+import { calibrationErrorBeyondChance, paired, profitByOffer } from '#domain/models/decision-statistics.ts';
 import { pinballLoss } from '#domain/models/forecast-metrics.ts';
 import { type PairedDifference, type PairedStatistic, pairedBootstrap } from '#domain/models/paired-bootstrap.ts';
+import type { Offer } from '#domain/models/ranking-curves.ts';
 import { sampleOf } from '../backtest/leakage.ts';
 
 /** Rows a bootstrap draws from, at most, and how often. */
@@ -20,9 +23,11 @@ export interface Pair {
     | null;
   /** Why there is no value. */
   reason?: string;
+  /** Of profit: which. */
+  offer?: Offer;
 }
 
-const HIGHER = new Set(['auc']);
+const HIGHER = new Set(['auc', 'profit']);
 
 function pairOf(
   first: string,
@@ -49,18 +54,31 @@ function pairOf(
 const twos = <T>(all: readonly T[]): [T, T][] =>
   all.flatMap((first, i) => all.slice(i + 1).map((second): [T, T] => [first, second]));
 
-/** Scores of each version against one label: Brier score, log loss, AUC. */
+/**
+ * Scores of each version against one label: Brier score, log loss, AUC, calibration error beyond chance, profit a customer; one row a customer, so the
+ * draws are of customers.
+ *
+ * @param told what an offer costs and brings; null: what the gates take it for.
+ */
 export function churnPairs(
   label: Float64Array,
   scores: readonly (readonly [id: string, score: Float64Array])[],
+  told: Offer | null,
   seed: number,
 ): Pair[] {
+  const offer = told ?? rulesInForce({}).offer;
   const sample = sampleOf(label.length, SAMPLE, seed);
   const pick = (of: Float64Array) => Float64Array.from(sample, (i) => of[i]!);
   const came = pick(label);
-  return twos(scores).flatMap(([[first, a], [second, b]]) => {
-    const { brier, logLoss, auc } = scoreStatistics(came, pick(a), pick(b));
-    return pairOf(first, second, sample.length, { brier: brier!, logLoss: logLoss!, auc: auc! }, seed);
+  return twos(scores).flatMap(([[first, one], [second, other]]) => {
+    const [a, b] = [pick(one), pick(other)];
+    const { brier, logLoss, auc } = scoreStatistics(came, a, b);
+    const calibration = paired(calibrationErrorBeyondChance(came, a), calibrationErrorBeyondChance(came, b));
+    const profit = paired(profitByOffer(came, a, offer), profitByOffer(came, b, offer));
+    const statistics = { brier: brier!, logLoss: logLoss!, auc: auc!, eceBeyondChance: calibration, profit };
+    return pairOf(first, second, sample.length, statistics, seed).map((pair) =>
+      pair.metric === 'profit' ? { ...pair, offer } : pair,
+    );
   });
 }
 

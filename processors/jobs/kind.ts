@@ -23,6 +23,8 @@ export type JobRefusal = string | { code: string; message: string };
 
 export interface JobWork {
   name: string;
+  /** Names of its steps in their order, where every job of this kind has the same: a retry may begin at any that was reached. */
+  steps?: readonly string[];
   /** The result (JSON); refuses what cannot be done with these data. What throws is a failure of ours. */
   run(job: JobRun): Promise<Result<unknown, JobRefusal>>;
 }

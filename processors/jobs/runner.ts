@@ -2,7 +2,15 @@
 // start was left by a process that died, and is taken up again from its last finished step; one that stops in good order releases what it does.
 import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { job as decider, hasEnded, type Job, type JobCommand, type JobReason, MOST_TRIES } from '#domain/job.ts';
+import {
+  job as decider,
+  hasEnded,
+  type Job,
+  type JobCommand,
+  type JobReason,
+  MOST_TRIES,
+  mayRetryFrom,
+} from '#domain/job.ts';
 import { ok, type Result, refuse } from '#domain/result.ts';
 import { handle, load, loadAll } from '#streams/control.ts';
 import { type EventStore, StoreUnavailable } from '#streams/event-store.ts';
@@ -34,6 +42,8 @@ export interface JobSummary extends Omit<Job, 'steps' | 'attempts'> {
   progress: JobProgress | null;
 }
 export interface JobView extends JobSummary, Pick<Job, 'steps' | 'attempts'> {
+  /** Steps a retry may begin at. */
+  retryFrom: readonly string[];
   /** Lines of this process's attempts, of a job that is still held whole; an earlier process's are gone. */
   lines: readonly { at: number; text: string }[];
 }
@@ -73,10 +83,12 @@ export async function startJobs({ store, kinds, artefacts, now, log }: JobRunner
   const tell = (id: string) => {
     for (const listener of listeners) listener(id);
   };
+  const stepsOf = (kind: string): readonly string[] => kinds.find(({ name }) => name === kind)?.steps ?? [];
   const viewOf = ({ summary, lines }: Held, whole: Job): JobView => ({
     ...summary,
     steps: whole.steps,
     attempts: whole.attempts,
+    retryFrom: mayRetryFrom(whole, stepsOf(whole.kind)),
     lines,
   });
 
@@ -287,11 +299,13 @@ export async function startJobs({ store, kinds, artefacts, now, log }: JobRunner
       if (waiting >= 0) queue.splice(waiting, 1);
       return answer;
     },
-    /** Once more, from its last finished step. */
-    async retry(id: string, by: string): Promise<Result<JobView, JobReason>> {
+    /** Once more, after its last finished step, or from the step named on: that one and all later ones are done again. */
+    async retry(id: string, by: string, step: string | null = null): Promise<Result<JobView, JobReason>> {
       const held = jobs.get(id);
       if (!held) return refuse('job-unknown');
-      const answer = await command(id, { type: 'RetryJob', after: held.summary.attempt, at: now() }, by);
+      const { attempt: after, kind } = held.summary;
+      const from = step === null ? {} : { from: { step, steps: stepsOf(kind) } };
+      const answer = await command(id, { type: 'RetryJob', after, ...from, at: now() }, by);
       if (answer.ok) enqueue(id);
       return answer;
     },

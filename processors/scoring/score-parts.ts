@@ -52,7 +52,8 @@ const measured = (bytes: Uint8Array): Written => ({
 
 /** Fsynced before it gets its name, and its directory after. */
 function writeWhole(path: string, pieces: Iterable<Uint8Array>): Written {
-  const draft = `${path}.draft`;
+  // A process that its server left behind may still be at the same part.
+  const draft = `${path}.${process.pid}.draft`;
   const hash: Hash = createHash('sha256');
   let bytes = 0;
   const file = openSync(draft, 'w', 0o600);

@@ -2,7 +2,7 @@
 // Gamma-Gamma for money. Pure: runs in the pool, in a test, or in a browser. BG/NBD is served unless it cannot be fitted or a rival is
 // clearly better, on the fitted days and on held-out ones (domain/models/rivals.ts).
 import * as bgNbd from '#domain/models/bg-nbd.ts';
-import type { ClvCovariance, ClvModel } from '#domain/models/clv-model.ts';
+import { type ClvCovariance, type ClvModel, unvalued } from '#domain/models/clv-model.ts';
 import type { CompressedSummary } from '#domain/models/compress.ts';
 import type { Diagnostic, Fit, FitRefused } from '#domain/models/fit.ts';
 import * as gammaGamma from '#domain/models/gamma-gamma.ts';
@@ -68,7 +68,8 @@ export function fitClv(data: ClvTrainingData, unit: 'week' | 'day' = 'week'): Re
   const bg = bgNbd.fitCompressed(summary, unit);
   const mbg = mbgNbd.fitCompressed(summary, unit);
   const pareto = paretoNbd.fitCompressed(summary, unit);
-  const gg = gammaGamma.fit(data.spend, unit);
+  const customers = summary.weight.reduce((sum, w) => sum + w, 0);
+  const gg = sayingWhoHasNoValue(gammaGamma.fit(data.spend, unit), data.spend, customers);
   const rivals = chooseRival([bg, mbg, pareto], data.histories, data.evidence);
   if (rivals === null)
     return refuse(
@@ -86,7 +87,6 @@ export function fitClv(data: ClvTrainingData, unit: 'week' | 'day' = 'week'): Re
     ...(gg.ok ? [] : [{ code: 'no-money-model', message: `${gg.message}; churn is answered, value is not` }]),
   ];
   const fits = { bgNbd: bg, mbgNbd: mbg, paretoNbd: pareto, gammaGamma: gg };
-  const customers = summary.weight.reduce((sum, w) => sum + w, 0);
   const model = modelOf(served, gg, unit);
   const refused = refusedFor(ofPurchases);
   const simpler =
@@ -94,6 +94,23 @@ export function fitClv(data: ClvTrainingData, unit: 'week' | 'day' = 'week'): Re
       ? simplerOf(data, summary, unit, { fits, rivals, served, refused })
       : null;
   return { ok: true, value: { model, fits, rivals, checks, diagnostics, refused, simpler, customers } };
+}
+
+/** A mean that is infinite for some is no reason to keep churn from being answered: it is told, with how many it concerns. */
+function sayingWhoHasNoValue(
+  fit: ClvTraining['fits']['gammaGamma'],
+  { frequency, weight }: ClvTrainingData['spend'],
+  customers: number,
+): ClvTraining['fits']['gammaGamma'] {
+  const why = fit.ok ? unvalued({ gammaGamma: fit.params }) : null;
+  if (!fit.ok || why === null) return fit;
+  const { p, q } = fit.params;
+  const valued = weight.reduce((sum, w, i) => sum + (p * frequency[i]! + q > 1 ? w : 0), 0);
+  const message = `${why} (${customers - valued} of ${customers} customers); a longer history or more customers may change that`;
+  return {
+    ...fit,
+    diagnostics: fit.diagnostics.map((each) => (each.code === 'infinite-mean' ? { ...each, message } : each)),
+  };
 }
 
 /** Null: the data speak against it too, or for something that is no random buying. */

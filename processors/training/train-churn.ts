@@ -229,6 +229,7 @@ export function trainCox(
       `${events} subscriptions have ended; at least ${LEAST} are needed, ${LEAST - events} more`,
     );
   const followUpDays = rows.duration.reduce((most, each) => Math.max(most, each), 0);
+  const watchedDays = rows.duration.reduce((most, each, i) => Math.max(most, each - rows.entry[i]!), 0);
   if (followUpDays < definition.horizonDays)
     return refusal(
       'horizon-too-long',
@@ -276,6 +277,7 @@ export function trainCox(
         encoding,
         cox: { coefficients: coefficients.map(({ name, coef }) => ({ name, coef })), means, baseline },
         followUpDays,
+        watchedDays,
       },
       rows: { train: { n: rows.duration.length, lost: events }, calibrate: nothing, test: nothing },
       cutoffs: [day],

@@ -36,7 +36,10 @@ export function entriesOfRow(store: EntryStore, row: number): CustomerEntries {
       .sort(compareText),
     ...markedOf(store, row),
     seq: rows.getDouble(row, WORD.changeSeq),
-    orders: recordsOf(store, orders, WORD.orderHead, row, document(orders)).sort(byDay),
+    orders: recordsOf(store, orders, WORD.orderHead, row, (record) => ({
+      ...document(orders)(record),
+      channel: store.channels.list[orders.side(record)] || null,
+    })).sort(byDay),
     refunds: recordsOf(store, refunds, WORD.refundHead, row, (record) => ({
       ...document(refunds)(record),
       orderKey: orderKeyText(refunds.word(record, DOCUMENT.orderKey), refunds.word(record, DOCUMENT.orderKey + 1)),
@@ -71,6 +74,7 @@ export function columnsReader(store: EntryStore): (row: number) => CustomerColum
       orders,
       refunds,
       currencies: store.currencies.list,
+      channels: store.channels.list,
       activities: activitiesOf(store, row),
       subscriptions: subscriptionsOf(store, row),
       attributes: attributesOf(store, row),

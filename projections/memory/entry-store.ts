@@ -1,7 +1,7 @@
 // The entries of all customers as integer records, and how two entries of one key become one (domain/ledger.ts has the rules).
 import { type Documents, growDocuments } from '#domain/documents.ts';
 import { exactValue, parseExact } from '#domain/exact-number.ts';
-import { attributeReplaces, consentReplaces, judge } from '#domain/ledger.ts';
+import { attributeReplaces, type Content, consentReplaces, judge } from '#domain/ledger.ts';
 import type { Frozen, ReadSection } from './pages.ts';
 import {
   ACTIVITY,
@@ -17,6 +17,7 @@ import {
 import { RecordPool } from './record-pool.ts';
 import { WORD } from './row-layout.ts';
 import type { RowTable } from './rows.ts';
+import { SIDE_MAX, SideColumn } from './side-column.ts';
 import { Undo } from './undo.ts';
 
 const UNDONE = [
@@ -31,12 +32,18 @@ const UNDONE = [
 export class EntryStore {
   readonly rows: RowTable;
   readonly #undo = new Undo();
-  readonly orders = new RecordPool('orders', 8, this.#undo);
+  /** Beside each the code of its channel. */
+  readonly orders = new RecordPool('orders', 8, this.#undo, new SideColumn('orders.channels'));
   readonly refunds = new RecordPool('refunds', 10, this.#undo);
   readonly activities = new RecordPool('activities', 6, this.#undo);
   readonly subscriptions = new RecordPool('subscriptions', 12, this.#undo);
   readonly properties = new RecordPool('properties', 10, this.#undo);
   readonly currencies = new Names('currencies', 255);
+  /**
+   * Of orders. A source has at most 201 in the clear (domain/policy.ts), so only of more than 325 sources without one name in common could there be too
+   * many; then what names a further one is parked, which is seen, and not taken in without it, which would depend on the order of arrival.
+   */
+  readonly channels = new Names('channels', SIDE_MAX);
   /** Kinds of activity, plans, purposes, names and texts of attributes. */
   readonly names = new Names('names', 16_000_000);
   /** What the last `putDocument` or `putSubscription` replaced (NaN = nothing, or no money), and whether it changed the ledger. */
@@ -78,7 +85,7 @@ export class EntryStore {
     ];
   }
 
-  /** Joins an order or a refund into the row's ledger; its verdict as a code. `minor` NaN = no money. */
+  /** Joins an order or a refund into the row's ledger; its verdict as a code. `minor` NaN = no money; a refund has no channel. */
   putDocument(
     pool: RecordPool,
     head: number,
@@ -91,6 +98,7 @@ export class EntryStore {
     revision: number,
     o0: number,
     o1: number,
+    channel: number,
   ): number {
     const record = pool.find(row, k0, k1);
     this.replacedMinor = Number.NaN;
@@ -99,26 +107,27 @@ export class EntryStore {
     if (record < 0) {
       const before = this.rows.get(row, head);
       const added = pool.insert(row, k0, k1, before);
-      this.#writeDocument(pool, added, dayAndCurrency, revision, minor, o0, o1);
+      this.#writeDocument(pool, added, dayAndCurrency, revision, minor, o0, o1, channel);
       this.rows.set(row, head, added + 1);
       this.changed = true;
       this.chainBefore = before;
       return CODE.accepted;
     }
     const known = this.#content(pool, record);
-    const incoming = {
+    const incoming: Content = {
       day,
       minor: Number.isNaN(minor) ? null : minor,
       currency: this.currencies.list[currency]!,
       revision,
       orderKey: orderKeyText(o0, o1),
+      channel: this.channels.list[channel]!,
     };
     const { verdict, replaces } = judge(known, incoming);
     this.changed = replaces;
     if (replaces) {
       this.replacedMinor = pool.double(record, DOCUMENT.minor);
       this.replacedCurrency = pool.word(record, DOCUMENT.dayAndCurrency) & 255;
-      this.#writeDocument(pool, record, dayAndCurrency, revision, minor, o0, o1);
+      this.#writeDocument(pool, record, dayAndCurrency, revision, minor, o0, o1, channel);
     }
     return CODE[verdict];
   }
@@ -135,6 +144,7 @@ export class EntryStore {
         pool === this.refunds
           ? orderKeyText(pool.word(record, DOCUMENT.orderKey), pool.word(record, DOCUMENT.orderKey + 1))
           : null,
+      channel: this.channels.list[pool.side(record)]!,
     };
   }
 
@@ -146,7 +156,9 @@ export class EntryStore {
     minor: number,
     o0: number,
     o1: number,
+    channel: number,
   ): void {
+    pool.setSide(record, channel);
     pool.setWord(record, DOCUMENT.dayAndCurrency, dayAndCurrency);
     pool.setWord(record, DOCUMENT.revision, revision);
     pool.setDouble(record, DOCUMENT.minor, minor);
@@ -310,7 +322,8 @@ export class EntryStore {
       const refund = pool === this.refunds;
       const o0 = refund ? pool.word(record, DOCUMENT.orderKey) : 0;
       const o1 = refund ? pool.word(record, DOCUMENT.orderKey + 1) : 0;
-      this.putDocument(pool, head, to, k0, k1, day, minor ?? Number.NaN, currency, revision, o0, o1);
+      const channel = pool.side(record);
+      this.putDocument(pool, head, to, k0, k1, day, minor ?? Number.NaN, currency, revision, o0, o1, channel);
     }
   }
 
@@ -332,6 +345,7 @@ export class EntryStore {
   readDocuments(pool: RecordPool, head: number, row: number, out: Documents, floor: number): number {
     let last = floor;
     let n = 0;
+    const named = pool.hasSides;
     for (let next = this.rows.get(row, head); next !== 0; n++) {
       if (n === out.day.length) growDocuments(out);
       const record = next - 1;
@@ -341,6 +355,7 @@ export class EntryStore {
       if (day > last) last = day;
       out.day[n] = day;
       out.currency[n] = dayAndCurrency & 255;
+      if (named) out.channel[n] = pool.side(record);
       out.minor[n] = doubles[(at + DOCUMENT.minor) >>> 1]!;
       out.keyHigh[n] = swap(words[at + 1]!);
       out.keyLow[n] = swap(words[at + 2]!);
@@ -362,6 +377,7 @@ export class EntryStore {
     return {
       meta: {
         currencies: [...this.currencies.list],
+        channels: [...this.channels.list],
         names: [...this.names.list],
         pools: Object.fromEntries(frozen.map(([name, { meta }]) => [name, meta])),
       },
@@ -373,8 +389,11 @@ export class EntryStore {
   }
 
   restore(meta: Record<string, unknown>, read: ReadSection): void {
-    const saved = meta as { currencies: string[]; names: string[]; pools: Record<string, Record<string, unknown>> };
+    const saved = meta as Record<'currencies' | 'channels' | 'names', string[]> & {
+      pools: Record<string, Record<string, unknown>>;
+    };
     this.currencies.restore(saved.currencies);
+    this.channels.restore(saved.channels);
     this.names.restore(saved.names);
     for (const { pool } of this.pools) pool.restore(saved.pools[pool.name]!, read);
   }

@@ -51,6 +51,7 @@ export class ErasedTotals {
       pool.word(record, DOCUMENT.revision) >>> 0,
       refund ? pool.word(record, DOCUMENT.orderKey) : 0,
       refund ? pool.word(record, DOCUMENT.orderKey + 1) : 0,
+      0,
     );
   }
 

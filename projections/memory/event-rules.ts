@@ -136,6 +136,8 @@ export class EventRules {
       pack.revision(i),
       named ? pack.refundedWord(i, 0) | 0 : 0,
       named ? pack.refundedWord(i, 1) | 0 : 0,
+      // What the erased leave behind is counted by month, whatever its channel.
+      refund || store !== this.store ? 0 : store.channels.code(pack.channel(i)),
     );
   }
 

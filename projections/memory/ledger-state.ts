@@ -10,7 +10,7 @@ import type { Runs } from './runs.ts';
 import type { Workspace } from './workspace.ts';
 
 /** Grows when rows, records or the meaning of either change: an older snapshot is then passed over and the log replayed. */
-const LEDGER_FORMAT = 10;
+const LEDGER_FORMAT = 11;
 
 interface LedgerMeta extends Record<string, unknown> {
   format: number;

@@ -27,11 +27,12 @@ export class Names {
     this.#max = max;
   }
   code(name: string | null): number {
-    const known = this.#codes.get(name ?? '');
+    if (name === null) return 0;
+    const known = this.#codes.get(name);
     if (known !== undefined) return known;
     if (this.list.length > this.#max) throw new RangeError(`ledger: more than ${this.#max} ${this.#what}`);
-    this.#codes.set(name!, this.list.length);
-    return this.list.push(name!) - 1;
+    this.#codes.set(name, this.list.length);
+    return this.list.push(name) - 1;
   }
   restore(list: string[]): void {
     for (const name of list.slice(1)) this.code(name);

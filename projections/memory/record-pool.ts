@@ -2,6 +2,7 @@
 // found by (row, key), listed a row by a chain. One pool each for orders, refunds, activity days, subscriptions, consents.
 import { KeyIndex } from './key-index.ts';
 import { bytesOf, type Frozen, PageGuard, type ReadSection } from './pages.ts';
+import type { SideColumn } from './side-column.ts';
 import type { Undo } from './undo.ts';
 
 const SHIFT = 15;
@@ -23,17 +24,20 @@ export class RecordPool {
   readonly #index: KeyIndex;
   readonly #guard = new PageGuard();
   readonly #undo: Undo | null;
+  readonly #side: SideColumn | null;
 
-  constructor(name: string, words: number, undo: Undo | null = null) {
+  /** @param side what its records have beside their words. */
+  constructor(name: string, words: number, undo: Undo | null = null, side: SideColumn | null = null) {
     this.name = name;
     this.words = words;
     this.#undo = undo;
+    this.#side = side;
     this.#index = new KeyIndex(name, this);
   }
 
   /** Memory held, bytes. */
   get bytes(): number {
-    return this.#chunks.length * RECORDS * this.words * 4 + this.#index.bytes;
+    return this.#chunks.length * RECORDS * this.words * 4 + this.#index.bytes + (this.#side?.bytes ?? 0);
   }
 
   word(record: number, at: number): number {
@@ -64,6 +68,21 @@ export class RecordPool {
     if (this.#guard.frozen[chunk] === 1) this.#guard.keep(chunk, bytesOf(this.#chunks[chunk]!));
     if (this.#undo?.active) this.#undo.double(this, record, at, this.double(record, at));
     this.#doubles[chunk]![((record & MASK) * this.words + at) >>> 1] = value;
+  }
+
+  /** The number beside the record; 0 = none, as of every new record. */
+  side(record: number): number {
+    return this.#side === null ? 0 : this.#side.get(record);
+  }
+  setSide(record: number, value: number): void {
+    const before = this.side(record);
+    if (value === before) return;
+    if (this.#undo?.active) this.#undo.side(this, record, before);
+    this.#side!.set(record, value);
+  }
+  /** Has any record ever had a number beside it? */
+  get hasSides(): boolean {
+    return this.#side !== null && !this.#side.isEmpty;
   }
 
   find(row: number, k0: number, k1: number): number {
@@ -101,6 +120,7 @@ export class RecordPool {
   remove(record: number): void {
     this.#index.remove(record);
     for (let at = 4; at < this.words; at++) this.setWord(record, at, 0);
+    this.setSide(record, 0);
     this.setWord(record, NEXT, this.#free);
     this.#free = record + 1;
     this.live--;
@@ -132,8 +152,16 @@ export class RecordPool {
     this.#guard.freeze(pages);
     const bytesIn = (page: number) => Math.min(RECORDS, used - page * RECORDS) * this.words * 4;
     const index = this.#index.freeze();
+    const side = this.#side?.freeze() ?? null;
     return {
-      meta: { words: this.words, used, free: this.#free, live: this.live, index: index.meta },
+      meta: {
+        words: this.words,
+        used,
+        free: this.#free,
+        live: this.live,
+        index: index.meta,
+        ...(side !== null && { side: side.meta }),
+      },
       sections: [
         {
           name: this.name,
@@ -141,16 +169,18 @@ export class RecordPool {
           take: (page) => this.#guard.take(page, () => bytesOf(this.#chunks[page]!)).subarray(0, bytesIn(page)),
         },
         ...index.sections,
+        ...(side?.sections ?? []),
       ],
       release: () => {
         this.#guard.release();
         index.release();
+        side?.release();
       },
     };
   }
 
   restore(meta: Record<string, unknown>, read: ReadSection): void {
-    const { words, used, free, live, index } = meta as Meta;
+    const { words, used, free, live, index, side } = meta as Meta;
     if (words !== this.words) throw new RangeError(`${this.name}: ${words} words a record, expected ${this.words}`);
     while (this.#chunks.length * RECORDS < used) this.#addChunk();
     this.#used = used;
@@ -163,6 +193,7 @@ export class RecordPool {
       ),
     );
     this.#index.restore(index, read);
+    if (side !== undefined) this.#side!.restore(side, read);
   }
 }
 
@@ -172,4 +203,5 @@ type Meta = {
   free: number;
   live: number;
   index: Record<string, unknown>;
+  side?: Record<string, unknown>;
 };

@@ -2,7 +2,7 @@
 // are the old words, not closures: about ten numbers an event, kept in arrays that are used again.
 import type { RecordPool } from './record-pool.ts';
 
-const [WORD, DOUBLE, INSERTED] = [0, 1, 2];
+const [WORD, DOUBLE, INSERTED, SIDE] = [0, 1, 2, 3];
 const NUMBERS = 4;
 
 export class Undo {
@@ -27,6 +27,9 @@ export class Undo {
   double(pool: RecordPool, record: number, at: number, before: number): void {
     this.#add(pool, DOUBLE, record, at, before);
   }
+  side(pool: RecordPool, record: number, before: number): void {
+    this.#add(pool, SIDE, record, 0, before);
+  }
   inserted(pool: RecordPool, record: number): void {
     this.#add(pool, INSERTED, record, 0, 0);
   }
@@ -40,6 +43,7 @@ export class Undo {
       const [kind, record, at] = [this.#steps[b]!, this.#steps[b + 1]!, this.#steps[b + 2]!];
       if (kind === INSERTED) pool.remove(record);
       else if (kind === WORD) pool.setWord(record, at, this.#steps[b + 3]!);
+      else if (kind === SIDE) pool.setSide(record, this.#steps[b + 3]!);
       else pool.setDouble(record, at, this.#steps[b + 3]!);
     }
     this.#count = 0;

@@ -15,6 +15,7 @@ import { createLanePublisher, type LanePublisher } from '../jetstream/publisher.
 import { createJetStreamStore } from '../jetstream/store.ts';
 import { type Keyring, openKeyring } from '../keyring/keyring.ts';
 import { createQuarantine, type Quarantine } from '../quarantine.ts';
+import { openAskDoor } from './ask-door.ts';
 import { BadBody, contentTypeOf, decodeBatch, decodeBody, MAX_BODY_BYTES, MAX_BODY_EVENTS } from './body.ts';
 import { type Counters, createCounters } from './counters.ts';
 import { createDedupe, warmDedupe } from './dedupe.ts';
@@ -24,7 +25,15 @@ import { type InMessage, openInDoor } from './in-door.ts';
 import { createIngest, rawText, valuesOf } from './ingest.ts';
 import { createLinker, type Linker } from './linker.ts';
 import { createPipeline, type Pipeline } from './pipeline.ts';
-import { type GatewayConfig, type GatewayDoors, type GatewayHandlers, UnknownSource, type Zone } from './protocol.ts';
+import {
+  type GatewayConfig,
+  type GatewayDoors,
+  type GatewayHandlers,
+  type IngestAnswer,
+  type IngestRequest,
+  UnknownSource,
+  type Zone,
+} from './protocol.ts';
 import { createResolver, type Resolver, refKey } from './resolver.ts';
 import { createSources, type Sources } from './sources.ts';
 
@@ -216,6 +225,26 @@ function createGateway(parts: Parts, opened: AsyncDisposableStack): Gateway {
   }, 10_000);
   saver.unref();
 
+  const ingestBody = ({
+    door,
+    source,
+    body,
+    contentType,
+    strict,
+    traceId,
+    replayOf,
+  }: IngestRequest): Promise<IngestAnswer> =>
+    underWay(async () => {
+      const from = sourceOf(source);
+      if (body.length > MAX_BODY_BYTES)
+        throw new BadBody('too-large', `the body has ${body.length} bytes; at most ${MAX_BODY_BYTES}`);
+      const value = decodeBody(body, contentType);
+      const { length } = valuesOf(door, value);
+      if (length > MAX_BODY_EVENTS)
+        throw new BadBody('too-large', `the body has ${length} events; at most ${MAX_BODY_EVENTS}`);
+      return ingest({ source: from, door, value, strict, traceId, replayOf: replayOf ?? null });
+    });
+
   async function takeMessage({ source: name, body }: InMessage): Promise<void> {
     const source = sources.get(name);
     if (source === undefined) return refuseMessage({ source: name, body }, 'unknown-source', 'no source of this name');
@@ -244,9 +273,20 @@ function createGateway(parts: Parts, opened: AsyncDisposableStack): Gateway {
       })
     : null;
 
+  const askDoor = config.inDoor
+    ? openAskDoor({
+        nc: parts.nc,
+        log,
+        take: takeMessage,
+        ask: ({ source, body }) =>
+          ingestBody({ door: 'http', source, body, contentType: contentTypeOf(body), strict: false, traceId: null }),
+      })
+    : null;
+  const closeDoors = () => Promise.all([inDoor?.close(), askDoor?.close()]);
+
   async function stop(): Promise<void> {
     clearInterval(saver);
-    await inDoor?.close();
+    await closeDoors();
     if (busy > 0) await new Promise<void>((resolve) => (idle = resolve));
     try {
       await publisher.close();
@@ -257,17 +297,7 @@ function createGateway(parts: Parts, opened: AsyncDisposableStack): Gateway {
   }
 
   const handlers: GatewayHandlers = {
-    ingest: ({ door, source, body, contentType, strict, traceId, replayOf = null }) =>
-      underWay(async () => {
-        const from = sourceOf(source);
-        if (body.length > MAX_BODY_BYTES)
-          throw new BadBody('too-large', `the body has ${body.length} bytes; at most ${MAX_BODY_BYTES}`);
-        const value = decodeBody(body, contentType);
-        const { length } = valuesOf(door, value);
-        if (length > MAX_BODY_EVENTS)
-          throw new BadBody('too-large', `the body has ${length} events; at most ${MAX_BODY_EVENTS}`);
-        return ingest({ source: from, door, value, strict, traceId, replayOf });
-      }),
+    ingest: ingestBody,
 
     importEvents: ({ run, source, events }) =>
       underWay(async () => {
@@ -364,6 +394,6 @@ function createGateway(parts: Parts, opened: AsyncDisposableStack): Gateway {
     stop: () => (stopped ??= stop()),
   };
   // What a publisher sent to NATS is the other's to take.
-  void parts.lease.lost.then(() => inDoor?.close());
+  void parts.lease.lost.then(closeDoors);
   return { handlers, lost: parts.lease.lost, [Symbol.asyncDispose]: () => handlers.stop() };
 }

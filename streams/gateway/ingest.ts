@@ -57,7 +57,7 @@ export function createIngest({ pipeline, quarantine, counters, now }: IngestDeps
         positions.push(i);
       } else rejected.push(result.reason);
     }
-    if (strict && rejected.length > 0) return { accepted: 0, duplicates: 0, rejected, lastSeq: 0 };
+    if (strict && rejected.length > 0) return { accepted: 0, duplicates: 0, rejected, lastSeq: 0, money: [] };
     const batch: Batch = { source, run: null, events, positions, strict, traceId };
     const stored = await pipeline(batch);
     rejected.push(...stored.rejected);
@@ -68,7 +68,8 @@ export function createIngest({ pipeline, quarantine, counters, now }: IngestDeps
       await quarantine.put({ at: now(), source: name, run: null, rows });
       for (const rejection of rejected) counters.reject(rejection.reason);
     }
-    return { accepted: stored.appended, duplicates: stored.duplicates, rejected, lastSeq: stored.lastSeq };
+    const { appended: accepted, duplicates, lastSeq, money } = stored;
+    return { accepted, duplicates, rejected, lastSeq, money };
   };
 }
 

@@ -13,6 +13,7 @@ import type { Counters } from './counters.ts';
 import type { Dedupe } from './dedupe.ts';
 import type { Ids } from './ids.ts';
 import type { Linker } from './linker.ts';
+import { type MoneyTaken, moneyTaken } from './money-taken.ts';
 import type { Zone } from './protocol.ts';
 import { type Found, type Resolver, refKey, type Unknown } from './resolver.ts';
 import type { Source } from './sources.ts';
@@ -45,7 +46,10 @@ interface Stored {
   duplicates: number;
   rejected: Rejection[];
   lastSeq: number;
+  money: MoneyTaken[];
 }
+
+const nothing = (rejected: Rejection[]): Stored => ({ appended: 0, duplicates: 0, rejected, lastSeq: 0, money: [] });
 
 /** Events as they will be stored, and which of the batch's each was; −1: refused since. */
 interface Ready {
@@ -81,20 +85,26 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       sids[i] = null;
       reject(i, 'erased', 'a customer of this id was erased; events up to that instant are refused');
     }
-    if (batch.strict && rejected.length > 0) return { appended: 0, duplicates: 0, rejected, lastSeq: 0 };
+    if (batch.strict && rejected.length > 0) return nothing(rejected);
 
     const facts: Promise<number>[] = [];
     try {
       if (events.some((event) => event.linkAnonymousId !== null)) await link(batch, sids, reject, facts);
-      if (batch.strict && rejected.length > 0) return { appended: 0, duplicates: 0, rejected, lastSeq: 0 };
+      if (batch.strict && rejected.length > 0) return nothing(rejected);
       const ready = await toReady(batch, sids, reject);
-      if (batch.strict && rejected.length > 0) return { appended: 0, duplicates: 0, rejected, lastSeq: 0 };
+      if (batch.strict && rejected.length > 0) return nothing(rejected);
       const { appended, duplicates } = append(ready, batch.run, reject);
       // A duplicate's first copy may still be on its way: the ticket covers everything added so far.
       const lastSeq = Math.max(ready.events.length > 0 ? await publisher.ticket() : 0, ...(await Promise.all(facts)));
       counters.events += appended;
       counters.duplicates += duplicates;
-      return { appended, duplicates, rejected, lastSeq };
+      return {
+        appended,
+        duplicates,
+        rejected,
+        lastSeq,
+        money: moneyTaken(ready.events.filter((_, r) => ready.origins[r]! >= 0)),
+      };
     } catch (error) {
       // Already being told by the error above; the linker says them again after a restart.
       for (const fact of facts) fact.catch(() => undefined);

@@ -9,6 +9,7 @@ import type { Offsets } from '#domain/time.ts';
 import type { IdIndexHandle } from '../id-index.ts';
 import type { NatsOptions } from '../jetstream/connection.ts';
 import type { QuarantineBatch } from '../quarantine.ts';
+import type { MoneyTaken } from './money-taken.ts';
 
 export interface SourceConfig {
   /** A subject token: letters, digits, '-' and '_'. */
@@ -45,7 +46,7 @@ export interface GatewayConfig {
   lanes: number;
   /** Where the sealed id index is kept between two runs. */
   idIndexPath: string;
-  /** Whether this gateway takes what publishers sent to `in.<source>`. */
+  /** Whether this gateway takes what publishers send to `in.<source>` and `ask.<source>`. */
   inDoor: boolean;
 }
 
@@ -69,6 +70,8 @@ export interface IngestAnswer {
   rejected: Rejection[];
   /** EVT sequence by which all of it is stored; 0 when nothing was. */
   lastSeq: number;
+  /** What was taken is worth something in these currencies, duplicates too. */
+  money: MoneyTaken[];
 }
 
 export interface ImportRequest {

@@ -150,6 +150,9 @@ describe('subscribers without any model of purchases', () => {
     const other = await ask({ customer_id: 'monthly', horizon_days: 45 });
     expect(other).toMatchObject({ horizon_days: 45, model: { id: 'survival@1' } });
     expectClose(other.p_churn, 1 - Math.exp(-0.45 * Math.exp(0.1 * (25 - 20))), 1e-12);
+    // Two models: between their horizons the risk may fall, and the answer says so by name.
+    expect(own.caveat).toBeNull();
+    expect(other.caveat).toMatch(/^45 days are answered by survival@1; the 30 days of the definition by contracts@1,/);
     expect(await ask({ customer_id: 'monthly', as_of: { seq: before } })).toMatchObject({
       reason: 'no-model',
       detail: expect.stringMatching(
@@ -167,6 +170,32 @@ describe('subscribers without any model of purchases', () => {
       errors: [{ pointer: '/horizon_days' }],
     });
     expect(await ask({ customer_id: 'monthly', horizon_days: 350 })).toMatchObject({ applicable: 'beyond-follow-up' });
+  });
+
+  test('beyond the longest time anybody was watched, answer and curve say that they are extrapolated', async () => {
+    platform.deployChurn('survival@2', { ...cox, watchedDays: 40 } as ChurnModel);
+    expect((await ask({ customer_id: 'monthly', horizon_days: 40 })).caveat).not.toContain('extrapolated');
+    const beyond = await ask({ customer_id: 'monthly', horizon_days: 41 });
+    expect(beyond.caveat).toMatch(/another model.*\. extrapolated beyond 40 days seen: .*41 days ahead/);
+    const { ahead } = await page('monthly');
+    expect(ahead).toMatchObject({
+      watched_days: 40,
+      caveat: expect.stringMatching(/^extrapolated beyond 40 days seen.*300 days ahead/),
+    });
+    platform.deployChurn('survival@1', cox);
+    expect((await page('monthly')).ahead).toMatchObject({ model: 'survival@1', watched_days: null, caveat: null });
+  });
+
+  test('asked about a time before the first event, it says from when on the customer is known', async () => {
+    const early = await ask({ customer_id: 'monthly', as_of: '2026-01-15' });
+    expect(early).toMatchObject({
+      status: 404,
+      late: 'this customer is known only from 2026-02-20 on: nothing had happened by 2026-01-15',
+    });
+    expect(early.detail).toBe(early.late);
+    const strict = await ask({ customer_id: 'monthly', as_of: '2026-01-15', strict: true });
+    expect(strict).toMatchObject({ status: 404, detail: early.late });
+    expect((await ask({ customer_id: 'nobody', as_of: '2026-01-15' })).detail).toContain('mistyped');
   });
 
   test('of two classifiers the one in force at the moment asked about answers', async () => {
@@ -264,7 +293,10 @@ describe('buyers and subscribers in one workspace', () => {
     const answer = await ask({ customer_id: 'buyer', explain: true });
     expect(answer).toMatchObject({ horizon_days: 60, model: { id: 'shop@1' } });
     expectClose(answer.p_churn, sigma(-2 + 0.01 * 87), 1e-12);
-    expect(await ask({ customer_id: 'buyer', horizon_days: 30 })).toMatchObject({ model: { id: 'clv@1' } });
+    expect(await ask({ customer_id: 'buyer', horizon_days: 30 })).toMatchObject({
+      model: { id: 'clv@1' },
+      caveat: expect.stringMatching(/^30 days are answered by clv@1; the 60 days of the definition by shop@1,/),
+    });
     expect(await ask({ customer_id: 'once' })).toMatchObject({ status: 422, applicable: 'not-eligible' });
     const table = await ask({ customer_ids: ['buyer', 'once'], horizon_days: 30 }, '/api/predict/batch');
     expect(table).toMatchObject({ models: ['clv@1'], horizon_days: 30, columns: { model: [0, 0], status: [0, 0] } });

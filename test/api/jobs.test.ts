@@ -169,6 +169,55 @@ describe('any kind', () => {
     expect((await ask(platform, 'POST', `/api/jobs/${body.id}/retry`, {})).response.status).toBe(409);
   });
 
+  test('is asked for again from a step on; another name is refused with those that may be given, also by curl without a body', async () => {
+    const done: string[] = [];
+    let broken = true;
+    const stepped: JobOfKind = {
+      ...slow(),
+      name: 'stepped',
+      steps: ['look', 'build', 'learn'],
+      async run(job) {
+        for (const step of this.steps!) {
+          if (job.steps.has(step)) continue;
+          if (step === 'learn' && broken) throw new Error('it broke');
+          done.push(step);
+          await job.finishStep(step, done.length);
+        }
+        return ok({ done: true });
+      },
+    };
+    const platform = await createPlatform({ kinds: [stepped] });
+    const { body } = await ask(platform, 'POST', '/api/jobs/stepped', {});
+    const retry = (wanted?: unknown) => ask(platform, 'POST', `/api/jobs/${body.id}/retry`, wanted);
+    const last = async () =>
+      (await events(await platform.as('ml-engineer', 'GET', `/api/jobs/${body.id}/events`))).at(-1);
+    const may = ['look', 'build', 'learn'];
+    expect(await last()).toMatchObject({ status: 'failed', steps: ['look', 'build'], retry_from: may });
+    for (const from of ['teach', 'generate_events']) {
+      const refused = await retry({ from });
+      expect(refused.response.status).toBe(422);
+      expect(refused.body).toMatchObject({
+        reason: 'unknown-step',
+        detail: `a job of kind stepped has no step ${from}; this one may be retried from look, build, learn`,
+        retry_from: may,
+      });
+    }
+    expect((await retry({ form: 'build' })).response.status).toBe(400);
+    expect((await retry({ from: 'build' })).response.status).toBe(202);
+    expect(await last()).toMatchObject({ attempt: 2, steps: ['look', 'build'] });
+    expect((await retry()).response.status).toBe(202);
+    expect(await last()).toMatchObject({ attempt: 3, attempts: [{ steps: [{ step: 'look' }] }, {}, { steps: [] }] });
+    broken = false;
+    expect((await retry({ from: 'look' })).response.status).toBe(202);
+    expect(await last()).toMatchObject({ status: 'succeeded', retry_from: [] });
+    expect(done).toEqual(['look', 'build', 'build', 'look', 'build', 'learn']);
+    // Others have no steps to name.
+    const plain = await ask(platform, 'POST', '/api/jobs/backtest', { horizon_days: 3000 });
+    expect(await events(await platform.as('ml-engineer', 'GET', `/api/jobs/${plain.body.id}/events`))).not.toEqual([]);
+    const none = await ask(platform, 'POST', `/api/jobs/${plain.body.id}/retry`, { from: 'position' });
+    expect([none.response.status, none.body.detail]).toEqual([422, expect.stringContaining('no steps to name')]);
+  });
+
   test('is listed by kind and state, with how many there are, and its times by attempt', async () => {
     const kind = slow();
     const platform = await createPlatform({ kinds: [kind] });

@@ -18,7 +18,13 @@ const gateway = {
     const rejected = values.flatMap(({ amount }, index) =>
       typeof amount === 'number' ? [] : [{ index, id: null, reason: 'bad-amount' as const, detail: 'not a number' }],
     );
-    return { accepted: values.length - rejected.length, duplicates: 0, rejected, lastSeq: 40 + requests.length };
+    return {
+      accepted: values.length - rejected.length,
+      duplicates: 0,
+      rejected,
+      lastSeq: 40 + requests.length,
+      money: [],
+    };
   },
 };
 const row = (value: unknown, changes: Partial<QuarantineRow> = {}): QuarantineRow => ({

@@ -8,6 +8,7 @@ import { describe, expect, test } from 'vitest';
 import type { ClvModel } from '#domain/models/clv-model.ts';
 import type { ScoreResult } from '#ops/jobs/score.ts';
 import type { scoreBase } from '#processors/scoring/score-base.ts';
+import { createMemoryObjects } from '#test/support/memory-objects.ts';
 import { CDNOW_COVARIANCE, CDNOW_MODEL } from './support/cdnow-model.ts';
 import type { Order } from './support/memory-log.ts';
 import { createPlatform, type Platform } from './support/platform.ts';
@@ -402,15 +403,10 @@ test('names leave only with the permission that lists need; a file is for whoeve
 });
 
 test('the object store has the same bytes, under a name that says nothing of anybody', async () => {
-  const stored = new Map<string, Uint8Array>();
-  const objects = {
-    put: async (key: string, bytes: Uint8Array) => void stored.set(key, bytes),
-    get: async (key: string) => stored.get(key) ?? null,
-    remove: async (key: string) => void stored.delete(key),
-  };
+  const objects = createMemoryObjects();
   const platform = await shop({ objects });
   const { id, result } = await done(platform);
-  const [[key, bytes]] = [...stored] as [[string, Uint8Array]];
+  const [[key, bytes]] = [...objects.stored] as [[string, Uint8Array]];
   expect([key, bytes.length]).toEqual([`exports/scores-${id}.csv.gz`, result.file!.bytes]);
   const text = gunzipSync(bytes).toString('utf8');
   expect(text).toBe(await textOf(platform, id));

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { JobSummary, JobView } from '#api/job-deps.ts';
 import { outlived, spentSteps } from '#ops/jobs/score-retention.ts';
+import { createMemoryObjects } from '#test/support/memory-objects.ts';
 import { createPlatform } from './support/platform.ts';
 
 const DAY = 86_400_000;
@@ -19,6 +20,7 @@ const job = (fields: Partial<JobView>): JobView => ({
   stepsFinished: fields.steps?.length ?? 0,
   attempts: [],
   steps: [],
+  retryFrom: [],
   result: null,
   failure: null,
   requestedAt: NOW,
@@ -80,15 +82,8 @@ test('steps go of scorings that are done, unless anything else of a job refers t
 });
 
 test('the third file of two goes, here and in the object store; what it found stays and is compared with', async () => {
-  const stored = new Map<string, Uint8Array>();
-  const platform = await createPlatform({
-    retention: { files: 2, days: 30 },
-    objects: {
-      put: async (key, bytes) => void stored.set(key, bytes),
-      get: async (key) => stored.get(key) ?? null,
-      remove: async (key) => void stored.delete(key),
-    },
-  });
+  const objects = createMemoryObjects();
+  const platform = await createPlatform({ retention: { files: 2, days: 30 }, objects });
   await platform.deployCdnow();
   platform.orders([{ customer: 'c1', day: '2026-01-01', amount: 10 }]);
   // One asker: a role has another key at each request.
@@ -116,7 +111,7 @@ test('the third file of two goes, here and in the object store; what it found st
   const third = await scored({ delta_against: 'previous' });
   const names = [`scores-${second.id}.ndjson.gz`, `scores-${third.id}.csv.gz`].sort();
   expect(readdirSync(platform.exportsFolder).sort()).toEqual(names);
-  expect([...stored.keys()].sort()).toEqual(names.map((name) => `exports/${name}`));
+  expect([...objects.stored.keys()].sort()).toEqual(names.map((name) => `exports/${name}`));
   const file = await answer('GET', `/api/jobs/${first.id}/result`);
   expect([file.status, file.body.detail]).toEqual([404, expect.stringContaining('no longer in the folder exports')]);
   expect((await answer('GET', `/api/jobs/${first.id}`)).body).toEqual(first);

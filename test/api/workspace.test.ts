@@ -25,15 +25,28 @@ test('only an administrator may', async () => {
 
 test('a rate makes foreign money count; odd ones are refused with the field', async () => {
   const { platform, admin } = await opened();
-  for (const [at, id] of ['2026-05-01', '2026-05-20'].entries())
-    await admin('/api/events', {
-      type: 'order.placed',
-      customer_id: 'dollars',
-      at: id,
-      data: { order_id: `d${at}`, amount: '10.00', currency: 'USD' },
-    });
+  const order = (day: string, currency: string) => ({
+    type: 'order.placed',
+    customer_id: 'dollars',
+    at: day,
+    data: { order_id: `${currency} ${day}`, amount: '10.00', currency },
+  });
+  const sent = await admin('/api/events', [order('2026-05-20', 'USD'), order('2026-05-01', 'USD')]);
+  expect(sent).toMatchObject({ status: 202, body: { accepted: 2 } });
+  // Told at once, with the command; taken all the same.
+  const [warning, ...more] = (sent.body as { warnings: string[] }).warnings;
+  expect(more).toEqual([]);
+  expect(warning).toMatch(
+    /^2 of these events are in USD, .* into EUR: taken, .*`axiom47 workspace rates 2026-05-01 USD=RATE`/,
+  );
   const clv = () => admin('/api/predict/clv', { customer_id: 'dollars' });
-  expect((await clv()).body).toMatchObject({ applicable: 'without-rate' });
+  expect((await clv()).body).toMatchObject({
+    applicable: 'without-rate',
+    currencies: ['USD'],
+    detail: expect.stringMatching(/USD \(2 of 2 orders\) .*`axiom47 workspace rates 2026-05-01 USD=RATE`/),
+  });
+  const page = await platform.as('admin', 'GET', `/api/customers/${platform.refOf('dollars')}`);
+  expect(await page.json()).toMatchObject({ not_applicable: { clv: { detail: expect.stringContaining('in USD') } } });
   for (const [rates, pointer] of [
     [{ USD: '0' }, '/rates/USD'],
     [{ USD: '1e3' }, '/rates/USD'],
@@ -48,6 +61,12 @@ test('a rate makes foreign money count; odd ones are refused with the field', as
   const set = await admin('/api/rates', { day: '2026-01-01', rates: { USD: '0.92' } });
   expect(set).toMatchObject({ status: 200, body: { seq: platform.position() } });
   expect((await clv()).body).toMatchObject({ currency: 'EUR', features: { monetary_value: 9.2 } });
+  const warnings = async (day: string, currency: string) =>
+    ((await admin('/api/events', order(day, currency))).body as { warnings: string[] }).warnings;
+  expect(await warnings('2026-05-21', 'USD')).toEqual([]);
+  expect(await warnings('2026-05-21', 'EUR')).toEqual([]);
+  // A rate is one from its day on.
+  expect(await warnings('2025-12-31', 'USD')).toEqual([expect.stringContaining('rates 2025-12-31 USD=RATE')]);
 });
 
 test('the clock, and two customers that are one', async () => {

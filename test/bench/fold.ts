@@ -11,8 +11,10 @@ import { openSnapshots } from '#projections/memory/snapshot.ts';
 import { decodeMessage, PackWriter } from '#streams/pack.ts';
 import { atLeast, atMost, type Benchmark, type Measurement, quantile } from './benchmark.ts';
 
-/** Packs of `size` events: customers at random, days mostly forward, one order each. */
-export function makePacks(customers: number, events: number, size = 500): Uint8Array[] {
+const CHANNELS = ['web', 'app', 'store'] as const;
+
+/** Packs of `size` events: customers at random, days mostly forward, one order each, by one of three channels if asked for. */
+export function makePacks(customers: number, events: number, size = 500, channels = false): Uint8Array[] {
   const sids = randomFillSync(new Uint8Array(customers * 16));
   const counters = new Float64Array(PARTITIONS);
   const random = randomFillSync(new Uint32Array(events));
@@ -48,7 +50,7 @@ export function makePacks(customers: number, events: number, size = 500): Uint8A
         revision: 0,
         minor: 100 + (random[done]! % 10_000),
         currency: 'EUR',
-        channel: null,
+        channel: channels ? CHANNELS[random[done]! % 3]! : null,
         name: null,
         props: null,
         traceId: null,
@@ -110,6 +112,10 @@ async function foldRate(): Promise<Measurement[]> {
   const wall = Math.max(...rates.map((rate) => rate.wall));
   const cpu = Math.max(...rates.map((rate) => rate.cpu));
   const floor = readPacks(packs);
+  const named = makePacks(100_000, MILLION, 500, true);
+  // In turns, so that both have the same machine.
+  const pairs = [1, 2, 3].map(() => [packs, named].map((each) => foldPacks(createLedger(), each).cpu));
+  const [plain, withChannels] = [0, 1].map((i) => Math.max(...pairs.map((pair) => pair[i]!))) as [number, number];
   return [
     atLeast('fold: 100k customers, 1M events', wall, 'events/s', 300_000),
     atLeast('fold: the same by CPU time of the thread', cpu, 'events/s', 300_000),
@@ -119,6 +125,13 @@ async function foldRate(): Promise<Measurement[]> {
       unit: 'events/s',
       ratio: floor / wall,
       against: `the fold, ${Math.round(wall / 1_000)}k events/s`,
+    },
+    {
+      name: 'fold: every order names one of three channels, by CPU time',
+      value: withChannels,
+      unit: 'events/s',
+      ratio: withChannels / plain,
+      against: `none does, ${Math.round(plain / 1_000)}k events/s`,
     },
   ];
 }
@@ -134,7 +147,8 @@ async function atAMillion(): Promise<Measurement[]> {
   const packs = makePacks(MILLION, events);
   const { wall, cpu } = foldPacks(ledger, packs);
   const customer = ledger.rows.bytes / MILLION;
-  const order = ledger.store.orders.bytes / ledger.store.orders.live;
+  const { orders } = ledger.store;
+  const order = orders.bytes / orders.live;
   const dir = mkdtempSync(join(tmpdir(), 'axiom47-bench-'));
   try {
     let start = performance.now();
@@ -145,11 +159,15 @@ async function atAMillion(): Promise<Measurement[]> {
     const restored = await openSnapshots(dir, quiet).restore({});
     const loaded = performance.now() - start;
     if (restored.position !== ledger.position) throw new Error('bench: the snapshot was not restored');
+    // As if each had named one of three channels.
+    for (let record = 0; record < orders.live; record++) orders.setSide(record, 1 + (record % 3));
+    const channelled = orders.bytes / orders.live;
     return [
       atLeast('fold: 1M customers, 5M events from nothing', wall, 'events/s', 300_000),
       atLeast('fold: the same at 1M customers by CPU time', cpu, 'events/s', 300_000),
       atMost('fold: columns and hash at 1M customers', customer, 'B/customer', 200),
       atMost('fold: an order entry and its index', order, 'B/order', 40),
+      atMost('fold: the same with the channel of each', channelled, 'B/order', 40),
       { name: 'fold: snapshot of 1M customers, 5M orders', value: bytes / MILLION, unit: 'MB' },
       { name: 'fold: that snapshot written and synced while the fold may go on', value: saved, unit: 'ms' },
       { name: 'fold: that snapshot restored, every digest verified', value: loaded, unit: 'ms' },

@@ -122,7 +122,7 @@ function simulatedRows(): ChurnRows {
     const [birth, gap, leaves] = [random.below(500), 5 + 60 * random.uniform(), 100 + 1_200 * random.uniform()];
     const orders: CustomerEntries['orders'] = [];
     for (let day = birth; day < Math.min(leaves, 900); day += 1 + Math.floor(-Math.log(1 - random.uniform()) * gap))
-      orders.push({ key: key(), day, minor: 500 + random.below(9_000), currency: 'EUR', revision: 0 });
+      orders.push({ key: key(), day, minor: 500 + random.below(9_000), currency: 'EUR', revision: 0, channel: null });
     if (orders.length === 0) continue;
     const rest = { linked: [], erased: false, anonymous: false, seq: 1, refunds: [], subscriptions: [], consents: [] };
     const activities = i % 2 ? [{ day: birth + 20, kind: 'visit', count: 1 + (i % 5) }] : [];

@@ -31,7 +31,7 @@ const NOBODY: CustomerEntries = {
 };
 const buyer = (...days: number[]): CustomerEntries => ({
   ...NOBODY,
-  orders: days.map((day) => ({ key: String(day), day, minor: 1, currency: 'EUR', revision: 0 })),
+  orders: days.map((day) => ({ key: String(day), day, minor: 1, currency: 'EUR', revision: 0, channel: null })),
 });
 const subscriber = (...marks: [number, SubscriptionEntry['step'], string?][]): CustomerEntries => ({
   ...NOBODY,

@@ -2,7 +2,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { compareVersions } from '#domain/deployment-comparison.ts';
-import { type Evidence, judge, profitOf, tripped, type VersionMetrics } from '#domain/deployment-gates.ts';
+import {
+  type Evidence,
+  judge,
+  type PairedErrors,
+  profitOf,
+  tripped,
+  type VersionMetrics,
+} from '#domain/deployment-gates.ts';
 import { RULE_NAMES, RULES, type RuleName, type RuleSettings, rulesInForce } from '#domain/deployment-rules.ts';
 import { evenly, NO_METRICS, scoresOf } from '../support/evidence.ts';
 
@@ -25,10 +32,12 @@ const good: VersionMetrics = {
     { threshold: 0.05, falsePositiveRate: 1, truePositiveRate: 1 },
   ],
 };
+const NO_ERRORS: PairedErrors = { auc: null, brier: null, ece: null, profit: null };
 const evidence = (changes: Partial<Evidence> = {}): Evidence => ({
   id: 'churn_model@2',
   kind: 'churn-logistic',
   finding: null,
+  unvalued: null,
   outside: false,
   tripped: 0,
   own: good,
@@ -99,6 +108,16 @@ describe('one rule fails, for its own reason', () => {
   });
 });
 
+test('whom a model gives no value is told at the gate, and keeps nobody’s churn from being answered', () => {
+  const unvalued = 'q = 0.8 ≤ 1: no value for some';
+  expect(of('fit-findings', evidence({ unvalued }))).toMatchObject({
+    passed: true,
+    why: expect.stringContaining(unvalued),
+  });
+  const both = evidence({ unvalued, finding: { code: 'at-boundary', message: 'r stands at the upper bound' } });
+  expect(of('fit-findings', both)).toMatchObject({ passed: false, why: expect.stringMatching(/r stands.*no value/) });
+});
+
 test('customers who did the same step over an edge together: a shift that means nothing is none', () => {
   // Half of them have bought once, on one day.
   const alike = spread.map((p, i) => (i % 2 === 0 ? 0.8 : p));
@@ -134,17 +153,17 @@ test('versions differ by chance, as far as their numbers allow; on the same cust
   expect(of('discrimination-worse', evidence({ own, active })).why).toMatch(
     /up to 0.17 is taken for chance .*axiom47 evaluate --model churn_model@2 --model churn_model@1/,
   );
-  const together = (auc: number | null, brier: number | null) =>
-    evidence({ own, active, evaluation: { job: 'job-1', errors: { auc, brier } } });
-  // Of the calibration error there is no paired one: beyond the limit nobody knows whether it is chance.
-  expect(passed(together(0.001, 0.001))).toEqual([false, false, null]);
-  expect(passed(together(0.04, 0.001))).toEqual([true, false, null]);
-  expect(passed(together(null, null))).toEqual([null, null, null]);
+  const together = (auc: number | null, brier: number | null, ece: number | null) =>
+    evidence({ own, active, evaluation: { job: 'job-1', errors: { ...NO_ERRORS, auc, brier, ece } } });
+  expect(passed(together(0.001, 0.001, 0.001))).toEqual([false, false, false]);
+  expect(passed(together(0.04, 0.001, 0.03))).toEqual([true, false, true]);
+  // Without a paired one nobody knows beyond the limit whether it is chance.
+  expect(passed(together(null, null, null))).toEqual([null, null, null]);
   // What chance does not explain counts whole: 0.028 with 2 · 0.00575 of chance is beyond 0.02.
   const missed = evidence({
     own: { ...good, auc: 0.805, brier: 0.15 },
     active: { id: 'churn_model@1', metrics: { ...good, auc: 0.833, brier: 0.139 } },
-    evaluation: { job: 'job-1', errors: { auc: 0.00575, brier: 0.003 } },
+    evaluation: { job: 'job-1', errors: { ...NO_ERRORS, auc: 0.00575, brier: 0.003 } },
   });
   expect(of('discrimination-worse', missed)).toMatchObject({ value: expect.closeTo(0.028, 12), passed: false });
   expect(of('brier-worse', missed)).toMatchObject({ value: expect.closeTo(0.011, 12), passed: false });
@@ -152,6 +171,59 @@ test('versions differ by chance, as far as their numbers allow; on the same cust
   const apart = (auc: number) => of('discrimination-worse', evidence({ own: { ...good, auc } }));
   expect(apart(0.8 - 0.042)).toMatchObject({ value: 0, passed: true });
   expect(apart(0.8 - 0.043)).toMatchObject({ value: expect.closeTo(0.043, 12), passed: false });
+});
+
+test('of two calibration errors on the same customers what chance gives each is taken off: the sharper score has more of it', () => {
+  const own = { ...good, ece: 0.07, eceByChance: 0.05 };
+  const active = { id: 'churn_model@1', metrics: { ...good, ece: 0.02, eceByChance: 0.01 } };
+  const judged = (ece: number) =>
+    of(
+      'calibration-error-worse',
+      evidence({ own, active, evaluation: { job: 'job-1', errors: { ...NO_ERRORS, ece } } }),
+    );
+  // 0.05 apart, 0.01 beyond chance: not by two errors of 0.006, by two of 0.004 within the limit of 0.03.
+  expect(judged(0.006)).toMatchObject({ value: 0, passed: true });
+  expect(judged(0.004)).toMatchObject({
+    value: expect.closeTo(0.01, 12),
+    passed: true,
+    why: expect.stringMatching(
+      /0.07, of churn_model@1 0.02, of which chance gives 0.05 and 0.01, on the same customers/,
+    ),
+  });
+});
+
+test('profit on the same customers has the error of its offer; of another offer nobody knows', () => {
+  const few = { ...good, n: 100 };
+  const half = good.roc!.map((each) => ({ ...each, truePositiveRate: each.truePositiveRate / 2 }));
+  const judged = (profit: PairedErrors['profit'], settings: RuleSettings = {}) =>
+    of(
+      'profit-lower',
+      evidence({
+        own: { ...few, roc: half },
+        active: { id: 'churn_model@1', metrics: few },
+        evaluation: { job: 'job-1', errors: { ...NO_ERRORS, profit } },
+      }),
+      settings,
+    );
+  const lost = profitOf(good, { cost: 1, benefit: 10 })! - profitOf({ ...good, roc: half }, { cost: 1, benefit: 10 })!;
+  const share = lost / profitOf(good, { cost: 1, benefit: 10 })!;
+  const beyond = lost / 2.1;
+  expect(judged({ cost: 1, benefit: 10, error: beyond })).toMatchObject({
+    value: expect.closeTo(share, 12),
+    passed: false,
+  });
+  expect(judged({ cost: 1, benefit: 10, error: lost / 1.9 })).toMatchObject({ value: 0, passed: true });
+  // Only the ratio matters: cost and benefit ten times as much, and so the error.
+  expect(judged({ cost: 10, benefit: 100, error: 10 * beyond })).toMatchObject({ passed: false });
+  expect(judged({ cost: 1, benefit: 9, error: beyond })).toMatchObject({
+    passed: null,
+    todo: expect.stringMatching(
+      /evaluate --model churn_model@2 --model churn_model@1 --offer-cost 1 --offer-benefit 10/,
+    ),
+  });
+  expect(judged({ cost: 1, benefit: 9, error: beyond }, { offer: { cost: 3, benefit: 27 } })).not.toMatchObject({
+    passed: null,
+  });
 });
 
 test('scores that rise while fewer leave, or say less than the rate of all, do not pass however uncertain', () => {
@@ -178,7 +250,7 @@ describe('what says nothing of a version does not stop it', () => {
     expect(of('brier-worse', value)).toMatchObject({ applicable: false, passed: true });
     const evaluated = evidence({
       kind: 'clv',
-      evaluation: { job: 'job-1', errors: { auc: 0.01, brier: 0.01 } },
+      evaluation: { job: 'job-1', errors: { ...NO_ERRORS, auc: 0.01, brier: 0.01 } },
       own: { ...good, brier: 0.3 },
     });
     expect(of('brier-worse', evaluated)).toMatchObject({

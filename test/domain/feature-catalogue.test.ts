@@ -1,13 +1,28 @@
 // The catalogue of features: values worked out by hand on one small ledger, definitions that stay, sets that stay, and nothing that knows the future.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { CATALOGUE, checkPins, FEATURE_SETS, featureRow, featureSet, pinOf } from '#domain/churn-features.ts';
+import {
+  CATALOGUE,
+  checkPins,
+  FEATURE_SETS,
+  type FeatureRow,
+  featureRow,
+  featureSet,
+  pinOf,
+} from '#domain/churn-features.ts';
 import type { CustomerEntries, SubscriptionEntry } from '#domain/ledger.ts';
 import { parseChurnModel, pinsOf } from '#domain/models/churn-model.ts';
 import { createRates } from '#domain/rates.ts';
 
 const key = (n: number) => n.toString(16).padStart(16, '0');
-const order = (n: number, day: number, minor: number) => ({ key: key(n), day, minor, currency: 'EUR', revision: 0 });
+const order = (n: number, day: number, minor: number, channel: string | null = null) => ({
+  key: key(n),
+  day,
+  minor,
+  currency: 'EUR',
+  revision: 0,
+  channel,
+});
 const mark = (n: number, day: number, step: SubscriptionEntry['step'], plan: string | null, minor: number | null) => ({
   ...order(n, day, minor ?? 0),
   minor,
@@ -134,6 +149,46 @@ describe('by hand, on day 1000', () => {
     expect(featureRow(refunded, DAY, eur, 3).spend_per_purchase_trend).toBeNull();
   });
 
+  test('what the fourth set adds: the mix of channels, of the orders that name one', () => {
+    const names = ['channels_365d', 'top_channel_share', 'channel_changed', 'last_channel'];
+    const unknown = { channels_365d: null, top_channel_share: null, channel_changed: null, last_channel: null };
+    expect(featureRow(LEDGER, DAY, eur, 4)).toEqual({ ...featureRow(LEDGER, DAY, eur, 3), ...unknown });
+    const orders = [
+      order(1, 600, 1000, 'store'),
+      order(2, 600, 1, 'store'),
+      order(3, 905, 2000, 'web'),
+      order(4, 935, 3000, null),
+      order(5, 940, 3000, 'web'),
+      order(6, 995, 4000, 'app'),
+      order(7, 995, 4000, 'web'),
+      order(8, 995, 4000, 'app'),
+      order(9, 999, 4000, null),
+    ];
+    const on = (day: number) => {
+      const [row, reversed] = [orders, orders.toReversed()].map((each) =>
+        featureRow({ ...LEDGER, orders: each }, day, eur, 4),
+      ) as [FeatureRow, FeatureRow];
+      // Whatever their order in the ledger.
+      for (const name of names) expect(reversed[name]).toBe(row[name]);
+      return names.map((name) => row[name]);
+    };
+    expect(on(599)).toEqual([null, null, null, null]);
+    expect(on(600)).toEqual([1, 1, null, 'store']);
+    // By the web after two in the store, and again.
+    expect(on(905)).toEqual([2, 2 / 3, 1, 'web']);
+    expect(on(940)).toEqual([2, 2 / 4, 1, 'web']);
+    // Day 600 is a year and more ago. Two by the app on the last day, none before it.
+    expect(on(DAY)).toEqual([2, 3 / 7, 1, 'app']);
+    expect(on(1_305)).toEqual([2, 3 / 7, 1, 'app']);
+    expect(on(995 + 365)).toEqual([null, 3 / 7, 1, 'app']);
+    // As many by each on the last day: the greater name, by which as many came before as by the store.
+    const even = orders.filter(({ key: own }) => own !== key(8));
+    expect(featureRow({ ...LEDGER, orders: even }, DAY, eur, 4)).toMatchObject({
+      last_channel: 'web',
+      channel_changed: 0,
+    });
+  });
+
   test('while the first subscription ran: its price over its first, its renewals', () => {
     const row = featureRow(LEDGER, 790, eur, 2);
     expect(row).toMatchObject({ subscription_price_ratio: 1.5, renewals: 2, ended_subscriptions: 0, plan: 'pro' });
@@ -154,7 +209,8 @@ describe('definitions', () => {
 
   test('values keep to type, range and null rule, and nothing after the day moves them, for any ledger', () => {
     const day = fc.integer({ min: 0, max: 2000 });
-    const orders = fc.uniqueArray(fc.tuple(day, fc.integer({ min: 0, max: 100_000 })), {
+    const channel = fc.constantFrom(null, 'web', 'app');
+    const orders = fc.uniqueArray(fc.tuple(day, fc.integer({ min: 0, max: 100_000 }), channel), {
       maxLength: 12,
       selector: ([d]) => d,
     });
@@ -170,7 +226,7 @@ describe('definitions', () => {
       fc.property(orders, acts, day, (bought, activities, on) => {
         const entries: CustomerEntries = {
           ...LEDGER,
-          orders: bought.map(([d, minor], i) => order(i + 1, d, minor)).sort((a, b) => a.day - b.day),
+          orders: bought.map(([d, minor, by], i) => order(i + 1, d, minor, by)).sort((a, b) => a.day - b.day),
           activities: [...activities].sort((a, b) => a.day - b.day),
         };
         const past: CustomerEntries = {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { features } from '#domain/features.ts';
-import type { CustomerEntries, OrderEntry, RefundEntry } from '#domain/ledger.ts';
+import type { CustomerEntries, DocumentEntry, OrderEntry, RefundEntry } from '#domain/ledger.ts';
 import { createRates } from '#domain/rates.ts';
 import { subscriptionIntervals } from '#domain/subscriptions.ts';
 
@@ -12,6 +12,7 @@ const order = (n: number, day: number, minor: number | null, currency: string | 
   minor,
   currency: minor === null ? null : currency,
   revision: 0,
+  channel: null,
 });
 const refund = (n: number, day: number, minor: number | null, of: number | null = null, c = 'EUR'): RefundEntry => ({
   ...order(n, day, minor, c),
@@ -142,7 +143,7 @@ describe('features(ledger, D)', () => {
 
 /** Refund matching as facts §6 words it, by plain search. */
 function plainNet(orders: OrderEntry[], refunds: RefundEntry[], day: number) {
-  const byDay = <T extends OrderEntry>(list: T[]) =>
+  const byDay = <T extends DocumentEntry>(list: T[]) =>
     list
       .filter((e) => e.day <= day)
       .sort((a, b) => a.day - b.day || (a.key < b.key ? -1 : 1))

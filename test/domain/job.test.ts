@@ -1,7 +1,7 @@
 // A job is asked for once however often it is sent, heard from one attempt only, and ends once.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type JobCommand, type JobEvent, job } from '#domain/job.ts';
+import { type JobCommand, type JobEvent, job, mayRetryFrom } from '#domain/job.ts';
 import { specification } from '#test/support/decider.ts';
 
 const { given, isIdempotent } = specification(job);
@@ -148,6 +148,65 @@ describe('ending', () => {
   });
 });
 
+describe('asked for again from a step on', () => {
+  const STEPS = ['generate_events', 'position', 'build_user_features', 'train_model'];
+  const retry = (step: string, steps = STEPS): JobCommand => ({
+    type: 'RetryJob',
+    after: 1,
+    from: { step, steps },
+    at: 5,
+  });
+  const again = (...names: string[]): JobEvent => ({ type: 'job.retried', data: { after: 1, at: 5, again: names } });
+  const finished = (...steps: string[]) => [requested, started(1), ...steps.map((step) => stepped(1, step))];
+  const stateOf = (history: JobEvent[]) => history.reduce(job.evolve, job.initial)!;
+
+  test('what was finished before it is kept; it and all later ones are done again, by a new attempt', () => {
+    const history = [...finished('generate_events', 'position', 'build_user_features', 'train_model'), failed];
+    given(history)
+      .when(retry('build_user_features'))
+      .then([again('build_user_features', 'train_model')]);
+    const state = stateOf([...history, again('build_user_features', 'train_model')]);
+    expect(state).toMatchObject({ status: 'queued', tries: 0, failure: null, attempt: 1 });
+    expect(state.steps.map(({ step }) => step)).toEqual(['generate_events', 'position']);
+    // The one that was undone is finished anew, although it was before.
+    given([...history, again('build_user_features', 'train_model'), started(2)])
+      .when({ type: 'FinishStep', attempt: 2, step: 'build_user_features', output: A, at: 3 })
+      .then([stepped(2, 'build_user_features')]);
+    given([...history, again('build_user_features', 'train_model')])
+      .when(retry('build_user_features'))
+      .thenNothing();
+  });
+  test('the step where it stopped may be named too: what a plain retry does', () => {
+    given([...finished('generate_events', 'position'), cancelled])
+      .when(retry('build_user_features'))
+      .then([again('build_user_features', 'train_model')]);
+    const { steps } = stateOf([...finished('generate_events', 'position'), cancelled, again('build_user_features')]);
+    expect(steps.map(({ step }) => step)).toEqual(['generate_events', 'position']);
+    given([requested, cancelled])
+      .when({ type: 'RetryJob', after: 0, from: { step: 'generate_events', steps: STEPS }, at: 5 })
+      .then([{ type: 'job.retried', data: { after: 0, at: 5, again: STEPS } }]);
+  });
+  test('a step that there is none of, that was not reached, or of a kind without fixed steps is refused', () => {
+    const history = [...finished('generate_events', 'position'), failed];
+    given(history).when(retry('fit_model')).thenRefused('step-unknown');
+    given(history).when(retry('train_model')).thenRefused('step-not-reached');
+    given(history).when(retry('position', [])).thenRefused('step-unknown');
+    expect(mayRetryFrom(stateOf(history), STEPS)).toEqual(['generate_events', 'position', 'build_user_features']);
+    expect(mayRetryFrom(stateOf(history), [])).toEqual([]);
+    expect(mayRetryFrom(stateOf([...finished(...STEPS), failed]), STEPS)).toEqual(STEPS);
+  });
+  test('not of one that runs or has succeeded; of one that waits again, also from an earlier step than it was to', () => {
+    given(finished('generate_events', 'position')).when(retry('position')).thenRefused('job-not-ended');
+    given([...finished(...STEPS), succeeded])
+      .when(retry('position'))
+      .thenRefused('job-ended');
+    expect(mayRetryFrom(stateOf([...finished(...STEPS), succeeded]), STEPS)).toEqual([]);
+    given([...finished('generate_events', 'position', 'build_user_features'), failed, retried(1)])
+      .when(retry('position'))
+      .then([again('position', 'build_user_features', 'train_model')]);
+  });
+});
+
 test('whatever was accepted is nothing new the second time, and an ended job ends in one way', () => {
   const attempt = fc.integer({ min: 1, max: 3 });
   const digest = fc.constantFrom(A, B);
@@ -178,6 +237,12 @@ test('whatever was accepted is nothing new the second time, and an ended job end
     }),
     fc.record({ type: fc.constant('CancelJob' as const), at }),
     fc.record({ type: fc.constant('RetryJob' as const), after: fc.integer({ min: 0, max: 3 }), at }),
+    fc.record({
+      type: fc.constant('RetryJob' as const),
+      after: fc.integer({ min: 0, max: 3 }),
+      from: fc.record({ step: fc.constantFrom('plan', 'fit', 'other'), steps: fc.constant(['plan', 'fit']) }),
+      at,
+    }),
   );
   fc.assert(
     fc.property(fc.array(command, { maxLength: 30 }), (commands) => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { addTerms, digestHex, digestOf, digestTerm, portableRow, subtractTerms } from '#domain/digest.ts';
-import { type Content, compareContent, isVerifiable, judge } from '#domain/ledger.ts';
+import { type Content, compareChannel, compareContent, isVerifiable, judge } from '#domain/ledger.ts';
 
 const content = (day: number, minor: number | null, revision = 0, currency: string | null = 'EUR'): Content => ({
   day,
@@ -27,15 +27,45 @@ describe('judge: one key, two contents (facts §2)', () => {
     expect(judge(content(1, 5, 0, 'EUR'), content(1, 5, 0, 'USD'))).toEqual({ verdict: 'conflict', replaces: true });
   });
 
+  test('given an order, when it comes again by another channel, then it is a duplicate, and the greater name stands', () => {
+    const by = (channel: string | null, revision = 0, minor = 5): Content => ({
+      ...content(1, minor, revision),
+      channel,
+    });
+    expect(judge(by('app'), by('web'))).toEqual({ verdict: 'duplicate', replaces: true });
+    expect(judge(by('web'), by('app'))).toEqual({ verdict: 'duplicate', replaces: false });
+    expect(judge(by(null), by('app'))).toEqual({ verdict: 'duplicate', replaces: true });
+    expect(judge(by('web'), by('web'))).toEqual({ verdict: 'duplicate', replaces: false });
+    // A later revision says all of it anew, an earlier one nothing.
+    expect(judge(by('web'), by(null, 1))).toEqual({ verdict: 'duplicate', replaces: true });
+    expect(judge(by('app', 1), by('web'))).toEqual({ verdict: 'duplicate', replaces: false });
+    expect(judge(by('web'), by('app', 1, 6))).toEqual({ verdict: 'amended', replaces: true });
+    // Where money differs it decides.
+    expect(judge(by('web'), by(null, 0, 6))).toEqual({ verdict: 'conflict', replaces: true });
+    expect(judge(by('app'), by('web', 0, 4))).toEqual({ verdict: 'conflict', replaces: false });
+  });
+
+  test('channels are compared as their UTF-8 bytes are', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), fc.string({ unit: 'grapheme' }), (a, b) => {
+        expect(Math.sign(compareChannel(a, b))).toBe(Buffer.compare(Buffer.from(a), Buffer.from(b)));
+      }),
+    );
+    expect(compareChannel('\u{1F6D2}', '\uFF57eb')).toBeGreaterThan(0);
+    expect(compareChannel(null, '')).toBe(0);
+  });
+
   test('joining is commutative, associative and idempotent', () => {
     const any = fc.record({
       day: fc.integer({ min: 0, max: 2 }),
       minor: fc.option(fc.integer({ min: 0, max: 2 }), { nil: null }),
       currency: fc.constantFrom('EUR', 'USD', null),
       revision: fc.integer({ min: 0, max: 2 }),
+      channel: fc.constantFrom(null, 'app', 'web'),
     });
     const join = (a: Content, b: Content): Content => (judge(a, b).replaces ? b : a);
-    const same = (a: Content, b: Content) => compareContent(a, b) === 0 && a.revision === b.revision;
+    const same = (a: Content, b: Content) =>
+      compareContent(a, b) === 0 && a.revision === b.revision && a.channel === b.channel;
     fc.assert(
       fc.property(any, any, any, (a, b, c) => {
         expect(same(join(a, b), join(b, a))).toBe(true);
@@ -62,7 +92,7 @@ describe('digests', () => {
     expect(digestHex(subtractTerms(0n, 1n))).toBe('f'.repeat(32));
   });
   test('a portable row holds no sid, key or position and sorts by content', () => {
-    const order = { revision: 3, currency: 'EUR' };
+    const order = { revision: 3, currency: 'EUR', channel: 'web' };
     const base = { sid: 'aa', linked: [], erased: false, anonymous: false, seq: 9, refunds: [], activities: [] };
     const row = portableRow('c-1', {
       ...base,

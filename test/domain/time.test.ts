@@ -59,6 +59,13 @@ describe('times as written', () => {
     [{}, /object/],
   ])('%j is refused', (value, why) => expect(read(value)).toMatch(why));
 
+  test('a refusal shows an outline with its key; of a value that is nobody’s, the value', () => {
+    expect(read('2026-02-30')).toBe("is not a day of the calendar (it looks like '9999-99-99', with 9 for any digit)");
+    expect(read('next May 5')).toContain("it looks like 'aaaa aaa 9', with 9 for any digit and a for any letter");
+    const told = parseTime('2026-02-30', (text) => `'${text}'`);
+    expect(told).toEqual({ ok: false, reason: "is not a day of the calendar ('2026-02-30')" });
+  });
+
   test('agrees with Date on every ISO instant', () => {
     fc.assert(
       fc.property(

@@ -1,7 +1,17 @@
 // What is wrong gets a clear word, and nothing is lost: files, requests, engines, data directories, snapshots, the keyring.
 
 import { once } from 'node:events';
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -134,6 +144,13 @@ describe('a file', () => {
   ])('%s: refused by name, with the way out', async (name, content, message) => {
     const ended = await importing(content === null ? join(folder, name) : write(name, content));
     expect(ended).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(message) });
+  });
+
+  test('a header alone: exit 2, and no workspace is made for it', async () => {
+    const nowhere = join(folder, 'nowhere');
+    const ended = await run(['import', write('head.csv', 'customer_id,date,amount\n'), '--data-dir', nowhere]);
+    expect(ended).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('no rows below the header') });
+    expect(existsSync(nowhere)).toBe(false);
   });
 
   test('commands and options nobody knows: exit 2 and the list of what there is', async () => {

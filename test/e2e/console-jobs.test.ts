@@ -173,6 +173,27 @@ describe.skipIf(withoutBrowser !== '')(`jobs in the console${withoutBrowser}`, S
     expect(await plot.locator('[data-series=actual]').getAttribute('d')).toMatch(/^M[\d.]+,[\d.]+L/);
   });
 
+  test('a training is asked for again from the step one chooses', async () => {
+    const body = { kind: 'churn-logistic', definition: 'contractual', horizon_days: 3000 };
+    const { id } = await program.call<JobAnswer>('POST', '/api/jobs/train', body);
+    await open(`/jobs/${id}`);
+    await state('Failed');
+    await page.getByRole('button', { name: 'Retry…' }).click();
+    const dialog = page.getByRole('dialog', { name: /^Retry Train/ });
+    const choice = dialog.getByLabel('Begin at');
+    await dialog.getByText('It is asked of the same moment of the log.').waitFor();
+    expect(await choice.locator('option').allInnerTexts()).toEqual([
+      'position',
+      'build_user_features (where it stopped)',
+    ]);
+    await choice.selectOption('position');
+    await dialog.getByText('It is asked of the log as it is now.').waitFor();
+    await dialog.getByRole('button', { name: 'Retry' }).click();
+    await page.getByRole('button', { name: 'Attempt 2' }).waitFor();
+    await state('Failed');
+    expect(await job(id)).toMatchObject({ attempt: 2, attempts: [{ steps: [] }, { steps: [{ step: 'position' }] }] });
+  });
+
   test('a scoring hands out its file, and against the one before nobody has moved', async () => {
     await open('/jobs/new?kind=score');
     await page.locator('.jobform button[type=submit]').click();

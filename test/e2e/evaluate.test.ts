@@ -105,6 +105,11 @@ describe('a classifier of subscribers', () => {
     // It knows less of everybody, so it is worse; how sure that is depends on who falls into the judged fifth.
     expect(brier.value!.difference).toBeGreaterThan(0);
     expect(brier.value!.probabilitySecondBetter).toBeLessThan(0.5);
+    const decisions = found.paired!.pairs.filter(({ metric }) => ['eceBeyondChance', 'profit'].includes(metric));
+    expect(decisions).toHaveLength(2);
+    for (const { value } of decisions) expect(value!.lower).toBeLessThanOrEqual(value!.upper);
+    expect(decisions[0]!.value!.standardError).toBeGreaterThan(0);
+    expect(decisions[1]!.offer).toEqual({ cost: 1, benefit: 10 });
     expect(found.features.find(({ name }) => name === 'plan')).toMatchObject({
       differs: true,
     });
@@ -130,7 +135,7 @@ describe('a classifier of subscribers', () => {
     expect(all.items.find(({ name }) => name === 'plan')!.used_by).toContain(first);
     expect(all.items.filter(({ name }) => name === 'purchase_trend').map(({ version }) => version)).toEqual([1, 2]);
     const report = await program.json<FeatureReport>(['features', 'check']);
-    expect(report).toMatchObject({ set: { version: 3 }, findings: [], leakage: { differing: 0 } });
+    expect(report).toMatchObject({ set: { version: 4 }, findings: [], leakage: { differing: 0 } });
     expect(report.sampled).toBe(report.customers);
     const { statistics } = await program.json<{ statistics: FeatureStatistics }>([
       'features',

@@ -84,6 +84,12 @@ describe('an event sent now changes the answer', () => {
     await frequencyOf('c-nats', 0);
     await js.publish('in.shop', pack([order('c-nats', '2026-01-20'), order('c-nats', '2026-02-05')]));
     expect((await frequencyOf('c-nats', 2)).features.recency_days).toBe(26);
+    // Asked, it is answered with the verdict; the queue's acknowledgement says only that a message waits.
+    const asked = async (body: object) =>
+      (await publisher.request('ask.shop', JSON.stringify(body), { timeout: 10_000 })).json<Ingested>();
+    expect(await asked(order('c-nats', '2026-02-06'))).toMatchObject({ accepted: 1, rejected: [] });
+    const refused = { accepted: 0, rejected: [{ reason: 'missing-customer' }] };
+    expect(await asked({ ...order('c-nats', '2026-02-07'), customer_id: undefined })).toMatchObject(refused);
   });
 
   test('the credentials of a source publish to its own subject and to no other', async () => {

@@ -139,7 +139,7 @@ test('what is not there is refused: positions and times outside the log, and cus
   expect(await refused('--as-of', '999999')).toMatch(/the log ends at sequence \d+; 999999 has not been written/);
   expect(await refused('--as-of', '2099-01-01')).toContain('later than now');
   expect(await refused('--as-of', '2001-01-01')).toContain('the first order is of 2026-01-05');
-  expect(await refused('--as-of', 'yesterday')).toContain('as_of');
+  expect(await refused('--as-of', 'yesterday')).toContain("--as-of is not a time ('yesterday')");
   expect(await refused('--as-of', '0')).toContain('begins at sequence 1');
   expect(await refused('--as-of', '3', '--customer', 'nobody')).toContain('no event of this customer is known');
   expect(await refused('--as-of', String(then.seq), '--customer', 'dee')).toContain(

@@ -46,6 +46,8 @@ function simulated(): CustomerEntries[] {
       minor: 500 + Math.floor(9_000 * random.uniform()),
       currency: 'EUR',
       revision: 0,
+      // Half of the customers come by one channel, the others by two.
+      channel: i % 2 === 0 || random.uniform() < 0.6 ? 'web' : 'store',
     }));
     const subscription = key();
     const price = 900 + 100 * Math.floor(20 * random.uniform());
@@ -125,8 +127,9 @@ function trained(customers: readonly CustomerEntries[]): object[] {
 }
 
 const customers = simulated();
+const models = trained(customers);
 const question = JSON.stringify({
-  models: trained(customers),
+  models,
   ledgers: customers.slice(0, 300).map((each) => upTo(each, DAY)),
   day: DAY,
 });
@@ -147,6 +150,8 @@ function expectSame(there: (number | null)[][]): void {
 }
 
 test('every model answers most of the customers, and they differ', () => {
+  // By what they buy is one of the things the last classifier tells them apart by.
+  expect(JSON.stringify(models[FEATURE_SETS.length - 1])).toMatch(/"last_channel=web","coef":-?[1-9.0]*[1-9]/);
   // One classifier a set of features, a Cox model and four of purchases.
   expect(here).toHaveLength(FEATURE_SETS.length + 5);
   for (const scores of here) {

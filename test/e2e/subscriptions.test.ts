@@ -20,6 +20,7 @@ interface Churn {
   explanation: { scale: string; reference: number; score: number };
   curve: { horizon_days: number; p_churn: number }[];
   curve_model: { id: string };
+  caveat: string | null;
 }
 type Encoding =
   | { column: string; kind: 'numeric'; blank: number | null; indicator?: true }
@@ -182,6 +183,8 @@ function suite(prepare: () => Table) {
         curve_model: { id: 'subscription_survival_model@1' },
       });
       expectClose(answer.p_churn, expected, 1e-9);
+      // A table of one day shows everybody for its 30 days.
+      expect(answer.caveat).toMatch(/subscription_churn_model@1.*\. extrapolated beyond 30 days seen: .*90 days ahead/);
       expect(answer.curve.at(-1)!.p_churn).toBe(answer.p_churn);
     }
   });
@@ -207,6 +210,7 @@ function suite(prepare: () => Table) {
     expect(await refused({ customer_id: gone, as_of: '2010-01-01' })).toMatchObject({
       status: 404,
       reason: 'unknown-customer',
+      detail: expect.stringMatching(/^this customer is known only from \d{4}-\d\d-\d\d on/),
     });
     expect(await refused({ customer_id: 'nobody' })).toMatchObject({ status: 404, reason: 'unknown-customer' });
     expect(await refused({ features: { subscription_tenure_days: 100 } })).toMatchObject({
@@ -252,6 +256,18 @@ function suite(prepare: () => Table) {
     expect(new Set(page.items.map((each) => each.churn_model))).toEqual(new Set(['subscription_churn_model@1']));
     const [most] = await program.sql<{ p: number }>('select max(p_churn) as p from rm.scores');
     expect(shown[0]).toBe(Number(most!.p));
+    type Home = { churn_rate: number | null; subscribers_churn: { rate: number } & Record<string, unknown> };
+    const { churn_rate, subscribers_churn: ofAll } = await program.call<Home>('GET', '/api/home');
+    expect(churn_rate).toBeNull();
+    expect(ofAll).toMatchObject({
+      horizon_days: 30,
+      customers: rows.length - lost,
+      model: 'subscription_churn_model@1',
+    });
+    const all = await program.sql<{ p: number }>(
+      `select p_churn as p from rm.scores where model_id = 'subscription_churn_model@1' and p_churn is not null`,
+    );
+    expectClose(ofAll.rate, all.reduce((sum, { p }) => sum + Number(p), 0) / all.length, 1e-9);
     const report = await program.json<StoredScoresReport>(['verify', '--scores', '--sample', '300']);
     expect(report).toMatchObject({ checked: 300, same: 300, different: 0 });
   });

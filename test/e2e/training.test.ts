@@ -96,8 +96,14 @@ describe('subscribers', () => {
     const customer = rows.find(({ churned }) => churned === '0')!.customer_id;
     const answer = await program.request('POST', '/api/predict/churn', { body: { customer_id: customer } });
     expect([answer.status, (await job(id)).status, await models()]).toEqual([200, 'cancelled', before]);
-    await program.call('POST', `/api/jobs/${id}/retry`, {});
+    const refused = await run(['jobs', 'retry', id, '--from', 'fit_model', '--data-dir', dataDir]);
+    expect([refused.code, refused.stderr]).toEqual([
+      2,
+      expect.stringMatching(/no step fit_model.* retried from position/),
+    ]);
+    await program.json(['jobs', 'retry', id, '--from', 'position']);
     const retried = await ended(id);
+    expect(retried).toMatchObject({ status: 'succeeded', attempt: 2 });
     const alone = await ended((await ask('train', { ...classifier, seed: 8 })).id);
     expect(retried.result!.digest).toBe(alone.result!.digest);
   });

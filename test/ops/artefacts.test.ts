@@ -3,19 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openArtefacts, sha256 } from '#ops/artefacts.ts';
-import type { Objects } from '#ops/objects.ts';
+import { createMemoryObjects } from '#test/support/memory-objects.ts';
 
 let folder: string;
+let objects: ReturnType<typeof createMemoryObjects>;
 let stored: Map<string, Uint8Array>;
-let objects: Objects;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'axiom47-artefacts-'));
-  stored = new Map();
-  objects = {
-    put: async (key, bytes) => void stored.set(key, bytes),
-    remove: async (key) => void stored.delete(key),
-    get: async (key) => stored.get(key) ?? null,
-  };
+  objects = createMemoryObjects();
+  stored = objects.stored;
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 const onlyFile = () => join(folder, readdirSync(folder)[0]!);

@@ -10,7 +10,7 @@ const both = (basis: string, other = basis): Judged[] => [
   { id: 'churn_model@2', basis: other, metrics: { auc: 0.7 } },
 ];
 const figures = [{ auc: 0.7 }, { auc: 0.8 }].map((metrics) => metricsOf({ metrics }));
-const errors = { auc: null, brier: null };
+const errors = { auc: null, brier: null, ece: null, profit: null };
 
 /** @param results newest first; an Error: it cannot be read. */
 async function believed(results: readonly (Error | { question: string; models: Judged[]; pairs?: object[] })[]) {
@@ -88,10 +88,17 @@ test('the errors of the differences are half the interval of the bootstrap', asy
     better: 'higher' as const,
     value: { first: 0, second: 0, difference: 0, lower, upper, p: 1, probabilitySecondBetter: 0.5, draws: 500 },
   });
-  const pairs = [pair('auc', -0.0392, 0.0392), pair('brier', -0.00196, 0.00196)];
+  const pairs = [
+    pair('auc', -0.0392, 0.0392),
+    pair('brier', -0.00196, 0.00196),
+    pair('eceBeyondChance', 0, 0.0392),
+    { ...pair('profit', -0.392, 0), offer: { cost: 1, benefit: 10 } },
+  ];
   const { found } = await believed([{ question: 'churn', models: both('held-out'), pairs }]);
   expect(found!.errors.auc).toBeCloseTo(0.02, 5);
   expect(found!.errors.brier).toBeCloseTo(0.001, 6);
+  expect(found!.errors.ece).toBeCloseTo(0.01, 5);
+  expect(found!.errors.profit).toEqual({ cost: 1, benefit: 10, error: expect.closeTo(0.1, 4) });
 });
 
 test('a version without figures is not judged', async () => {

@@ -42,6 +42,7 @@ const found = (candidate: readonly number[] | null): Evidence => ({
   id: 'this',
   kind: 'clv',
   finding: null,
+  unvalued: null,
   outside: false,
   tripped: 0,
   own: NO_METRICS,

@@ -182,12 +182,55 @@ test('cancelled between two steps: no model, and a retry ends what was begun', a
   expect(await resultOf(id)).toMatchObject({ id: 'churn_model@1', deployed: true });
 });
 
+test('a retry from a step on does that one and the later ones again, from the position on of the log as it is now', async () => {
+  const pool = trainingOn(shop.store);
+  const rows: number[] = [];
+  let broken = true;
+  const { request, ended, jobs, now } = await place({
+    pool: {
+      trainingRows(...asked) {
+        rows.push(asked[1].today);
+        return pool.trainingRows(...asked);
+      },
+      trainModel: async (...asked) => {
+        const answer = await pool.trainModel(...asked);
+        if (broken) throw new Error('the thread died');
+        return answer;
+      },
+    },
+  });
+  const id = await request({ kind: 'churn-logistic', cutoffs: 2 });
+  const first = await ended(id);
+  expect(first).toMatchObject({ status: 'failed', retryFrom: ['position', 'build_user_features', 'train_model'] });
+  // The log goes on meanwhile; only who begins with the position asks of it as it is then.
+  now.day += 10;
+  for (const [step, made] of [
+    ['train_model', 1],
+    ['build_user_features', 2],
+    ['position', 3],
+  ] as const) {
+    expect(await jobs.retry(id, 'tester', step)).toMatchObject({ ok: true });
+    expect(await ended(id)).toMatchObject({
+      status: 'failed',
+      steps: [{ step: 'position' }, { step: 'build_user_features' }],
+    });
+    expect(rows).toHaveLength(made);
+  }
+  expect(rows).toEqual([shop.today, shop.today, shop.today + 10]);
+  expect(await jobs.retry(id, 'tester', 'generate_events')).toEqual({ ok: false, reason: 'step-unknown' });
+  broken = false;
+  await jobs.retry(id, 'tester', 'train_model');
+  expect(await ended(id)).toMatchObject({ status: 'succeeded', retryFrom: [] });
+  expect(await jobs.retry(id, 'tester', 'train_model')).toEqual({ ok: false, reason: 'job-ended' });
+});
+
 test('the demo’s own step comes first, and cancelling does not wait for it', async () => {
   const events = Promise.withResolvers<Record<string, unknown>>();
   const { request, ended, jobs, resultOf } = await place({ generated: () => events.promise });
   const given_up = await request({ kind: 'clv' });
   await jobs.cancel(given_up, 'tester');
   expect((await ended(given_up)).status).toBe('cancelled');
+  expect(await jobs.retry(given_up, 'tester', 'position')).toEqual({ ok: false, reason: 'step-not-reached' });
   const id = await request({ kind: 'clv' });
   events.resolve({ source: 'api', seed: 47 });
   await resultOf(id);

@@ -202,6 +202,7 @@ test('money that came is that of the days in (from, to], refunds known by then t
     minor,
     currency: minor === null ? null : currency,
     revision: 0,
+    channel: null,
   });
   const entries: CustomerEntries = {
     sid: 'aa',

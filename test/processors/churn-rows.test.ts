@@ -43,7 +43,7 @@ function toEvents(list: [string, string, number, number][], from = 0): StoredEve
   return list.map(([kind, id, offset, minor]) => {
     const day = from + offset;
     const key = `k${n++}`;
-    if (kind === 'order') return order(id, key, day, minor);
+    if (kind === 'order') return order(id, key, day, minor, { channel: [null, 'web', 'app'][minor % 3]! });
     if (kind === 'refund') return refund(id, key, day, minor);
     if (kind === 'activity') return activity(id, key, day, 'visit');
     if (kind === 'attribute')
@@ -82,7 +82,9 @@ describe('leakage probe', () => {
               {
                 ingestedAt: (T0 + 5) * DAY,
                 events: first.events.flatMap((each) =>
-                  each.type === 'order.placed' ? [{ ...each, revision: 7, minor: 1, day: each.day + 1 }] : [],
+                  each.type === 'order.placed'
+                    ? [{ ...each, revision: 7, minor: 1, day: each.day + 1, channel: 'till' }]
+                    : [],
                 ),
               },
               { ingestedAt: T0 * DAY, events: toEvents(after, T0 + 1), backfill: true },

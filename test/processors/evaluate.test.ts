@@ -4,10 +4,12 @@ import { expect, test } from 'vitest';
 import { DEFAULT_CHURN, DEFAULT_CONTRACTUAL } from '#domain/churn-definition.ts';
 import { predictChurnBy } from '#domain/models/churn-model.ts';
 import type { ClvModel } from '#domain/models/clv-model.ts';
+import { scoreMetrics } from '#domain/models/metrics.ts';
 import { createRandom } from '#domain/numerics/random.ts';
 import { UTC } from '#domain/time.ts';
 import type { ChurnEvaluation } from '#processors/evaluation/churn.ts';
 import { evaluate } from '#processors/evaluation/evaluate.ts';
+import { churnPairs } from '#processors/evaluation/pairs.ts';
 import type { EvaluatedModel, EvaluationPlan } from '#processors/evaluation/plan.ts';
 import type { ValueEvaluation } from '#processors/evaluation/value.ts';
 import { fitClv } from '#processors/training/fit-clv.ts';
@@ -130,6 +132,39 @@ test('a classifier, once its labels have matured: realised, on everybody it coul
   // Divided by another rule: nobody can tell whom it learned from.
   const otherwise = await judged<ChurnEvaluation>(asked('churn', { ...version, division: 1 }, MADE - 90));
   expect([otherwise.models[0]!.basis, otherwise.rows.leftOut]).toEqual(['window-unknown', {}]);
+});
+
+test('every pair has calibration error and profit from the same draws: byte-equal again, by the offer told or that of the gates', () => {
+  const random = createRandom(5);
+  const n = 300;
+  const right = Float64Array.from({ length: n }, () => random.beta(1, 3));
+  const label = Float64Array.from(right, (p) => (random.uniform() < p ? 1 : 0));
+  const high = right.map((p) => Math.min(1, p + 0.2));
+  const scores = [['churn@1', right] as const, ['churn@2', high] as const];
+  const found = churnPairs(label, scores, null, 47);
+  expect(found.map(({ metric, better }) => [metric, better])).toEqual([
+    ['brier', 'lower'],
+    ['logLoss', 'lower'],
+    ['auc', 'higher'],
+    ['eceBeyondChance', 'lower'],
+    ['profit', 'higher'],
+  ]);
+  expect(JSON.stringify(churnPairs(label, scores, null, 47))).toBe(JSON.stringify(found));
+  const [, , , ece, profit] = found;
+  const metrics = [right, high].map((score) => scoreMetrics({ label, score }));
+  const [first, second] = metrics.map((each) => each.ece! - each.eceByChance!);
+  expectClose(ece!.value!.first, first!, 1e-12);
+  expectClose(ece!.value!.second, second!, 1e-12);
+  // It says a fifth too much of everybody.
+  expect(ece!.value!.lower).toBeGreaterThan(0.05);
+  expect(profit!.offer).toEqual({ cost: 1, benefit: 10 });
+  // By hand: who is reached of those at a tenth and above; of a half and above by another offer.
+  const brought = (score: Float64Array, cost: number, benefit: number) =>
+    score.reduce((sum, p, i) => sum + (p * benefit >= cost ? benefit * label[i]! - cost : 0), 0) / n;
+  expectClose(profit!.value!.difference, brought(high, 1, 10) - brought(right, 1, 10), 1e-12);
+  const other = churnPairs(label, scores, { cost: 30, benefit: 60 }, 47)[4]!;
+  expect(other.offer).toEqual({ cost: 30, benefit: 60 });
+  expectClose(other.value!.difference, brought(high, 30, 60) - brought(right, 30, 60), 1e-12);
 });
 
 test('a Cox model: explained by what its curve loses, which is counted once more from single predictions', async () => {

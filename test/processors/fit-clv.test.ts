@@ -62,6 +62,20 @@ test('says so when what the model expects is more than a tenth off what was boug
   expect(codes(population('late'))).toContain('tracking-error');
 });
 
+test('amounts so spread that some have no mean: the training says for how many value is not answered, and churn is', () => {
+  const data = population('bg-nbd', 1_000);
+  const random = createRandom(3);
+  data.spend.monetaryValue = data.spend.monetaryValue.map(() => Math.exp(3 + 2 * random.normal()));
+  const fitted = fitClv(data);
+  if (!fitted.ok) throw new Error(fitted.reason);
+  const { p, q } = fitted.value.model.gammaGamma!;
+  expect(q).toBeLessThan(1);
+  const valued = data.spend.frequency.filter((x) => p * x + q > 1).length;
+  const told = fitted.value.diagnostics.find(({ code }) => code === 'infinite-mean')!.message;
+  expect(told).toContain(`(${1_000 - valued} of 1000 customers)`);
+  expect(fitted.value.refused).toBeNull();
+});
+
 test('refuses a handful of customers with a reason', () => {
   expect(fitClv(population('bg-nbd', 5))).toMatchObject({ ok: false, reason: expect.stringContaining('10') });
 });

@@ -119,6 +119,21 @@ describe('the classifier', () => {
     ]);
   });
 
+  test('features nobody has (channels where no order names one) change nothing but the list of what was left out', () => {
+    const few = simulated(1_500, [100]);
+    const nulls = { channels_365d: null, top_channel_share: null, channel_changed: null, last_channel: null };
+    const wider = { ...few, features: few.features.map((row) => ({ ...row, ...nulls })) };
+    const [set3, set4] = [
+      trained(trainLogistic(DEFAULT_CONTRACTUAL, few, { features: 3 })),
+      trained(trainLogistic(DEFAULT_CONTRACTUAL, wider, { features: 4 })),
+    ];
+    expect(set4.model).toEqual({ ...set3.model, featureSet: { name: 'customer', version: 4 } });
+    const rest = ({ diagnostics }: typeof set3) => diagnostics.filter(({ code }) => code !== 'features-left-out');
+    expect(rest(set4)).toEqual(rest(set3));
+    const left = set4.diagnostics.find(({ code }) => code === 'features-left-out')!.message;
+    for (const name in nulls) expect(left).toContain(`${name} (never known)`);
+  });
+
   test('the same rows in another order: the same choices and, sums being rounded in their order, coefficients equal to 1e-9', () => {
     const other = trained(trainLogistic(DEFAULT_CONTRACTUAL, reordered(rows, 8)));
     expect(other.rows).toEqual(answer.rows);

@@ -14,13 +14,14 @@ beforeAll(async () => {
 afterAll(() => engines.stop());
 
 const hex = (bytes: Uint8Array | null) => (bytes === null ? null : Buffer.from(bytes).toString('hex'));
-/** Facts §2 as a sort key: revision, day, money (none lowest), currency, order named. */
-const content = (e: StoredEvent): [number, number, number, string, string] => [
+/** Facts §2 as a sort key: revision, day, money (none lowest), currency, order named; of an order then its channel, by its bytes. */
+const content = (e: StoredEvent): [number, number, number, string, string, string] => [
   e.revision,
   e.day,
   e.minor ?? -1,
   e.currency ?? '',
   hex(e.refundedOrderHash) ?? '',
+  e.type === 'order.placed' ? Buffer.from(e.channel ?? '').toString('hex') : '',
 ];
 const compare = (a: StoredEvent, b: StoredEvent): number => {
   const [x, y] = [content(a), content(b)];
@@ -37,7 +38,10 @@ function naiveFold(events: readonly StoredEvent[], owner: (sid: string) => strin
     if (!rival || compare(e, rival) > 0) best.set(key, e);
   }
   return [...best]
-    .map(([key, e]) => `${key} ${e.day} ${e.minor} ${e.currency} ${e.revision} ${hex(e.refundedOrderHash)}`)
+    .map(
+      ([key, e]) =>
+        `${key} ${e.day} ${e.minor} ${e.currency} ${e.revision} ${hex(e.refundedOrderHash)} ${e.type === 'order.placed' ? e.channel : '-'}`,
+    )
     .sort();
 }
 
@@ -47,14 +51,14 @@ async function tableRows(url: string): Promise<string[]> {
       client,
       'transactions',
       '1',
-      `to_hex(sid_key) as sid, kind, order_key, day, minor, currency, revision, refunded_order_key`,
+      `to_hex(sid_key) as sid, kind, order_key, day, minor, currency, revision, refunded_order_key, channel`,
     );
     const key = (int8: string | null) =>
       int8 === null ? null : BigInt.asUintN(64, BigInt(int8)).toString(16).padStart(16, '0');
     return rows
       .map(
         (r) =>
-          `${r.sid.padStart(16, '0')} ${r.kind === 0 ? 'order.placed' : 'order.refunded'} ${key(r.order_key)} ${r.day} ${r.minor} ${r.currency} ${r.revision} ${key(r.refunded_order_key)}`,
+          `${r.sid.padStart(16, '0')} ${r.kind === 0 ? 'order.placed' : 'order.refunded'} ${key(r.order_key)} ${r.day} ${r.minor} ${r.currency} ${r.revision} ${key(r.refunded_order_key)} ${r.kind === 0 ? r.channel : '-'}`,
       )
       .sort();
   });
@@ -80,6 +84,7 @@ const arbitraryEvent = fc.record({
   minor: fc.option(fc.integer({ min: 0, max: 3 }), { nil: null }),
   currency: fc.constantFrom('EUR', 'EUR', 'EUR', 'USD'),
   revision: fc.constantFrom(0, 0, 0, 1, 4_294_967_295),
+  channel: fc.constantFrom(null, 'app', 'Web', 'web', '\uFF57', '\u{1F6D2}'),
 });
 /** Customers 0 and 1 are anonymous and become 2 and 3. */
 const links: [number, number][] = [
@@ -108,6 +113,7 @@ test('any order, batching and repetition of events and links gives the rows of a
             minor: g.minor,
             currency: g.minor === null ? null : g.currency,
             revision: g.revision,
+            channel: g.channel,
           }),
         );
         const facts: Fact[] = links.map(([a, b]) => ({ type: 'customer.linked', anonymous: sid(a), known: sid(b) }));
@@ -130,12 +136,12 @@ test('any order, batching and repetition of events and links gives the rows of a
   );
 });
 
-test('the first of equal events in the log stays, in whichever batch it comes and through a link', async () => {
+test('the first of equal events in the log stays, in whichever batch it comes and through a link; of an order told by several channels the greatest', async () => {
   const messages: Message[] = [
-    [event({ sid: sid(1), id: 'first', order: 'o', channel: 'web' })],
-    [event({ sid: sid(2), id: 'second', order: 'o', channel: 'app' })],
+    [event({ sid: sid(1), id: 'first', order: 'o', channel: 'app' })],
+    [event({ sid: sid(2), id: 'second', order: 'o', channel: 'web' })],
     { type: 'customer.linked', anonymous: sid(2), known: sid(1) },
-    [event({ sid: sid(2), id: 'third', order: 'o', channel: 'phone' })],
+    [event({ sid: sid(2), id: 'third', order: 'o', channel: 'web' }), event({ sid: sid(2), order: 'o' })],
   ];
   for (const batchEvents of [1, 10_000]) {
     const url = await createDatabase(engines, 'first');
@@ -143,7 +149,7 @@ test('the first of equal events in the log stays, in whichever batch it comes an
     await withClient(url, async (client) => {
       const rows = await rowsOf(client, 'transactions', '1', 'channel, seq, sid_key');
       expect(rows).toHaveLength(1);
-      expect(rows[0]).toMatchObject({ channel: 'web', seq: '1' });
+      expect(rows[0]).toMatchObject({ channel: 'web', seq: '2' });
       expect(await rowsOf(client, 'links', 'known', 'sid, known, canonical')).toEqual([
         { sid: uuidOf(sid(2)), known: false, canonical: uuidOf(sid(1)) },
         { sid: uuidOf(sid(1)), known: true, canonical: uuidOf(sid(1)) },
@@ -160,6 +166,7 @@ test('the same packs once more touch no row, and the digest equals that of ledge
       id: `e${i}`,
       order: `o${i % 120}`,
       minor: i % 9 === 0 ? null : i,
+      channel: i % 7 === 0 ? null : i % 2 === 0 ? 'web' : 'app',
       day: 20_000 + (i % 5),
     }),
   ).map((e) => (e.minor === null ? { ...e, currency: null } : e));
@@ -186,12 +193,13 @@ test('the same packs once more touch no row, and the digest equals that of ledge
       seq: 0,
       orders: lines
         .map((line) => {
-          const [, , key, day, minor, currency, revision] = line.split(' ');
+          const [, , key, day, minor, currency, revision, , channel] = line.split(' ');
           return {
             key: key!,
             day: Number(day),
             minor: minor === 'null' ? null : Number(minor),
             currency: currency === 'null' ? null : currency!,
+            channel: channel === 'null' ? null : channel!,
             revision: Number(revision),
           };
         })

@@ -13,6 +13,7 @@ export interface PlainEvent {
   /** Instant (ms) and version of the zone its day was stamped with; absent for a date without a time. */
   stamped?: { at: number; version: number };
   source?: string;
+  channel?: string | null;
 }
 /** Days of events stamped with an earlier version are those of this one; `minutes` east of UTC at an instant. */
 export interface PlainZone {
@@ -36,6 +37,9 @@ const text = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 const content = (a: Row, b: Row) =>
   a[0] - b[0] || (a[1] ?? -Infinity) - (b[1] ?? -Infinity) || 0 || text(a[2] ?? '', b[2] ?? '');
 const row = (e: PlainEvent): Row => [e.day, e.minor, e.currency];
+/** As UTF-8 bytes. */
+const channels = (a: PlainEvent, b: PlainEvent) =>
+  a.kind === 'refund' ? 0 : Buffer.compare(Buffer.from(a.channel ?? ''), Buffer.from(b.channel ?? ''));
 const dayIn = ({ day, stamped }: PlainEvent, zone?: PlainZone) =>
   zone && stamped && stamped.version < zone.version
     ? Math.floor((stamped.at / 60_000 + zone.minutes(stamped.at)) / 1440)
@@ -52,7 +56,10 @@ export function independentFold(
   const gone = new Set(erased.map(canonical));
   const of = events.map((e) => ({ ...e, customer: canonical(e.customer), day: dayIn(e, zone) }));
   const ledgers = new Map<string, { order: Row[]; refund: Row[] }>();
+  const named = new Map<string, string[]>();
   surviving(of.filter((e) => !gone.has(e.customer))).forEach((e) => {
+    if (e.kind === 'order' && e.channel)
+      named.set(e.customer, [...(named.get(e.customer) ?? []), JSON.stringify([...row(e), e.channel])]);
     if (!ledgers.has(e.customer)) ledgers.set(e.customer, { order: [], refund: [] });
     ledgers.get(e.customer)![e.kind].push(row(e));
   });
@@ -78,7 +85,8 @@ export function independentFold(
     const money = total[kind === 'order' ? 'gross' : 'refunded'];
     if (minor !== null) money[currency!] = (money[currency!] ?? 0) + minor;
   }
-  return { ...total, ledgers, erasedMonths: Object.fromEntries(erased_), erasedCustomers: gone.size };
+  for (const list of named.values()) list.sort();
+  return { ...total, ledgers, named, erasedMonths: Object.fromEntries(erased_), erasedCustomers: gone.size };
 }
 
 type Money = Record<string, number>;
@@ -91,7 +99,8 @@ function surviving(events: PlainEvent[]): PlainEvent[] {
       text(a.kind, b.kind) ||
       text(a.key, b.key) ||
       b.revision - a.revision ||
-      content(row(b), row(a)),
+      content(row(b), row(a)) ||
+      channels(b, a),
   );
   return sorted.filter((e, i) => {
     const before = sorted[i - 1];

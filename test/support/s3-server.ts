@@ -8,18 +8,27 @@ import type { AddressInfo } from 'node:net';
 const sha256 = (data: string | Uint8Array) => createHash('sha256').update(data).digest('hex');
 const hmac = (key: string | Uint8Array, text: string) => createHmac('sha256', key).update(text).digest();
 const SKEW_MS = 15 * 60_000;
+const LEAST_PART = 5 * 2 ** 20;
+interface Answer {
+  status: number;
+  text?: string;
+  etag?: string;
+}
 
 export interface S3Server extends AsyncDisposable {
   endpoint: string;
   /** By `bucket/key`. */
   objects: Map<string, Buffer>;
-  /** The next requests are answered so, in this order, before any is looked at. */
+  /** Parts by number of what is being sent in parts, by upload. */
+  uploads: Map<string, Map<number, Buffer>>;
+  /** The next requests are answered so, in this order, before any is looked at; 0: as it should be. */
   failures: number[];
   requests: number;
 }
 
 export async function startS3(keys: { id: string; secret: string; region: string; bucket: string }): Promise<S3Server> {
   const objects = new Map<string, Buffer>();
+  const uploads: S3Server['uploads'] = new Map();
   const failures: number[] = [];
   const state = { requests: 0 };
 
@@ -55,6 +64,38 @@ export async function startS3(keys: { id: string; secret: string; region: string
     return request.url!.startsWith(`/${keys.bucket}/`) ? null : 'NoSuchBucket';
   }
 
+  /** Create, upload a part, complete and abort, as docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html has them. */
+  function inParts(method: string, name: string, query: URLSearchParams, body: Buffer): Answer {
+    const refuse = (status: number, code: string) => ({ status, text: `<Error><Code>${code}</Code></Error>` });
+    if (method === 'POST' && query.has('uploads')) {
+      const id = `${name} / ${uploads.size}+=`;
+      uploads.set(id, new Map());
+      return {
+        status: 200,
+        text: `<InitiateMultipartUploadResult><UploadId>${id}</UploadId></InitiateMultipartUploadResult>`,
+      };
+    }
+    const id = query.get('uploadId') ?? '';
+    const parts = uploads.get(id);
+    if (!parts) return refuse(404, 'NoSuchUpload');
+    if (method === 'PUT') {
+      parts.set(Number(query.get('partNumber')), body);
+      return { status: 200, etag: `"${sha256(body)}"` };
+    }
+    uploads.delete(id);
+    if (method === 'DELETE') return { status: 204 };
+    const named = [...body.toString().matchAll(/<PartNumber>(\d+)<\/PartNumber><ETag>([^<]+)<\/ETag>/g)];
+    const whole = named.flatMap(([, number, etag]) => {
+      const part = parts.get(Number(number));
+      return part && etag === `"${sha256(part)}"` ? [part] : [];
+    });
+    // An answer that has begun cannot take its status back.
+    if (whole.length !== named.length || whole.length === 0) return { ...refuse(200, 'InvalidPart') };
+    if (whole.slice(0, -1).some((part) => part.length < LEAST_PART)) return refuse(400, 'EntityTooSmall');
+    objects.set(name, Buffer.concat(whole));
+    return { status: 200, text: '<CompleteMultipartUploadResult/>' };
+  }
+
   const server = createServer(async (request, response) => {
     state.requests++;
     const chunks: Buffer[] = [];
@@ -63,10 +104,15 @@ export async function startS3(keys: { id: string; secret: string; region: string
     const refuse = (status: number, code: string) =>
       response.writeHead(status, { 'content-type': 'application/xml' }).end(`<Error><Code>${code}</Code></Error>`);
     const failing = failures.shift();
-    if (failing !== undefined) return refuse(failing, 'SlowDown');
+    if (failing) return refuse(failing, 'SlowDown');
     const code = fault(request, body);
     if (code !== null) return refuse(code === 'NoSuchBucket' ? 404 : 403, code);
-    const name = decodeURIComponent(request.url!.slice(1));
+    const [path, query] = request.url!.split('?');
+    const name = decodeURIComponent(path!.slice(1));
+    if (query !== undefined) {
+      const { status, text = '', etag } = inParts(request.method!, name, new URLSearchParams(query), body);
+      return response.writeHead(status, etag === undefined ? {} : { etag }).end(text);
+    }
     if (request.method === 'PUT') {
       objects.set(name, body);
       return response.writeHead(200).end();
@@ -82,6 +128,7 @@ export async function startS3(keys: { id: string; secret: string; region: string
   return {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     objects,
+    uploads,
     failures,
     get requests() {
       return state.requests;

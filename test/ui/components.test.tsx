@@ -10,7 +10,8 @@ import { largest, whyGeometry } from '#ui/charts/why.ts';
 import { WhyChart } from '#ui/charts/why-chart.tsx';
 import { definitionInWords, featureWords, valueWords } from '#ui/churn-words.ts';
 import { Refused } from '#ui/client.ts';
-import { aliveInterval } from '#ui/components/customer-figures.tsx';
+import { aliveInterval, aliveShown } from '#ui/components/customer-figures.tsx';
+import { exportPath } from '#ui/components/export-table.tsx';
 import { Kpi } from '#ui/components/panel.tsx';
 import { BANDS, Risk } from '#ui/components/risk.tsx';
 import { ErrorState } from '#ui/components/states.tsx';
@@ -60,6 +61,15 @@ test('a P(alive) of 1 that only the model takes for granted says so under the fi
   expect(aliveInterval(1, 'P(alive) is 1 by assumption')).toBe('by assumption');
   expect(aliveInterval(1, null)).toBe('interval not estimated');
   expect(aliveInterval(null, null)).toBe('a classifier does not say');
+  // A chance to leave of 1e-12 a purchase is an assumption, not a figure just below 1.
+  expect(aliveShown(1 - 1e-12, 'P(alive) is 1 by assumption')).toBe(1);
+  expect(aliveShown(1 - 1e-12, null)).toBe(1 - 1e-12);
+  expect(aliveShown(0.9, 'another caveat')).toBe(0.9);
+});
+
+test('a whole table is exported under ids only for who may see them', () => {
+  expect(exportPath('customers', 'parquet', true)).toBe('/api/export?table=customers&format=parquet&identified=true');
+  expect(exportPath('customers', 'csv', false)).toBe('/api/export?table=customers&format=csv');
 });
 
 test('an interval has its words for those who hear it', () => {

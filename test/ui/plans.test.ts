@@ -145,11 +145,27 @@ describe('a form begins with what the workspace has', () => {
     const train = begun('train', people(0, 0));
     expect(off(train, 'kind')).toEqual([]);
     expect(lackingWords(train.form, people(0, 0))).toContain('Import purchases or subscriptions first');
-    for (const kind of ['score', 'evaluate'])
-      expect([lackingWords(formOf(kind), people(0, 0)), begun(kind, people(0, 9)).body]).toEqual([
-        null,
-        begun(kind, people(9, 0)).body,
-      ]);
+    expect([lackingWords(formOf('evaluate'), people(0, 0)), begun('evaluate', people(0, 9)).body]).toEqual([
+      null,
+      begun('evaluate', people(9, 0)).body,
+    ]);
+  });
+
+  test('where nobody has bought, a scoring does not ask how lifetime value is to be computed', () => {
+    const ofValue = ['months', 'quantiles', 'discount_monthly'];
+    const asked = (buyers: number, subscribers: number) =>
+      begun('score', people(buyers, subscribers)).form.fields.flatMap(({ name }) =>
+        ofValue.includes(name) ? [name] : [],
+      );
+    expect(asked(0, 9)).toEqual([]);
+    for (const [buyers, subscribers] of [
+      [9, 0],
+      [9, 9],
+      [0, 0],
+    ] as const)
+      expect(asked(buyers, subscribers)).toEqual(ofValue);
+    expect(begun('score', people(0, 9)).body).not.toHaveProperty('months');
+    expect(lackingWords(formOf('score'), people(0, 9))).toBeNull();
   });
 
   test('asked again it is what was asked, with the API’s own default where nothing was said', () => {

@@ -46,6 +46,9 @@ export function AheadPanel({ customer, height }: { customer: Customer; height: n
               beside <b className="m">{percent(other.p_churn)}</b>
             </span>
           )}
+          {ahead.caveat !== null && ahead.watched_days !== null && (
+            <span title={ahead.caveat}>extrapolated beyond {count(ahead.watched_days)} d seen</span>
+          )}
           <span className="mono">{ahead.model}</span>
         </>
       }

@@ -23,6 +23,10 @@ function lastOrder(customer: Customer): string {
   return ago === 0 ? 'last order on this day' : `last order ${days(ago)} ago`;
 }
 
+/** What a model takes for granted is not a figure just below it (nobody leaves: a chance to of 1e-12 a purchase). */
+export const aliveShown = (alive: number, caveat: string | null): number =>
+  caveat !== null && alive > 1 - 1e-6 ? 1 : alive;
+
 export function aliveInterval(alive: number | null, caveat: string | null): string {
   if (alive === null) return 'a classifier does not say';
   return caveat === null ? 'interval not estimated' : 'by assumption';
@@ -45,7 +49,7 @@ export function CustomerFigures({ customer, past }: { customer: Customer; past: 
       />
       <Kpi
         name="P(alive)"
-        value={churn && churn.p_alive !== null ? splitUnit(percent(churn.p_alive)) : none}
+        value={churn && churn.p_alive !== null ? splitUnit(percent(aliveShown(churn.p_alive, customer.caveat))) : none}
         title="The probability of still being a customer at all"
         interval={churn ? aliveInterval(churn.p_alive, customer.caveat) : refused}
         fades={fades}

@@ -25,9 +25,15 @@ export function SubscriberFigures({ customer, past }: { customer: Customer; past
         name="Still here"
         unit={last && last.days > 0 ? `in ${count(last.days)} d` : ''}
         value={last && last.days > 0 ? splitUnit(percent(last.p_stays)) : none}
-        title="P(still under contract then | under contract now), by the Cox model in force"
+        title={`P(still under contract then | under contract now), by the Cox model in force${ahead?.caveat ? `; ${ahead.caveat}` : ''}`}
         interval={
-          ahead ? (ahead.reason ? reasonWords(ahead.reason) : 'interval not estimated') : 'no Cox model is in force'
+          ahead
+            ? ahead.reason
+              ? reasonWords(ahead.reason)
+              : ahead.caveat !== null && ahead.watched_days !== null
+                ? `extrapolated beyond ${days(ahead.watched_days)} seen`
+                : 'interval not estimated'
+            : 'no Cox model is in force'
         }
         fades={fades}
       />

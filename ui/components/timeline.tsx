@@ -36,6 +36,7 @@ function Row({ entry }: { entry: Entry }) {
       </span>
       <span className="tx">
         <span className="m">{entry.name ?? WORDS[entry.type]}</span>
+        {entry.channel !== null && <span className="t2"> · {entry.channel}</span>}
         {entry.count > 1 && <span className="t2"> × {count(entry.count)}</span>}
         {entry.type === 'order' && amount === null && <span className="t3"> without money</span>}
       </span>

@@ -7,6 +7,7 @@ import { useEffect, useRef, useState } from 'react';
 import { useMay, useMe } from '../account.ts';
 import { CopyButton } from '../components/copy.tsx';
 import { CustomerTable } from '../components/customer-table.tsx';
+import { ExportTable } from '../components/export-table.tsx';
 import { Icon } from '../components/icon.tsx';
 import { ErrorState, NotAllowed, Note, Skeleton, State } from '../components/states.tsx';
 import { curlGet, curlPost } from '../curl.ts';
@@ -213,6 +214,7 @@ export function CustomersView() {
           <Icon name="download" small />
           CSV, {count(shown)} rows
         </button>
+        {data && data.total > 0 && <ExportTable table="customers" />}
       </div>
       {page.isError && data && (
         <Note tone="warn">

@@ -18,6 +18,40 @@ import { NoData, Seeding, TooEarly } from './seeding.tsx';
 const CATCH_UP_MS = 2_000;
 const PLOT_HEIGHT = 380;
 
+/** Of buyers, or where nobody has bought of subscribers. */
+function ChurnRate({ home }: { home: Home }) {
+  const { churn_rate: ofBuyers, subscribers_churn: ofSubscribers } = home;
+  if (ofBuyers === null && ofSubscribers !== null)
+    return (
+      <Kpi
+        name="Churn rate"
+        unit={`${ofSubscribers.horizon_days} d, expected`}
+        value={splitUnit(percent(ofSubscribers.rate))}
+        title={`Mean of P(lost within ${ofSubscribers.horizon_days} days) over all who are under contract, by ${ofSubscribers.model}`}
+        interval={`n ${count(ofSubscribers.customers)} under contract`}
+      />
+    );
+  return (
+    <Kpi
+      name="Churn rate"
+      unit={`${home.horizon_days} d, expected`}
+      value={splitUnit(percent(ofBuyers))}
+      title={`Mean of P(no purchase within ${home.horizon_days} days) over all who have bought`}
+      interval={
+        ofBuyers !== null
+          ? ofSubscribers === null
+            ? `n ${count(home.buyers)} · interval not estimated`
+            : `of buyers; subscribers ${percent(ofSubscribers.rate)} in ${ofSubscribers.horizon_days} d`
+          : home.model
+            ? 'fewer than ten customers'
+            : home.buyers === 0 && home.subscribers !== 0
+              ? 'no model of subscriptions yet'
+              : 'no model of purchases yet'
+      }
+    />
+  );
+}
+
 function Figures({ home, counters }: { home: Home; counters: Counters | null }) {
   const { events, orders, seq, at } = counters ?? { ...home, seq: home.as_of.seq, at: home.as_of.at };
   const customers = counters && home.customers !== null ? counters.customers : home.customers;
@@ -36,21 +70,7 @@ function Figures({ home, counters }: { home: Home; counters: Counters | null }) 
           value={splitUnit(customers === null ? '< 10' : count(customers))}
           interval={customers === null ? 'fewer than ten are not counted out' : 'known by an event'}
         />
-        <Kpi
-          name="Churn rate"
-          unit={`${home.horizon_days} d, expected`}
-          value={splitUnit(percent(home.churn_rate))}
-          title={`Mean of P(no purchase within ${home.horizon_days} days) over all who have bought`}
-          interval={
-            home.churn_rate === null
-              ? home.model
-                ? 'fewer than ten customers'
-                : home.buyers === 0 && home.subscribers !== 0
-                  ? 'of purchases; subscribers have theirs in Customers'
-                  : 'no model of purchases yet'
-              : `n ${count(home.buyers)} · interval not estimated`
-          }
-        />
+        <ChurnRate home={home} />
         <Kpi
           name="Log position"
           value={[position(seq), '']}

@@ -11,6 +11,7 @@ import { Confirm } from '../components/confirm.tsx';
 import { CopyButton } from '../components/copy.tsx';
 import { JobResult } from '../components/jobs/job-result.tsx';
 import { JobStatusChip, ProgressBar } from '../components/jobs/job-status.tsx';
+import { RetryFrom } from '../components/jobs/retry.tsx';
 import { Choice, Panel } from '../components/panel.tsx';
 import { ErrorState, Failed, NotAllowed, Note, Skeleton, State } from '../components/states.tsx';
 import { curlGet, curlPost } from '../curl.ts';
@@ -80,11 +81,13 @@ function Steps({ job }: { job: Job }) {
     return (
       <Panel title="Steps" tools={choice}>
         <Progress job={job} />
-        <State icon="clock" title={shown ? 'No step was finished in this attempt' : 'Not begun'}>
+        <State icon="clock" title={shown ? 'Nothing of this attempt is kept' : 'Not begun'}>
           <p>
             {shown && shown.ended_at === null && !runs
               ? 'Its process ended without a word; the next attempt went on.'
-              : 'Each step is drawn as it ends.'}
+              : hasEnded(job) || !last
+                ? 'No step was finished, or a retry does it again.'
+                : 'Each step is drawn as it ends.'}
           </p>
         </State>
       </Panel>
@@ -209,10 +212,11 @@ function LogTail({ job }: { job: Job }) {
 }
 
 function Head({ job }: { job: Job }) {
-  const [confirming, setConfirming] = useState(false);
+  const [confirming, setConfirming] = useState<'cancel' | 'retry' | null>(null);
   const [error, setError] = useState<Error | null>(null);
   const navigate = useNavigate();
   const ended = hasEnded(job);
+  const choice = job.retry_from.length > 1;
   const needs = job.kind === 'score' ? 'customer:read' : 'model:write';
   return (
     <>
@@ -259,25 +263,27 @@ function Head({ job }: { job: Job }) {
             not={job.status === 'succeeded' ? 'It has succeeded; ask again for another' : null}
             onClick={() => {
               setError(null);
-              retryJob(job.id).catch((refusal: Error) => setError(refusal));
+              if (choice) setConfirming('retry');
+              else retryJob(job.id).catch((refusal: Error) => setError(refusal));
             }}
           >
-            Retry
+            {choice ? 'Retry…' : 'Retry'}
           </Action>
         ) : (
-          <Action needs={needs} icon="stop" danger onClick={() => setConfirming(true)}>
+          <Action needs={needs} icon="stop" danger onClick={() => setConfirming('cancel')}>
             Cancel…
           </Action>
         )}
       </div>
       {error && <Failed lead="Not done.">{error.message}</Failed>}
-      {confirming && (
+      {confirming === 'retry' && ended && <RetryFrom job={job} onClose={() => setConfirming(null)} />}
+      {confirming === 'cancel' && (
         <Confirm
           title={`Cancel ${jobTitle(job)}?`}
           confirm="Cancel the job"
           danger
           onConfirm={() => cancelJob(job.id)}
-          onClose={() => setConfirming(false)}
+          onClose={() => setConfirming(null)}
         >
           <p>
             {job.status === 'queued'

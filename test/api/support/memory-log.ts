@@ -11,6 +11,7 @@ import { createPolicyState, DEFAULT_POLICY } from '#domain/policy.ts';
 import { DAY_MS, dayOf, UTC } from '#domain/time.ts';
 import { createCustomerColumns, openColumns } from '#projections/memory/columns.ts';
 import { createLedger, type Ledger } from '#projections/memory/ledger.ts';
+import { moneyTaken } from '#streams/gateway/money-taken.ts';
 import { decodeMessage, encodeFact, PackWriter } from '#streams/pack.ts';
 import type { QuarantinedRow } from '#streams/quarantine.ts';
 import { storedEvent } from '#test/support/stored-event.ts';
@@ -103,12 +104,13 @@ export function createMemoryLog() {
         rejectAfterMs: REJECT_AFTER_MS,
       });
       const rejected = parsed.flatMap((result) => (result.ok ? [] : [result.reason]));
-      if (strict && rejected.length > 0) return { accepted: 0, duplicates: 0, rejected, lastSeq: 0 };
+      if (strict && rejected.length > 0) return { accepted: 0, duplicates: 0, rejected, lastSeq: 0, money: [] };
       const events = parsed.flatMap((result) => (result.ok ? [result.value] : []));
       const fresh = events.filter((event) => !seen.has(eventKeyMaterial(event, source)));
       for (const event of fresh) seen.add(eventKeyMaterial(event, source));
       const lastSeq = fresh.length > 0 ? store(fresh, source, null) : 0;
-      return { accepted: fresh.length, duplicates: events.length - fresh.length, rejected, lastSeq };
+      const money = moneyTaken(events.map((event) => ({ ...event, day: dayOf(event.at, UTC) })));
+      return { accepted: fresh.length, duplicates: events.length - fresh.length, rejected, lastSeq, money };
     },
     async importEvents({ run, source, events }) {
       const list = unpack(events) as InputEvent[];

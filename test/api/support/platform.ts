@@ -142,6 +142,8 @@ export async function createPlatform(
         for (let day = from; day <= until; day += 7) weeks.push([day, 2]);
         return weeks;
       },
+      // The real one is asked with the whole program (test/e2e/subscriptions.test.ts).
+      meanChurn: async () => ({ mean: 0.25, customers: ids.size }),
       waitFor: async () => undefined,
     },
     exports: {

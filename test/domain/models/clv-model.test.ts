@@ -13,6 +13,7 @@ import {
   posteriorOf,
   predictChurn,
   predictClv,
+  unvalued,
 } from '#domain/models/clv-model.ts';
 import { parseClvModel } from '#domain/models/clv-model-file.ts';
 import { discountedPurchases } from '#domain/models/lifetime-value.ts';
@@ -97,6 +98,21 @@ describe('applicable', () => {
     const newcomer = { frequency: 0, recency: 0, T: 30 };
     expect(applicable(heavy, newcomer, 90, 'clv')).toMatchObject({ ok: false, reason: 'infinite-mean' });
     expect(applicable(heavy, customer, 90, 'clv')).toEqual({ ok: true });
+  });
+
+  test('whom it will refuse a value is known of the model before anybody asks', () => {
+    expect(unvalued(model)).toBeNull();
+    expect(unvalued({})).toContain('value is not');
+    for (const p of [0.1, 0.3, 6.25])
+      for (const q of [0.2, 0.8, 1]) {
+        const heavy: ClvModel = { ...model, gammaGamma: { p, q, v: 15 } };
+        const refused = Array.from({ length: 12 }, (_, x) => x).filter(
+          (x) =>
+            !applicable(heavy, { frequency: x, recency: x, T: 99, monetaryValue: x > 0 ? 20 : null }, 90, 'clv').ok,
+        );
+        const most = refused.at(-1)!;
+        expect(unvalued(heavy)).toContain(most === 0 ? 'without a repeat day' : `at most ${most} repeat days`);
+      }
   });
 });
 

@@ -84,6 +84,18 @@ describe('what is not there says how to find what is', () => {
 });
 
 test.each([
+  [['predict', 'churn', 'c-1', '--as-of', '2026-02-30'], "--as-of is not a day of the calendar ('2026-02-30')"],
+  [['predict', 'clv', 'c-1', '--as-of', 'yesterday'], "--as-of is not a time ('yesterday'); write 2026-11-20"],
+  [['predict', 'churn', 'c-1', '--horizon', '9999'], '--horizon: '],
+  [
+    ['model', 'card', 'clv@1', '--out', '/proc/no/such/card'],
+    '--out /proc/no/such/card: a folder to write to cannot be had',
+  ],
+])('%j: in the words of who typed it', async (args, says) => {
+  expect(await refused(...args)).toContain(says);
+});
+
+test.each([
   [['quarantine', 'list', '--limit', 'abc'], '--limit abc: a whole number from 1 to 500'],
   [['quarantine', 'list', '--limit', '0'], '--limit 0: a whole number from 1 to 500'],
   [['quarantine', 'list', '--limit', '501'], '--limit 501: a whole number from 1 to 500'],

@@ -117,7 +117,7 @@ describe('starting the engines', () => {
 });
 
 describe('who may speak to the embedded NATS server', () => {
-  test('nobody without a key; a source publishes its own subject and nothing else; a replaced key is refused', async () => {
+  test('nobody without a key; a source publishes its own two subjects and nothing else; a replaced key is refused', async () => {
     await using dataDir = await openDataDir(join(folder, 'users'), { create: true });
     await using engines = await startEngines(embedded, dataDir, log);
     const servers = [engines.nats.url];
@@ -135,13 +135,14 @@ describe('who may speak to the embedded NATS server', () => {
     void (async () => {
       for await (const status of source.status()) if (status.type === 'error') refusals.push(status.error.message);
     })();
-    for (const subject of ['in.web', 'in.shop', 'evt.0.main', '$JS.API.STREAM.LIST']) source.publish(subject, 'x');
+    for (const subject of ['in.web', 'ask.web', 'in.shop', 'ask.shop', 'evt.0.main', '$JS.API.STREAM.LIST'])
+      source.publish(subject, 'x');
     const replies = source.subscribe('_AXIOM47.>');
     void replies.closed.catch(() => undefined); // its refusal is counted below
     await source.flush();
     await system.flush();
-    expect(received).toEqual(['in.web']);
-    expect(refusals).toHaveLength(4);
+    expect(received).toEqual(['in.web', 'ask.web']);
+    expect(refusals).toHaveLength(5);
 
     const again = await engines.nats.addSourceUser('web');
     await expect(connectNats({ servers, seed: web.seed }, { reconnect: false })).rejects.toThrow(/authorization/i);

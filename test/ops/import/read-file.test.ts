@@ -37,6 +37,14 @@ async function read(content: string | Uint8Array) {
   return { ...all, header, format, delimiter, sample, warning };
 }
 
+test('a header alone is empty; a broken row below it is one', async () => {
+  const isEmpty = async (text: string) => (await openTable(await written(text))).empty;
+  expect(await isEmpty('id,amount\n')).toBe(true);
+  expect(await isEmpty('id,amount\n\n')).toBe(true);
+  expect(await isEmpty('id,amount\na,1\n')).toBe(false);
+  expect(await isEmpty('id,amount\na,1,2,3\n')).toBe(false);
+});
+
 describe('CSV', () => {
   test('quotes, doubled quotes, line breaks inside, blank lines, a stray quote, CRLF', async () => {
     const { header, rows, numbers } = await read(

@@ -18,6 +18,7 @@ const step = fc.record({
   currency: fc.constantFrom('EUR', 'EUR', 'EUR', 'EUR', 'EUR', 'EUR', 'EUR', 'USD'),
   revision: fc.constantFrom(0, 0, 0, 1),
   source: fc.constantFrom('shop', 'shop', 'till'),
+  channel: fc.constantFrom(null, null, 'web', 'app'),
 });
 const kind = fc.constantFrom(
   ...Array.from({ length: 40 }, () => 'order' as const),
@@ -41,19 +42,20 @@ interface Step {
   currency: string;
   revision: number;
   source: string;
+  channel: string | null;
   kind: string;
   day: number;
   n: number;
 }
 
-function eventOf({ kind, customer, key, day, minor, currency, revision, source, n }: Step): StoredEvent {
+function eventOf({ kind, customer, key, day, minor, currency, revision, source, channel, n }: Step): StoredEvent {
   const own = `${key ?? `own ${n}`}`;
   const money = minor === null ? {} : { currency };
   if (kind === 'refund') return { ...refund(customer, own, day, minor ?? 1), ...money };
   if (kind === 'named refund') return refund(customer, `${n}`, day, minor ?? 1, own);
   if (kind === 'activity') return activity(customer, `${n}`, day, 'login');
   if (kind === 'subscription') return event(customer, { type: 'subscription.started', day, name: 'plan' });
-  return order(customer, own, day, minor, { ...money, revision, source });
+  return order(customer, own, day, minor, { ...money, revision, source, channel });
 }
 
 function factOf({ kind, customer, n }: Step): Fact | null {
@@ -141,6 +143,7 @@ test('so have those of customers with many documents, on any day, with refunds o
     currency: fc.oneof({ arbitrary: fc.constant('EUR'), weight: 200 }, { arbitrary: fc.constant('USD'), weight: 1 }),
     revision: fc.oneof({ arbitrary: fc.constant(0), weight: 30 }, { arbitrary: fc.constant(1), weight: 1 }),
     source: fc.constant('shop'),
+    channel: fc.constantFrom(null, 'web', 'app'),
   });
   const kinds = fc.oneof(
     { arbitrary: fc.constant('order'), weight: 80 },
@@ -169,6 +172,22 @@ test('who is anonymous is in the columns also when a link joins nobody, and when
   expect(flags('x1')).toBe(0);
   apply(ledger, [writer.pack([order('x1', '1', 10, 100, { anonymous: true })])]);
   expect(flags('x1')).toBe(COLUMN_FLAG.anonymous);
+});
+
+test('a customer of whose orders only the channel changes has changed, as of that message, and their columns stay', () => {
+  const ledger = createLedger({ maxCustomers: 64 });
+  const writer = createWriter();
+  const by = (channel: string | null, revision = 0) =>
+    apply(ledger, [writer.pack([order('ann', '1', 10, 100, { channel, revision })])]).entries(sidOf('ann'))!;
+  const said = ({ seq, orders }: ReturnType<typeof by>) => [seq, orders.map(({ channel }) => channel)];
+  expect(said(by('app'))).toEqual([1, ['app']]);
+  const columns = columnsOf(ledger);
+  expect(said(by('web'))).toEqual([2, ['web']]);
+  expect(said(by('app'))).toEqual([2, ['web']]);
+  expect(said(by(null))).toEqual([2, ['web']]);
+  expect(said(by(null, 1))).toEqual([5, [null]]);
+  expect(columnsOf(ledger)).toEqual(columns);
+  expect(ledger.runs.stats(null)).toMatchObject({ acceptedEvents: 1, duplicateEvents: 4, gross: { EUR: 100 } });
 });
 
 test('a later order is added to the columns without reading the earlier ones; an earlier one has all of them read', () => {

@@ -70,6 +70,7 @@ function remember(event: ReturnType<Extract<ReturnType<typeof decodeMessage>, { 
     minor: event.minor,
     currency: event.minor === null ? null : event.currency,
     revision: event.revision,
+    channel: event.channel,
     ...(event.dateOnly ? {} : { stamped: { at: event.at, version: event.zoneVersion } }),
   });
 }
@@ -154,6 +155,16 @@ describe('folded by this version', () => {
     const alone = createLedger({ zone });
     for await (const { seq, bytes } of store.read('EVT')) alone.applyMessage(seq, decodeMessage(bytes));
     expect(portableDigestOfDocuments(alone)).toEqual({ digest: oracle.digest, orders: oracle.orders });
+    const named = new Map(
+      [...alone.canonicalRows()].flatMap((row) => {
+        const { sid, orders } = alone.entries(alone.rows.sid(row))!;
+        const own = orders.filter(({ channel }) => channel !== null);
+        const rows = own.map((o) => JSON.stringify([o.day, o.minor, o.currency, o.channel])).sort();
+        return rows.length === 0 ? [] : [[sid, rows] as const];
+      }),
+    );
+    expect(named).toEqual(oracle.named);
+    expect(named.size).toBeGreaterThan(5_000);
     expect([oracle.orders, oracle.gross]).toEqual([
       expected.orders,
       Object.values(expected.gross).reduce((sum, each) => sum + each, 0),

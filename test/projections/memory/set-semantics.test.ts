@@ -33,14 +33,16 @@ const plain = fc.record({
   currency: fc.constantFrom('EUR', 'EUR', 'USD'),
   revision: fc.constantFrom(0, 0, 0, 1, 2, 4_000_000_000),
   source: fc.constantFrom('shop', 'shop', 'till', 'web'),
+  // The last two stand the other way round in UTF-16.
+  channel: fc.constantFrom(null, null, 'app', 'web', 'web', '\uFF57', '\u{1F6D2}'),
 });
 type Plain = (typeof plain extends fc.Arbitrary<infer T> ? T : never) & { kind: 'order' | 'refund' };
 
 const toPlain = (e: Plain): PlainEvent => ({ ...e, currency: e.minor === null ? null : e.currency });
 const toStored = (e: PlainEvent): StoredEvent => {
-  const { day, minor, currency, revision, source = 'shop' } = e;
+  const { day, minor, currency, revision, source = 'shop', channel = null } = e;
   const base = e.kind === 'order' ? order(e.customer, e.key, day, minor) : refund(e.customer, e.key, day, 0);
-  return { ...base, minor, currency, revision, source };
+  return { ...base, minor, currency, revision, source, channel };
 };
 const linkFact = (link: PlainLink): Fact => ({
   type: 'customer.linked',
@@ -82,6 +84,16 @@ function history(events: StoredEvent[], facts: Fact[], seed: number): Uint8Array
 }
 
 const small = () => createLedger({ maxCustomers: 1 << 10 });
+/** Orders that name a channel, by customer: [day, minor, currency, channel]. */
+const namedOf = (ledger: Ledger) =>
+  new Map(
+    [...ledger.canonicalRows()].flatMap((row) => {
+      const { sid, orders } = ledger.entries(ledger.rows.sid(row))!;
+      const named = orders.filter(({ channel }) => channel !== null);
+      const rows = named.map((o) => JSON.stringify([o.day, o.minor, o.currency, o.channel])).sort();
+      return rows.length === 0 ? [] : [[idOf.get(sid)!, rows] as const];
+    }),
+  );
 const grossOf = (ledger: Ledger) =>
   known
     .concat(anonymous)
@@ -116,6 +128,8 @@ describe('set semantics', () => {
         expect(a.store.orders.live).toBe(b.store.orders.live);
 
         const oracle = independentFold(events, linked, erasedIds);
+        expect(namedOf(a)).toEqual(oracle.named);
+        expect(namedOf(b)).toEqual(oracle.named);
         expect(grossOf(a)).toBe(oracle.gross);
         expect(a.store.orders.live).toBe(oracle.orders);
         for (const ledger of [a, b]) {

@@ -41,7 +41,14 @@ function messages(): Uint8Array[] {
     const who = `c${i % 37}`;
     list.push(
       writer.pack([
-        order(who, `${i % 150}`, i, 100 + (i % 3), { run: i % 2 ? 'r' : null }),
+        order(who, `${i % 150}`, i, 100 + (i % 3), {
+          run: i % 2 ? 'r' : null,
+          // None at first, more than fit into a byte in the end.
+          channel: i < 60 ? null : i % 3 ? 'web' : 'app',
+        }),
+        ...Array.from({ length: i < 100 ? 0 : 3 }, (_, k) =>
+          order(who, `named ${i} ${k}`, i, 1, { channel: `till ${(3 * i + k) % 280}` }),
+        ),
         refund(who, `${i % 90}`, i + 1, 100, i % 4 ? null : `${i}`),
         activity(who, `${i % 120}`, i % 50, i % 2 ? 'view' : 'login'),
         order(`anon${i % 11}`, `x${i}`, i, null),
@@ -59,6 +66,9 @@ const log = messages();
 /** Everything that can be asked of a ledger. */
 const everything = (ledger: Ledger) => ({
   digest: new StateDigest(ledger).value(),
+  channels: [...ledger.canonicalRows()].map((row) =>
+    ledger.entries(ledger.rows.sid(row))!.orders.map(({ key, channel }) => [key, channel]),
+  ),
   runs: ledger.runs.list(),
   conflicts: ledger.conflicts.after(0),
   erased: ledger.erasedTotals.save(),

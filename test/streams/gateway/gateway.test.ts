@@ -48,7 +48,13 @@ describe('given nothing, when events come by HTTP', () => {
     const answer = await calls.ingest(
       request([order('e1', 'c1', { order_id: 'o-1', channel: 'web' }), order('e2', 'c2')], { traceId: trace }),
     );
-    expect(answer).toEqual({ accepted: 2, duplicates: 0, rejected: [], lastSeq: await log.last() });
+    expect(answer).toEqual({
+      accepted: 2,
+      duplicates: 0,
+      rejected: [],
+      lastSeq: await log.last(),
+      money: [{ currency: 'EUR', events: 2, firstDay: 20_758 }],
+    });
     const events = await log.events(since);
     expect(events.map((event) => event.minor)).toEqual([4200, 4200]);
     const [first] = events.filter((event) => event.channel === 'web');

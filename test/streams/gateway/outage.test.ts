@@ -104,6 +104,42 @@ describe('the NATS door', () => {
     expect((await rows()).find((row) => row.reason === 'unknown-source')!.raw).toBe(JSON.stringify(order('x', 'y')));
   });
 
+  test('a request is answered: what was stored, what was refused and why, and what nobody waits for is kept', async () => {
+    const since = await log.last();
+    const ask = async (source: string, body: unknown) => {
+      const text = typeof body === 'string' ? body : JSON.stringify(body);
+      const answer = await nc.request(`ask.${source}`, text, { timeout: 10_000 });
+      return {
+        ...answer.json<Record<string, unknown>>(),
+        code: answer.headers?.get('Nats-Service-Error-Code') || null,
+      };
+    };
+    const good = await ask('shop', order('ask-1', 'asking-1'));
+    expect(good).toMatchObject({ accepted: 1, duplicates: 0, rejected: [], seq: await log.last(), code: null });
+    // As over HTTP: what is good is stored, what is not is told and kept.
+    expect(
+      await ask('shop', [order('ask-2', 'asking-1'), { ...order('ask-3', 'asking-1'), at: 'soon' }]),
+    ).toMatchObject({
+      accepted: 1,
+      rejected: [{ index: 1, id: 'ask-3', reason: 'bad-time' }],
+      code: '422',
+    });
+    expect((await rows()).filter(({ reason }) => reason === 'bad-time')).toHaveLength(1);
+    expect((await log.events(since)).map(({ source }) => source)).toEqual(['shop', 'shop']);
+
+    const before = (await rows()).length;
+    expect(await ask('shop', '{"id": ')).toMatchObject({ accepted: 0, error: { reason: 'bad-json' }, code: '400' });
+    const unknown = { accepted: 0, error: { reason: 'unknown-source', detail: expect.stringContaining('source add') } };
+    expect(await ask('stranger', order('ask-4', 'asking-1'))).toMatchObject({ ...unknown, code: '404' });
+    expect(await rows()).toHaveLength(before);
+
+    nc.publish('ask.shop', JSON.stringify(order('ask-5', 'asking-1')));
+    nc.publish('ask.stranger', JSON.stringify(order('ask-6', 'asking-1')));
+    await until(async () => (await rows()).length === before + 1);
+    await until(async () => (await log.events(since)).length === 3);
+    expect((await rows())[0]).toMatchObject({ source: 'stranger', reason: 'unknown-source' });
+  });
+
   test('sources can be added while it runs', async () => {
     const since = await log.last();
     await gateway.calls.setSources([source('shop'), source('plain', { policy: plain }), source('late')]);

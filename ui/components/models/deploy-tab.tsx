@@ -138,6 +138,11 @@ function Versions({ deployment, id }: { deployment: Deployment; id: string }) {
           by itself when it goes beyond a rule.
         </p>
       )}
+      {deployment.unscored.map((each) => (
+        <Note key={each.id} tone="warn">
+          <b>{each.id} could not be scored</b> beside {each.against} when last looked at: {each.why}.
+        </Note>
+      ))}
     </Panel>
   );
 }

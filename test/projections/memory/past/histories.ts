@@ -30,13 +30,15 @@ const happening: fc.Arbitrary<(n: number) => StoredEvent> = fc.oneof(
       revision: fc.constantFrom(0, 0, 1),
       currency: fc.constantFrom('EUR', 'USD'),
       source,
+      channel: fc.constantFrom(null, 'web', 'app'),
     })
-    .map(({ who, key, when, minor, revision, currency, source: from }) => () => ({
+    .map(({ who, key, when, minor, revision, currency, source: from, channel }) => () => ({
       ...order(who, `${key}`, 0, minor),
       ...when,
       revision,
       currency: minor === null ? null : currency,
       source: from,
+      channel,
     })),
   fc.record({ who: person, key: small, when: at, of: fc.option(small) }).map(({ who, key, when, of }) => () => ({
     ...refund(who, `${key}`, 0, 1, of === null ? null : `${of}`),
