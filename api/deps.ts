@@ -52,6 +52,8 @@ export interface WorkspaceInfo {
   demo: boolean;
   reportingCurrency: string;
   zone: string;
+  /** As known in this process: asking for them waits for nobody. */
+  rates: readonly (readonly [number, Readonly<Record<string, string>>])[];
 }
 
 /** Gateway thread, by rpc. */

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { Decider, EventDefinitions } from '#domain/decider.ts';
 import type { Result } from '#domain/result.ts';
+import { isAcknowledgement } from './acknowledgement.ts';
 import { type EventStore, type Recorded, StoreUnavailable, VersionConflict } from './event-store.ts';
 
 const storedEvent = z.object({
@@ -54,8 +55,9 @@ export function controlSubject(aggregate: string, id: string, tenant = DEFAULT_T
   return `ctl.${tenant}.${aggregate}.${id}`;
 }
 
-/** Reads a message of CTL. Events of types or versions this program does not know throw: state must not be guessed. */
+/** Reads a message of CTL; one that is not ours (acknowledgement.ts) holds no events. Events of types or versions this program does not know throw: state must not be guessed. */
 export function decodeControl<Event>(definitions: EventDefinitions, message: Recorded): ControlRecord<Event>[] {
+  if (isAcknowledgement(message.bytes)) return [];
   const [, , aggregate = '', id = ''] = message.subject.split('.');
   const where = `CTL ${message.seq} (${aggregate} ${id})`;
   let stored: z.infer<typeof commit>;

@@ -2,6 +2,7 @@
 // Rows instead of one msgpack map an event: the fold reads the columns it needs without making objects (ADR 0002 has the figures).
 import { Packr } from 'msgpackr';
 import { EVENT_TYPES, type EventType, type Fact, type StoredEvent } from '#domain/envelope.ts';
+import { isAcknowledgement } from './acknowledgement.ts';
 import { PRESENT, type Shapes, upcast } from './upcasters.ts';
 
 export const PACK_FORMAT = 1;
@@ -286,11 +287,15 @@ export type LogMessage = { kind: 'pack'; pack: PackView } | { kind: 'fact'; head
 /** What a row's type code is in a reader that does not know its type, or its schema version. */
 export const UNKNOWN_TYPE = 0;
 
+const NOTHING: Wire = { v: PACK_FORMAT, tenant: '', gateway: '', epoch: 0, at: 0, n: 0 };
+
 /**
  * Throws RangeError when the bytes are not a message of a format this version knows. Events come in their present shape (upcasters.ts); one of a
  * later schema version than this program's has type code UNKNOWN_TYPE.
  */
 export function decodeMessage(bytes: Uint8Array, shapes: Shapes = PRESENT): LogMessage {
+  // Not ours, and nothing is in it: no reader stops at it.
+  if (isAcknowledgement(bytes)) return { kind: 'pack', pack: new PackView(NOTHING) };
   let wire: Wire;
   try {
     wire = packr.unpack(bytes) as Wire;

@@ -1,5 +1,6 @@
 // What is in the quarantine, without its raw input: enough to count, page and find. Built by reading QUA once, then kept up to its end.
 import { Packr } from 'msgpackr';
+import { isAcknowledgement } from './acknowledgement.ts';
 import type { EventStore, Recorded } from './event-store.ts';
 
 export const FORMAT = 1;
@@ -29,6 +30,7 @@ const packr = new Packr({ useRecords: false });
 export const encodeQuarantine = (wire: WireRows | WireResolved): Uint8Array => packr.pack(wire);
 
 export function decodeQuarantine(message: Recorded): WireRows | WireResolved {
+  if (isAcknowledgement(message.bytes)) return { v: FORMAT, resolved: [] };
   const wire = packr.unpack(message.bytes) as WireRows | WireResolved;
   if (wire?.v !== FORMAT)
     throw new RangeError(`QUA ${message.seq}: format ${String(wire?.v)} was written by another version`);

@@ -69,16 +69,13 @@ function jsonOf(bytes: Uint8Array): unknown {
 }
 
 export function eventRoutes(deps: Deps) {
-  const { gateway, fold, workspace } = deps;
+  const { gateway, workspace } = deps;
 
-  /** Taken all the same: a rate may come later. The fold is asked only about foreign money. */
-  async function missingRates(money: readonly MoneyTaken[]): Promise<string[]> {
-    const foreign = money.filter(({ currency }) => currency !== workspace.reportingCurrency);
-    if (foreign.length === 0) return [];
-    const facts = await fold.facts();
-    return withoutRate(foreign, facts).map(
+  /** Taken all the same: a rate may come later. By what this process knows of rates: what is stored waits for no other thread. */
+  function missingRates(money: readonly MoneyTaken[]): string[] {
+    return withoutRate(money, workspace).map(
       ({ currency, events, firstDay }) =>
-        `${events} of these events ${events === 1 ? 'is' : 'are'} in ${currency}, which has no rate into ${facts.reportingCurrency}: taken, but the value of such customers is not predicted until ${rateCommand(currency, firstDay)} gives one`,
+        `${events} of these events ${events === 1 ? 'is' : 'are'} in ${currency}, which has no rate into ${workspace.reportingCurrency}: taken, but the value of such customers is not predicted until ${rateCommand(currency, firstDay)} gives one`,
     );
   }
 
@@ -98,7 +95,7 @@ export function eventRoutes(deps: Deps) {
         extra: { rejected: answer.rejected },
       });
     const { accepted, duplicates, rejected, lastSeq, money } = answer;
-    return { accepted, duplicates, rejected, seq: lastSeq, warnings: await missingRates(money) };
+    return { accepted, duplicates, rejected, seq: lastSeq, warnings: missingRates(money) };
   }
 
   const segmentCalls = ['track', 'batch', 'identify', 'page', 'screen', 'group', 'alias'] as const;

@@ -76,6 +76,9 @@ export async function apiDeps(opening: AsyncDisposableStack, deps: ApiDeps): Pro
       get zone() {
         return serving.facts().zone;
       },
+      get rates() {
+        return serving.facts().rates;
+      },
     },
     limits: DEFAULT_LIMITS,
     gateway: gateway.calls,

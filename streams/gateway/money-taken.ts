@@ -9,9 +9,11 @@ export interface MoneyTaken {
   firstDay: number;
 }
 
-export function moneyTaken(events: Iterable<Pick<StoredEvent, 'currency' | 'minor' | 'day'>>): MoneyTaken[] {
+export function moneyTaken(events: Iterable<Pick<StoredEvent, 'type' | 'currency' | 'minor' | 'day'>>): MoneyTaken[] {
   const byCurrency = new Map<string, MoneyTaken>();
-  for (const { currency, minor, day } of events) {
+  for (const { type, currency, minor, day } of events) {
+    // What a subscription costs is not converted: only orders and refunds are worth something to a model.
+    if (type !== 'order.placed' && type !== 'order.refunded') continue;
     if (currency === null || minor === null || minor === 0) continue;
     const of = byCurrency.get(currency);
     if (of === undefined) byCurrency.set(currency, { currency, events: 1, firstDay: day });

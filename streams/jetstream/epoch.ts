@@ -2,6 +2,7 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/nats-core';
+import { isAcknowledgement } from '../acknowledgement.ts';
 import { StoreUnavailable } from '../event-store.ts';
 import { decodeMessage } from '../pack.ts';
 import { LEASES } from './topology.ts';
@@ -10,14 +11,16 @@ import { LEASES } from './topology.ts';
  * The next epoch of this gateway: greater than any it took before (compare-and-set in the lease bucket) and than those at the end of the log,
  * so a lease bucket lost or restored from an older backup cannot bring an epoch back.
  */
-export async function takeEpoch(nc: NatsConnection, gateway: string): Promise<number> {
+export async function takeEpoch(nc: NatsConnection, gateway: string, now: () => number = Date.now): Promise<number> {
   checkGatewayId(gateway);
   const leases = await new Kvm(nc).open(LEASES);
   const key = `gateway.${gateway}`;
   const inLog = await newestEpochInLog(nc);
+  // Somebody's acknowledgement lies over what was held: epochs are counted by starts, so seconds are beyond all of them.
+  const seconds = () => Math.floor(now() / 1_000);
   for (let attempt = 0; attempt < 20; attempt++) {
     const entry = await leases.get(key);
-    const held = entry && entry.operation === 'PUT' ? Number(entry.string()) : 0;
+    const held = entry?.operation !== 'PUT' ? 0 : isAcknowledgement(entry.value) ? seconds() : Number(entry.string());
     if (!Number.isSafeInteger(held)) throw new Error(`lease ${key} holds no epoch; delete the key and start again`);
     const epoch = Math.max(held, inLog) + 1;
     try {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { jetstreamManager } from '@nats-io/jetstream';
+import { Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Fact, PARTITIONS, partitionOf } from '#domain/envelope.ts';
@@ -212,6 +213,13 @@ describe('lane publisher', () => {
     await jsm.streams.delete('KV_lease');
     await ensureTopology(nc);
     expect(await takeEpoch(nc, 'g1')).toBeGreaterThan(epoch);
+    // An acknowledgement that somebody had written over it hides what was held.
+    const leases = await new Kvm(nc).open('lease');
+    const held = await takeEpoch(nc, 'g1');
+    await leases.put('gateway.g1', '{"stream":"IN","seq":5}');
+    const beyond = await takeEpoch(nc, 'g1');
+    expect(beyond).toBeGreaterThan(held);
+    expect(await takeEpoch(nc, 'g1')).toBe(beyond + 1);
     await expect(takeEpoch(nc, 'a.b')).rejects.toThrow(RangeError);
   });
 });

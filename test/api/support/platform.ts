@@ -70,7 +70,16 @@ export async function createPlatform(
     now: () => clock.now,
     version: 'test',
     servedBy: 'test-1',
-    workspace: { id: 'w-1', name: 'test', demo: options.demo ?? false, reportingCurrency: 'EUR', zone: 'UTC' },
+    workspace: {
+      id: 'w-1',
+      name: 'test',
+      demo: options.demo ?? false,
+      reportingCurrency: 'EUR',
+      zone: 'UTC',
+      get rates() {
+        return ledger.workspace.facts.rates;
+      },
+    },
     limits: options.limits ?? DEFAULT_LIMITS,
     access,
     signingKey: sha('signing key', 32),

@@ -1,12 +1,17 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket, connect as tcpConnect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { jetstream } from '@nats-io/jetstream';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { pack } from 'msgpackr';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DEFAULT_POLICY } from '#domain/policy.ts';
+import { source as sourceDecider } from '#domain/source.ts';
+import { isAcknowledgement } from '#streams/acknowledgement.ts';
+import { handle, load, loadAll } from '#streams/control.ts';
+import { MAX_BODY_BYTES } from '#streams/gateway/body.ts';
 import { type GatewayThread, startGatewayThread } from '#streams/gateway/thread.ts';
+import { connectNats } from '#streams/jetstream/connection.ts';
 import { createQuarantine } from '#streams/quarantine.ts';
 import { startTestEngines, type TestEngines } from '#test/support/engines.ts';
 import { configOf, doorsOf, type Log, openLog, order, request, silent, source } from './harness.ts';
@@ -57,7 +62,8 @@ beforeAll(async () => {
   const sources = [source('shop'), source('plain', { policy: plain })];
   const config = configOf(engines, { keyringUrl: line.url, inDoor: true });
   gateway = await startGatewayThread(config, doorsOf({ sources }), silent);
-  nc = await engines.nats.connect('publisher');
+  // With the inboxes of a publisher, which are not the system's.
+  nc = await connectNats({ ...engines.nats.options, inboxPrefix: '_INBOX' });
 });
 afterAll(async () => {
   await gateway?.[Symbol.asyncDispose]();
@@ -138,6 +144,54 @@ describe('the NATS door', () => {
     await until(async () => (await rows()).length === before + 1);
     await until(async () => (await log.events(since)).length === 3);
     expect((await rows())[0]).toMatchObject({ source: 'stranger', reason: 'unknown-source' });
+  });
+
+  test('what a publisher names as reply is an inbox, or it is not answered', async () => {
+    const jsm = await jetstreamManager(nc);
+    const lastOf = async (stream: string) => (await jsm.streams.info(stream)).state.last_seq;
+    const streams = ['CTL', 'EVT', 'IN', 'KV_lease'];
+    const before = await Promise.all(streams.map(lastOf));
+    const replies = [
+      'ctl.main.job.x',
+      'evt.0.main',
+      'in.plain',
+      '$KV.lease.gateway.g',
+      '_INBOX',
+      '_INBOX.a.*',
+      'x._INBOX.a',
+    ];
+    for (const reply of replies) nc.publish('ask.shop', JSON.stringify(order(`r-${reply}`, 'replying-1')), { reply });
+    // Answered one after the other: what came before it has been refused.
+    const tooLong = await nc.request('ask.shop', ' '.repeat(MAX_BODY_BYTES + 1), { timeout: 10_000 });
+    expect(tooLong.json()).toMatchObject({ accepted: 0, error: { reason: 'too-large' } });
+    expect(tooLong.headers?.get('Nats-Service-Error-Code')).toBe('413');
+    expect(await Promise.all(streams.map(lastOf))).toEqual(before);
+  });
+
+  test('an acknowledgement that a publisher had written into our streams stops no reader and no start', async () => {
+    const meta = { actor: 'test', now: 0 };
+    const settings = {
+      ...{ ordersAs: 'web', zone: 'UTC', currency: null, coverage: 'complete' as const, burnInDays: 180 },
+      ...{ policy: DEFAULT_POLICY, writeKeyHash: null },
+    };
+    await handle(log.store, sourceDecider, 'web', { type: 'AddSource', settings }, meta);
+    const known = await load(log.store, sourceDecider, 'web');
+    const since = await log.last();
+    const lease = '$KV.lease.gateway.second';
+    const replies = ['ctl.main.source.web', 'ctl.main.source.x', 'evt.all.main', 'evt.0.main', 'qua.main.x', lease];
+    for (const reply of replies) nc.publish('in.shop', JSON.stringify(order(`i-${reply}`, 'injecting-1')), { reply });
+    await until(async () => (await log.events(since)).length === replies.length);
+    // JetStream does write them: no permission of the server's forbids it.
+    expect((await log.messages('EVT', since)).filter(({ bytes }) => isAcknowledgement(bytes))).toHaveLength(2);
+    expect(await log.store.lastSequence('CTL')).toBe(known.seq + 2);
+
+    expect([...(await loadAll(log.store, sourceDecider))].map(([id]) => id)).toEqual(['web']);
+    const set = await handle(log.store, sourceDecider, 'web', { type: 'SetZone', zone: 'Europe/Oslo' }, meta, known);
+    expect(set).toMatchObject({ ok: true, value: { state: { zone: 'Europe/Oslo' } } });
+    expect(await rows()).toBeInstanceOf(Array);
+    const config = configOf(engines, { gateway: 'second', idIndexPath: `${engines.dataDir.path}/second.index` });
+    await using second = await startGatewayThread(config, doorsOf({ sources: [source('shop')] }), silent);
+    expect(await second.calls.ingest(request(order('i-after', 'injecting-2')))).toMatchObject({ accepted: 1 });
   });
 
   test('sources can be added while it runs', async () => {
