@@ -67,11 +67,11 @@ export const jsonAnswer = <S extends z.ZodType>(description: string, schema: S) 
   description,
   content: { 'application/json': { schema } },
 });
-/** A declared body of JSON, with what /docs shows for it. */
 /** A body that may be left out altogether. */
 export const optionalBody = <S extends z.ZodType>(schema: S, examples: Examples<z.input<S>>) => ({
   body: { required: false as const, content: { 'application/json': { schema, examples: examplesOf(examples) } } },
 });
+/** A declared body of JSON, with what /docs shows for it. */
 export const jsonBody = <S extends z.ZodType>(schema: S, examples: Examples<z.input<S>>) => ({
   body: { required: true as const, content: { 'application/json': { schema, examples: examplesOf(examples) } } },
 });

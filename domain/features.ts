@@ -129,7 +129,8 @@ export function moneyByDay(
     byDay.set(day, sums);
   }
   const money = new Map<number, number>();
-  for (const [day, sums] of byDay) {
+  // In the order of days: whoever adds them up gets the same bits whatever came first.
+  for (const [day, sums] of [...byDay].sort(([a], [b]) => a - b)) {
     const converted = context.rates.convert(sums, day);
     if (converted === null) return null;
     money.set(day, converted);

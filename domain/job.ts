@@ -42,8 +42,9 @@ export const events = {
   'job.released': { version: 1, data: z.object({ attempt, at }) },
   /** To be done once more, after that attempt; finished steps stay, but for those to be done again: from the one it was asked to begin at. */
   'job.retried': {
-    version: 1,
-    data: z.object({ after: z.int().min(0), at, again: z.array(z.string().min(1)).min(1).optional() }),
+    version: 2,
+    data: z.object({ after: z.int().min(0), at, again: z.array(z.string().min(1)) }),
+    upcast: (data: unknown) => ({ again: [], ...(data as object) }),
   },
 } as const;
 export type JobEvent = EventOf<typeof events>;
@@ -163,8 +164,7 @@ function evolve(state: Job | null, event: JobEvent): Job | null {
         endedAt: null,
       };
     case 'job.retried': {
-      const { again = [] } = event.data;
-      const steps = state.steps.filter(({ step }) => !again.includes(step));
+      const steps = state.steps.filter(({ step }) => !event.data.again.includes(step));
       return { ...state, steps, status: 'queued', tries: 0, failure: null, startedAt: null, endedAt: null };
     }
   }
@@ -212,7 +212,8 @@ function retry(
   if (state.attempt !== after) return refuse('other-attempt');
   if (state.status === 'running') return refuse('job-not-ended');
   if (state.status === 'succeeded') return refuse('job-ended');
-  if (from === undefined) return ok(state.status === 'queued' ? [] : [{ type: 'job.retried', data: { after, at } }]);
+  if (from === undefined)
+    return ok(state.status === 'queued' ? [] : [{ type: 'job.retried', data: { after, at, again: [] } }]);
   if (!from.steps.includes(from.step)) return refuse('step-unknown');
   if (!mayRetryFrom(state, from.steps).includes(from.step)) return refuse('step-not-reached');
   const again = from.steps.slice(from.steps.indexOf(from.step));

@@ -110,8 +110,8 @@ function errorsOf(all: readonly Pair[], ids: readonly string[]): PairedErrors {
   };
 }
 
-/** Half the width of the interval of the difference, in standard errors of a normal. */
+/** Of the difference; of an evaluation by an earlier program, which did not tell it: half the width of the interval, in standard errors of a normal. */
 function errorOf(pairs: readonly Pair[], wanted: string): number | null {
   const value = pairs.find(({ metric }) => metric === wanted)?.value;
-  return value ? (value.upper - value.lower) / (2 * Z95) : null;
+  return value ? (value.standardError ?? (value.upper - value.lower) / (2 * Z95)) : null;
 }

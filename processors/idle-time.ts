@@ -68,12 +68,14 @@ export function mayComeBack(): Promise<boolean> {
 const THERE_AND_BACK = ['chrt', '-i', '0', 'chrt', '-o', '0', 'true'];
 let tried: Promise<boolean> | null = null;
 
-/** What a command begins with to step behind the others. */
+/** What a command begins with to step behind the others; nothing where the system has no such program. */
 export async function modestly(): Promise<string[]> {
-  if (process.platform === 'win32') return [];
   const nice = ['nice', '-n', String(STEPS_BACK)];
-  return (await mayComeBack()) ? [...nice, 'chrt', '-i', '0'] : nice;
+  if (await mayComeBack()) return [...nice, 'chrt', '-i', '0'];
+  niced ??= succeeds(nice[0]!, ...nice.slice(1), 'true');
+  return (await niced) ? nice : [];
 }
+let niced: Promise<boolean> | null = null;
 
 /** Looks after a process that began `modestly`, until disposed or the process has ended; ends by itself where the system does not let it come back. */
 export function idleTime(
@@ -106,11 +108,15 @@ export function idleTime(
   }
   async function change(wanted: Policy): Promise<void> {
     changing = true;
-    // What could not be done is tried again at a later look: the way back at the next, the way there after the hold.
-    const done = await Promise.all(system.threadsOf(pid).map((tid) => system.setPolicy(tid, wanted)));
-    if (done.some(Boolean)) policy = wanted;
-    since = performance.now();
-    changing = false;
+    try {
+      const done = await Promise.all(system.threadsOf(pid).map((tid) => system.setPolicy(tid, wanted)));
+      if (done.some(Boolean)) policy = wanted;
+      since = performance.now();
+    } catch {
+      // No thread could be asked for (too many open files, no memory, or it has ended): what was not done is tried again at a later look.
+    } finally {
+      changing = false;
+    }
   }
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }

@@ -98,21 +98,24 @@ export function createJobProcess(idleMs = IDLE_MS): JobProcess {
     });
     return started;
   }
-  function end(): void {
-    running?.child.kill('SIGKILL');
-    running = null;
+  function end(child: ChildProcess | undefined): void {
+    child?.kill('SIGKILL');
+    if (running?.child === child) running = null;
   }
 
   async function once(task: JobTask, report: Report, signal: AbortSignal | undefined): Promise<unknown> {
     signal?.throwIfAborted();
     clearTimeout(ending);
-    running ??= await start();
+    // It may have died since the last task.
+    if (!running?.child.connected) running = await start();
     if (disposed) {
-      end();
+      end(running.child);
       throw new Error('jobs are not done any more: the server stops');
     }
     const { child } = running;
     const answer = Promise.withResolvers<unknown>();
+    // Whoever asked hears of it below.
+    answer.promise.catch(() => undefined);
     const hear = (message: JobMessage) => {
       if (message.kind === 'done') answer.resolve(message.value);
       else if (message.kind === 'failed') answer.reject(message.error);
@@ -124,23 +127,23 @@ export function createJobProcess(idleMs = IDLE_MS): JobProcess {
     const ended = (code: number | null, by: string | null) => answer.reject(endedEarly(code, by));
     const failed = (error: Error) => {
       answer.reject(error);
-      end();
+      end(child);
     };
     const abort = () => {
       answer.reject(signal!.reason);
-      end();
+      end(child);
     };
-    if (signal?.aborted) abort();
     child.on('message', hear).once('exit', ended).once('error', failed);
     signal?.addEventListener('abort', abort, { once: true });
-    // Its own error says more than that of a pipe that is closed.
-    child.send(task, (error) => error && setImmediate(failed, error));
     try {
+      if (signal?.aborted) abort();
+      // One that could not be started has nothing to send with, and says why by `error`. Otherwise its end says more than a pipe that is closed.
+      else child.send?.(task, (error) => error && setImmediate(failed, error));
       return await answer.promise;
     } finally {
       child.off('message', hear).off('exit', ended).off('error', failed);
       signal?.removeEventListener('abort', abort);
-      ending = setTimeout(end, idleMs).unref();
+      ending = setTimeout(() => end(child), idleMs).unref();
     }
   }
   /** What a task answers is said by the interface: the worker's code is of the same version. */
@@ -166,14 +169,14 @@ export function createJobProcess(idleMs = IDLE_MS): JobProcess {
     async [Symbol.asyncDispose]() {
       disposed = true;
       clearTimeout(ending);
-      end();
+      end(running?.child);
       await before;
     },
   };
 }
 
 /** Of what this process was started with: how much memory it may take. Nothing else, least of all what to run (`-e`). */
-const inherited = (): string[] => process.execArgv.filter((word) => /^--max-[a-z-]+=/.test(word));
+const inherited = (): string[] => process.execArgv.filter((word) => /^--max[-_]/.test(word));
 
 const endedEarly = (code: number | null, signal: string | null): Error =>
   new Error(

@@ -35,7 +35,10 @@ export type JobMessage =
   | { kind: 'done'; value: unknown }
   | { kind: 'failed'; error: unknown };
 
+const server = process.ppid;
 const say = (message: JobMessage): void => {
+  // In the middle of a fit nobody hears that the server was killed; the next one does the same job again.
+  if (process.ppid !== server) process.exit();
   process.send?.(message);
 };
 const told = {

@@ -59,7 +59,7 @@ Example: axiom47 bench models gateway-ack --rounds 3
       for (let round = 1; round <= rounds && !stop.signal.aborted; round++) {
         const title = rounds > 1 ? `${label}, round ${round} of ${rounds}` : label;
         io.stderr(`${title}: ${benchmark.about}\n`);
-        const outcome: Outcome = await runIsolated(benchmark.name, (text) => io.stderr(`  ${text}\n`), stop.signal);
+        const outcome: Outcome = await runIsolated(benchmark, (text) => io.stderr(`  ${text}\n`), stop.signal);
         if ('measurements' in outcome) {
           taken.push(outcome.measurements);
           continue;

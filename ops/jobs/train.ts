@@ -294,10 +294,16 @@ async function register(
   return { ...told, ...names, id, version, digest, deployed, refused: why, asOf: { seq, at: dateOf(today) } };
 }
 
-/** Rows of trainings that were given up; one that is retried makes its own again. */
+/**
+ * Rows of trainings that were given up, one that is retried makes its own again; and drafts, which are nobody's who is still asked: jobs are done one
+ * after the other.
+ */
 function tidy(rowsDir: string): void {
   mkdirSync(rowsDir, { recursive: true, mode: 0o700 });
-  const byAge = readdirSync(rowsDir)
+  const names = readdirSync(rowsDir);
+  for (const name of names) if (name.endsWith('.draft')) rmSync(join(rowsDir, name), { force: true });
+  const byAge = names
+    .filter((name) => !name.endsWith('.draft'))
     .map((name) => ({ path: join(rowsDir, name), at: statSync(join(rowsDir, name)).mtimeMs }))
     .sort((a, b) => b.at - a.at);
   for (const { path } of byAge.slice(ROWS_KEPT)) rmSync(path, { force: true });

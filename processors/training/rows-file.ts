@@ -19,7 +19,8 @@ export function writeRows(path: string, rows: TrainingRows): string {
   const packed =
     rows.kind === 'clv' ? rows : { ...rows, rows: { ...rows.rows, features: columnsOf(rows.rows.features) } };
   const bytes = packr.pack(packed);
-  const draft = `${path}.draft`;
+  // Of a job whose server was killed the process may still write.
+  const draft = `${path}.${process.pid}.draft`;
   writeFileSync(draft, bytes, { mode: 0o600 });
   renameSync(draft, path);
   return sha256(bytes);

@@ -20,6 +20,8 @@ export interface Benchmark {
   name: string;
   /** What is measured, in one line. */
   about: string;
+  /** Options of Node for its process. */
+  node?: string[];
   run(progress?: Progress): Promise<Measurement[]>;
 }
 

@@ -9,17 +9,22 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { processesBelow } from '#test/support/program.ts';
 import type { Told } from './bench-process.ts';
-import type { Measurement, Progress } from './benchmark.ts';
+import type { Benchmark, Measurement, Progress } from './benchmark.ts';
 
 const LIMIT_MS = 15 * 60_000;
 const PATIENCE_MS = 10_000;
 
 export type Outcome = { measurements: Measurement[] } | { cannot: string } | { failed: string };
 
-export async function runIsolated(name: string, progress: Progress, signal: AbortSignal): Promise<Outcome> {
+export async function runIsolated(
+  { name, node = [] }: Pick<Benchmark, 'name' | 'node'>,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<Outcome> {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'axiom47-bench-')));
   const child = fork(fileURLToPath(new URL('./bench-process.ts', import.meta.url)), [name], {
     env: { ...process.env, TMPDIR: folder },
+    execArgv: [...process.execArgv, ...node],
     // What a benchmark prints is no figure: stdout belongs to the document.
     stdio: ['ignore', 2, 2, 'ipc'],
   });

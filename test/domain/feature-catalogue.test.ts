@@ -149,6 +149,24 @@ describe('by hand, on day 1000', () => {
     expect(featureRow(refunded, DAY, eur, 3).spend_per_purchase_trend).toBeNull();
   });
 
+  test('whichever order came first, the values have the same bits: columns of orders are in no order', () => {
+    const order4 = fc.tuple(
+      fc.integer({ min: 1, max: 999 }),
+      fc.integer({ min: 1, max: 99_999 }),
+      fc.constantFrom(null, 'web', 'shop'),
+    );
+    const lists = fc
+      .array(order4, { maxLength: 12 })
+      .map((bought) => bought.map(([day, minor, channel], n) => order(100 + n, day, minor, channel)))
+      .chain((orders) => fc.tuple(fc.constant(orders), fc.shuffledSubarray(orders, { minLength: orders.length })));
+    const rowOf = (orders: typeof LEDGER.orders) => featureRow({ ...LEDGER, orders, refunds: [] }, DAY, eur, 4);
+    fc.assert(
+      fc.property(lists, ([orders, others]) => {
+        expect(rowOf(others)).toEqual(rowOf(orders));
+      }),
+    );
+  });
+
   test('what the fourth set adds: the mix of channels, of the orders that name one', () => {
     const names = ['channels_365d', 'top_channel_share', 'channel_changed', 'last_channel'];
     const unknown = { channels_365d: null, top_channel_share: null, channel_changed: null, last_channel: null };

@@ -100,7 +100,7 @@ describe('doing', () => {
   });
 });
 
-const retried = (after: number): JobEvent => ({ type: 'job.retried', data: { after, at: 5 } });
+const retried = (after: number): JobEvent => ({ type: 'job.retried', data: { after, at: 5, again: [] } });
 
 describe('ending', () => {
   test('it ends once', () => {
@@ -205,6 +205,15 @@ describe('asked for again from a step on', () => {
       .when(retry('position'))
       .then([again('position', 'build_user_features', 'train_model')]);
   });
+});
+
+test('a retry of the first shape reads as one that keeps all finished steps', () => {
+  const { version, data, upcast } = job.events['job.retried']!;
+  expect(version).toBe(2);
+  expect(data.parse(upcast!({ after: 1, at: 5 }, 1))).toEqual(retried(1).data);
+  expect(data.safeParse({ after: 1, at: 5 }).success).toBe(false);
+  const history = [requested, started(1), stepped(1, 'position'), failed, retried(1)];
+  expect(history.reduce(job.evolve, job.initial)!.steps.map(({ step }) => step)).toEqual(['position']);
 });
 
 test('whatever was accepted is nothing new the second time, and an ended job ends in one way', () => {

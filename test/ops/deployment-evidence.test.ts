@@ -80,7 +80,7 @@ test('each result is read once; what cannot be read is tried again', async () =>
   expect(read).toEqual(['job-0', 'job-1', 'job-2', 'job-1']);
 });
 
-test('the errors of the differences are half the interval of the bootstrap', async () => {
+test('the errors of the differences are those told; of an earlier program, half the interval of the bootstrap', async () => {
   const pair = (metric: string, lower: number, upper: number) => ({
     first: IDS[1]!,
     second: IDS[0]!,
@@ -99,6 +99,14 @@ test('the errors of the differences are half the interval of the bootstrap', asy
   expect(found!.errors.brier).toBeCloseTo(0.001, 6);
   expect(found!.errors.ece).toBeCloseTo(0.01, 5);
   expect(found!.errors.profit).toEqual({ cost: 1, benefit: 10, error: expect.closeTo(0.1, 4) });
+  const told = pairs.map((each, i) => ({ ...each, value: { ...each.value, standardError: (i + 1) / 1000 } }));
+  const present = await believed([{ question: 'churn', models: both('held-out'), pairs: told }]);
+  expect(present.found!.errors).toEqual({
+    auc: 0.001,
+    brier: 0.002,
+    ece: 0.003,
+    profit: { cost: 1, benefit: 10, error: 0.004 },
+  });
 });
 
 test('a version without figures is not judged', async () => {

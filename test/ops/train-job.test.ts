@@ -145,6 +145,8 @@ test('a retry goes on from the rows it has, makes lost rows again, and comes to 
     },
   };
   const { request, ended, resultOf, jobs, rowsDir, registry, now } = await place(broken);
+  // Of a process that was killed while it wrote.
+  writeFileSync(join(rowsDir, 'job.rows.4711.draft'), 'half of');
   const id = await request({ kind: 'churn-logistic', cutoffs: 2 });
   expect(await ended(id)).toMatchObject({ status: 'failed', failure: { reason: 'error', message: 'the thread died' } });
   expect((await ended(id)).steps.map(({ step }) => step)).toEqual(['position', 'build_user_features']);
