@@ -1,6 +1,7 @@
 // The stream of dead letters, `dlq.<processor>.<partition>`: which events a processor has parked, in order, and when they were applied after all; and
 // what it did not come back from, try by try, written by whoever watches it. Places only: the events are in EVT, and no letter names anybody.
 import { Packr } from 'msgpackr';
+import { isAcknowledgement } from './acknowledgement.ts';
 import type { EventStore } from './event-store.ts';
 
 const FORMAT = 1;
@@ -38,6 +39,7 @@ export async function appendLetters(
 
 export async function* readLetters(store: Pick<EventStore, 'read'>, processor: string): AsyncGenerator<Letters> {
   for await (const { seq, bytes } of store.read('DLQ', { subject: `dlq.${processor}.*` })) {
+    if (isAcknowledgement(bytes)) continue;
     const { v, ...letters } = packr.unpack(bytes) as Letters & { v: number };
     if (v !== FORMAT)
       throw new RangeError(`DLQ ${seq}: letters of format ${v}, this program knows ${FORMAT}; start the newer version`);

@@ -97,6 +97,12 @@ describe('an event sent now changes the answer', () => {
     await expect(js.publish('in.api', JSON.stringify(order('c-foreign', '2026-01-10')))).rejects.toThrow(/permission/i);
     await expect(js.publish('evt.0.main', 'x')).rejects.toThrow(/permission/i);
     expect((await churn('c-foreign')).basis).toBe('prior');
+    // JetStream acknowledges to where the publisher says, with its own rights: whatever lies there stops nobody, the starts below neither.
+    const replies = ['ctl.main.job.x', 'ctl.main.source.shop', 'evt.all.main', 'evt.0.main', 'qua.main.x'];
+    for (const reply of [...replies, 'dlq.ledger.all', '$KV.lease.gateway.g1'])
+      publisher.publish('in.shop', JSON.stringify(order('c-replies', '2026-02-06', { order_id: reply })), { reply });
+    const arrived = async () => (await detail('c-replies')).orders === replies.length + 2;
+    await until('the messages that were acknowledged elsewhere', arrived);
   });
 
   test('by Segment’s track with the write key', async () => {
