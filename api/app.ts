@@ -83,7 +83,7 @@ export function problemFrom(error: unknown, traceId: string, deps: Deps): Proble
     if (reason) return new Problem(reason, error.message || reason);
   }
   deps.log.error({ traceId, error: error instanceof Error ? error.stack : String(error) }, 'request failed');
-  return new Problem('internal', 'it is logged under this trace id; please report it');
+  return new Problem('internal', `it is logged under trace ${traceId}; please report it`);
 }
 
 export function createApp(deps: Deps) {

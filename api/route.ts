@@ -92,8 +92,11 @@ const cacheOf = (c: Context<Env>) =>
 
 /** A JSON body is JSON whatever the client called it (curl -d says form): what protects a browser session is the Origin check. */
 async function takeJson(c: Context<Env>, bytes: Uint8Array<ArrayBuffer>, required: boolean): Promise<void> {
-  // Nobody validates a body that is not there and need not be.
-  if (bytes.length === 0 && !required) return void c.req.raw.headers.delete('content-type');
+  // Nobody validates a body that is not there and need not be; but it is looked whether there is one, and the stream has been read.
+  if (bytes.length === 0 && !required) {
+    cacheOf(c).arrayBuffer = Promise.resolve(bytes.buffer);
+    return void c.req.raw.headers.delete('content-type');
+  }
   if (!isUtf8(bytes)) throw new Problem('not-json', 'the body is not UTF-8; send JSON as UTF-8');
   const text = Buffer.from(bytes.buffer).toString('utf8');
   refuseDeep(text);

@@ -104,6 +104,11 @@ describe('subscribers', () => {
     await program.json(['jobs', 'retry', id, '--from', 'position']);
     const retried = await ended(id);
     expect(retried).toMatchObject({ status: 'succeeded', attempt: 2 });
+    // Without --from there is no body.
+    const done = await run(['jobs', 'retry', id, '--data-dir', dataDir]);
+    expect([done.code, done.stderr]).toEqual([expect.any(Number), expect.stringMatching(/has succeeded/)]);
+    const { status, body } = await program.request('POST', `/api/jobs/${id}/retry`);
+    expect([status, body.type]).toEqual([409, expect.stringContaining('job-ended')]);
     const alone = await ended((await ask('train', { ...classifier, seed: 8 })).id);
     expect(retried.result!.digest).toBe(alone.result!.digest);
   });
