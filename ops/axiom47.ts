@@ -15,5 +15,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-const { main } = await import('./command-line.ts');
+const { INTERRUPTED, main } = await import('./command-line.ts');
 process.exitCode = await main(process.argv.slice(2));
+// What was still under way has nobody left to answer to.
+if (process.exitCode === INTERRUPTED) process.exit();

@@ -168,6 +168,7 @@ export async function withServer<T>(
   const config = readConfig();
   const { startServer } = await import('./compose.ts');
   const log = createLog({ ...config, logLevel: process.env.AXIOM47_LOG_LEVEL ? config.logLevel : 'warn' });
+  using interrupted = interruption();
   await using server = await startServer({
     config: { ...config, port: 0 },
     dataDir,
@@ -176,12 +177,33 @@ export async function withServer<T>(
     log,
     progress: (text) => options.io.stderr(`${text}\n`),
   });
-  const answer = await work(telling(createClient(server.url, server.token)));
+  const answer = await Promise.race([work(telling(createClient(server.url, server.token))), interrupted.promise]);
   if (options.settle) {
     const patience = setTimeout(() => options.io.stderr('scoring every customer …\n'), 500);
-    await server.settled().finally(() => clearTimeout(patience));
+    await Promise.race([server.settled(), interrupted.promise]).finally(() => clearTimeout(patience));
   }
   return answer;
+}
+
+/** Stopped by a signal, in good order. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted';
+}
+
+/** Rejects at the first Ctrl-C or SIGTERM, so that what was opened is closed; the second ends at once, as without it. */
+function interruption(): Disposable & { promise: Promise<never> } {
+  const { promise, reject } = Promise.withResolvers<never>();
+  // Heard by whoever waits, if anybody does.
+  promise.catch(() => undefined);
+  const onSignal = (signal: NodeJS.Signals) => {
+    off();
+    reject(new Interrupted(`stopped by ${signal}; what had begun as a job goes on when the workspace is opened again`));
+  };
+  const off = () => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, onSignal);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal);
+  return { promise, [Symbol.dispose]: off };
 }
 
 /** Questions that are asked with a body. */

@@ -1,5 +1,6 @@
-// The command line without its entry (axiom47.ts). One place turns errors into exit codes: 0 done, 1 failed, 2 wrong usage or bad input.
-import { ApiError } from './client.ts';
+// The command line without its entry (axiom47.ts). One place turns errors into exit codes: 0 done, 1 failed, 2 wrong usage or bad input, 130 stopped
+// by a signal.
+import { ApiError, Interrupted } from './client.ts';
 import { catalogue } from './commands/catalogue.ts';
 import { type Io, UsageError } from './commands/command.ts';
 import { packageVersion } from './project.ts';
@@ -9,6 +10,9 @@ const io: Io = {
   stderr: (text) => void process.stderr.write(text),
   isTTY: process.stderr.isTTY === true,
 };
+
+/** As a shell has it: 128 and the number of SIGINT. */
+export const INTERRUPTED = 130;
 
 function overview(): string {
   const width = Math.max(...catalogue.map((command) => command.name.length));
@@ -56,6 +60,7 @@ export async function main(argv: string[]): Promise<number> {
     }
     const e = error instanceof Error ? error : new Error(String(error));
     io.stderr(`axiom47: ${e.message}\n`);
+    if (e instanceof Interrupted) return INTERRUPTED;
     if (process.env.AXIOM47_DEBUG) io.stderr(`${e.stack ?? ''}\n`);
     return 1;
   }

@@ -97,13 +97,19 @@ function launch(args: string[], extra: Record<string, string>): { child: ChildPr
   return { child, out, err };
 }
 
-/** Runs a command to its end, whatever its exit code. */
+/** Runs a command to its end, whatever its exit code. @param options.interrupt SIGINT as soon as its stderr says so. */
 export async function run(
   args: string[],
-  options: { env?: Record<string, string>; input?: string } = {},
+  options: { env?: Record<string, string>; input?: string; interrupt?: RegExp } = {},
 ): Promise<Ended> {
   const { child, out, err } = launch(args, options.env ?? {});
   child.stdin!.end(options.input ?? '');
+  let interrupted = false;
+  child.stderr!.on('data', () => {
+    if (interrupted || !options.interrupt?.test(err.join(''))) return;
+    interrupted = true;
+    child.kill('SIGINT');
+  });
   const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
   const [stdout, stderr] = [out.join(''), err.join('')];
   return {
